@@ -1,0 +1,171 @@
+package io.wherry.contract;
+
+import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.TypeName;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a database's catalog says of its tables. Ordinary tables only (leaf partitions and inheritance children each under
+ * their own name; partitioned parents hold no rows), without system schemas, our own schema, temporary tables and
+ * tables that belong to an extension.
+ */
+public final class Catalog {
+    private static final String TABLES = """
+            SELECT c.oid, n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, c.relpages,
+                   c.reltuples::bigint AS rows, pg_table_size(c.oid) AS bytes, pg_relation_size(c.oid) AS heap_bytes,
+                   (SELECT array_agg(a.attname::text ORDER BY k.position)
+                      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
+                     WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum
+                   ) AS primary_key,
+                   (SELECT array_agg(a.attname::text ORDER BY k.position)
+                      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
+                     WHERE i.indrelid = c.oid AND i.indisreplident AND a.attrelid = c.oid AND a.attnum = k.attnum
+                   ) AS identity_index
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+               AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
+               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                                  AND d.objid = c.oid AND d.deptype = 'e')
+             ORDER BY n.nspname, c.relname
+            """;
+
+    // A generated column is written by the server itself: attgenerated exists since 12.
+    private static final String COLUMNS = """
+            SELECT a.attrelid, a.attname, tn.nspname AS type_schema, t.typname, t.typtype::text, t.oid AS type_oid,
+                   t.typelem, (t.typcategory = 'A') AS is_array, a.attlen < 0 AS variable, a.attnotnull,
+                   a.attidentity::text, %s AS generated
+              FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
+              JOIN pg_class c ON c.oid = a.attrelid
+             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' AND c.relpersistence <> 't'
+             ORDER BY a.attrelid, a.attnum
+            """;
+
+    private Catalog() {}
+
+    /**
+     * @param replicaIdentity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
+     * @param unlogged its changes are not in the write-ahead log
+     * @param identity names of the columns that identify a row in the stream: primary key, or the replica identity index;
+     *     empty = keyless
+     * @param rowsEstimated by the statistics; -1 = never analysed
+     * @param bytes heap and TOAST
+     * @param heapBytes heap alone
+     */
+    public record Table(
+            long oid,
+            TableId id,
+            char replicaIdentity,
+            boolean unlogged,
+            List<CatalogColumn> columns,
+            List<String> primaryKey,
+            List<String> identity,
+            long rowsEstimated,
+            long bytes,
+            long heapBytes) {
+
+        /** Columns that can be written: all but the generated ones, which the server writes itself. */
+        public List<CatalogColumn> writable() {
+            return columns.stream().filter(c -> !c.generated()).toList();
+        }
+
+        public TableShape shape() {
+            return new TableShape(
+                    id,
+                    columns.stream().map(c -> new Column(c.name(), c.type())).toList(),
+                    identity);
+        }
+    }
+
+    /**
+     * @param typeKind {@code typtype}: b = base, c = composite, d = domain, e = enum, r = range, m = multirange
+     * @param elementOid element type of an array, else 0
+     * @param variable of variable length, so its value may be TOASTed
+     * @param identityKind {@code a}lways, by {@code d}efault, or empty
+     */
+    public record CatalogColumn(
+            String name,
+            TypeName type,
+            char typeKind,
+            long typeOid,
+            long elementOid,
+            boolean variable,
+            boolean notNull,
+            String identityKind,
+            boolean generated) {}
+
+    /** Major version of the server: 11, 17. */
+    public static int majorVersion(Connection connection) throws SQLException {
+        return connection.getMetaData().getDatabaseMajorVersion();
+    }
+
+    /** All tables, ordered by name. */
+    public static List<Table> tables(Connection connection) throws SQLException {
+        Map<Long, List<CatalogColumn>> columns = columns(connection);
+        List<Table> tables = new ArrayList<>();
+        try (PreparedStatement statement = connection.prepareStatement(TABLES);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                List<String> primaryKey = names(row.getArray("primary_key"));
+                char replicaIdentity = row.getString("relreplident").charAt(0);
+                tables.add(new Table(
+                        row.getLong("oid"),
+                        new TableId(row.getString("nspname"), row.getString("relname")),
+                        replicaIdentity,
+                        row.getString("relpersistence").equals("u"),
+                        columns.getOrDefault(row.getLong("oid"), List.of()),
+                        primaryKey,
+                        replicaIdentity == 'i' ? names(row.getArray("identity_index")) : primaryKey,
+                        row.getLong("rows"),
+                        row.getLong("bytes"),
+                        row.getLong("heap_bytes")));
+            }
+        }
+        return tables;
+    }
+
+    /** The tables that the migration selects. */
+    public static List<Table> selected(Connection connection, Migration migration) throws SQLException {
+        return tables(connection).stream()
+                .filter(t -> migration.tables().selects(t.id()))
+                .toList();
+    }
+
+    public static Optional<Table> table(Connection connection, TableId id) throws SQLException {
+        return tables(connection).stream().filter(t -> t.id().equals(id)).findFirst();
+    }
+
+    private static Map<Long, List<CatalogColumn>> columns(Connection connection) throws SQLException {
+        String generated = majorVersion(connection) >= 12 ? "a.attgenerated <> ''" : "false";
+        Map<Long, List<CatalogColumn>> columns = new LinkedHashMap<>();
+        try (PreparedStatement statement = connection.prepareStatement(COLUMNS.formatted(generated));
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                columns.computeIfAbsent(row.getLong("attrelid"), oid -> new ArrayList<>())
+                        .add(new CatalogColumn(
+                                row.getString("attname"),
+                                new TypeName(row.getString("type_schema"), row.getString("typname")),
+                                row.getString("typtype").charAt(0),
+                                row.getLong("type_oid"),
+                                row.getBoolean("is_array") ? row.getLong("typelem") : 0,
+                                row.getBoolean("variable"),
+                                row.getBoolean("attnotnull"),
+                                row.getString("attidentity"),
+                                row.getBoolean("generated")));
+            }
+        }
+        return columns;
+    }
+
+    private static List<String> names(Array array) throws SQLException {
+        return array == null ? List.of() : List.of((String[]) array.getArray());
+    }
+}

@@ -1,0 +1,74 @@
+package io.wherry.contract;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.avro.Schema;
+import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.avro.AvroSchema;
+import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.CachedSchemaRegistryClient;
+import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.SchemaRegistryClient;
+import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.rest.exceptions.RestClientException;
+
+/**
+ * Confluent's own client, as republished (shaded) on Maven Central. Its Avro is shaded too, so schemas pass as text. The
+ * only class that knows: where Confluent's repository can be reached, upstream's artifact can take its place.
+ */
+public final class ConfluentRegistry implements SchemaRegistry {
+    private static final int CACHED_SCHEMAS = 20_000;
+
+    private final String url;
+    private final SchemaRegistryClient client;
+    private final Map<Integer, Schema> byId = new ConcurrentHashMap<>();
+
+    /** @param url base of the API, for Apicurio {@code http://host:port/apis/ccompat/v7} */
+    public ConfluentRegistry(String url) {
+        this.url = url;
+        this.client = new CachedSchemaRegistryClient(url, CACHED_SCHEMAS);
+    }
+
+    @Override
+    public int register(String subject, Schema schema) {
+        try {
+            return client.register(subject, new AvroSchema(schema.toString()));
+        } catch (IOException e) {
+            throw unreachable("register schema", subject, e);
+        } catch (RestClientException e) {
+            throw refused("register schema", subject, e);
+        }
+    }
+
+    @Override
+    public Schema byId(int id) {
+        Schema known = byId.get(id);
+        if (known != null) {
+            return known;
+        }
+        try {
+            String text = client.getSchemaById(id).canonicalString();
+            Schema schema = new Schema.Parser().parse(text);
+            byId.put(id, schema);
+            return schema;
+        } catch (IOException e) {
+            throw unreachable("fetch schema", Integer.toString(id), e);
+        } catch (RestClientException e) {
+            throw refused("fetch schema", Integer.toString(id), e);
+        }
+    }
+
+    private RetryableException unreachable(String operation, String object, IOException e) {
+        return new RetryableException(
+                operation, object, "the registry at " + url + " does not answer: " + e.getMessage(), "", e);
+    }
+
+    private WherryException refused(String operation, String object, RestClientException e) {
+        if (e.getStatus() >= 500 || e.getStatus() == 429) {
+            return new RetryableException(operation, object, "registry at " + url + ": " + e.getMessage(), "", e);
+        }
+        return new DataException(
+                operation,
+                object,
+                "the registry at " + url + " refuses: " + e.getMessage(),
+                "If it lost its schemas, restore its storage; compatibility of the subjects must be NONE",
+                e);
+    }
+}

@@ -1,0 +1,23 @@
+package io.wherry.contract;
+
+import java.util.Objects;
+
+/**
+ * A PostgreSQL database and how to log in.
+ *
+ * @param url JDBC URL, {@code jdbc:postgresql://host:5432/database}, driver parameters allowed
+ */
+public record Endpoint(String url, String user, String password) {
+    public Endpoint {
+        Objects.requireNonNull(url, "url");
+        Objects.requireNonNull(user, "user");
+        Objects.requireNonNull(password, "password");
+    }
+
+    /** Never shows the password: this text may reach a log. */
+    @Override
+    public String toString() {
+        int parameters = url.indexOf('?');
+        return user + "@" + (parameters < 0 ? url : url.substring(0, parameters));
+    }
+}

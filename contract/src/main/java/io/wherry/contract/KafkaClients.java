@@ -1,0 +1,37 @@
+package io.wherry.contract;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** Kafka clients of a migration: the operator's properties first, then what correctness demands. */
+public final class KafkaClients {
+    private KafkaClients() {}
+
+    /** @param settings override the operator's */
+    public static KafkaProducer<byte[], byte[]> producer(Migration migration, Map<String, Object> settings) {
+        Map<String, Object> properties = new HashMap<>(migration.kafka());
+        properties.put("enable.idempotence", true);
+        properties.put("acks", "all");
+        properties.putAll(settings);
+        return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    /** A consumer that sees committed transactions only, never commits by itself, and never guesses an offset. */
+    public static KafkaConsumer<byte[], byte[]> consumer(Migration migration, Map<String, Object> settings) {
+        Map<String, Object> properties = new HashMap<>(migration.kafka());
+        properties.put("isolation.level", "read_committed");
+        properties.put("enable.auto.commit", false);
+        properties.put("auto.offset.reset", "none");
+        properties.putAll(settings);
+        return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    public static Admin admin(Migration migration) {
+        return Admin.create(new HashMap<>(migration.kafka()));
+    }
+}

@@ -1,0 +1,106 @@
+package io.wherry.contract;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * One migration as configured: the whole YAML file, read and checked ({@link MigrationFile}).
+ *
+ * @param name prefix of topics, name of slot ({@code wherry_<name>}), publication and consumer group
+ * @param kafka client properties, with {@code bootstrap.servers}; empty = embedded broker
+ * @param registryUrl base of a Confluent-compatible API; empty = embedded registry
+ */
+public record Migration(
+        String name,
+        Endpoint source,
+        Endpoint target,
+        TargetSchemaMode schema,
+        Tables tables,
+        Map<String, String> kafka,
+        Optional<String> registryUrl,
+        Load load,
+        Apply apply,
+        Cutover cutover,
+        Http http) {
+
+    /** Who makes the tables on the target. */
+    public enum TargetSchemaMode {
+        CREATE,
+        EXISTING
+    }
+
+    /** Which tables: patterns {@code schema.table} with {@code *}; excluded wins over included. */
+    public record Tables(List<String> include, List<String> exclude) {
+        public boolean selects(TableId table) {
+            return matches(include, table) && !matches(exclude, table);
+        }
+
+        private static boolean matches(List<String> patterns, TableId table) {
+            return patterns.stream().anyMatch(p -> Patterns.matches(p, table.toString()));
+        }
+    }
+
+    /** @param readers parallel COPY readers on the source, and lanes */
+    public record Load(int readers) {}
+
+    /**
+     * @param workers parallel writers of changes on the target
+     * @param partitions partitions of a change topic where more than one, by {@code schema.table}
+     */
+    public record Apply(int workers, Map<String, Integer> partitions) {}
+
+    /**
+     * @param maxLag end-to-end lag under which the target counts as in sync
+     * @param stableFor how long the lag must stay under {@code maxLag}
+     * @param maxDowntime from the fence to the switch row; past it the cutover aborts and the source serves again
+     */
+    public record Cutover(Duration maxLag, Duration stableFor, Duration maxDowntime, FenceMode fence, Switch traffic) {}
+
+    /** How other roles are kept from writing on the source during the switch. */
+    public enum FenceMode {
+        NO_LOGIN,
+        NO_CONNECT
+    }
+
+    /** What is done to move the applications: nothing (print), or a command. */
+    public sealed interface Switch {
+        record None() implements Switch {}
+
+        /** @param command executable and arguments; told the target by environment and JSON on standard input */
+        record Command(List<String> command) implements Switch {}
+    }
+
+    /** @param token needed for every call that changes state; empty = made at start and kept in a file */
+    public record Http(String host, int port, Optional<String> token) {}
+
+    public Topics topics() {
+        return new Topics(name);
+    }
+
+    /** Name of slot and publication on the source; a slot name allows {@code [a-z0-9_]} only. */
+    public String slot() {
+        return "wherry_" + name.replace('-', '_');
+    }
+
+    public String publication() {
+        return slot();
+    }
+
+    /** The same migration with the broker and the registry filled in, once embedded ones have started. */
+    public Migration withServers(Map<String, String> kafkaProperties, String registry) {
+        return new Migration(
+                name,
+                source,
+                target,
+                schema,
+                tables,
+                kafkaProperties,
+                Optional.of(registry),
+                load,
+                apply,
+                cutover,
+                http);
+    }
+}

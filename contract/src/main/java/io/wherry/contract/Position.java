@@ -1,0 +1,11 @@
+package io.wherry.contract;
+
+/**
+ * What a Kafka transaction covers, written inside it: every source transaction whose commit LSN is at or below
+ * {@code commitLsn} is in Kafka, whole, once.
+ *
+ * @param commitLsn LSN of the last covered COMMIT record (BEGIN's {@code final_lsn}; PostgreSQL documentation, section 54.9)
+ * @param endLsn end of that COMMIT record: where the slot may move to
+ * @param commitMillis the commit's time on the source's clock, ms since 1970
+ */
+public record Position(Lsn commitLsn, Lsn endLsn, long commitMillis) {}

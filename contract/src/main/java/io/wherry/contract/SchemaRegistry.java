@@ -1,0 +1,22 @@
+package io.wherry.contract;
+
+import org.apache.avro.Schema;
+
+/** The two calls Wherry needs of a Confluent-compatible schema registry. Safe for use by several threads. */
+public interface SchemaRegistry {
+    /**
+     * Registers a schema, or finds it registered.
+     *
+     * @return its id
+     * @throws RetryableException when the registry does not answer
+     */
+    int register(String subject, Schema schema);
+
+    /**
+     * The schema with this id.
+     *
+     * @throws RetryableException when the registry does not answer
+     * @throws DataException when it has no such schema
+     */
+    Schema byId(int id);
+}

@@ -1,0 +1,20 @@
+package io.wherry.contract;
+
+import java.util.concurrent.CompletionStage;
+
+/** One of the three services. Constructed idle, started once, closed once; survives {@code kill -9} at any instant. */
+public interface Service extends AutoCloseable {
+    /**
+     * Begins to work on threads of its own and returns.
+     *
+     * @throws WherryException when it cannot start; nothing was changed if it is a {@link ConfigurationException}
+     */
+    void start();
+
+    /** Ends normally when the work is done or closed, exceptionally with the {@link WherryException} that stopped it. */
+    CompletionStage<Void> done();
+
+    /** Stops and waits until every thread and connection has ended. Never throws. */
+    @Override
+    void close();
+}

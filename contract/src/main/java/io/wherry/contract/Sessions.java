@@ -1,0 +1,57 @@
+package io.wherry.contract;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Properties;
+
+/** PostgreSQL sessions with output settings pinned, so that both sides write and read every value's text alike. */
+public final class Sessions {
+    /** Begins every application_name of ours: how the fence tells our sessions from foreign ones. */
+    public static final String APPLICATION = "wherry ";
+
+    /**
+     * Start-up options: {@code ALTER ROLE/DATABASE … SET} cannot override them. Database settings such as
+     * {@code bytea_output=escape} would otherwise alter values (measured), and a role's search_path the meaning of names.
+     */
+    public static final String PINNED = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+            + " -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c xmloption=content"
+            + " -c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=0"
+            + " -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c row_security=off"
+            + " -c default_transaction_read_only=off";
+
+    private static final int LOGIN_SECONDS = 10;
+
+    private Sessions() {}
+
+    /**
+     * Opens an ordinary session in auto-commit mode.
+     *
+     * @param purpose shown in {@code pg_stat_activity} after {@link #APPLICATION} and the migration's name
+     */
+    public static Connection open(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
+        return DriverManager.getConnection(endpoint.url(), properties(migration, endpoint, purpose));
+    }
+
+    /** Opens a session for the replication protocol ({@code CREATE_REPLICATION_SLOT} and the like). */
+    public static Connection openReplication(Migration migration, Endpoint endpoint, String purpose)
+            throws SQLException {
+        Properties properties = properties(migration, endpoint, purpose);
+        properties.setProperty("replication", "database");
+        properties.setProperty("preferQueryMode", "simple");
+        properties.setProperty("assumeMinServerVersion", "10");
+        return DriverManager.getConnection(endpoint.url(), properties);
+    }
+
+    private static Properties properties(Migration migration, Endpoint endpoint, String purpose) {
+        Properties properties = new Properties();
+        properties.setProperty("user", endpoint.user());
+        properties.setProperty("password", endpoint.password());
+        properties.setProperty("ApplicationName", APPLICATION + migration.name() + " " + purpose);
+        properties.setProperty("options", PINNED);
+        properties.setProperty("loginTimeout", Integer.toString(LOGIN_SECONDS));
+        properties.setProperty("connectTimeout", Integer.toString(LOGIN_SECONDS));
+        properties.setProperty("tcpKeepAlive", "true");
+        return properties;
+    }
+}

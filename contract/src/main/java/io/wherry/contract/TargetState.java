@@ -1,0 +1,58 @@
+package io.wherry.contract;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+
+/**
+ * The schema {@code wherry} in the target: where every position of the target side lives, in the same database as the rows
+ * it speaks of, so that one transaction can change both.
+ *
+ * <p>Writers: the coordinator makes the schema and writes {@code migration}, {@code journal} and {@code relation.ready_at}; the
+ * sink-applier writes everything else.
+ */
+public final class TargetState {
+    private static final List<String> STATEMENTS = List.of(
+            "CREATE SCHEMA IF NOT EXISTS wherry",
+            // One migration a target: a second name is refused by the coordinator.
+            "CREATE TABLE IF NOT EXISTS wherry.migration (name text PRIMARY KEY, source_system text NOT NULL,"
+                    + " started_at timestamptz NOT NULL DEFAULT now())",
+            // The state machine's transitions, each written before it is acted on. The last row is the state.
+            "CREATE TABLE IF NOT EXISTS wherry.journal (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+                    + " at timestamptz NOT NULL DEFAULT clock_timestamp(), state text NOT NULL,"
+                    + " detail jsonb NOT NULL DEFAULT '{}')",
+            // One row a table, from the latest load plan that names it.
+            "CREATE TABLE IF NOT EXISTS wherry.relation (schema_name text, table_name text, topic text NOT NULL,"
+                    + " partitions int NOT NULL, load_epoch int NOT NULL, snapshot_lsn pg_lsn NOT NULL,"
+                    + " chunks int NOT NULL, rows_estimated bigint NOT NULL, bytes_estimated bigint NOT NULL,"
+                    // Set by the coordinator once loaded and indexed: from then on changes are applied.
+                    + " ready_at timestamptz,"
+                    // Set by the sink-applier when the table's partition stopped; an operator clears it.
+                    + " stopped_because text,"
+                    + " inserts bigint NOT NULL DEFAULT 0, updates bigint NOT NULL DEFAULT 0,"
+                    + " deletes bigint NOT NULL DEFAULT 0, truncates bigint NOT NULL DEFAULT 0,"
+                    + " PRIMARY KEY (schema_name, table_name))",
+            // One row a chunk, written in the transaction that holds the chunk's rows.
+            "CREATE TABLE IF NOT EXISTS wherry.chunk (schema_name text, table_name text, load_epoch int, chunk int,"
+                    + " rows bigint NOT NULL, bytes bigint NOT NULL,"
+                    + " applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+                    + " PRIMARY KEY (schema_name, table_name, load_epoch, chunk))",
+            // One row a topic-partition: next_offset is the first offset not yet applied.
+            "CREATE TABLE IF NOT EXISTS wherry.checkpoint (topic text, partition int, next_offset bigint NOT NULL,"
+                    + " commit_lsn pg_lsn NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (topic, partition))",
+            // One row: the sink-applier that took over last. Lower epochs are fenced.
+            "CREATE TABLE IF NOT EXISTS wherry.applier (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+                    + " epoch bigint NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp())");
+
+    private TargetState() {}
+
+    /** Makes what is missing; part of the caller's transaction if there is one. */
+    public static void create(Connection target) throws SQLException {
+        try (Statement statement = target.createStatement()) {
+            for (String sql : STATEMENTS) {
+                statement.execute(sql);
+            }
+        }
+    }
+}
