@@ -1,0 +1,81 @@
+package io.wherry.contract;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.wherry.contract.Migration.Switch;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MigrationFileTest {
+    private static final String LEAST = """
+            name: shop
+            source: {url: "jdbc:postgresql://old:5432/shop", user: wherry, password: "${env:SECRET}"}
+            target: {url: "jdbc:postgresql://new:5432/shop", user: wherry, password: secret}
+            """;
+
+    @Test
+    void leastFileHasSaneDefaults() {
+        Migration migration = MigrationFile.parse(LEAST, Map.of("SECRET", "a$1\\b"));
+        assertThat(migration.source().password()).isEqualTo("a$1\\b");
+        assertThat(migration.slot()).isEqualTo("wherry_shop");
+        assertThat(migration.kafka()).isEmpty();
+        assertThat(migration.cutover().maxLag()).isEqualTo(Duration.ofSeconds(2));
+        assertThat(migration.cutover().traffic()).isEqualTo(new Switch.None());
+        assertThat(migration.tables().selects(new TableId("any", "Order Items")))
+                .isTrue();
+    }
+
+    @Test
+    void everyProblemIsReportedAtOnce() {
+        String file = LEAST.replace("name: shop", "name: Shop!") + """
+                tabels: {include: ["public.*"]}
+                load: {readers: many}
+                cutover: {max-lagg: 2s, switch: {kind: dns}}
+                http: {listen: "0.0.0.0:8080"}
+                kafka: {acks: all}
+                """;
+        ConfigurationException problems =
+                catchThrowableOfType(ConfigurationException.class, () -> MigrationFile.parse(file, Map.of()));
+        assertThat(problems.findings().stream().map(Finding::explained))
+                .anyMatch(line -> line.startsWith("name: ") && line.contains("'Shop!'"))
+                .anyMatch(line -> line.contains("environment variable SECRET is not set"))
+                .anyMatch(line -> line.startsWith("tabels: unknown key") && line.contains("Did you mean 'tables'?"))
+                .anyMatch(line -> line.startsWith("cutover.max-lagg: ") && line.contains("'max-lag'"))
+                .anyMatch(line -> line.startsWith("load.readers: 'many'"))
+                .anyMatch(line -> line.startsWith("cutover.switch.kind: 'dns'"))
+                .anyMatch(line -> line.startsWith("http.token: "))
+                .anyMatch(line -> line.startsWith("kafka.bootstrap.servers: "))
+                .anyMatch(line -> line.startsWith("registry.url: "))
+                .hasSize(9);
+    }
+
+    @Test
+    void passwordComesFromAFile(@TempDir Path directory) throws Exception {
+        Path secret = Files.writeString(directory.resolve("secret"), "from file\n");
+        Migration migration = MigrationFile.parse(LEAST.replace("${env:SECRET}", "${file:" + secret + "}"), Map.of());
+        assertThat(migration.source().password()).isEqualTo("from file");
+        assertThat(migration.source().toString()).doesNotContain("from file");
+    }
+
+    @Test
+    void brokenYamlNamesTheLine() {
+        ConfigurationException problem = catchThrowableOfType(
+                ConfigurationException.class, () -> MigrationFile.parse("name: [shop\nsource: x", Map.of()));
+        assertThat(problem.findings()).singleElement().satisfies(f -> assertThat(f.explained())
+                .startsWith("line "));
+    }
+
+    @Test
+    void excludedWinsOverIncluded() {
+        Migration.Tables tables = new Migration.Tables(List.of("public.*"), List.of("public.audit_*"));
+        assertThat(tables.selects(new TableId("public", "orders"))).isTrue();
+        assertThat(tables.selects(new TableId("public", "audit_2024"))).isFalse();
+        assertThat(tables.selects(new TableId("other", "orders"))).isFalse();
+    }
+}
