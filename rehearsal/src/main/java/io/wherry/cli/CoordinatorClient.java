@@ -1,0 +1,86 @@
+package io.wherry.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Json;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** Talks to the coordinator's HTTP API. */
+final class CoordinatorClient {
+    private static final Duration CONNECT = Duration.ofSeconds(5);
+
+    private final URI base;
+    private final Migration migration;
+    private final Path directory;
+    private final HttpClient client =
+            HttpClient.newBuilder().connectTimeout(CONNECT).build();
+
+    /** @param directory where the coordinator on this machine keeps its token */
+    CoordinatorClient(Migration migration, Path directory) {
+        this.migration = migration;
+        this.directory = directory;
+        String host = migration.http().host().equals("0.0.0.0")
+                ? "127.0.0.1"
+                : migration.http().host();
+        this.base = URI.create("http://" + host + ":" + migration.http().port());
+    }
+
+    /** @param code HTTP status */
+    record Answer(int code, JsonNode body) {
+        String message() {
+            return body.path("message").asText(body.toString());
+        }
+    }
+
+    Answer read(String path) {
+        return send(HttpRequest.newBuilder(base.resolve(path)).timeout(CONNECT).build());
+    }
+
+    /** A call that changes state; waits as long as it takes. */
+    Answer order(String path) {
+        return send(HttpRequest.newBuilder(base.resolve(path))
+                .header("Authorization", "Bearer " + token())
+                .POST(HttpRequest.BodyPublishers.noBody())
+                .build());
+    }
+
+    private String token() {
+        return migration.http().token().orElseGet(() -> {
+            Path file = directory.resolve("token");
+            try {
+                return Files.readString(file).strip();
+            } catch (IOException e) {
+                throw new ConfigurationException(
+                        "http.token",
+                        "is not configured and " + file + " cannot be read",
+                        "Run this where the coordinator runs, or set http.token on both");
+            }
+        });
+    }
+
+    private Answer send(HttpRequest request) {
+        try {
+            HttpResponse<byte[]> response = client.send(request, HttpResponse.BodyHandlers.ofByteArray());
+            return new Answer(response.statusCode(), Json.mapper().readTree(response.body()));
+        } catch (IOException e) {
+            throw new RetryableException(
+                    "ask",
+                    "the coordinator at " + base,
+                    "no answer: " + e.getMessage(),
+                    "Is it running? Start it with wherry up -f or wherry coordinator -f; see http.listen",
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("ask", "the coordinator at " + base, "interrupted", "", e);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+package io.wherry.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.Migration;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code wherry status}, {@code tables}, {@code lag}: what stands where, asked of the running coordinator. */
+@Command(
+        name = "status",
+        mixinStandardHelpOptions = true,
+        description = "Shows state, lags and tables.",
+        footer = {"", "Example:", "  wherry status -f m.yaml --watch"})
+final class StatusCommand implements Callable<Integer> {
+    @Mixin
+    private MigrationOption migration;
+
+    @Option(names = "--watch", description = "again every two seconds, until Ctrl-C")
+    private boolean watch;
+
+    @Option(names = "--json", description = "print as JSON")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        CoordinatorClient client = client(migration);
+        PrintWriter out = spec.commandLine().getOut();
+        while (true) {
+            JsonNode status = client.read("/api/status").body();
+            out.println(json ? status.toString() : summary(status) + tables(status) + next(status));
+            out.flush();
+            if (!watch) {
+                return ExitCode.DONE;
+            }
+            TimeUnit.SECONDS.sleep(2);
+        }
+    }
+
+    private static CoordinatorClient client(MigrationOption option) {
+        Migration read = option.read();
+        return new CoordinatorClient(read, option.directory(read));
+    }
+
+    private static String summary(JsonNode status) {
+        String waitsFor = status.path("waitsFor").asText("");
+        return status.path("name").asText() + ": " + status.path("state").asText() + ", served by "
+                + status.path("servedBy").asText()
+                + (waitsFor.isEmpty() || waitsFor.equals("null") ? "" : ", waits for " + waitsFor)
+                + "\n" + lag(status.path("lag")) + "\n";
+    }
+
+    private static String lag(JsonNode lag) {
+        return "lag: slot " + value(lag, "slotBytes", " bytes") + ", source to Kafka "
+                + value(lag, "sourceToKafkaMillis", " ms") + ", Kafka to target "
+                + value(lag, "kafkaToTargetRecords", " records") + ", end to end "
+                + value(lag, "endToEndMillis", " ms");
+    }
+
+    private static String value(JsonNode lag, String name, String unit) {
+        return lag.path(name).isNumber() ? lag.path(name).asText() + unit : "unknown";
+    }
+
+    private static String tables(JsonNode status) {
+        StringBuilder lines = new StringBuilder();
+        for (JsonNode table : status.path("tables")) {
+            lines.append(String.format(
+                    "  %-40s %-10s loaded %,d of ~%,d  applied +%,d ~%,d -%,d%s%n",
+                    table.path("table").asText(),
+                    table.path("state").asText(),
+                    table.path("rowsLoaded").asLong(),
+                    table.path("rowsEstimated").asLong(),
+                    table.path("applied").path("insert").asLong(),
+                    table.path("applied").path("update").asLong(),
+                    table.path("applied").path("delete").asLong(),
+                    table.path("error").isTextual() ? "  STOPPED: " + table.path("error").asText() : ""));
+        }
+        return lines.toString();
+    }
+
+    private static String next(JsonNode status) {
+        StringBuilder lines = new StringBuilder();
+        for (JsonNode step : status.path("nextSteps")) {
+            lines.append("next: ").append(step.asText()).append('\n');
+        }
+        return lines.toString();
+    }
+
+    @Command(
+            name = "tables",
+            mixinStandardHelpOptions = true,
+            description = "Shows each table's load and changes.",
+            footer = {"", "Example:", "  wherry tables -f m.yaml --json"})
+    static final class Tables extends Part {
+        @Override
+        String part() {
+            return "tables";
+        }
+
+        @Override
+        String text(JsonNode status) {
+            return tables(status);
+        }
+    }
+
+    @Command(
+            name = "lag",
+            mixinStandardHelpOptions = true,
+            description = "Shows the four lags; an unknown one is not in sync.",
+            footer = {"", "Example:", "  wherry lag -f m.yaml"})
+    static final class LagCommand extends Part {
+        @Override
+        String part() {
+            return "lag";
+        }
+
+        @Override
+        String text(JsonNode status) {
+            return lag(status.path("lag")) + "\n";
+        }
+    }
+
+    /** One part of the status alone. */
+    abstract static class Part implements Callable<Integer> {
+        @Mixin
+        private MigrationOption migration;
+
+        @Option(names = "--json", description = "print as JSON")
+        private boolean json;
+
+        @Spec
+        private CommandSpec spec;
+
+        abstract String part();
+
+        abstract String text(JsonNode status);
+
+        @Override
+        public Integer call() {
+            JsonNode status = client(migration).read("/api/status").body();
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(json ? status.path(part()) + "\n" : text(status));
+            out.flush();
+            return ExitCode.DONE;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.Migration;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** The broker and registry that a migration uses: the configured ones, or embedded ones that live under a directory. */
+public final class Broker implements AutoCloseable {
+    private final ChildProcesses processes;
+    private final Migration migration;
+
+    private Broker(ChildProcesses processes, Migration migration) {
+        this.processes = processes;
+        this.migration = migration;
+    }
+
+    /** Starts what is not configured; what was written there before is there again. */
+    public static Broker start(Migration migration, Path directory) {
+        if (!migration.kafka().isEmpty()) {
+            return new Broker(null, migration);
+        }
+        ChildProcesses processes = new ChildProcesses();
+        try {
+            EmbeddedRegistry registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
+            EmbeddedKafka kafka = EmbeddedKafka.start(processes, directory.resolve("kafka"));
+            registry.awaitReady();
+            return new Broker(
+                    processes,
+                    migration.withServers(Map.of("bootstrap.servers", kafka.bootstrapServers()), registry.url()));
+        } catch (RuntimeException e) {
+            processes.close();
+            throw e;
+        }
+    }
+
+    /** The migration with broker and registry filled in. */
+    public Migration migration() {
+        return migration;
+    }
+
+    @Override
+    public void close() {
+        if (processes != null) {
+            processes.close();
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import io.wherry.coordinator.CutoverResult;
+import io.wherry.coordinator.SchemaCompare;
+import io.wherry.coordinator.Summary;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/** A whole migration on throwaway servers: fill, write, migrate, cut over, prove, report. */
+public final class Rehearsal implements AutoCloseable {
+    private static final Duration IN_SYNC_LIMIT = Duration.ofHours(6);
+    private static final Duration AFTER_SWITCH = Duration.ofSeconds(3);
+    private static final long POLL_MILLIS = 50;
+
+    private final Options options;
+    private final PrintWriter out;
+    private RehearsalServers servers;
+    private Services services;
+
+    /**
+     * @param rows of the sample, about
+     * @param rate transactions a second
+     * @param dump plain SQL to load instead of the sample
+     * @param seed of the traffic
+     * @param json progress as JSON lines
+     */
+    public record Options(
+            long rows, int rate, int sourceVersion, int targetVersion, Optional<Path> dump, long seed, boolean json) {}
+
+    public Rehearsal(Options options, PrintWriter out) {
+        this.options = options;
+        this.out = out;
+    }
+
+    /** Runs it all and reports; servers and services stay up until {@link #close}. */
+    public RehearsalReport run() {
+        long started = System.nanoTime();
+        say("starting PostgreSQL " + options.sourceVersion() + " and " + options.targetVersion()
+                + ", Kafka and a schema registry; filling the source");
+        servers = new RehearsalServers(
+                options.sourceVersion(), options.targetVersion(), options.dump(), options.rows());
+        Migration migration = servers.migration();
+        Preflight.require(migration);
+        try (Connection owner = Sessions.open(migration, migration.source(), "rehearsal");
+                Traffic traffic = new Traffic(servers::application, owner, options.seed(), options.rate())) {
+            traffic.start();
+            services = new Services(migration, servers.directory().resolve("state"));
+            try (Progress progress = new Progress(out, services.coordinator()::status, options.json())) {
+                services.start();
+                progress.start();
+                return migrate(migration, traffic, started);
+            }
+        } catch (SQLException e) {
+            throw new ServerException("Rehearsal failed: " + e.getMessage(), e);
+        }
+    }
+
+    private RehearsalReport migrate(Migration migration, Traffic traffic, long started) throws SQLException {
+        await("in sync", IN_SYNC_LIMIT, () -> services.coordinator().status().state().equals("IN_SYNC"));
+        long switchStarted = System.nanoTime();
+        CutoverResult result =
+                services.coordinator().cutover(false).toCompletableFuture().join();
+        long written = traffic.acknowledged();
+        long until = System.nanoTime() + AFTER_SWITCH.toNanos();
+        await("writes after the switch", Duration.ofMinutes(1), () -> System.nanoTime() > until
+                && traffic.acknowledged() > written);
+        traffic.close();
+        boolean switched = result.outcome().equals("COMPLETED");
+        List<String> schema = switched ? new SchemaCompare(migration).differences() : List.of();
+        try (Connection serving = Sessions.open(
+                migration, switched ? migration.target() : migration.source(), "rehearsal ledger")) {
+            return report(traffic, serving, result, schema, started, switchStarted);
+        }
+    }
+
+    private RehearsalReport report(
+            Traffic traffic,
+            Connection serving,
+            CutoverResult result,
+            List<String> schema,
+            long started,
+            long switchStarted)
+            throws SQLException {
+        Summary summary = services.coordinator().summary();
+        return new RehearsalReport(
+                options.sourceVersion(),
+                options.targetVersion(),
+                options.seed(),
+                result.outcome(),
+                summary.rowsLoaded(),
+                summary.bytesLoaded(),
+                summary.loadSeconds(),
+                summary.indexSeconds(),
+                summary.changesApplied(),
+                summary.tablesCompared(),
+                summary.rowsCompared(),
+                summary.rowsDifferent(),
+                schema,
+                traffic.acknowledged(),
+                traffic.lost(serving),
+                traffic.log().refusedCount(),
+                traffic.log().inDoubtCount(),
+                traffic.log().longestGapMillis(switchStarted),
+                summary.lagP50Millis(),
+                summary.lagP99Millis(),
+                summary.blockBytesPeak(),
+                (System.nanoTime() - started) / 1e9,
+                summary.states());
+    }
+
+    private void await(String what, Duration limit, BooleanSupplier reached) {
+        long end = System.nanoTime() + limit.toNanos();
+        while (!reached.getAsBoolean()) {
+            if (services.done().toCompletableFuture().isCompletedExceptionally()) {
+                Services.await(services);
+            }
+            if (System.nanoTime() > end) {
+                throw new ServerException("not reached in " + limit.toSeconds() + " s: " + what);
+            }
+            try {
+                TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new ServerException("interrupted while waiting for " + what, e);
+            }
+        }
+    }
+
+    /** Says where everything is and blocks until Ctrl-C. */
+    public void keep() throws InterruptedException {
+        say("kept until Ctrl-C; source " + servers.source().jdbcUrl(RehearsalServers.NAME) + ", target "
+                + servers.target().jdbcUrl(RehearsalServers.NAME) + ", broker "
+                + servers.kafka().bootstrapServers() + ", status http://127.0.0.1:"
+                + servers.migration().http().port() + "/api/status");
+        new CountDownLatch(1).await();
+    }
+
+    private void say(String text) {
+        if (!options.json()) {
+            out.println(text);
+            out.flush();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (services != null) {
+            services.close();
+        }
+        if (servers != null) {
+            servers.close();
+        }
+    }
+}

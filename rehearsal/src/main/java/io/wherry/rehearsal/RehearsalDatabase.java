@@ -1,0 +1,129 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
+import io.wherry.coordinator.PostgresTools;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** The databases of a rehearsal: roles, the empty target, and the source filled from the sample or a dump. */
+final class RehearsalDatabase {
+    static final String NAME = RehearsalServers.NAME;
+    static final String PASSWORD = "rehearsal";
+    /** Wherry's own role. */
+    static final String OPERATOR = "wherry";
+    /** The applications' role. */
+    static final String APPLICATION = "app";
+
+    private RehearsalDatabase() {}
+
+    /** Roles and an empty database, on either side. */
+    static void prepare(EmbeddedPostgres server) {
+        try (Connection connection = DriverManager.getConnection(
+                        server.jdbcUrl("postgres"), server.superuser(), server.password());
+                Statement statement = connection.createStatement()) {
+            String password = Identifiers.literal(PASSWORD);
+            statement.execute("CREATE ROLE " + OPERATOR + " SUPERUSER LOGIN PASSWORD " + password);
+            statement.execute("CREATE ROLE " + APPLICATION + " LOGIN PASSWORD " + password);
+            statement.execute("CREATE DATABASE " + NAME + " TEMPLATE template0 ENCODING 'UTF8'");
+        } catch (SQLException e) {
+            throw new ServerException("Cannot prepare the rehearsal's database: " + e.getMessage(), e);
+        }
+    }
+
+    static Endpoint endpoint(EmbeddedPostgres server, String role) {
+        return new Endpoint(server.jdbcUrl(NAME), role, PASSWORD);
+    }
+
+    /**
+     * Fills the source and lets the applications' role write everything.
+     *
+     * @param dump plain SQL; empty = the sample with about {@code rows} rows
+     */
+    static void fill(EmbeddedPostgres server, Optional<Path> dump, long rows, PostgresTools tools) {
+        try {
+            if (dump.isPresent()) {
+                run(server, tools, dump.get(), List.of());
+            } else {
+                Path sample = Files.createTempFile("wherry-sample", ".sql");
+                try (InputStream in = RehearsalDatabase.class.getResourceAsStream("sample.sql")) {
+                    Files.copy(in, sample, StandardCopyOption.REPLACE_EXISTING);
+                    run(server, tools, sample, List.of("-v", "rows=" + rows));
+                } finally {
+                    Files.delete(sample);
+                }
+            }
+            grant(server);
+        } catch (IOException e) {
+            throw new ServerException("Cannot fill the rehearsal's source: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * A dump made for a newer server sets parameters that an older one does not know; that alone is no reason to stop, every
+     * other error is.
+     */
+    private static void run(EmbeddedPostgres server, PostgresTools tools, Path file, List<String> variables)
+            throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                tools.psql().toString(), "-X", "-q", "-h", "127.0.0.1", "-p", Integer.toString(server.port()), "-U",
+                server.superuser(), "-d", NAME));
+        command.addAll(variables);
+        command.addAll(List.of("-f", file.toAbsolutePath().toString()));
+        Path errors = Files.createTempFile("wherry-psql", ".log");
+        try {
+            ProcessBuilder builder = new ProcessBuilder(command)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .redirectError(errors.toFile());
+            builder.environment().put("PGPASSWORD", server.password());
+            int code = builder.start().waitFor();
+            List<String> failed = Files.readAllLines(errors).stream()
+                    .filter(line -> line.contains("ERROR:") || line.contains("FATAL:"))
+                    .filter(line -> !line.contains("unrecognized configuration parameter"))
+                    .toList();
+            if (code != 0 || !failed.isEmpty()) {
+                throw new DataException(
+                        "load",
+                        file.toString(),
+                        failed.isEmpty() ? "psql ended with " + code : failed.get(0),
+                        "Give a plain SQL dump that PostgreSQL " + server.major() + " accepts");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ServerException("Interrupted while loading " + file, e);
+        } finally {
+            Files.delete(errors);
+        }
+    }
+
+    private static void grant(EmbeddedPostgres server) {
+        String grants =
+                """
+                DO $$ DECLARE s text; BEGIN
+                  FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
+                    EXECUTE format('GRANT USAGE ON SCHEMA %I TO app', s);
+                    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO app', s);
+                    EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO app', s);
+                  END LOOP; END $$
+                """;
+        try (Connection connection = DriverManager.getConnection(
+                        server.jdbcUrl(NAME), server.superuser(), server.password());
+                Statement statement = connection.createStatement()) {
+            statement.execute(grants);
+            statement.execute("ANALYZE");
+        } catch (SQLException e) {
+            throw new ServerException("Cannot grant on the rehearsal's source: " + e.getMessage(), e);
+        }
+    }
+}

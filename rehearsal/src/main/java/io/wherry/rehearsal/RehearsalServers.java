@@ -1,0 +1,132 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.Apply;
+import io.wherry.contract.Migration.Cutover;
+import io.wherry.contract.Migration.FenceMode;
+import io.wherry.contract.Migration.Http;
+import io.wherry.contract.Migration.Load;
+import io.wherry.contract.Migration.Switch;
+import io.wherry.contract.Migration.Tables;
+import io.wherry.contract.Migration.TargetSchemaMode;
+import io.wherry.coordinator.PostgresTools;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The throwaway servers of one rehearsal, filled and ready, and the migration between them. */
+public final class RehearsalServers implements AutoCloseable {
+    /** Name of the migration and of the databases. */
+    public static final String NAME = "shop";
+
+    private final ChildProcesses processes = new ChildProcesses();
+    private final Path directory = processes.temporaryDirectory("wherry-rehearsal");
+    private final PostgresTools tools;
+    private final EmbeddedPostgres source;
+    private final EmbeddedPostgres target;
+    private final EmbeddedKafka kafka;
+    private final EmbeddedRegistry registry;
+    private final Migration migration;
+
+    /**
+     * Starts everything; a failure stops what had started.
+     *
+     * @param rows of the sample, when there is no dump
+     */
+    public RehearsalServers(int sourceVersion, int targetVersion, Optional<Path> dump, long rows) {
+        try {
+            registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
+            tools = PostgresClientInstaller.ensure(Math.max(sourceVersion, targetVersion));
+            source = server("source", sourceVersion);
+            target = server("target", targetVersion);
+            RehearsalDatabase.prepare(source);
+            RehearsalDatabase.prepare(target);
+            RehearsalDatabase.fill(source, dump, rows, tools);
+            kafka = EmbeddedKafka.start(processes, directory.resolve("kafka"));
+            registry.awaitReady();
+            migration = describe();
+        } catch (RuntimeException e) {
+            processes.close();
+            throw e;
+        }
+    }
+
+    private EmbeddedPostgres server(String side, int version) {
+        return EmbeddedPostgres.start(processes, version, directory.resolve(side), Map.of());
+    }
+
+    /** The migration as a file would give it; traffic is switched by a command that writes {@link #trafficFile()}. */
+    public Migration migration() {
+        return migration;
+    }
+
+    private Migration describe() {
+        List<String> command = List.of(
+                "sh", "-c", "printf %s \"$WHERRY_TARGET_URL\" > \"$0.new\" && mv \"$0.new\" \"$0\"",
+                trafficFile().toString());
+        return new Migration(
+                NAME,
+                RehearsalDatabase.endpoint(source, RehearsalDatabase.OPERATOR),
+                RehearsalDatabase.endpoint(target, RehearsalDatabase.OPERATOR),
+                TargetSchemaMode.CREATE,
+                new Tables(List.of("*"), List.of()),
+                Map.of("bootstrap.servers", kafka.bootstrapServers()),
+                Optional.of(registry.url()),
+                new Load(2),
+                new Apply(2, Map.of()),
+                new Cutover(
+                        Duration.ofSeconds(2),
+                        Duration.ofSeconds(3),
+                        Duration.ofMinutes(2),
+                        FenceMode.NO_LOGIN,
+                        new Switch.Command(command)),
+                new Http("127.0.0.1", FreePorts.next(), Optional.empty()));
+    }
+
+    /** Where the applications look up their database: the source until the file says otherwise. */
+    public Endpoint application() {
+        Endpoint endpoint = RehearsalDatabase.endpoint(source, RehearsalDatabase.APPLICATION);
+        try {
+            return Files.exists(trafficFile())
+                    ? new Endpoint(Files.readString(trafficFile()), endpoint.user(), endpoint.password())
+                    : endpoint;
+        } catch (IOException e) {
+            throw new ServerException("Cannot read " + trafficFile() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Path trafficFile() {
+        return directory.resolve("traffic-url");
+    }
+
+    /** Scratch space, removed with the servers. */
+    public Path directory() {
+        return directory;
+    }
+
+    public ChildProcesses processes() {
+        return processes;
+    }
+
+    public EmbeddedPostgres source() {
+        return source;
+    }
+
+    public EmbeddedPostgres target() {
+        return target;
+    }
+
+    public EmbeddedKafka kafka() {
+        return kafka;
+    }
+
+    @Override
+    public void close() {
+        processes.close();
+    }
+}

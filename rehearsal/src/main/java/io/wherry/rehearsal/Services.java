@@ -1,0 +1,81 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.Migration;
+import io.wherry.contract.Service;
+import io.wherry.contract.WherryException;
+import io.wherry.coordinator.CutoverCoordinator;
+import io.wherry.sink.SinkApplier;
+import io.wherry.source.SourceConnector;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+
+/** All three services in one process. */
+public final class Services implements Service {
+    private final CutoverCoordinator coordinator;
+    private final List<Service> services;
+    private final CompletableFuture<Void> done = new CompletableFuture<>();
+
+    public Services(Migration migration, Path directory) {
+        coordinator = new CutoverCoordinator(migration, directory);
+        services = List.of(coordinator, new SourceConnector(migration), new SinkApplier(migration));
+    }
+
+    public CutoverCoordinator coordinator() {
+        return coordinator;
+    }
+
+    @Override
+    public void start() {
+        for (Service service : services) {
+            service.start();
+            // The first that fails ends all: the others would wait for it without saying why.
+            var unused = service.done().whenComplete((nothing, failure) -> {
+                if (failure != null) {
+                    done.completeExceptionally(unwrapped(failure));
+                } else if (service == coordinator) {
+                    done.complete(null);
+                }
+            });
+        }
+    }
+
+    @Override
+    public CompletionStage<Void> done() {
+        return done;
+    }
+
+    @Override
+    public void close() {
+        for (int i = services.size() - 1; i >= 0; i--) {
+            services.get(i).close();
+        }
+        done.complete(null);
+    }
+
+    /** Starts a service and waits for its end; Ctrl-C closes it in order. */
+    public static void runUntilStopped(Service service) {
+        Thread hook = new Thread(service::close, "wherry-shutdown");
+        Runtime.getRuntime().addShutdownHook(hook);
+        service.start();
+        await(service);
+    }
+
+    /** Waits for the end. @throws WherryException that stopped it */
+    public static void await(Service service) {
+        try {
+            service.done().toCompletableFuture().join();
+        } catch (CompletionException e) {
+            if (unwrapped(e) instanceof WherryException known) {
+                throw known;
+            }
+            throw e;
+        }
+    }
+
+    private static Throwable unwrapped(Throwable failure) {
+        return failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+    }
+}

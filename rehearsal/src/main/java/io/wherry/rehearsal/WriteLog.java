@@ -1,0 +1,62 @@
+package io.wherry.rehearsal;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What the writers were told: the number of every acknowledged transaction and when. Safe for use by several threads.
+ */
+final class WriteLog {
+    private final List<Acknowledged> acknowledged = new ArrayList<>();
+    private long refused;
+    private long inDoubt;
+
+    /**
+     * @param id of the ledger row that the transaction wrote
+     * @param nanos by {@link System#nanoTime()}
+     */
+    private record Acknowledged(long id, long nanos) {}
+
+    synchronized void acknowledged(long id) {
+        acknowledged.add(new Acknowledged(id, System.nanoTime()));
+    }
+
+    /** A constraint refused the write, so nothing was written. */
+    synchronized void refused() {
+        refused++;
+    }
+
+    /** The connection broke before the answer came: written or not, nobody was told. */
+    synchronized void inDoubt() {
+        inDoubt++;
+    }
+
+    synchronized List<Long> ids() {
+        return acknowledged.stream().map(Acknowledged::id).toList();
+    }
+
+    synchronized long count() {
+        return acknowledged.size();
+    }
+
+    synchronized long refusedCount() {
+        return refused;
+    }
+
+    synchronized long inDoubtCount() {
+        return inDoubt;
+    }
+
+    /** Longest time between two neighbouring acknowledgements of which the later came after {@code fromNanos}, in ms. */
+    synchronized long longestGapMillis(long fromNanos) {
+        long longest = 0;
+        for (int i = 1; i < acknowledged.size(); i++) {
+            if (acknowledged.get(i).nanos() >= fromNanos) {
+                longest = Math.max(
+                        longest,
+                        acknowledged.get(i).nanos() - acknowledged.get(i - 1).nanos());
+            }
+        }
+        return longest / 1_000_000;
+    }
+}

@@ -1,0 +1,238 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Migration;
+import io.wherry.contract.MigrationFile;
+import io.wherry.contract.Service;
+import io.wherry.contract.Sessions;
+import io.wherry.coordinator.CutoverCoordinator;
+import io.wherry.coordinator.CutoverResult;
+import io.wherry.coordinator.PostgresTools;
+import io.wherry.source.SourceConnector;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.postgresql.PGConnection;
+
+/** A migration between two embedded servers over the shared broker, with verbs for what happens to it. */
+final class MigrationFixture implements AutoCloseable {
+    static final Duration PATIENCE = Duration.ofMinutes(4);
+
+    private final ChildProcesses processes = new ChildProcesses();
+    private final Path directory = processes.temporaryDirectory("wherry-test");
+    private final EmbeddedPostgres source;
+    private final EmbeddedPostgres target;
+    private final String name;
+    private final List<Service> services = new ArrayList<>();
+    private final Map<String, Process> children = new HashMap<>();
+    private CutoverCoordinator coordinator;
+    private Traffic traffic;
+
+    MigrationFixture(String name, int sourceVersion, int targetVersion) {
+        this.name = name;
+        PostgresClientInstaller.ensure(Math.max(sourceVersion, targetVersion));
+        source = EmbeddedPostgres.start(processes, sourceVersion, directory.resolve("source"), Map.of());
+        target = EmbeddedPostgres.start(processes, targetVersion, directory.resolve("target"), Map.of());
+        RehearsalDatabase.prepare(source);
+        RehearsalDatabase.prepare(target);
+    }
+
+    EmbeddedPostgres source() {
+        return source;
+    }
+
+    EmbeddedPostgres target() {
+        return target;
+    }
+
+    void fillWithSample(long rows) {
+        RehearsalDatabase.fill(source, Optional.empty(), rows, PostgresTools.locate(10));
+    }
+
+    /** Writes the migration's file; {@code more} are further lines of YAML. */
+    Path file(String more) {
+        String text =
+                """
+                name: %s
+                source: {url: "%s", user: wherry, password: rehearsal}
+                target: {url: "%s", user: wherry, password: rehearsal}
+                kafka: {bootstrap.servers: "%s"}
+                registry: {url: "%s"}
+                load: {readers: 2}
+                apply: {workers: 2}
+                cutover: {max-lag: 2s, stable-for: 2s, max-downtime: 2m}
+                http: {listen: "127.0.0.1:%d"}
+                %s
+                """
+                        .formatted(
+                                name,
+                                source.jdbcUrl(RehearsalServers.NAME),
+                                target.jdbcUrl(RehearsalServers.NAME),
+                                SharedBroker.bootstrapServers(),
+                                SharedBroker.registryUrl(),
+                                FreePorts.next(),
+                                more);
+        try {
+            return Files.writeString(directory.resolve("m.yaml"), text);
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    Migration migration() {
+        Path file = directory.resolve("m.yaml");
+        return MigrationFile.read(Files.exists(file) ? file : file(""));
+    }
+
+    void keepWriting(int rate) throws SQLException {
+        try (Connection owner = Sessions.open(migration(), migration().source(), "test")) {
+            traffic = new Traffic(
+                    () -> RehearsalDatabase.endpoint(source, RehearsalDatabase.APPLICATION), owner, 1, rate);
+        }
+        traffic.start();
+    }
+
+    long acknowledged() {
+        return traffic.acknowledged();
+    }
+
+    void startSource() {
+        start(new SourceConnector(migration()));
+    }
+
+    void startCoordinator() {
+        coordinator = new CutoverCoordinator(migration(), directory.resolve("state"));
+        start(coordinator);
+    }
+
+    private void start(Service service) {
+        services.add(service);
+        service.start();
+    }
+
+    /** Starts a service as a process of its own: {@code source}, {@code sink} or {@code coordinator}. */
+    void startProcess(String service) {
+        children.put(service, WherryProcess.start(directory.resolve(service + ".log"), service, "-f",
+                directory.resolve("m.yaml").toString()));
+    }
+
+    /** {@code kill -9}. */
+    void kill(String service) {
+        Process process = children.remove(service);
+        assertThat(process.isAlive()).as(service + " ran until it was killed").isTrue();
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+
+    void awaitState(String state) {
+        await("state " + state).atMost(PATIENCE).pollInterval(Duration.ofMillis(50)).until(() -> {
+            for (Service service : services) {
+                if (service.done().toCompletableFuture().isCompletedExceptionally()) {
+                    Services.await(service);
+                }
+            }
+            return coordinator.status().state().equals(state);
+        });
+    }
+
+    CutoverResult cutOver() {
+        return coordinator.cutover(false).toCompletableFuture().join();
+    }
+
+    CutoverCoordinator coordinator() {
+        return coordinator;
+    }
+
+    void stopWriting() {
+        traffic.close();
+    }
+
+    long number(Endpoint endpoint, String sql) {
+        try (Connection connection = Sessions.open(migration(), endpoint, "test");
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getLong(1);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Number from the target, or -1 while what it asks about is not there yet. */
+    long numberFromTarget(String sql) {
+        try {
+            return number(migration().target(), sql);
+        } catch (IllegalStateException e) {
+            return -1;
+        }
+    }
+
+    void execute(Endpoint endpoint, String... statements) throws SQLException {
+        try (Connection connection = Sessions.open(migration(), endpoint, "test");
+                Statement statement = connection.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    /** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
+    void assertSourceEqualsTarget() throws Exception {
+        Map<String, List<String>> expected = contents(migration().source());
+        Map<String, List<String>> found = contents(migration().target());
+        assertThat(found.keySet()).isEqualTo(expected.keySet());
+        for (Map.Entry<String, List<String>> table : expected.entrySet()) {
+            assertThat(found.get(table.getKey())).as(table.getKey()).isEqualTo(table.getValue());
+        }
+    }
+
+    private Map<String, List<String>> contents(Endpoint endpoint) throws Exception {
+        Map<String, List<String>> contents = new TreeMap<>();
+        try (Connection connection = Sessions.open(migration(), endpoint, "test")) {
+            for (Catalog.Table table : Catalog.selected(connection, migration())) {
+                ByteArrayOutputStream out = new ByteArrayOutputStream();
+                String columns = table.columns().stream()
+                        .map(c -> io.wherry.contract.Identifiers.quote(c.name()))
+                        .collect(java.util.stream.Collectors.joining(", "));
+                connection.unwrap(PGConnection.class).getCopyAPI().copyOut(
+                        "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted() + ") TO STDOUT", out);
+                contents.put(
+                        table.id().toString(),
+                        out.toString(StandardCharsets.UTF_8).lines().sorted().toList());
+            }
+        }
+        return contents;
+    }
+
+    @Override
+    public void close() {
+        if (traffic != null) {
+            traffic.close();
+        }
+        children.values().forEach(process -> {
+            process.destroyForcibly();
+            process.onExit().join();
+        });
+        for (int i = services.size() - 1; i >= 0; i--) {
+            services.get(i).close();
+        }
+        processes.close();
+    }
+}
