@@ -49,8 +49,10 @@ public final class ChildProcesses implements AutoCloseable {
 
     /** Leaves every process and directory as it is at the end, whatever the end is. */
     public synchronized void keep() {
-        keep = true;
-        watchdog.dismiss();
+        if (!keep && !closed) {
+            keep = true;
+            watchdog.dismiss();
+        }
     }
 
     /**

@@ -3,6 +3,7 @@ package io.wherry.rehearsal;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -35,6 +36,15 @@ final class FreePorts {
     static boolean isFree(int port) {
         try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
             return socket.isBound();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Whether somebody takes connections there; does not occupy the port for an instant, as a try to bind would. */
+    static boolean isServed(int port) {
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            return socket.isConnected();
         } catch (IOException e) {
             return false;
         }
