@@ -9,8 +9,8 @@ import java.util.List;
  * The schema {@code wherry} in the target: where every position of the target side lives, in the same database as the rows
  * it speaks of, so that one transaction can change both.
  *
- * <p>Writers: the coordinator makes the schema and writes {@code migration}, {@code journal} and {@code relation.ready_at}; the
- * sink-applier writes everything else.
+ * <p>Writers: the coordinator makes the schema and writes {@code migration}, {@code journal}, {@code ddl} and
+ * {@code relation.ready_at}; the sink-applier writes everything else.
  */
 public final class TargetState {
     private static final List<String> STATEMENTS = List.of(
@@ -41,6 +41,11 @@ public final class TargetState {
             // One row a topic-partition: next_offset is the first offset not yet applied.
             "CREATE TABLE IF NOT EXISTS wherry.checkpoint (topic text, partition int, next_offset bigint NOT NULL,"
                     + " commit_lsn pg_lsn NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (topic, partition))",
+            // The statements of the dump that wait until tables are loaded, indexed or switched (pg_dump's post-data), kept so
+            // that a restarted coordinator goes on with the same dump. done_at is set in the statement's own transaction.
+            "CREATE TABLE IF NOT EXISTS wherry.ddl (id int PRIMARY KEY, stage text NOT NULL, kind text NOT NULL,"
+                    + " name text NOT NULL, schema_name text, table_name text, sql text NOT NULL,"
+                    + " done_at timestamptz, seconds double precision)",
             // One row: the sink-applier that took over last. Lower epochs are fenced.
             "CREATE TABLE IF NOT EXISTS wherry.applier (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
                     + " epoch bigint NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp())");

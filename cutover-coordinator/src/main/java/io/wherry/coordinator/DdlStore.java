@@ -1,0 +1,72 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.DeferredDdl.Ddl;
+import io.wherry.coordinator.DeferredDdl.Stage;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+
+/** The statements that wait in {@code wherry.ddl}. One is marked done in its own transaction, so it never runs twice. */
+final class DdlStore {
+    private static final String PENDING =
+            "SELECT id, stage, kind, name, schema_name, table_name, sql FROM wherry.ddl WHERE done_at IS NULL AND stage = ?";
+
+    private DdlStore() {}
+
+    static void insert(Connection target, List<Ddl> plan) throws SQLException {
+        for (Ddl ddl : plan) {
+            Queries.update(
+                    target,
+                    "INSERT INTO wherry.ddl (id, stage, kind, name, schema_name, table_name, sql)"
+                            + " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    ddl.id(),
+                    ddl.stage().name(),
+                    ddl.kind(),
+                    ddl.name(),
+                    ddl.table().map(TableId::schema).orElse(null),
+                    ddl.table().map(TableId::table).orElse(null),
+                    ddl.sql());
+        }
+    }
+
+    static List<Ddl> pending(Connection target, Stage stage) throws SQLException {
+        return Queries.list(target, DdlStore::ddl, PENDING + " ORDER BY id", stage.name());
+    }
+
+    static List<Ddl> pendingFor(Connection target, TableId table) throws SQLException {
+        return Queries.list(
+                target,
+                DdlStore::ddl,
+                PENDING + " AND schema_name = ? AND table_name = ? ORDER BY id",
+                Stage.TABLE.name(),
+                table.schema(),
+                table.table());
+    }
+
+    /** Runs one statement and marks it done, within the caller's transaction. */
+    static void run(Connection target, Ddl ddl) throws SQLException {
+        long began = System.nanoTime();
+        Queries.execute(target, ddl.sql());
+        Queries.update(
+                target,
+                "UPDATE wherry.ddl SET done_at = clock_timestamp(), seconds = ? WHERE id = ?",
+                (System.nanoTime() - began) / 1e9,
+                ddl.id());
+    }
+
+    private static Ddl ddl(ResultSet row) throws SQLException {
+        Optional<TableId> table = row.getString("table_name") == null
+                ? Optional.empty()
+                : Optional.of(new TableId(row.getString("schema_name"), row.getString("table_name")));
+        return new Ddl(
+                row.getInt("id"),
+                Stage.valueOf(row.getString("stage")),
+                row.getString("kind"),
+                row.getString("name"),
+                table,
+                row.getString("sql"));
+    }
+}

@@ -1,0 +1,121 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.postgresql.Driver;
+
+/** Runs pg_dump and pg_restore. Passwords go by the environment, never in arguments, which every user of the machine can read. */
+final class DumpTool {
+    private static final Map<String, String> SAME_IN_LIBPQ = Map.of(
+            "sslmode", "PGSSLMODE", "sslrootcert", "PGSSLROOTCERT", "sslcert", "PGSSLCERT", "sslkey", "PGSSLKEY");
+
+    private final PostgresTools tools;
+    private final Migration migration;
+
+    DumpTool(PostgresTools tools, Migration migration) {
+        this.tools = tools;
+        this.migration = migration;
+    }
+
+    /** The schema of the database as an archive in pg_dump's custom format, without our own schema. */
+    void archive(Endpoint endpoint, Path file) {
+        run(
+                endpoint,
+                List.of(
+                        tools.pgDump().toString(),
+                        "--format=custom",
+                        "--schema-only",
+                        "--no-subscriptions",
+                        "--exclude-schema=wherry",
+                        "--lock-wait-timeout=60s",
+                        "--no-password",
+                        "--file=" + file));
+    }
+
+    /** One section ({@code pre-data}, {@code post-data}) of an archive as SQL text. */
+    String section(Path archive, String section) {
+        return run(null, List.of(tools.pgRestore().toString(), "--section=" + section, "--file=-", archive.toString()));
+    }
+
+    /** How many entries pg_restore counts in a section: the check on our reading of the text. */
+    long entries(Path archive, String section) {
+        return run(null, List.of(tools.pgRestore().toString(), "--list", "--section=" + section, archive.toString()))
+                .lines()
+                .filter(line -> !line.isBlank() && !line.startsWith(";"))
+                .count();
+    }
+
+    private String run(Endpoint endpoint, List<String> command) {
+        String operation = Path.of(command.get(0)).getFileName().toString();
+        Path errors = null;
+        try {
+            errors = Files.createTempFile("wherry", ".err");
+            ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(command));
+            builder.redirectError(errors.toFile());
+            builder.environment().put("LC_ALL", "C");
+            if (endpoint != null) {
+                builder.environment().putAll(environment(endpoint));
+            }
+            Process process = builder.start();
+            process.getOutputStream().close();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            int code = process.waitFor();
+            if (code != 0) {
+                throw new DataException(
+                        operation,
+                        endpoint == null ? "" : endpoint.toString(),
+                        "exit code " + code + ": " + Files.readString(errors).strip(),
+                        "Run the same program by hand against the same database to see what it needs");
+            }
+            return output;
+        } catch (IOException e) {
+            throw new DataException(operation, "", e.getMessage(), "Install PostgreSQL's client programs", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new DataException(operation, "", "interrupted", "Start again", e);
+        } finally {
+            delete(errors);
+        }
+    }
+
+    /** libpq's environment for the same database. */
+    private Map<String, String> environment(Endpoint endpoint) {
+        Properties parsed = Driver.parseURL(endpoint.url(), new Properties());
+        Map<String, String> environment = new HashMap<>(Map.of(
+                "PGHOST", parsed.getProperty("PGHOST"),
+                "PGPORT", parsed.getProperty("PGPORT"),
+                "PGDATABASE", parsed.getProperty("PGDBNAME"),
+                "PGUSER", endpoint.user(),
+                "PGPASSWORD", endpoint.password(),
+                "PGAPPNAME", Sessions.APPLICATION + migration.name() + " dump",
+                "PGCLIENTENCODING", "UTF8"));
+        SAME_IN_LIBPQ.forEach((jdbc, libpq) -> {
+            if (parsed.getProperty(jdbc) != null) {
+                environment.put(libpq, parsed.getProperty(jdbc));
+            }
+        });
+        return environment;
+    }
+
+    static void delete(Path file) {
+        try {
+            if (file != null) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            throw new DataException(
+                    "delete", file.toString(), e.getMessage(), "Make the temporary directory writable", e);
+        }
+    }
+}

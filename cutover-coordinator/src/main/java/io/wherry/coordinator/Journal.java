@@ -1,0 +1,117 @@
+package io.wherry.coordinator;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.DataException;
+import io.wherry.contract.FencedException;
+import io.wherry.contract.Json;
+import io.wherry.coordinator.StateMachine.Event;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The state machine's memory, {@code wherry.journal} in the target. The one door through which the state changes: the row is
+ * committed first, then this object follows, then the caller acts. Not safe for use by several threads.
+ */
+final class Journal {
+    private static final String UNIQUE_VIOLATION = "23505";
+
+    private final List<Row> rows;
+
+    private Journal(List<Row> rows) {
+        this.rows = new ArrayList<>(rows);
+    }
+
+    record Row(long id, Instant at, State state, JsonNode detail) {}
+
+    /** Empty when the target holds no migration. */
+    static Optional<Journal> read(Connection target) throws SQLException {
+        if (!Queries.truth(target, "SELECT pg_catalog.to_regclass('wherry.journal') IS NOT NULL")) {
+            return Optional.empty();
+        }
+        List<Row> rows = Queries.list(
+                target, Journal::row, "SELECT id, at, state, detail::text FROM wherry.journal ORDER BY id");
+        return rows.isEmpty() ? Optional.empty() : Optional.of(new Journal(rows));
+    }
+
+    /** Writes the first row within the caller's transaction. */
+    static void first(Connection target) throws SQLException {
+        Queries.update(
+                target,
+                "INSERT INTO wherry.journal (id, state) OVERRIDING SYSTEM VALUE VALUES (1, ?)",
+                State.LOADING.name());
+    }
+
+    State state() {
+        return last().state();
+    }
+
+    Row last() {
+        return rows.get(rows.size() - 1);
+    }
+
+    List<Row> rows() {
+        return List.copyOf(rows);
+    }
+
+    /** The latest row of a state. */
+    Optional<Row> latest(State state) {
+        return rows.stream().filter(r -> r.state() == state).reduce((a, b) -> b);
+    }
+
+    /**
+     * Moves on. When the connection is within a transaction it is committed here, so whatever the caller did in it takes
+     * effect together with the row.
+     *
+     * @throws DataException when the event means nothing in the present state; a defect
+     * @throws FencedException when another coordinator has written since
+     */
+    State advance(Connection target, Event event, Map<String, ?> detail) throws SQLException {
+        State next = StateMachine.next(state(), event)
+                .orElseThrow(() -> new DataException(
+                        "advance", "journal", event + " has no meaning in " + state(), "Report this with the log"));
+        rows.add(insert(target, last().id() + 1, next, detail));
+        return next;
+    }
+
+    // Compare and set: the row's number is the one after the last row we know. A coordinator that was paused (a stopped
+    // virtual
+    // machine) while another took over finds its number taken, and must not go on.
+    private static Row insert(Connection target, long id, State state, Map<String, ?> detail) throws SQLException {
+        try {
+            Row row = Queries.list(
+                            target,
+                            Journal::row,
+                            "INSERT INTO wherry.journal (id, state, detail) OVERRIDING SYSTEM VALUE"
+                                    + " VALUES (?, ?, ?::text::jsonb) RETURNING id, at, state, detail::text",
+                            id,
+                            state.name(),
+                            new String(Json.write(detail), StandardCharsets.UTF_8))
+                    .get(0);
+            if (!target.getAutoCommit()) {
+                target.commit();
+            }
+            return row;
+        } catch (SQLException e) {
+            if (UNIQUE_VIOLATION.equals(e.getSQLState())) {
+                throw new FencedException(
+                        "advance", "journal", "another coordinator has taken over", "Stop this one; one is enough", e);
+            }
+            throw e;
+        }
+    }
+
+    private static Row row(ResultSet row) throws SQLException {
+        return new Row(
+                row.getLong("id"),
+                row.getTimestamp("at").toInstant(),
+                State.valueOf(row.getString("state")),
+                Json.read(row.getString("detail").getBytes(StandardCharsets.UTF_8), JsonNode.class));
+    }
+}

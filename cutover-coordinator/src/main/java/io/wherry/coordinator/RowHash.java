@@ -1,0 +1,88 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Catalog.CatalogColumn;
+import io.wherry.contract.Identifiers;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * SQL that turns a row into a text which is the same on every server version, collation and setting for equal rows, and
+ * differs for rows that differ in any value by any byte (pure).
+ *
+ * <p>{@code ROW(…)::text} uses the types' output functions: {@code char(n)} keeps its padding, NULL and the empty string differ,
+ * quoting is unambiguous. Floating-point text changed in version 12, so such values, and the geometric types made of
+ * them, are taken in their binary form.
+ */
+final class RowHash {
+    private static final int LARGE = 1_000_000;
+    private static final Map<String, String> SEND = Map.ofEntries(
+            Map.entry("float4", "float4send"),
+            Map.entry("float8", "float8send"),
+            Map.entry("point", "point_send"),
+            Map.entry("lseg", "lseg_send"),
+            Map.entry("path", "path_send"),
+            Map.entry("box", "box_send"),
+            Map.entry("polygon", "poly_send"),
+            Map.entry("line", "line_send"),
+            Map.entry("circle", "circle_send"),
+            Map.entry("_float4", "array_send"),
+            Map.entry("_float8", "array_send"),
+            Map.entry("_point", "array_send"),
+            Map.entry("_lseg", "array_send"),
+            Map.entry("_path", "array_send"),
+            Map.entry("_box", "array_send"),
+            Map.entry("_polygon", "array_send"),
+            Map.entry("_line", "array_send"),
+            Map.entry("_circle", "array_send"));
+
+    private RowHash() {}
+
+    /** md5 of a row, 32 hexadecimal digits. The columns' order is the caller's, the same on both sides. */
+    static String row(List<CatalogColumn> columns, Map<Long, String> bases) {
+        return "md5(ROW("
+                + columns.stream().map(c -> column(c, bases)).collect(Collectors.joining(", "))
+                + ")::pg_catalog.text)";
+    }
+
+    /** One query: rows, and the sums of both halves of every row's md5; equal for equal sets of rows, in any order. */
+    static String table(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases) {
+        return "SELECT count(*) AS row_count, sum(('x' || substr(h, 1, 16))::bit(64)::bigint) AS high,"
+                + " sum(('x' || substr(h, 17, 16))::bit(64)::bigint) AS low FROM (SELECT " + row(columns, bases)
+                + " AS h FROM ONLY " + table.id().quoted() + ") AS hashed";
+    }
+
+    /** Every row's md5 and what names the row for people, ordered by md5 bytewise. */
+    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases) {
+        List<String> naming = table.identity().isEmpty()
+                ? columns.stream().map(CatalogColumn::name).toList()
+                : table.identity();
+        String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
+        return "SELECT " + row(columns, bases) + " COLLATE \"C\" AS h, left(ROW(" + key
+                + ")::text, 200) AS key FROM ONLY " + table.id().quoted() + " ORDER BY 1";
+    }
+
+    /** @param bases names of the base types of domains, by the domain's oid, schema {@code pg_catalog} only */
+    private static String column(CatalogColumn column, Map<Long, String> bases) {
+        String name = Identifiers.quote(column.name());
+        String type = column.type().schema().equals("pg_catalog")
+                ? column.type().name()
+                : bases.getOrDefault(column.typeOid(), "");
+        String send = SEND.get(type);
+        if (send != null) {
+            return "encode(" + send + "(" + name + "), 'hex')";
+        }
+        return switch (type) {
+            // Halves what is rendered: hexadecimal text is twice as long, and 1 GB is the limit of a row's text.
+            case "bytea" -> "md5(" + name + ")";
+            // The quoting of a row would double every quote, of which these hold many.
+            case "json", "jsonb", "xml" -> "md5(" + name + "::text)";
+            // octet_length of these is read from the value's header; char(n) is left alone, for its cast to text strips
+            // blanks.
+            case "text", "varchar" ->
+                "CASE WHEN octet_length(" + name + ") > " + LARGE + " THEN md5(" + name + ") ELSE " + name + " END";
+            default -> name;
+        };
+    }
+}

@@ -1,0 +1,19 @@
+package io.wherry.coordinator;
+
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Threads with names, so that a thread dump reads as a list of what is being done. */
+final class Threads {
+    private Threads() {}
+
+    /** Daemon threads {@code name-1}, {@code name-2}: none keeps the process alive by itself. */
+    static ThreadFactory named(String name) {
+        AtomicInteger count = new AtomicInteger();
+        return task -> {
+            Thread thread = new Thread(task, name + "-" + count.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+}
