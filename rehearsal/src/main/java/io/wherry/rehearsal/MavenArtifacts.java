@@ -19,6 +19,9 @@ public final class MavenArtifacts {
             "Wherry fetches its embedded servers by Maven: `mvn` must be on the PATH and reach a Maven repository that holds"
                     + " this artifact (mirrors and proxies go to ~/.m2/settings.xml).";
 
+    private static final String NO_DEPENDENCIES =
+            "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>";
+
     private final Cache cache;
 
     public MavenArtifacts(Cache cache) {
@@ -40,11 +43,11 @@ public final class MavenArtifacts {
                     parts.length > 4 ? parts[4] : "");
         }
 
-        private String toPom() {
+        private String toPom(boolean alone) {
             return """
                     <dependency>
                       <groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version>
-                      <type>%s</type>%s
+                      <type>%s</type>%s%s
                     </dependency>
                     """.formatted(
                             group,
@@ -52,7 +55,8 @@ public final class MavenArtifacts {
                             version,
                             type,
                             // An empty element would make the plugin leave the artifact out, without a word.
-                            classifier.isEmpty() ? "" : "<classifier>" + classifier + "</classifier>");
+                            classifier.isEmpty() ? "" : "<classifier>" + classifier + "</classifier>",
+                            alone ? NO_DEPENDENCIES : "");
         }
     }
 
@@ -88,14 +92,13 @@ public final class MavenArtifacts {
     private static void fetch(Path directory, List<Coordinates> artifacts, boolean alone) throws IOException {
         Path work = Files.createTempDirectory("wherry-maven-");
         try {
-            Files.writeString(work.resolve("pom.xml"), pom(artifacts));
+            Files.writeString(work.resolve("pom.xml"), pom(artifacts, alone));
             List<String> command = List.of(
                     "mvn",
                     "-q",
                     "-B",
                     "dependency:copy-dependencies",
                     "-DincludeScope=runtime",
-                    "-DexcludeTransitive=" + alone,
                     "-DoutputDirectory=" + directory);
             Command.run(command, work, work.resolve("maven.log"), LIMIT, REMEDY);
             try (Stream<Path> files = Files.list(directory)) {
@@ -108,7 +111,7 @@ public final class MavenArtifacts {
         }
     }
 
-    private static String pom(List<Coordinates> artifacts) {
+    private static String pom(List<Coordinates> artifacts, boolean alone) {
         return """
                 <project xmlns="http://maven.apache.org/POM/4.0.0">
                   <modelVersion>4.0.0</modelVersion>
@@ -121,6 +124,7 @@ public final class MavenArtifacts {
                     <version>3.9.0</version>
                   </plugin></plugins></build>
                 </project>
-                """.formatted(artifacts.stream().map(Coordinates::toPom).collect(Collectors.joining()));
+                """.formatted(
+                artifacts.stream().map(artifact -> artifact.toPom(alone)).collect(Collectors.joining()));
     }
 }

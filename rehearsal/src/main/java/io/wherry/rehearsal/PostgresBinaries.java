@@ -1,8 +1,6 @@
 package io.wherry.rehearsal;
 
-import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.zip.ZipEntry;
@@ -48,25 +46,9 @@ public final class PostgresBinaries {
                         .findFirst()
                         .orElseThrow(() -> new ServerException("No .txz archive in " + jar));
                 try (InputStream stream = zip.getInputStream(archive)) {
-                    unpack(stream, partial);
+                    Archives.unpackTar(new XZInputStream(stream), partial);
                 }
             }
         });
-    }
-
-    // By the system's tar: a Java library for it would have to share commons-io with the registry client's jar, which
-    // carries an old one unshaded.
-    private static void unpack(InputStream archive, Path directory) throws IOException {
-        Process tar = new ProcessBuilder("tar", "-x", "-p", "--no-same-owner", "-C", directory.toString())
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        try (OutputStream input = tar.getOutputStream()) {
-            new XZInputStream(archive).transferTo(input);
-        }
-        int exitCode = tar.onExit().join().exitValue();
-        if (exitCode != 0) {
-            throw new IOException("tar ended with exit code " + exitCode);
-        }
     }
 }
