@@ -21,12 +21,16 @@ public final class KafkaClients {
         return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /** A consumer that sees committed transactions only, never commits by itself, and never guesses an offset. */
+    /**
+     * A consumer that sees committed transactions only, never commits by itself, never guesses an offset, and never brings a
+     * topic into being by asking for it: such a topic would have the broker's default partitions, not ours.
+     */
     public static KafkaConsumer<byte[], byte[]> consumer(Migration migration, Map<String, Object> settings) {
         Map<String, Object> properties = new HashMap<>(migration.kafka());
         properties.put("isolation.level", "read_committed");
         properties.put("enable.auto.commit", false);
         properties.put("auto.offset.reset", "none");
+        properties.put("allow.auto.create.topics", false);
         properties.putAll(settings);
         return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }

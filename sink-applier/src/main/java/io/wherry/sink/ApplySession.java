@@ -1,0 +1,170 @@
+package io.wherry.sink;
+
+import io.wherry.contract.Migration;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** All threads of one epoch: the plan follower, a lane for each load partition, the workers. One fails, all end. */
+final class ApplySession implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ApplySession.class);
+    private static final Duration REFRESH = Duration.ofMillis(200);
+    private static final Duration GRACE = Duration.ofSeconds(10);
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+    private final Migration migration;
+    private final SchemaRegistry registry;
+    private final Connection lease;
+    private final long epoch;
+    private final StopSignal stop = new StopSignal();
+    private final AtomicReference<WherryException> failure = new AtomicReference<>();
+    private final List<Thread> threads = new ArrayList<>();
+    private final List<Connection> sessions = new ArrayList<>();
+    private final Set<TopicPartition> lanes = new HashSet<>();
+    private volatile Map<TableId, Relation> relations = Map.of();
+
+    /** What one thread does until it is stopped. */
+    private interface Task {
+        void run() throws SQLException;
+    }
+
+    /** @param lease session that holds the lock */
+    ApplySession(Migration migration, SchemaRegistry registry, Connection lease, long epoch) {
+        this.migration = migration;
+        this.registry = registry;
+        this.lease = lease;
+        this.epoch = epoch;
+    }
+
+    /**
+     * Works until {@code closing} is requested.
+     *
+     * @throws WherryException that ended it; all threads may still be running until {@link #close}
+     * @throws SQLException when the session with the lock fails
+     */
+    void run(StopSignal closing) throws SQLException {
+        Connection forPlans = open("sink plans");
+        start("plans", () -> new PlanFollower(migration, forPlans, epoch, stop).run());
+        for (int i = 0; i < migration.apply().workers(); i++) {
+            int number = i;
+            Connection session = open("sink worker " + number);
+            // Each batch is found by key: with statistics of a freshly loaded table, or none, the planner may prefer to
+            // read
+            // the whole of it.
+            execute(session, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
+            start(
+                    "worker-" + i,
+                    () -> new ChangeWorker(migration, registry, number, session, epoch, () -> relations, stop).run());
+        }
+        Checkpoints checkpoints = new Checkpoints(lease, epoch);
+        do {
+            // By the session that holds the lock, so its loss is noticed.
+            Map<TableId, Relation> current = Relations.all(lease);
+            relations = current.equals(relations) ? relations : current;
+            for (TopicPartition partition :
+                    checkpoints.read(migration.topics().load()).keySet()) {
+                if (lanes.add(partition)) {
+                    startLane(partition.partition());
+                }
+            }
+            if (failure.get() != null) {
+                throw failure.get();
+            }
+        } while (!closing.await(REFRESH));
+    }
+
+    private void startLane(int partition) throws SQLException {
+        Connection session = open("sink lane " + partition);
+        // A crash of the server may lose the last chunks, but then their checkpoints too, and Kafka still has them.
+        // Whoever
+        // acts on a chunk that is in (the coordinator) commits durably, and with that everything before it.
+        execute(session, "SET synchronous_commit = off");
+        start("lane-" + partition, () -> new LoadLane(migration, session, epoch, () -> relations, stop, partition)
+                .run());
+    }
+
+    private Connection open(String purpose) throws SQLException {
+        Connection session = Sessions.open(migration, migration.target(), purpose);
+        sessions.add(session);
+        execute(session, "SET jit = off");
+        try {
+            // Rows come with the effects of the source's triggers and foreign keys; they must not happen twice.
+            execute(session, "SET session_replication_role = replica");
+        } catch (SQLException e) {
+            if (!INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+                throw e;
+            }
+            LOG.debug("Triggers and foreign keys are on in {}: {}", purpose, e.getMessage());
+        }
+        session.setAutoCommit(false);
+        return session;
+    }
+
+    private static void execute(Connection session, String sql) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private void start(String name, Task task) {
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        task.run();
+                    } catch (SQLException | RuntimeException | Error e) {
+                        if (stop.isRequested()) {
+                            LOG.debug("{} ended while stopping", name, e);
+                        } else {
+                            failure.compareAndSet(
+                                    null,
+                                    Failures.explain(
+                                            "apply to", migration.target().toString(), e));
+                        }
+                    }
+                },
+                "wherry-sink-" + name);
+        threads.add(thread);
+        thread.start();
+    }
+
+    /** Ends every thread and session; a transaction under way may finish within ten seconds, else it is rolled back. */
+    @Override
+    public void close() {
+        stop.request();
+        long deadline = System.nanoTime() + GRACE.toNanos();
+        threads.forEach(thread -> join(thread, Math.max(1, (deadline - System.nanoTime()) / 1_000_000)));
+        // Closing the socket ends a statement that would not.
+        sessions.forEach(ApplySession::abort);
+        threads.forEach(thread -> join(thread, 0));
+    }
+
+    private static void join(Thread thread, long millis) {
+        try {
+            thread.join(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void abort(Connection session) {
+        try {
+            session.abort(Runnable::run);
+        } catch (SQLException e) {
+            LOG.debug("A session could not be ended: {}", e.getMessage());
+        }
+    }
+}

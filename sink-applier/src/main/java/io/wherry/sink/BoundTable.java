@@ -1,0 +1,92 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import io.wherry.sink.TargetColumn.Equality;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A shape of the stream bound to the target's table: which value of an event goes to which column, and how rows are found.
+ *
+ * @param columns that are written, in the stream's order
+ * @param key those that identify a row; empty = keyless
+ * @param upsert whether an immediate unique index over the key exists, as {@code ON CONFLICT} needs
+ * @param foldable whether events of one key may be merged and events of different keys change places
+ */
+record BoundTable(TableId id, List<BoundColumn> columns, List<BoundColumn> key, boolean upsert, boolean foldable) {
+    private static final String DEFAULT_EQUALS = "OPERATOR(\"pg_catalog\".=)";
+
+    /**
+     * @param index in the event's rows
+     * @param equals operator that compares two values of a key column
+     */
+    record BoundColumn(int index, TargetColumn target, boolean inKey, String equals) {
+        String quoted() {
+            return Identifiers.quote(target.name());
+        }
+
+        /** Whether an UPDATE that found the row by its key has to write the column, if it is present. */
+        boolean settable() {
+            // A key that is equal but not the same text (1.0 and 1.00) changes the row; one of the same text need not
+            // be written.
+            return !target.alwaysIdentity() && !(inKey && target.equality() == Equality.TEXT);
+        }
+    }
+
+    /** @throws DataException when the target lacks a column of the stream */
+    static BoundTable bind(TableShape shape, TargetTable target) {
+        Map<String, String> operators = target.uniqueKeys().get(new HashSet<>(shape.identity()));
+        List<BoundColumn> columns = new ArrayList<>();
+        List<BoundColumn> key = new ArrayList<>();
+        for (int i = 0; i < shape.columns().size(); i++) {
+            String name = shape.columns().get(i).name();
+            TargetColumn column = target.columns().get(name);
+            if (column == null) {
+                throw new DataException(
+                        "apply changes to",
+                        shape.id().toString(),
+                        "the target has no column " + Identifiers.quote(name),
+                        "Add it with the source's type, then clear wherry.relation.stopped_because");
+            }
+            boolean inKey = shape.identity().contains(name);
+            BoundColumn bound =
+                    new BoundColumn(i, column, inKey, operators == null ? DEFAULT_EQUALS : operators.get(name));
+            if (!column.generated()) {
+                columns.add(bound);
+            }
+            if (inKey) {
+                key.add(bound);
+            }
+        }
+        // Without a text form of the key, two events of one row could be taken for two rows; without ON CONFLICT a row
+        // deleted and inserted again cannot be one statement; nor can it where an identity column outside the key got a
+        // new value.
+        boolean foldable = operators != null
+                && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN)
+                && columns.stream().noneMatch(c -> !c.inKey() && c.target().alwaysIdentity());
+        return new BoundTable(target.id(), columns, key, operators != null, foldable);
+    }
+
+    boolean keyless() {
+        return key.isEmpty();
+    }
+
+    /** Equal for rows that the target takes for the same. */
+    Object keyOf(String[] row) {
+        if (key.size() == 1) {
+            return canonical(key.get(0), row);
+        }
+        List<String> values = new ArrayList<>(key.size());
+        key.forEach(column -> values.add(canonical(column, row)));
+        return values;
+    }
+
+    private static String canonical(BoundColumn column, String[] row) {
+        return column.target().equality().canonical(row[column.index()]);
+    }
+}

@@ -1,0 +1,29 @@
+package io.wherry.sink;
+
+import io.wherry.contract.TableShape;
+
+/**
+ * One event of a change topic. Values are PostgreSQL's text in the order of the shape's columns; null is NULL.
+ *
+ * @param shape the same object for every event written with one schema
+ * @param before the old row or its identity columns; null when the event has none
+ * @param after the new row; null for DELETE and TRUNCATE
+ * @param commitLsn of the source transaction, unsigned
+ */
+record Change(TableShape shape, Kind kind, String[] before, String[] after, long commitLsn) {
+    /** Stands for a column that the stream did not carry. Compared by identity, so no value of a row can equal it. */
+    @SuppressWarnings("StringOperationCanBeSimplified")
+    static final String UNCHANGED = new String("UNCHANGED");
+
+    /** What happened. */
+    enum Kind {
+        INSERT,
+        UPDATE,
+        DELETE,
+        TRUNCATE
+    }
+
+    static boolean isUnchanged(String value) {
+        return value == UNCHANGED;
+    }
+}

@@ -1,0 +1,126 @@
+package io.wherry.sink;
+
+import io.wherry.contract.TableId;
+import io.wherry.sink.Change.Kind;
+import io.wherry.sink.Checkpoints.Move;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What one target transaction holds: changes by table, checkpoint moves, and the counts for {@code wherry.relation}. */
+final class ChangeBatch {
+    // KEY SHARE: a new load of the table, which removes its rows, waits for this transaction; the counters of another
+    // worker
+    // on the same table do not.
+    private static final String HOLD = """
+            SELECT r.schema_name, r.table_name
+              FROM wherry.relation r, unnest(?::text[], ?::text[], ?::int[]) AS u(schema_name, table_name, load_epoch)
+             WHERE r.schema_name = u.schema_name AND r.table_name = u.table_name AND r.load_epoch = u.load_epoch
+               AND r.ready_at IS NOT NULL AND r.stopped_because IS NULL
+             FOR KEY SHARE OF r
+            """;
+
+    private static final String COUNT = """
+            UPDATE wherry.relation r SET inserts = r.inserts + u.inserts, updates = r.updates + u.updates,
+                   deletes = r.deletes + u.deletes, truncates = r.truncates + u.truncates
+              FROM unnest(?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
+                   AS u(schema_name, table_name, inserts, updates, deletes, truncates)
+             WHERE r.schema_name = u.schema_name AND r.table_name = u.table_name
+            """;
+
+    private final Map<TableId, Part> parts = new LinkedHashMap<>();
+
+    /** One table's share. */
+    record Part(Relation relation, List<Change> changes, List<Move> moves) {}
+
+    Part part(Relation relation) {
+        return parts.computeIfAbsent(
+                relation.table(), table -> new Part(relation, new ArrayList<>(), new ArrayList<>()));
+    }
+
+    Iterable<Part> parts() {
+        return parts.values();
+    }
+
+    void drop(TableId table) {
+        parts.remove(table);
+    }
+
+    /** Whether there is nothing to write. */
+    boolean isEmpty() {
+        return parts.values().stream()
+                .allMatch(part -> part.moves().isEmpty() && part.changes().isEmpty());
+    }
+
+    List<Move> moves() {
+        return parts.values().stream().flatMap(part -> part.moves().stream()).toList();
+    }
+
+    /**
+     * Makes sure that the tables stay as they are until the caller's transaction ends.
+     *
+     * @return tables with changes that may not be applied any more: stopped, or being loaded anew
+     */
+    Set<TableId> hold(Connection target) throws SQLException {
+        List<Part> changed = changed();
+        Set<TableId> stale = new HashSet<>();
+        if (changed.isEmpty()) {
+            return stale;
+        }
+        changed.forEach(part -> stale.add(part.relation().table()));
+        try (PreparedStatement statement = target.prepareStatement(HOLD)) {
+            names(statement, changed);
+            Object[] epochs =
+                    changed.stream().map(part -> part.relation().loadEpoch()).toArray();
+            statement.setArray(3, target.createArrayOf("int4", epochs));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    stale.remove(new TableId(row.getString(1), row.getString(2)));
+                }
+            }
+        }
+        return stale;
+    }
+
+    /** Adds to the counters, within the caller's transaction. */
+    void count(Connection target) throws SQLException {
+        List<Part> changed = changed();
+        if (changed.isEmpty()) {
+            return;
+        }
+        try (PreparedStatement statement = target.prepareStatement(COUNT)) {
+            names(statement, changed);
+            int index = 3;
+            for (Kind kind : List.of(Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.TRUNCATE)) {
+                Object[] counts = changed.stream()
+                        .map(part -> part.changes().stream()
+                                .filter(change -> change.kind() == kind)
+                                .count())
+                        .toArray();
+                statement.setArray(index++, target.createArrayOf("int8", counts));
+            }
+            statement.executeUpdate();
+        }
+    }
+
+    private List<Part> changed() {
+        return parts.values().stream().filter(part -> !part.changes().isEmpty()).toList();
+    }
+
+    private static void names(PreparedStatement statement, List<Part> parts) throws SQLException {
+        Connection target = statement.getConnection();
+        Object[] schemas =
+                parts.stream().map(part -> part.relation().table().schema()).toArray();
+        Object[] tables =
+                parts.stream().map(part -> part.relation().table().table()).toArray();
+        statement.setArray(1, target.createArrayOf("text", schemas));
+        statement.setArray(2, target.createArrayOf("text", tables));
+    }
+}

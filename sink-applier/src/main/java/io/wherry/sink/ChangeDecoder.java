@@ -1,0 +1,117 @@
+package io.wherry.sink;
+
+import io.wherry.contract.ChangeSchemas;
+import io.wherry.contract.DataException;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableShape;
+import io.wherry.contract.TableShape.Column;
+import io.wherry.sink.Change.Kind;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.avro.Schema;
+import org.apache.avro.SchemaNormalization;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.DecoderFactory;
+
+/**
+ * Reads change records: Confluent's wire format, Avro by the schema they were written with. The body is read straight into
+ * text, without generic records between: every schema is known to have the one layout of {@link ChangeSchemas}, which is
+ * checked once when it is first met. Not safe for use by several threads.
+ */
+final class ChangeDecoder {
+    private static final int HEADER_BYTES = 5;
+
+    private final SchemaRegistry registry;
+    private final Map<Integer, Writer> writers = new HashMap<>();
+    private BinaryDecoder decoder;
+
+    ChangeDecoder(SchemaRegistry registry) {
+        this.registry = registry;
+    }
+
+    private record Writer(TableShape shape, Schema.Type[] encodings) {}
+
+    /**
+     * @param where topic, partition and offset, for the error
+     * @throws DataException when the record is not a change of Wherry's
+     */
+    Change decode(byte[] value, String where) {
+        if (value == null || value.length < HEADER_BYTES || value[0] != 0) {
+            throw foreign(where, "not in the registry's wire format", null);
+        }
+        Writer writer = writers.computeIfAbsent(ByteBuffer.wrap(value).getInt(1), id -> writer(id, where));
+        try {
+            decoder = DecoderFactory.get().binaryDecoder(value, HEADER_BYTES, value.length - HEADER_BYTES, decoder);
+            String[] before = row(writer);
+            String[] after = row(writer);
+            Kind kind = kind(decoder.readString(), where);
+            long commitLsn = decoder.readLong();
+            return new Change(writer.shape(), kind, before, after, commitLsn);
+        } catch (IOException | RuntimeException e) {
+            throw foreign(where, "its body cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private Writer writer(int id, String where) {
+        Schema schema = registry.byId(id);
+        TableShape shape = ChangeSchemas.shape(schema);
+        String expected = SchemaNormalization.toParsingForm(ChangeSchemas.value(shape));
+        if (!SchemaNormalization.toParsingForm(schema).equals(expected)) {
+            throw foreign(where, "schema " + id + " has another layout than this version's", null);
+        }
+        return new Writer(
+                shape,
+                shape.columns().stream()
+                        .map(Column::type)
+                        .map(ChangeSchemas::encoding)
+                        .toArray(Schema.Type[]::new));
+    }
+
+    private String[] row(Writer writer) throws IOException {
+        if (decoder.readIndex() == ChangeSchemas.NULL) {
+            return null;
+        }
+        String[] row = new String[writer.encodings().length];
+        for (int i = 0; i < row.length; i++) {
+            row[i] = switch (decoder.readIndex()) {
+                case ChangeSchemas.NULL -> null;
+                case ChangeSchemas.VALUE -> text(writer.encodings()[i]);
+                default -> {
+                    decoder.readEnum();
+                    yield Change.UNCHANGED;
+                }
+            };
+        }
+        return row;
+    }
+
+    private String text(Schema.Type encoding) throws IOException {
+        return switch (encoding) {
+            case BOOLEAN -> decoder.readBoolean() ? "t" : "f";
+            case INT -> Integer.toString(decoder.readInt());
+            case LONG -> Long.toString(decoder.readLong());
+            default -> decoder.readString();
+        };
+    }
+
+    private static Kind kind(String op, String where) {
+        return switch (op) {
+            case ChangeSchemas.CREATE -> Kind.INSERT;
+            case ChangeSchemas.UPDATE -> Kind.UPDATE;
+            case ChangeSchemas.DELETE -> Kind.DELETE;
+            case ChangeSchemas.TRUNCATE -> Kind.TRUNCATE;
+            default -> throw foreign(where, "unknown op '" + op + "'", null);
+        };
+    }
+
+    private static DataException foreign(String where, String problem, Exception cause) {
+        return new DataException(
+                "read change",
+                where,
+                problem,
+                "Only the source-connector of the same version may write to this topic",
+                cause);
+    }
+}

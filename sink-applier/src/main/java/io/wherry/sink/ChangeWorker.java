@@ -1,0 +1,278 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LargeValues;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
+import io.wherry.sink.Change.Kind;
+import io.wherry.sink.Checkpoints.Checkpoint;
+import io.wherry.sink.Checkpoints.Move;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies its share of the change partitions, one batch over all its tables a transaction. It reads a partition only while the
+ * table is open for changes, from the checkpoint on.
+ */
+final class ChangeWorker {
+    private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
+    private static final Duration POLL = Duration.ofMillis(50);
+
+    private final Migration migration;
+    private final int number;
+    private final Connection target;
+    private final Checkpoints checkpoints;
+    private final Supplier<Map<TableId, Relation>> relations;
+    private final StopSignal stop;
+    private final ChangeDecoder decoder;
+    private final TableWriter writer;
+    private final Map<TopicPartition, Reading> readings = new HashMap<>();
+    private Map<TableId, Relation> seen = Map.of();
+
+    /** A partition that is being read. */
+    private static final class Reading {
+        final Relation relation;
+        final LargeValues.Joiner joiner = new LargeValues.Joiner();
+        long checkpoint;
+        Lsn lastLsn = Lsn.ZERO;
+
+        Reading(Relation relation, long checkpoint) {
+            this.relation = relation;
+            this.checkpoint = checkpoint;
+        }
+    }
+
+    /**
+     * @param number of this worker, from 0
+     * @param target a session in transaction mode that is this worker's alone
+     */
+    ChangeWorker(
+            Migration migration,
+            SchemaRegistry registry,
+            int number,
+            Connection target,
+            long epoch,
+            Supplier<Map<TableId, Relation>> relations,
+            StopSignal stop) {
+        this.migration = migration;
+        this.number = number;
+        this.target = target;
+        this.checkpoints = new Checkpoints(target, epoch);
+        this.relations = relations;
+        this.stop = stop;
+        this.decoder = new ChangeDecoder(registry);
+        this.writer = new TableWriter(target);
+    }
+
+    /** Applies until stopped. */
+    void run() throws SQLException {
+        Map<String, Object> settings = Map.of(
+                "group.id",
+                migration.name(),
+                "max.poll.records",
+                2000,
+                "max.partition.fetch.bytes",
+                1 << 20,
+                "fetch.max.bytes",
+                8 << 20,
+                // A fetch that waits at the broker does not know of partitions assigned meanwhile.
+                "fetch.max.wait.ms",
+                100);
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+            while (!stop.isRequested()) {
+                assign(consumer);
+                if (readings.isEmpty()) {
+                    stop.await(POLL);
+                } else {
+                    pass(consumer);
+                }
+            }
+        }
+    }
+
+    private void pass(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+        ChangeBatch batch;
+        try {
+            batch = collect(consumer, consumer.poll(POLL));
+        } catch (InvalidOffsetException e) {
+            for (TopicPartition partition : e.partitions()) {
+                stopTable(readings.get(partition).relation, missing(partition));
+            }
+            return;
+        }
+        apply(batch);
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        for (Move move : batch.moves()) {
+            Reading reading = readings.get(move.partition());
+            reading.checkpoint = move.nextOffset();
+            offsets.put(move.partition(), new OffsetAndMetadata(move.nextOffset()));
+        }
+        if (!offsets.isEmpty()) {
+            consumer.commitAsync(offsets, (committed, failure) -> {
+                if (failure != null) {
+                    LOG.debug("Group offsets for lag tools were not committed: {}", failure.toString());
+                }
+            });
+        }
+    }
+
+    /** Begins to read partitions of tables that opened, and leaves those of tables that closed or are loaded anew. */
+    private void assign(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+        Map<TableId, Relation> current = relations.get();
+        boolean changed = readings.size() != consumer.assignment().size();
+        if (current == seen && !changed) {
+            return;
+        }
+        seen = current;
+        changed |= readings.values().removeIf(reading -> {
+            Relation relation = current.get(reading.relation.table());
+            return relation == null || !relation.open() || relation.loadEpoch() != reading.relation.loadEpoch();
+        });
+        Set<TopicPartition> begun = new HashSet<>();
+        for (Relation relation : current.values()) {
+            for (int i = 0; relation.open() && i < relation.partitions(); i++) {
+                TopicPartition partition = new TopicPartition(relation.topic(), i);
+                if (isMine(partition) && !readings.containsKey(partition) && Relations.isLoaded(target, relation)) {
+                    Checkpoint checkpoint = checkpoints.read(partition.topic()).get(partition);
+                    readings.put(partition, new Reading(relation, checkpoint.nextOffset()));
+                    writer.forget(relation.table());
+                    begun.add(partition);
+                }
+            }
+        }
+        target.rollback();
+        if (changed || !begun.isEmpty()) {
+            consumer.assign(readings.keySet());
+            begun.forEach(partition -> consumer.seek(partition, readings.get(partition).checkpoint));
+        }
+    }
+
+    private boolean isMine(TopicPartition partition) {
+        int hash = 31 * partition.topic().hashCode() + partition.partition();
+        return Math.floorMod(hash ^ hash >>> 16, migration.apply().workers()) == number;
+    }
+
+    private ChangeBatch collect(KafkaConsumer<byte[], byte[]> consumer, ConsumerRecords<byte[], byte[]> records)
+            throws SQLException {
+        ChangeBatch batch = new ChangeBatch();
+        for (TopicPartition partition : records.partitions()) {
+            Reading reading = readings.get(partition);
+            try {
+                for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
+                    decode(reading, record, batch.part(reading.relation));
+                }
+            } catch (DataException e) {
+                batch.drop(reading.relation.table());
+                stopTable(reading.relation, e);
+            }
+        }
+        // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
+        // them.
+        for (Map.Entry<TopicPartition, Reading> entry : readings.entrySet()) {
+            Reading reading = entry.getValue();
+            long unfinished = reading.joiner.unfinishedFrom();
+            long next = unfinished >= 0 ? unfinished : consumer.position(entry.getKey());
+            if (next > reading.checkpoint) {
+                batch.part(reading.relation)
+                        .moves()
+                        .add(new Move(entry.getKey(), reading.checkpoint, next, reading.lastLsn));
+            }
+        }
+        return batch;
+    }
+
+    private void decode(Reading reading, ConsumerRecord<byte[], byte[]> record, ChangeBatch.Part part) {
+        byte[] value = reading.joiner.add(record);
+        if (value == null) {
+            return;
+        }
+        Change change = decoder.decode(value, record.topic() + "-" + record.partition() + " offset " + record.offset());
+        reading.lastLsn = new Lsn(change.commitLsn());
+        if (!reading.lastLsn.isAfter(reading.relation.snapshotLsn())) {
+            return;
+        }
+        if (reading.relation.partitions() > 1 && change.kind() == Kind.TRUNCATE) {
+            throw new DataException(
+                    "apply changes to",
+                    reading.relation.table().toString(),
+                    "TRUNCATE on a table with several change partitions",
+                    "Remove it from apply.partitions and load it again");
+        }
+        part.changes().add(change);
+    }
+
+    private void apply(ChangeBatch batch) throws SQLException {
+        Set<TableId> singly = new HashSet<>();
+        while (!batch.isEmpty()) {
+            Relation current = null;
+            try {
+                Set<TableId> stale = batch.hold(target);
+                if (stale.isEmpty()) {
+                    for (ChangeBatch.Part part : batch.parts()) {
+                        current = part.relation();
+                        writer.apply(current.table(), part.changes(), singly.contains(current.table()));
+                    }
+                    current = null;
+                    batch.count(target);
+                    checkpoints.move(batch.moves());
+                    target.commit();
+                    return;
+                }
+                target.rollback();
+                stale.forEach(table -> leave(batch, table));
+            } catch (SQLException | DataException e) {
+                target.rollback();
+                String object = current == null ? "batch" : current.table().toString();
+                WherryException failure = Failures.explain("apply changes to", object, e);
+                if (!(failure instanceof DataException) || current == null) {
+                    throw failure;
+                }
+                // The order within a batch is ours: with the events one by one as they came, the refusal is the data's.
+                if (!singly.add(current.table())) {
+                    leave(batch, current.table());
+                    stopTable(current, failure);
+                }
+            }
+        }
+    }
+
+    /** Takes a table out of the batch and stops reading it; when it opens again it begins from its checkpoint. */
+    private void leave(ChangeBatch batch, TableId table) {
+        batch.drop(table);
+        readings.values().removeIf(reading -> reading.relation.table().equals(table));
+    }
+
+    private void stopTable(Relation relation, WherryException failure) throws SQLException {
+        TableId table = relation.table();
+        readings.values().removeIf(reading -> reading.relation.table().equals(table));
+        LOG.error("Changes of {} are stopped: {}", table, failure.explained(), failure);
+        Relations.stop(target, table, relation.loadEpoch(), failure.explained(), checkpoints.epoch());
+        target.commit();
+    }
+
+    private static DataException missing(TopicPartition partition) {
+        return new DataException(
+                "read changes",
+                partition.toString(),
+                "the topic no longer holds the records after the checkpoint",
+                "Its retention must be unlimited; load the table again");
+    }
+}

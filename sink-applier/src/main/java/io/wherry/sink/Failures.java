@@ -1,0 +1,62 @@
+package io.wherry.sink;
+
+import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.DataException;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.WherryException;
+import java.sql.SQLException;
+import org.apache.kafka.common.errors.RetriableException;
+
+/** Which failures pass by themselves and which need a person. */
+final class Failures {
+    private Failures() {}
+
+    /**
+     * @param operation what was being done, to {@code object}
+     * @return the failure itself if it is already one of ours
+     */
+    static WherryException explain(String operation, String object, Throwable failure) {
+        if (failure instanceof WherryException known) {
+            return known;
+        }
+        if (failure instanceof SQLException sql && isRetryable(sql.getSQLState())
+                || failure instanceof RetriableException) {
+            return new RetryableException(operation, object, failure.getMessage(), "", failure);
+        }
+        return new DataException(operation, object, describe(failure), hint(failure), failure);
+    }
+
+    /** As {@link #explain}, for opening a session: a wrong password or database is the operator's to mend. */
+    static WherryException explainLogin(Endpoint target, SQLException failure) {
+        String state = String.valueOf(failure.getSQLState());
+        return state.startsWith("28") || state.equals("3D000")
+                ? new ConfigurationException(
+                        "target", failure.getMessage(), "Check target.url, target.user and target.password")
+                : explain("log in to", target.toString(), failure);
+    }
+
+    /** PostgreSQL documentation, appendix A: connection, resources, shutdown, cancel, lock and serialization failures. */
+    static boolean isRetryable(String state) {
+        return state == null
+                || state.startsWith("08")
+                || state.startsWith("53")
+                || state.startsWith("57P0")
+                || switch (state) {
+                    // 25006: a standby before its promotion. 57014: somebody cancelled the statement.
+                    case "40001", "40P01", "25006", "55P03", "57014" -> true;
+                    default -> false;
+                };
+    }
+
+    private static String describe(Throwable failure) {
+        return failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    }
+
+    private static String hint(Throwable failure) {
+        return failure instanceof SQLException sql
+                ? "The target refused it (SQLSTATE " + sql.getSQLState()
+                        + "); mend the target, then clear wherry.relation.stopped_because"
+                : "";
+    }
+}

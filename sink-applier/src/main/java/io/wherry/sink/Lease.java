@@ -1,0 +1,78 @@
+package io.wherry.sink;
+
+import io.wherry.contract.Migration;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+
+/**
+ * The right to apply. The lock keeps a second instance waiting; it is gone with its session, though the process may live on
+ * behind a broken network and write by other sessions. So each holder also takes an epoch, and every write checks it.
+ */
+final class Lease {
+    /** First half of the lock's number, "wher": keeps apart from locks of applications. */
+    private static final int LOCK_CLASS = 0x77686572;
+
+    private static final String LOCK = "SELECT pg_try_advisory_lock(?, ?)";
+
+    private static final String JOURNAL = "SELECT to_regclass('wherry.journal') IS NOT NULL";
+
+    private static final String BEGUN = "SELECT EXISTS (SELECT FROM wherry.journal)";
+
+    private static final String NEXT_EPOCH = """
+            INSERT INTO wherry.applier AS a (epoch) VALUES (1)
+            ON CONFLICT (one) DO UPDATE SET epoch = a.epoch + 1, since = clock_timestamp() RETURNING epoch
+            """;
+
+    private Lease() {}
+
+    /** Whether the coordinator has made the target's tables. */
+    static boolean isTargetPrepared(Connection session) throws SQLException {
+        return isTrue(session, JOURNAL) && isTrue(session, BEGUN);
+    }
+
+    /** Takes the lock for as long as the session lives, unless another instance holds it. */
+    static boolean tryLock(Connection session, Migration migration) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement(LOCK)) {
+            statement.setInt(1, LOCK_CLASS);
+            statement.setInt(2, ("sink " + migration.name()).hashCode());
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getBoolean(1);
+            }
+        }
+    }
+
+    /**
+     * Takes over: from its commit on no transaction of an earlier holder can commit rows or checkpoints, and those that were
+     * under way have ended, as this waits for the rows they had locked.
+     *
+     * @return the new epoch
+     */
+    static long takeOver(Connection session) throws SQLException {
+        session.setAutoCommit(false);
+        long epoch;
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(NEXT_EPOCH)) {
+            row.next();
+            epoch = row.getLong(1);
+        }
+        try (PreparedStatement statement = session.prepareStatement("UPDATE wherry.checkpoint SET epoch = ?")) {
+            statement.setLong(1, epoch);
+            statement.executeUpdate();
+        }
+        session.commit();
+        session.setAutoCommit(true);
+        return epoch;
+    }
+
+    private static boolean isTrue(Connection session, String sql) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getBoolean(1);
+        }
+    }
+}

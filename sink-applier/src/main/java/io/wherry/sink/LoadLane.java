@@ -1,0 +1,207 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LoadRecords;
+import io.wherry.contract.LoadRecords.Block;
+import io.wherry.contract.LoadRecords.ChunkHeader;
+import io.wherry.contract.LoadRecords.ChunkTrailer;
+import io.wherry.contract.LoadRecords.LoadRecord;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
+import io.wherry.sink.Checkpoints.Move;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies one partition of the load topic, one chunk a transaction. A chunk whose table is stopped keeps the checkpoint where
+ * it begins, while later chunks of other tables go on: once the operator has cleared the table the lane reads again from
+ * there, and passes over the chunks that are in.
+ */
+final class LoadLane {
+    private static final Logger LOG = LoggerFactory.getLogger(LoadLane.class);
+    private static final Duration POLL = Duration.ofMillis(100);
+
+    // One lane holds what one fetch brings and the one after it: 2 MiB, plus one block on its way to the server.
+    private static final Map<String, Object> SETTINGS =
+            Map.of("max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 4 << 20, "max.poll.records", 16);
+
+    // KEY SHARE until the chunk commits: a new load of the table waits for it (or comes first, and the epoch tells).
+    private static final String STATE = """
+            SELECT load_epoch, stopped_because IS NOT NULL,
+                   EXISTS (SELECT FROM wherry.chunk c WHERE c.schema_name = r.schema_name AND c.table_name = r.table_name
+                              AND c.load_epoch = ? AND c.chunk = ?)
+              FROM wherry.relation r WHERE schema_name = ? AND table_name = ? FOR KEY SHARE OF r
+            """;
+
+    private final Migration migration;
+    private final Connection target;
+    private final Checkpoints checkpoints;
+    private final Supplier<Map<TableId, Relation>> relations;
+    private final StopSignal stop;
+    private final TopicPartition partition;
+
+    private long checkpoint;
+    private final Set<TableId> held = new HashSet<>();
+    private ChunkHeader open;
+    private ChunkWriter writer;
+
+    /** @param target a session in transaction mode that is this lane's alone */
+    LoadLane(
+            Migration migration,
+            Connection target,
+            long epoch,
+            Supplier<Map<TableId, Relation>> relations,
+            StopSignal stop,
+            int partition) {
+        this.migration = migration;
+        this.target = target;
+        this.checkpoints = new Checkpoints(target, epoch);
+        this.relations = relations;
+        this.stop = stop;
+        this.partition = new TopicPartition(migration.topics().load(), partition);
+    }
+
+    /** Applies until stopped. */
+    void run() throws SQLException {
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, SETTINGS)) {
+            consumer.assign(List.of(partition));
+            checkpoint = checkpoints.read(partition.topic()).get(partition).nextOffset();
+            target.rollback();
+            consumer.seek(partition, checkpoint);
+            while (!stop.isRequested()) {
+                if (open == null && heldIsCleared()) {
+                    held.clear();
+                    consumer.seek(partition, checkpoint);
+                }
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+                    if (stop.isRequested()) {
+                        break;
+                    }
+                    handle(record);
+                }
+            }
+            close();
+        }
+    }
+
+    private boolean heldIsCleared() {
+        return held.stream().anyMatch(table -> {
+            Relation relation = relations.get().get(table);
+            return relation != null && !relation.stopped();
+        });
+    }
+
+    private void handle(ConsumerRecord<byte[], byte[]> record) throws SQLException {
+        LoadRecord decoded = LoadRecords.parse(record);
+        try {
+            if (decoded instanceof ChunkHeader header) {
+                // The reader of the chunk before this one died.
+                close();
+                begin(header);
+            } else if (decoded instanceof Block block && writer != null) {
+                writer.write(block.bytes());
+            } else if (decoded instanceof ChunkTrailer trailer && open != null) {
+                finish(trailer, record.offset() + 1);
+            }
+        } catch (SQLException | DataException e) {
+            fail(e);
+        }
+    }
+
+    private void begin(ChunkHeader header) throws SQLException {
+        open = header;
+        while (!stop.isRequested()) {
+            try (PreparedStatement statement = target.prepareStatement(STATE)) {
+                statement.setInt(1, header.epoch());
+                statement.setInt(2, header.chunk());
+                statement.setString(3, header.table().schema());
+                statement.setString(4, header.table().table());
+                try (ResultSet row = statement.executeQuery()) {
+                    if (row.next() && row.getInt(1) >= header.epoch()) {
+                        decide(header, row.getInt(1), row.getBoolean(2), row.getBoolean(3));
+                        return;
+                    }
+                }
+            }
+            // The plan is in the control topic before the chunk is here; it is only not brought in yet.
+            target.rollback();
+            stop.await(POLL);
+        }
+    }
+
+    private void decide(ChunkHeader header, int loadEpoch, boolean stopped, boolean applied) throws SQLException {
+        if (loadEpoch > header.epoch() || applied) {
+            target.rollback();
+        } else if (stopped) {
+            target.rollback();
+            held.add(header.table());
+        } else {
+            writer = new ChunkWriter(target, header);
+        }
+    }
+
+    private void finish(ChunkTrailer trailer, long next) throws SQLException {
+        boolean matches = trailer.table().equals(open.table())
+                && trailer.epoch() == open.epoch()
+                && trailer.chunk() == open.chunk();
+        if (!matches) {
+            close();
+            return;
+        }
+        if (writer != null) {
+            writer.finish(trailer);
+        }
+        if (held.isEmpty()) {
+            checkpoints.move(List.of(new Move(partition, checkpoint, next, Lsn.ZERO)));
+        } else {
+            checkpoints.holdCurrent();
+        }
+        target.commit();
+        checkpoint = held.isEmpty() ? next : checkpoint;
+        LOG.debug("Chunk {} of {} {}", open.chunk(), open.table(), writer == null ? "passed over" : "loaded");
+        open = null;
+        writer = null;
+    }
+
+    private void close() throws SQLException {
+        if (writer != null) {
+            writer.cancel();
+        }
+        target.rollback();
+        open = null;
+        writer = null;
+    }
+
+    private void fail(Exception e) throws SQLException {
+        if (open == null) {
+            throw Failures.explain("load from", partition.toString(), e);
+        }
+        TableId table = open.table();
+        WherryException failure = Failures.explain("load", table + " chunk " + open.chunk(), e);
+        if (!(failure instanceof DataException)) {
+            throw failure;
+        }
+        int loadEpoch = open.epoch();
+        close();
+        LOG.error("Load of {} is stopped: {}", table, failure.explained(), failure);
+        Relations.stop(target, table, loadEpoch, failure.explained(), checkpoints.epoch());
+        target.commit();
+        held.add(table);
+    }
+}

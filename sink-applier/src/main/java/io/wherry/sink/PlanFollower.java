@@ -1,0 +1,188 @@
+package io.wherry.sink;
+
+import io.wherry.contract.Json;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Migration;
+import io.wherry.contract.TopicTail;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings the load plans of the control topic into {@code wherry.relation} and {@code wherry.checkpoint}. Every start reads them
+ * from the beginning; a plan that is in already, or older than what is in, changes nothing.
+ */
+final class PlanFollower {
+    private static final Logger LOG = LoggerFactory.getLogger(PlanFollower.class);
+    private static final Duration POLL = Duration.ofMillis(200);
+
+    private static final String KNOWN_EPOCH =
+            "SELECT load_epoch FROM wherry.relation WHERE schema_name = ? AND table_name = ? FOR UPDATE";
+
+    private static final String RELATION = """
+            INSERT INTO wherry.relation (topic, partitions, load_epoch, snapshot_lsn, chunks, rows_estimated, bytes_estimated,
+                   schema_name, table_name)
+            VALUES (?, ?, ?, CAST(? AS pg_lsn), ?, ?, ?, ?, ?)
+            ON CONFLICT (schema_name, table_name) DO UPDATE SET topic = EXCLUDED.topic, partitions = EXCLUDED.partitions,
+                   load_epoch = EXCLUDED.load_epoch, snapshot_lsn = EXCLUDED.snapshot_lsn, chunks = EXCLUDED.chunks,
+                   rows_estimated = EXCLUDED.rows_estimated, bytes_estimated = EXCLUDED.bytes_estimated,
+                   ready_at = NULL, stopped_because = NULL
+            """;
+
+    private static final String FORGET_CHUNKS =
+            "DELETE FROM wherry.chunk WHERE schema_name = ? AND table_name = ? AND load_epoch < ?";
+
+    private static final String FIRST_CHECKPOINT = """
+            INSERT INTO wherry.checkpoint (topic, partition, next_offset, commit_lsn, epoch) VALUES (?, ?, ?, '0/0', ?)
+            ON CONFLICT (topic, partition) DO NOTHING
+            """;
+
+    // The snapshot of the new load is younger than the changes between it and the old checkpoint that were applied to
+    // the rows
+    // now removed: they must be applied again. Those that are in the new load are told by their commit LSN.
+    private static final String SET_BACK_CHECKPOINT = """
+            INSERT INTO wherry.checkpoint (topic, partition, next_offset, commit_lsn, epoch) VALUES (?, ?, ?, '0/0', ?)
+            ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset, commit_lsn = '0/0'
+            """;
+
+    private final Migration migration;
+    private final Connection target;
+    private final Checkpoints checkpoints;
+    private final StopSignal stop;
+
+    /** @param target a session in transaction mode that is this follower's alone */
+    PlanFollower(Migration migration, Connection target, long epoch, StopSignal stop) {
+        this.migration = migration;
+        this.target = target;
+        this.checkpoints = new Checkpoints(target, epoch);
+        this.stop = stop;
+    }
+
+    /** Follows until stopped. */
+    void run() throws SQLException {
+        awaitControlTopic();
+        try (TopicTail tail = new TopicTail(migration, migration.topics().control());
+                KafkaConsumer<byte[], byte[]> offsets = KafkaClients.consumer(migration, Map.of())) {
+            List<LoadPlan> plans = new ArrayList<>();
+            if (!stop.isRequested()) {
+                tail.readAll(record -> addPlan(record, plans));
+            }
+            while (!stop.isRequested()) {
+                for (LoadPlan plan : plans) {
+                    bringIn(plan, offsets);
+                }
+                plans.clear();
+                tail.poll(POLL).forEach(record -> addPlan(record, plans));
+            }
+        }
+    }
+
+    private void awaitControlTopic() {
+        String topic = migration.topics().control();
+        try (Admin admin = KafkaClients.admin(migration)) {
+            while (!stop.isRequested() && !admin.listTopics().names().get().contains(topic)) {
+                stop.await(POLL);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof KafkaException known ? known : new KafkaException(e.getCause());
+        }
+    }
+
+    private static void addPlan(ConsumerRecord<byte[], byte[]> record, List<LoadPlan> plans) {
+        if (record.key() != null && LoadPlan.KEY.equals(new String(record.key(), StandardCharsets.UTF_8))) {
+            plans.add(Json.read(record.value(), LoadPlan.class));
+        }
+    }
+
+    private void bringIn(LoadPlan plan, KafkaConsumer<byte[], byte[]> offsets) throws SQLException {
+        checkpoints.holdCurrent();
+        for (LoadPlan.Table table : plan.tables()) {
+            int known = knownEpoch(table);
+            if (known < plan.epoch()) {
+                bringIn(plan, table, known > 0, offsets);
+            }
+        }
+        String load = migration.topics().load();
+        checkpoints(FIRST_CHECKPOINT, load, offsets.partitionsFor(load).size(), offsets);
+        target.commit();
+    }
+
+    private void bringIn(LoadPlan plan, LoadPlan.Table table, boolean again, KafkaConsumer<byte[], byte[]> offsets)
+            throws SQLException {
+        LOG.info(
+                "Load {} of {}: {} chunks, snapshot {}{}",
+                plan.epoch(),
+                table.id(),
+                table.chunks(),
+                plan.snapshotLsn(),
+                again ? "; rows of the earlier load are removed" : "");
+        if (again) {
+            new TableWriter(target).truncate(table.id());
+            try (PreparedStatement statement = target.prepareStatement(FORGET_CHUNKS)) {
+                statement.setString(1, table.id().schema());
+                statement.setString(2, table.id().table());
+                statement.setInt(3, plan.epoch());
+                statement.executeUpdate();
+            }
+        }
+        try (PreparedStatement statement = target.prepareStatement(RELATION)) {
+            statement.setString(1, table.topic());
+            statement.setInt(2, table.partitions());
+            statement.setInt(3, plan.epoch());
+            statement.setString(4, plan.snapshotLsn().toString());
+            statement.setInt(5, table.chunks());
+            statement.setLong(6, table.rowsEstimated());
+            statement.setLong(7, table.bytesEstimated());
+            statement.setString(8, table.id().schema());
+            statement.setString(9, table.id().table());
+            statement.executeUpdate();
+        }
+        checkpoints(again ? SET_BACK_CHECKPOINT : FIRST_CHECKPOINT, table.topic(), table.partitions(), offsets);
+    }
+
+    private int knownEpoch(LoadPlan.Table table) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(KNOWN_EPOCH)) {
+            statement.setString(1, table.id().schema());
+            statement.setString(2, table.id().table());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next() ? row.getInt(1) : 0;
+            }
+        }
+    }
+
+    private void checkpoints(String sql, String topic, int partitions, KafkaConsumer<byte[], byte[]> offsets)
+            throws SQLException {
+        List<TopicPartition> all = new ArrayList<>();
+        for (int partition = 0; partition < partitions; partition++) {
+            all.add(new TopicPartition(topic, partition));
+        }
+        Map<TopicPartition, Long> beginnings = offsets.beginningOffsets(all);
+        try (PreparedStatement statement = target.prepareStatement(sql)) {
+            for (TopicPartition partition : all) {
+                statement.setString(1, topic);
+                statement.setInt(2, partition.partition());
+                statement.setLong(3, beginnings.get(partition));
+                statement.setLong(4, checkpoints.epoch());
+                statement.addBatch();
+            }
+            statement.executeBatch();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+package io.wherry.sink;
+
+import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.Service;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.WherryException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies load and changes from Kafka to the target. All it knows is in the target, changed in the same transactions as the rows:
+ * it may be killed at any instant and go on anywhere. A second instance waits until the first has gone.
+ */
+public final class SinkApplier implements Service {
+    private static final Logger LOG = LoggerFactory.getLogger(SinkApplier.class);
+    private static final Duration ASK_AGAIN = Duration.ofMillis(500);
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
+
+    private final Migration migration;
+    private final SchemaRegistry registry;
+    private final StopSignal closing = new StopSignal();
+    private final CompletableFuture<Void> done = new CompletableFuture<>();
+    private final Thread supervisor = new Thread(this::supervise, "wherry-sink");
+
+    /** @param migration with broker and registry filled in */
+    public SinkApplier(Migration migration) {
+        this(migration, new ConfluentRegistry(migration.registryUrl().orElseThrow()));
+    }
+
+    /** With a registry of the caller's. */
+    public SinkApplier(Migration migration, SchemaRegistry registry) {
+        this.migration = migration;
+        this.registry = registry;
+    }
+
+    @Override
+    public void start() {
+        supervisor.start();
+    }
+
+    @Override
+    public CompletionStage<Void> done() {
+        return done.minimalCompletionStage();
+    }
+
+    @Override
+    public void close() {
+        closing.request();
+        try {
+            supervisor.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        done.complete(null);
+    }
+
+    private void supervise() {
+        Duration pause = FIRST_PAUSE;
+        while (!closing.isRequested()) {
+            long begun = System.nanoTime();
+            try {
+                applyUntilFailure();
+            } catch (RetryableException e) {
+                boolean lasted = System.nanoTime() - begun > LONGEST_PAUSE.toNanos();
+                pause = lasted ? FIRST_PAUSE : pause;
+                LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis(), e);
+                closing.await(pause);
+                Duration doubled = pause.multipliedBy(2);
+                pause = doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
+            } catch (WherryException e) {
+                LOG.error("The sink-applier ends: {}", e.explained(), e);
+                done.completeExceptionally(e);
+                return;
+            }
+        }
+        done.complete(null);
+    }
+
+    private void applyUntilFailure() {
+        try (Connection lease = connect()) {
+            if (awaitTurn(lease)) {
+                long epoch = Lease.takeOver(lease);
+                LOG.info("Applying to {} as epoch {}", migration.target(), epoch);
+                try (ApplySession session = new ApplySession(migration, registry, lease, epoch)) {
+                    session.run(closing);
+                }
+            }
+        } catch (SQLException | RuntimeException e) {
+            throw Failures.explain("apply to", migration.target().toString(), e);
+        }
+    }
+
+    private Connection connect() {
+        try {
+            return Sessions.open(migration, migration.target(), "sink");
+        } catch (SQLException e) {
+            throw Failures.explainLogin(migration.target(), e);
+        }
+    }
+
+    /** Waits for the coordinator to prepare the target, and for an instance before this one to go; false when closed. */
+    private boolean awaitTurn(Connection lease) throws SQLException {
+        while (!Lease.isTargetPrepared(lease)) {
+            if (closing.await(ASK_AGAIN)) {
+                return false;
+            }
+        }
+        boolean told = false;
+        while (!Lease.tryLock(lease, migration)) {
+            if (!told) {
+                LOG.info("Another sink-applier is at work on {}; waiting", migration.target());
+                told = true;
+            }
+            if (closing.await(ASK_AGAIN)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

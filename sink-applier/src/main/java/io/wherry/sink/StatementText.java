@@ -1,0 +1,141 @@
+package io.wherry.sink;
+
+import io.wherry.sink.BoundTable.BoundColumn;
+import io.wherry.sink.TargetColumn.Equality;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * SQL over a set of rows, {@code unnest(...) AS u(c0, c1, …)}.
+ *
+ * <p>Each parameter is an array of the column's own type: a cast from {@code text} may be another function than the type's
+ * input and read another value (measured: regclass {@code 12345}, "char" escapes). {@code unnest} must stay unqualified,
+ * only so does it take several arrays. ONLY everywhere: each row of an inheritance tree is an event of its own table.
+ */
+final class StatementText {
+    private final BoundTable table;
+    private final String name;
+
+    StatementText(BoundTable table) {
+        this.table = table;
+        this.name = table.id().quoted();
+    }
+
+    /** Inserts; where the key exists already and {@code ON CONFLICT} is possible, updates. */
+    String insert() {
+        List<BoundColumn> columns = table.columns();
+        String sql = "INSERT INTO " + name + " AS t (" + join(columns, BoundColumn::quoted) + ")"
+                // GENERATED ALWAYS needs it; any other table may not know the clause (before 10).
+                + (columns.stream().anyMatch(c -> c.target().alwaysIdentity()) ? " OVERRIDING SYSTEM VALUE" : "")
+                + " SELECT " + values(columns, 0) + " FROM " + unnest(columns);
+        if (!table.upsert()) {
+            return sql;
+        }
+        List<BoundColumn> set = columns.stream().filter(BoundColumn::settable).toList();
+        return sql + " ON CONFLICT (" + join(table.key(), BoundColumn::quoted) + ") DO "
+                + (set.isEmpty()
+                        ? "NOTHING"
+                        : "UPDATE SET " + join(set, c -> c.quoted() + " = EXCLUDED." + c.quoted()));
+    }
+
+    /** Updates {@code set} of the rows with the key; parameters: the set columns, then the key. */
+    String update(List<BoundColumn> set) {
+        List<BoundColumn> parameters = new ArrayList<>(set);
+        parameters.addAll(table.key());
+        return "UPDATE ONLY " + name + " AS t SET " + assignments(set) + " FROM " + unnest(parameters) + " WHERE "
+                + keyEquals(set.size());
+    }
+
+    /** Deletes the rows with the key; parameters: the key. */
+    String delete() {
+        return "DELETE FROM ONLY " + name + " AS t USING " + unnest(table.key()) + " WHERE " + keyEquals(0);
+    }
+
+    /** Updates one row found by all its columns; parameters: the set columns, then all columns of {@code old}. */
+    String updateOne(List<BoundColumn> set, String[] old) {
+        return "UPDATE ONLY " + name + " AS t SET " + assignments(set) + " FROM " + unnest(set) + " WHERE t.ctid = ("
+                + one(old) + ")";
+    }
+
+    /** Deletes one row found by all its columns; parameters: all columns. */
+    String deleteOne(String[] old) {
+        return "DELETE FROM ONLY " + name + " AS t WHERE t.ctid = (" + one(old) + ")";
+    }
+
+    // Refers to nothing outside, so it runs once and its row is fetched by ctid; correlated, servers before 12 would
+    // run it
+    // once for every row of the table.
+    private String one(String[] old) {
+        List<String> conditions = new ArrayList<>();
+        for (int i = 0; i < table.columns().size(); i++) {
+            BoundColumn column = table.columns().get(i);
+            String stored = "s." + column.quoted();
+            String given = value(column, i);
+            if (old[column.index()] == null) {
+                conditions.add(stored + " IS NULL");
+            } else if (column.target().equality() == Equality.TEXT) {
+                conditions.add(stored + " " + column.equals() + " " + given);
+            } else {
+                // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point).
+                conditions.add("CAST(" + stored + " AS text) = CAST(" + given + " AS text)");
+            }
+        }
+        return "SELECT s.ctid FROM ONLY " + name + " AS s, " + unnest(table.columns()) + " WHERE "
+                + String.join(" AND ", conditions) + " LIMIT 1";
+    }
+
+    private String assignments(List<BoundColumn> set) {
+        StringBuilder sql = new StringBuilder();
+        for (int i = 0; i < set.size(); i++) {
+            sql.append(i == 0 ? "" : ", ").append(set.get(i).quoted()).append(" = ");
+            sql.append(value(set.get(i), i));
+        }
+        return sql.toString();
+    }
+
+    private String keyEquals(int offset) {
+        List<String> conditions = new ArrayList<>();
+        for (int i = 0; i < table.key().size(); i++) {
+            BoundColumn column = table.key().get(i);
+            conditions.add("t." + column.quoted() + " " + column.equals() + " " + value(column, offset + i));
+        }
+        return String.join(" AND ", conditions);
+    }
+
+    private static String values(List<BoundColumn> columns, int offset) {
+        List<String> values = new ArrayList<>();
+        for (int i = 0; i < columns.size(); i++) {
+            values.add(value(columns.get(i), offset + i));
+        }
+        return String.join(", ", values);
+    }
+
+    private static String value(BoundColumn column, int parameter) {
+        TargetColumn target = column.target();
+        String value = "u.c" + parameter;
+        return target.type().equals(target.parameter())
+                ? value
+                : "CAST(" + value + " AS " + target.type().quoted() + ")";
+    }
+
+    private static String unnest(List<BoundColumn> columns) {
+        List<String> names = new ArrayList<>();
+        for (int i = 0; i < columns.size(); i++) {
+            names.add("c" + i);
+        }
+        return "unnest(" + join(columns, c -> "CAST(? AS " + element(c.target()) + "[])") + ") AS u("
+                + String.join(", ", names) + ")";
+    }
+
+    private static String element(TargetColumn column) {
+        return column.parameter() == null
+                ? "\"pg_catalog\".\"text\""
+                : column.parameter().quoted();
+    }
+
+    private static String join(List<BoundColumn> columns, Function<BoundColumn, String> text) {
+        return columns.stream().map(text).collect(Collectors.joining(", "));
+    }
+}

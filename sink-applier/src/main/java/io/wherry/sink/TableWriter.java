@@ -1,0 +1,117 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.sql.Types;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Applies events to tables within the caller's transaction. Not safe for use by several threads. */
+final class TableWriter {
+    private static final String REFERENCED = """
+            SELECT EXISTS (SELECT FROM pg_constraint
+                            WHERE contype = 'f' AND confrelid = CAST(? AS regclass) AND conrelid <> confrelid)
+            """;
+
+    private final Connection target;
+    private final Map<TableId, Map<TableShape, BoundTable>> bound = new HashMap<>();
+
+    TableWriter(Connection target) {
+        this.target = target;
+    }
+
+    /**
+     * @param changes of one table, in the order they came
+     * @param singly one statement an event
+     * @throws DataException when the target's rows are not those the events speak of
+     */
+    void apply(TableId table, List<Change> changes, boolean singly) throws SQLException {
+        for (int from = 0; from < changes.size(); ) {
+            TableShape shape = changes.get(from).shape();
+            int to = from + 1;
+            while (to < changes.size() && changes.get(to).shape() == shape) {
+                to++;
+            }
+            for (Step step : BatchPlan.of(bind(table, shape), changes.subList(from, to), singly)) {
+                execute(table, step);
+            }
+            from = to;
+        }
+    }
+
+    /** Forgets the table's columns: they may have been changed since. */
+    void forget(TableId table) {
+        bound.remove(table);
+    }
+
+    private BoundTable bind(TableId table, TableShape shape) throws SQLException {
+        // By identity: the decoder makes one shape a schema, and comparing hundreds of columns each batch is wasted.
+        Map<TableShape, BoundTable> shapes = bound.computeIfAbsent(table, id -> new IdentityHashMap<>());
+        BoundTable known = shapes.get(shape);
+        if (known == null) {
+            if (!shape.id().equals(table)) {
+                throw new DataException(
+                        "apply changes to",
+                        table.toString(),
+                        "its topic holds changes of " + shape.id(),
+                        "Look who else writes to this migration's topics");
+            }
+            known = BoundTable.bind(shape, TargetCatalog.read(target, table));
+            shapes.put(shape, known);
+        }
+        return known;
+    }
+
+    private void execute(TableId table, Step step) throws SQLException {
+        if (step instanceof Step.Rows rows) {
+            execute(table, rows);
+        } else {
+            truncate(table);
+        }
+    }
+
+    private void execute(TableId table, Step.Rows step) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(step.sql())) {
+            for (int i = 0; i < step.arrays().size(); i++) {
+                // OTHER = without a type: the server takes the one that the statement names.
+                statement.setObject(i + 1, step.arrays().get(i), Types.OTHER);
+            }
+            int rows = statement.executeUpdate();
+            if (step.counted() && rows != step.rows()) {
+                String verb = step.sql().substring(0, step.sql().indexOf(' '));
+                throw new DataException(
+                        "apply changes to",
+                        table.toString(),
+                        verb + " found " + rows + " of " + step.rows() + " rows",
+                        "Somebody else writes to the table on the target; remove what does, then load the table again");
+            }
+        }
+    }
+
+    /** Empties a table. */
+    void truncate(TableId table) throws SQLException {
+        // TRUNCATE is refused while a foreign key refers to the table, even without rows and without its triggers.
+        String sql = isReferenced(table) ? "DELETE FROM ONLY " : "TRUNCATE ONLY ";
+        try (Statement statement = target.createStatement()) {
+            statement.executeUpdate(sql + table.quoted());
+        }
+    }
+
+    private boolean isReferenced(TableId table) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(REFERENCED)) {
+            statement.setString(1, table.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getBoolean(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+package io.wherry.sink;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.DataException;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape.TypeName;
+import io.wherry.sink.TargetColumn.Equality;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Reads what the apply statements need to know of a table on the target, beyond the contract's catalog: how values travel and
+ * how keys are compared.
+ */
+final class TargetCatalog {
+    // A domain takes the array of its base type. Arrays, composites (unnest would spread their fields into columns) and
+    // box (its arrays are delimited by ';') have none: parameter_name is NULL.
+    private static final String COLUMNS = """
+            WITH RECURSIVE base(type, base) AS (
+                SELECT DISTINCT atttypid, atttypid FROM pg_attribute
+                 WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped
+                UNION ALL
+                SELECT b.type, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.base WHERE t.typtype = 'd')
+            SELECT a.attname, tn.nspname AS type_schema, t.typname AS type_name, a.attidentity::text AS identity_kind,
+                   %s AS generated, bn.nspname AS base_schema, bt.typname AS base_name, bt.typtype::text AS base_kind,
+                   bt.typtype IN ('b', 'e', 'r', 'm') AND bt.typarray <> 0 AND bt.typdelim = ',' AS unnestable,
+                   %s AS deterministic
+              FROM pg_attribute a
+              JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
+              JOIN base b ON b.type = a.atttypid
+              JOIN pg_type bt ON bt.oid = b.base AND bt.typtype <> 'd' JOIN pg_namespace bn ON bn.oid = bt.typnamespace
+              LEFT JOIN pg_collation l ON l.oid = a.attcollation
+             WHERE a.attrelid = CAST(? AS regclass) AND a.attnum > 0 AND NOT a.attisdropped
+             ORDER BY a.attnum
+            """;
+
+    private static final String UNIQUE_KEYS = """
+            SELECT i.indexrelid, a.attname, n.nspname AS operator_schema, o.oprname AS operator
+              FROM pg_index i,
+                   LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, position),
+                   pg_attribute a, pg_opclass c, pg_amop m, pg_operator o, pg_namespace n
+             WHERE i.indrelid = CAST(? AS regclass) AND i.indisunique AND i.indimmediate AND i.indisvalid
+               AND i.indpred IS NULL AND i.indexprs IS NULL AND k.class IS NOT NULL
+               AND a.attrelid = i.indrelid AND a.attnum = k.attnum
+               AND c.oid = k.class AND m.amopfamily = c.opcfamily AND m.amopstrategy = 3
+               AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+               AND o.oid = m.amopopr AND n.oid = o.oprnamespace
+             ORDER BY i.indexrelid
+            """;
+
+    private static final Set<String> TEXT_EXACT = Set.of(
+            "bool",
+            "int2",
+            "int4",
+            "int8",
+            "oid",
+            "text",
+            "varchar",
+            "name",
+            "char",
+            "uuid",
+            "date",
+            "time",
+            "timestamp",
+            "timestamptz",
+            "bytea",
+            "inet",
+            "cidr",
+            "macaddr",
+            "macaddr8",
+            "bit",
+            "varbit",
+            "pg_lsn");
+
+    private TargetCatalog() {}
+
+    /** @throws DataException when the target has no such table */
+    static TargetTable read(Connection target, TableId id) throws SQLException {
+        if (!exists(target, id)) {
+            throw new DataException(
+                    "apply changes to",
+                    id.toString(),
+                    "the target has no such table",
+                    "Create it as on the source, then clear wherry.relation.stopped_because");
+        }
+        return new TargetTable(id, columns(target, id), uniqueKeys(target, id));
+    }
+
+    private static boolean exists(Connection target, TableId id) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
+            statement.setString(1, id.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getBoolean(1);
+            }
+        }
+    }
+
+    private static Map<String, TargetColumn> columns(Connection target, TableId id) throws SQLException {
+        boolean twelve = Catalog.majorVersion(target) >= 12;
+        String sql = COLUMNS.formatted(
+                twelve ? "a.attgenerated <> ''" : "false", twelve ? "coalesce(l.collisdeterministic, true)" : "true");
+        Map<String, TargetColumn> columns = new LinkedHashMap<>();
+        try (PreparedStatement statement = target.prepareStatement(sql)) {
+            statement.setString(1, id.quoted());
+            statement.setString(2, id.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    columns.put(row.getString("attname"), column(row));
+                }
+            }
+        }
+        return columns;
+    }
+
+    private static TargetColumn column(ResultSet row) throws SQLException {
+        TypeName base = new TypeName(row.getString("base_schema"), row.getString("base_name"));
+        return new TargetColumn(
+                row.getString("attname"),
+                new TypeName(row.getString("type_schema"), row.getString("type_name")),
+                row.getBoolean("unnestable") ? base : null,
+                equality(base, row.getString("base_kind").charAt(0), row.getBoolean("deterministic")),
+                row.getBoolean("generated"),
+                row.getString("identity_kind").equals("a"));
+    }
+
+    private static Equality equality(TypeName base, char kind, boolean deterministic) {
+        if (!deterministic) {
+            return Equality.UNKNOWN;
+        }
+        if (kind == 'e') {
+            return Equality.TEXT;
+        }
+        if (!base.schema().equals("pg_catalog")) {
+            return Equality.UNKNOWN;
+        }
+        return switch (base.name()) {
+            case "numeric" -> Equality.NUMERIC;
+            case "float4", "float8" -> Equality.FLOAT;
+            case "bpchar" -> Equality.PADDED;
+            default -> TEXT_EXACT.contains(base.name()) ? Equality.TEXT : Equality.UNKNOWN;
+        };
+    }
+
+    private static Map<Set<String>, Map<String, String>> uniqueKeys(Connection target, TableId id) throws SQLException {
+        Map<Long, Map<String, String>> byIndex = new LinkedHashMap<>();
+        try (PreparedStatement statement = target.prepareStatement(UNIQUE_KEYS)) {
+            statement.setString(1, id.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    String operator = "OPERATOR(" + Identifiers.quote(row.getString("operator_schema")) + "."
+                            + row.getString("operator") + ")";
+                    byIndex.computeIfAbsent(row.getLong("indexrelid"), index -> new LinkedHashMap<>())
+                            .put(row.getString("attname"), operator);
+                }
+            }
+        }
+        Map<Set<String>, Map<String, String>> keys = new HashMap<>();
+        byIndex.values().forEach(operators -> keys.putIfAbsent(Set.copyOf(operators.keySet()), operators));
+        return keys;
+    }
+}

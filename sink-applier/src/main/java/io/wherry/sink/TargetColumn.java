@@ -1,0 +1,47 @@
+package io.wherry.sink;
+
+import io.wherry.contract.TableShape.TypeName;
+import java.math.BigDecimal;
+
+/**
+ * A column of a table on the target.
+ *
+ * @param type the column's own type
+ * @param parameter type whose array carries the values of many rows, so that the type's input function reads each; null when
+ *     they must travel as {@code text[]} and be cast
+ * @param equality when two texts mean the same value to the type's {@code =}
+ * @param generated the server writes it
+ * @param alwaysIdentity {@code GENERATED ALWAYS AS IDENTITY}: an UPDATE may not set it
+ */
+record TargetColumn(
+        String name, TypeName type, TypeName parameter, Equality equality, boolean generated, boolean alwaysIdentity) {
+
+    /** How a type's {@code =} and its text agree. */
+    enum Equality {
+        /** Equal exactly when the texts are. */
+        TEXT,
+        /** Scale does not matter: 1.0 = 1.00. */
+        NUMERIC,
+        /** -0 = 0. */
+        FLOAT,
+        /** Trailing blanks do not matter. */
+        PADDED,
+        /** Not known: equal values may have different texts, or there is no {@code =}. */
+        UNKNOWN;
+
+        /** A text that is the same for equal values. Undefined for {@link #UNKNOWN}. */
+        String canonical(String text) {
+            return switch (this) {
+                case NUMERIC -> numeric(text);
+                case FLOAT -> text.equals("-0") ? "0" : text;
+                case PADDED -> text.replaceFirst(" +$", "");
+                case TEXT, UNKNOWN -> text;
+            };
+        }
+
+        private static String numeric(String text) {
+            boolean number = Character.isDigit(text.charAt(text.length() - 1));
+            return number ? new BigDecimal(text).stripTrailingZeros().toString() : text;
+        }
+    }
+}
