@@ -1,0 +1,28 @@
+package io.wherry.source;
+
+import java.util.concurrent.TimeUnit;
+
+/** Longer and longer pauses between attempts; short again after one that lasted. Not safe for use by several threads. */
+final class Backoff {
+    private static final long FIRST_MILLIS = 250;
+    private static final long LONGEST_MILLIS = 15_000;
+
+    private long millis = FIRST_MILLIS;
+
+    /**
+     * Waits before the next attempt.
+     *
+     * @param began {@link System#nanoTime} when the failed attempt began
+     */
+    void pause(long began) {
+        if (System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(2 * LONGEST_MILLIS)) {
+            millis = FIRST_MILLIS;
+        }
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("wait", e);
+        }
+        millis = Math.min(LONGEST_MILLIS, 2 * millis);
+    }
+}

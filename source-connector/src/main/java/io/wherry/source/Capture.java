@@ -1,0 +1,224 @@
+package io.wherry.source;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.FencedException;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.SourceStatus;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
+import io.wherry.source.ControlTopic.Memory;
+import io.wherry.source.ControlTopic.SourceIdentity;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One term of acting as the migration's source-connector, from having the instance lock to losing it, failing, or being
+ * closed. The stream is started again within the term; all else that fails ends it, and the next begins from what the
+ * source and Kafka hold.
+ */
+final class Capture implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Capture.class);
+    private static final long TICK_MILLIS = 1000;
+
+    private final Migration migration;
+    private final InstanceLock lock;
+    private final CaptureCounts counts;
+    private final BlockBudget budget;
+    private final ControlTopic control;
+    private final ConfluentRegistry registry;
+    private final AtomicReference<WherryException> failure = new AtomicReference<>();
+    private final List<Thread> threads = new ArrayList<>();
+    private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
+    private volatile FullLoad load;
+    private volatile boolean loaded;
+    private volatile boolean closing;
+
+    Capture(Migration migration, InstanceLock lock, CaptureCounts counts, BlockBudget budget) {
+        this.migration = migration;
+        this.lock = lock;
+        this.counts = counts;
+        this.budget = budget;
+        control = new ControlTopic(migration);
+        registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
+    }
+
+    /**
+     * Acts until closed.
+     *
+     * @throws WherryException what ended the term; retryable when the next may go better
+     */
+    void run() {
+        prepareAndStart();
+        while (!closing) {
+            lock.heartbeat();
+            control.status(new SourceStatus(
+                    loaded ? "STREAMING" : "LOADING", System.currentTimeMillis(), budget.peak(), counts.captured()));
+            waitForTick();
+            if (failure.get() != null && !closing) {
+                throw failure.get();
+            }
+        }
+    }
+
+    private void prepareAndStart() {
+        try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
+            List<Catalog.Table> tables = Catalog.selected(session, migration);
+            Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+            KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
+            Memory memory = ControlTopic.read(migration);
+            SourceIdentity identity = SlotGuard.identity(session);
+            if (memory.source().isPresent()) {
+                SlotGuard.requireSame(memory.source().get(), identity);
+            } else {
+                control.source(identity);
+            }
+            Publication.ensure(session, migration, tables);
+            Set<TableId> missing = new HashSet<>(selected);
+            missing.removeAll(memory.loaded().keySet());
+            boolean first = memory.plans().isEmpty()
+                    && ReplicationSlot.find(session, migration.slot()).isEmpty()
+                    && ChangePublisher.lastPosition(migration).isEmpty();
+            Map<TableId, LoadPlan.Table> routes = new HashMap<>(memory.routes());
+            loaded = missing.isEmpty();
+            if (!loaded) {
+                load = plan(LoadSnapshot.take(migration, first, missing), memory.lastEpoch() + 1, layout);
+                load.plan().tables().forEach(table -> routes.put(table.id(), table));
+                start("load", () -> runLoad(layout.lanes()));
+            }
+            start("stream", () -> runStream(routes, layout));
+        } catch (SQLException e) {
+            throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
+        }
+    }
+
+    private FullLoad plan(LoadSnapshot snapshot, int epoch, KafkaTopics.Layout layout) throws SQLException {
+        boolean handedOver = false;
+        try {
+            LoadPlanner planner = new LoadPlanner(snapshot.session(), layout.lanes());
+            List<Chunk> chunks = new ArrayList<>();
+            List<LoadPlan.Table> planned = new ArrayList<>();
+            for (Catalog.Table table : snapshot.tables()) {
+                List<Chunk> parts = planner.chunks(table);
+                chunks.addAll(parts);
+                planned.add(new LoadPlan.Table(
+                        table.id(),
+                        migration.topics().changes(table.id()),
+                        layout.partitions().get(table.id()),
+                        parts.size(),
+                        table.rowsEstimated(),
+                        table.bytes()));
+            }
+            LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
+            control.plan(plan);
+            FullLoad made = new FullLoad(migration, control, snapshot, plan, chunks, counts, budget);
+            handedOver = true;
+            return made;
+        } finally {
+            if (!handedOver) {
+                snapshot.close();
+            }
+        }
+    }
+
+    private void runLoad(int lanes) {
+        try (FullLoad running = load) {
+            running.run(lanes);
+            loaded = true;
+        }
+    }
+
+    private void runStream(Map<TableId, LoadPlan.Table> routes, KafkaTopics.Layout layout) {
+        Backoff backoff = new Backoff();
+        while (!closing) {
+            long began = System.nanoTime();
+            try {
+                SlotGuard.check(
+                        migration,
+                        ControlTopic.read(migration),
+                        ChangePublisher.lastPosition(migration),
+                        () -> closing);
+                streamOnce(routes, layout);
+            } catch (RetryableException e) {
+                LOG.warn("{}; starting the stream again", e.explained());
+            } catch (FencedException e) {
+                // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
+                lock.heartbeat();
+                LOG.warn("{}; the instance lock is still ours, starting the stream again", e.explained());
+            }
+            if (!closing) {
+                backoff.pause(began);
+            }
+        }
+    }
+
+    private void streamOnce(Map<TableId, LoadPlan.Table> routes, KafkaTopics.Layout layout) {
+        try (ChangeStream started =
+                new ChangeStream(migration, routes, registry, counts, layout.transactionTimeout())) {
+            stream.set(started);
+            if (!closing) {
+                LOG.info("streaming from slot {}", migration.slot());
+                started.run();
+            }
+        } finally {
+            stream.set(null);
+        }
+    }
+
+    private void start(String name, Runnable work) {
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        work.run();
+                    } catch (RuntimeException e) {
+                        fail(KafkaFailures.explain(name, e));
+                    }
+                },
+                "wherry-source-" + name);
+        threads.add(thread);
+        thread.start();
+    }
+
+    private synchronized void fail(WherryException e) {
+        failure.compareAndSet(null, e);
+        notifyAll();
+    }
+
+    private synchronized void waitForTick() {
+        try {
+            if (!closing && failure.get() == null) {
+                wait(TICK_MILLIS);
+            }
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("act", e);
+        }
+    }
+
+    /** Stops stream and load, and waits until their threads have ended. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closing = true;
+            notifyAll();
+        }
+        Quietly.close(stream.get());
+        Quietly.close(load);
+        for (Thread thread : threads) {
+            Quietly.close(thread::join);
+        }
+        control.close();
+    }
+}

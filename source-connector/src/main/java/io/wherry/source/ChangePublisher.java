@@ -1,0 +1,244 @@
+package io.wherry.source;
+
+import io.wherry.contract.Json;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LargeValues;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Position;
+import io.wherry.contract.TopicTail;
+import io.wherry.contract.WherryException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * Puts source transactions into Kafka, whole and once. A Kafka transaction begins and ends on a source commit boundary, may
+ * hold several source transactions, and ends with the {@link Position} it covers; source transactions at or below the
+ * position found at the start are dropped, because the slot sends again whatever it does not know to be in Kafka.
+ *
+ * <p>Two threads come here: the decoder's, and a timer that commits a Kafka transaction left open when the source goes
+ * quiet. Both hold the monitor, and the timer acts between source transactions only. Without that: BEGIN 7, row 1 sent,
+ * timer commits (position 6), row 2 sent, process killed; the slot sends 7 again, 6 < 7, so row 1 is in the topic twice.
+ */
+final class ChangePublisher implements SourceTransactions, AutoCloseable {
+    private static final byte[] KEY = "position".getBytes(StandardCharsets.UTF_8);
+    private static final long OPEN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final long OPEN_BYTES = 8 << 20;
+    private static final Duration CLOSE_WAIT = Duration.ofSeconds(5);
+
+    private final String positionTopic;
+    private final KafkaProducer<byte[], byte[]> producer;
+    private final ScheduledExecutorService timer;
+    private final Optional<Position> start;
+    private boolean inside;
+    private boolean wanted;
+    private long commitMillis;
+    private boolean open;
+    private long openedNanos;
+    private long openBytes;
+    private long lastCommitNanos;
+    private Position covered;
+    private volatile long committedEndLsn;
+    private volatile WherryException failure;
+
+    /**
+     * Takes over from any earlier publisher of this migration and reads where it ended. The order matters: an earlier one
+     * that still runs could move the position after it was read, but for being fenced first.
+     *
+     * @param transactionTimeout longest time one source transaction may take to arrive
+     */
+    ChangePublisher(Migration migration, Duration transactionTimeout) {
+        positionTopic = migration.topics().position();
+        producer = KafkaClients.producer(
+                migration,
+                Map.of(
+                        "transactional.id",
+                        "wherry-" + migration.name() + "-source",
+                        "transaction.timeout.ms",
+                        (int) transactionTimeout.toMillis(),
+                        "compression.type",
+                        "lz4",
+                        "linger.ms",
+                        5,
+                        "batch.size",
+                        256 * 1024,
+                        "buffer.memory",
+                        32L << 20,
+                        "client.id",
+                        "wherry-" + migration.name() + "-changes"));
+        try {
+            producer.initTransactions();
+            start = lastPosition(migration);
+        } catch (KafkaException e) {
+            producer.close(Duration.ZERO);
+            throw KafkaFailures.explain("start publishing changes", e);
+        }
+        committedEndLsn = start.map(p -> p.endLsn().value()).orElse(0L);
+        timer = Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "wherry-source-commit"));
+        timer.execute(this::commitWhenQuiet);
+    }
+
+    /** The last position in Kafka, if any. */
+    static Optional<Position> lastPosition(Migration migration) {
+        try (TopicTail tail = new TopicTail(migration, migration.topics().position())) {
+            ConsumerRecord<byte[], byte[]> last = tail.last();
+            return last == null ? Optional.empty() : Optional.of(Json.read(last.value(), Position.class));
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("read the position", e);
+        }
+    }
+
+    @Override
+    public synchronized boolean begin(long commitLsn, long millis) {
+        throwFailure();
+        inside = true;
+        commitMillis = millis;
+        Lsn lsn = new Lsn(commitLsn);
+        wanted = start.isEmpty() || lsn.isAfter(start.get().commitLsn());
+        return wanted;
+    }
+
+    @Override
+    public synchronized void row(LoadPlan.Table route, int partition, byte[] key, byte[] value) {
+        openTransaction();
+        openBytes += value.length;
+        for (ProducerRecord<byte[], byte[]> record :
+                LargeValues.split(new ProducerRecord<>(route.topic(), partition, key, value))) {
+            send(record);
+        }
+    }
+
+    @Override
+    public synchronized void commit(long commitLsn, long endLsn) {
+        inside = false;
+        if (!wanted) {
+            advance(endLsn);
+            return;
+        }
+        openTransaction();
+        covered = new Position(new Lsn(commitLsn), new Lsn(endLsn), commitMillis);
+        // A commit costs a round trip to the broker, in which no row is taken: under load at most a fifth of the time.
+        long age = System.nanoTime() - openedNanos;
+        if (age > Math.max(OPEN_NANOS, 4 * lastCommitNanos) || openBytes > OPEN_BYTES) {
+            commitTransaction();
+        }
+    }
+
+    /**
+     * Waits until everything up to {@code endLsn} is committed in Kafka.
+     *
+     * @return whether it is; false after {@code wait}
+     * @throws WherryException what stopped the publisher
+     */
+    synchronized boolean awaitCommitted(Lsn endLsn, Duration wait) throws InterruptedException {
+        long deadline = System.nanoTime() + wait.toNanos();
+        while (endLsn.isAfter(new Lsn(committedEndLsn))) {
+            throwFailure();
+            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            if (left <= 0) {
+                return false;
+            }
+            wait(left);
+        }
+        return true;
+    }
+
+    /** What stopped the publisher, if anything did. */
+    Optional<WherryException> failure() {
+        return Optional.ofNullable(failure);
+    }
+
+    private void openTransaction() {
+        throwFailure();
+        if (!open) {
+            try {
+                producer.beginTransaction();
+            } catch (KafkaException e) {
+                throw fail(e);
+            }
+            open = true;
+            openedNanos = System.nanoTime();
+            openBytes = 0;
+        }
+    }
+
+    private void send(ProducerRecord<byte[], byte[]> record) {
+        try {
+            // The answer comes to commitTransaction, which fails when any record did.
+            var ignored = producer.send(record);
+        } catch (KafkaException e) {
+            throw fail(e);
+        }
+    }
+
+    private void commitTransaction() {
+        long began = System.nanoTime();
+        send(new ProducerRecord<>(positionTopic, 0, KEY, Json.write(covered)));
+        try {
+            producer.commitTransaction();
+        } catch (KafkaException e) {
+            throw fail(e);
+        }
+        open = false;
+        lastCommitNanos = System.nanoTime() - began;
+        advance(covered.endLsn().value());
+    }
+
+    private void advance(long endLsn) {
+        committedEndLsn = Lsn.max(new Lsn(committedEndLsn), new Lsn(endLsn)).value();
+        notifyAll();
+    }
+
+    private void commitWhenQuiet() {
+        try {
+            synchronized (this) {
+                if (open && !inside && failure == null && System.nanoTime() - openedNanos >= OPEN_NANOS) {
+                    commitTransaction();
+                }
+            }
+        } catch (RuntimeException e) {
+            // Kept in failure; the decoder and the engine's consumer stop at it.
+            fail(e);
+        }
+        if (failure == null && !timer.isShutdown()) {
+            var ignored = timer.schedule(this::commitWhenQuiet, OPEN_NANOS, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private synchronized WherryException fail(RuntimeException e) {
+        if (failure == null) {
+            failure = KafkaFailures.explain("publish changes", e);
+        }
+        notifyAll();
+        return failure;
+    }
+
+    private void throwFailure() {
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Ends; what is not committed is dropped, and sent again by the slot. */
+    @Override
+    public void close() {
+        timer.shutdownNow();
+        synchronized (this) {
+            if (open && failure == null) {
+                // Otherwise readers wait for this transaction until it times out or the next publisher starts.
+                Quietly.close(producer::abortTransaction);
+            }
+        }
+        producer.close(CLOSE_WAIT);
+    }
+}

@@ -1,0 +1,153 @@
+package io.wherry.source;
+
+import io.debezium.embedded.Connect;
+import io.debezium.engine.DebeziumEngine;
+import io.debezium.engine.DebeziumEngine.RecordCommitter;
+import io.debezium.engine.RecordChangeEvent;
+import io.debezium.engine.format.ChangeEventFormat;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.connect.source.SourceRecord;
+
+/**
+ * One start of the stream: a new Debezium engine, a new decoder and a new publisher, from the slot's position until it
+ * fails or is closed.
+ */
+final class ChangeStream implements AutoCloseable {
+    private static final AtomicLong STARTS = new AtomicLong();
+    private static final Duration COVERED_WAIT = Duration.ofSeconds(1);
+    private static final long START_SECONDS = 60;
+
+    static {
+        // Debezium's statistics cost more than our whole way of a row, and its queue logs each event when full.
+        System.setProperty("dbz.advanced.metrics.enable", "false");
+    }
+
+    private final String engineName;
+    private final ChangePublisher publisher;
+    private final RelationShapes shapes;
+    private final DebeziumEngine<RecordChangeEvent<SourceRecord>> engine;
+    private final CountDownLatch settled = new CountDownLatch(1);
+    private volatile boolean begun;
+    private volatile boolean closing;
+    private volatile Throwable ended;
+
+    /**
+     * Fences any earlier publisher; the engine does not run yet.
+     *
+     * @param routes where each table's changes go
+     * @param transactionTimeout longest time one source transaction may take to arrive
+     */
+    ChangeStream(
+            Migration migration,
+            Map<TableId, LoadPlan.Table> routes,
+            SchemaRegistry registry,
+            CaptureCounts counts,
+            Duration transactionTimeout) {
+        engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
+        publisher = new ChangePublisher(migration, transactionTimeout);
+        shapes = new RelationShapes(migration);
+        Handover.offer(engineName, new RowDecoder(routes, registry, shapes::of, publisher, counts));
+        engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
+                .using(EngineSettings.of(migration, engineName))
+                .using(new DebeziumEngine.ConnectorCallback() {
+                    @Override
+                    public void pollingStarted() {
+                        settled.countDown();
+                    }
+                })
+                .using((success, message, error) -> ended = error)
+                .notifying(this::moveSlot)
+                .build();
+    }
+
+    /**
+     * Streams until closed.
+     *
+     * @throws WherryException what stopped the stream; none when {@link #close} did
+     */
+    void run() {
+        begun = true;
+        if (closing) {
+            return;
+        }
+        try {
+            engine.run();
+        } finally {
+            settled.countDown();
+        }
+        if (closing) {
+            return;
+        }
+        if (publisher.failure().isPresent()) {
+            throw publisher.failure().get();
+        }
+        for (Throwable cause = ended; cause != null; cause = cause.getCause()) {
+            if (cause instanceof WherryException ours) {
+                throw ours;
+            }
+        }
+        throw new RetryableException(
+                "stream changes",
+                engineName,
+                ended == null ? "the engine ended by itself" : rootMessage(ended),
+                "Look whether the source is up",
+                ended);
+    }
+
+    private static String rootMessage(Throwable failure) {
+        Throwable cause = failure;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause.toString();
+    }
+
+    /**
+     * Lets Debezium move the slot, but never past Kafka: marking a record as processed flushes the end LSN of the last commit
+     * before it, so that commit must be in Kafka. A record that is not covered in time is left: a later one covers it.
+     */
+    private void moveSlot(
+            List<RecordChangeEvent<SourceRecord>> records, RecordCommitter<RecordChangeEvent<SourceRecord>> committer)
+            throws InterruptedException {
+        RecordChangeEvent<SourceRecord> last = records.get(records.size() - 1);
+        Object commit = last.record().sourceOffset().get("lsn_commit");
+        if (commit instanceof Long lsn && publisher.awaitCommitted(new Lsn(lsn), COVERED_WAIT)) {
+            committer.markProcessed(last);
+        }
+        committer.markBatchFinished();
+    }
+
+    /** Stops the engine and ends {@link #run}; what is not in Kafka yet is sent again by the slot at the next start. */
+    @Override
+    public void close() {
+        closing = true;
+        try {
+            // The engine refuses to be closed while it starts.
+            if (begun && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
+                engine.close();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException | RuntimeException e) {
+            // It has ended by itself: nothing is left to close.
+            Quietly.log("closing the engine", e);
+        } finally {
+            Handover.withdraw(engineName);
+            publisher.close();
+            shapes.close();
+        }
+    }
+}

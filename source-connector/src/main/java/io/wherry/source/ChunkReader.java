@@ -1,0 +1,164 @@
+package io.wherry.source;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.LoadRecords;
+import io.wherry.contract.LoadRecords.Block;
+import io.wherry.contract.LoadRecords.ChunkHeader;
+import io.wherry.contract.LoadRecords.ChunkTrailer;
+import io.wherry.contract.LoadRecords.LoadRecord;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.WherryException;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Arrays;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.zip.CRC32C;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One reader of a load: takes chunk after chunk and writes each to its own partition of the load topic, its lane. */
+final class ChunkReader implements Runnable {
+    /** Bytes of a block: well below the broker's default limit of 1 MiB a record. */
+    static final int BLOCK_BYTES = 512 * 1024;
+
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkReader.class);
+    private static final int READ_ATTEMPTS = 3;
+    private static final long RETRY_MILLIS = 1000;
+
+    private final FullLoad load;
+    private final int lane;
+    private final CountDownLatch imported;
+    private final byte[] block = new byte[BLOCK_BYTES];
+    private Connection session;
+
+    /** @param imported no reader begins before all have the snapshot: a load short of connections fails at once */
+    ChunkReader(FullLoad load, int lane, CountDownLatch imported) {
+        this.load = load;
+        this.lane = lane;
+        this.imported = imported;
+    }
+
+    @Override
+    public void run() {
+        try {
+            try {
+                session = load.session(lane);
+            } finally {
+                imported.countDown();
+            }
+            imported.await();
+            for (Chunk chunk = load.next(); chunk != null; chunk = load.next()) {
+                readWithRetries(chunk);
+            }
+        } catch (SQLException e) {
+            load.fail(new RetryableException(
+                    "read", "the load's snapshot", e.getMessage(), "Look whether the source is up", e));
+        } catch (InterruptedException e) {
+            load.fail(Stopped.interrupted("load", e));
+        } catch (WherryException e) {
+            load.fail(e);
+        } catch (RuntimeException e) {
+            load.fail(KafkaFailures.explain("load", e));
+        } finally {
+            load.release(session);
+        }
+    }
+
+    /** A chunk that failed is sent again from its header; readers of the topic drop what had no trailer. */
+    private void readWithRetries(Chunk chunk) throws SQLException, InterruptedException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                read(chunk);
+                return;
+            } catch (SQLException | IOException e) {
+                if (load.closing()) {
+                    throw new RetryableException("load", "", "stopped", "", e);
+                }
+                if (attempt == READ_ATTEMPTS) {
+                    throw new DataException(
+                            "read",
+                            chunk.table().id().toString(),
+                            e.getMessage(),
+                            "Run it by hand on the source to see more: " + chunk.copy(),
+                            e);
+                }
+                LOG.warn("{} chunk {}: {}; reading it again", chunk.table().id(), chunk.number(), e.getMessage());
+            } catch (RetryableException e) {
+                if (load.closing()) {
+                    throw e;
+                }
+                // As long as it takes: giving up would mean to load everything anew under another snapshot.
+                LOG.warn("{} chunk {}: {}", chunk.table().id(), chunk.number(), e.explained());
+                attempt--;
+            }
+            Thread.sleep(RETRY_MILLIS);
+            // The old session may stand in the middle of its COPY.
+            load.release(session);
+            session = load.session(lane);
+        }
+    }
+
+    private void read(Chunk chunk) throws SQLException, IOException, InterruptedException {
+        AtomicReference<Exception> failure = new AtomicReference<>();
+        Callback noteFailure = (metadata, e) -> failure.compareAndSet(null, e);
+        ChunkHeader header = new ChunkHeader(
+                chunk.table().id(),
+                load.plan().epoch(),
+                chunk.number(),
+                load.plan().snapshotLsn(),
+                chunk.binary(),
+                chunk.columns());
+        CRC32C digest = new CRC32C();
+        long bytes = 0;
+        try {
+            var ignored = send(header, noteFailure);
+            CopyStream copy = new CopyStream(session, chunk.copy());
+            for (int size = copy.read(block); size > 0; size = copy.read(block)) {
+                digest.update(block, 0, size);
+                bytes += size;
+                sendBlock(size, noteFailure);
+                if (failure.get() != null) {
+                    throw KafkaFailures.explain("send load", failure.get());
+                }
+            }
+            ChunkTrailer trailer = new ChunkTrailer(
+                    header.table(), header.epoch(), header.chunk(), copy.rows(), bytes, (int) digest.getValue());
+            send(trailer, noteFailure).get();
+            if (failure.get() != null) {
+                throw KafkaFailures.explain("send load", failure.get());
+            }
+            load.chunkDone(chunk, copy.rows());
+        } catch (ExecutionException | KafkaException e) {
+            throw KafkaFailures.explain("send load", e);
+        }
+    }
+
+    private void sendBlock(int size, Callback noteFailure) throws InterruptedException {
+        load.budget().take(size);
+        boolean handedOver = false;
+        try {
+            // The producer copies the bytes before it returns, so the block is used again.
+            var ignored = send(new Block(size == block.length ? block : Arrays.copyOf(block, size)), (metadata, e) -> {
+                load.budget().giveBack(size);
+                noteFailure.onCompletion(metadata, e);
+            });
+            handedOver = true;
+        } finally {
+            if (!handedOver) {
+                load.budget().giveBack(size);
+            }
+        }
+    }
+
+    private Future<RecordMetadata> send(LoadRecord record, Callback done) {
+        String topic = load.migration().topics().load();
+        return load.producer().send(LoadRecords.record(topic, lane, record), done);
+    }
+}

@@ -1,0 +1,133 @@
+package io.wherry.source;
+
+import io.wherry.contract.Json;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Migration;
+import io.wherry.contract.SourceStatus;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TopicTail;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+
+/** What the source-connector remembers, as records of the control topic. Safe for use by several threads. */
+final class ControlTopic implements AutoCloseable {
+    private static final String SOURCE = "source";
+    private static final String TABLE_LOADED = "table-loaded";
+    private static final String LOADED = "loaded";
+    private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
+
+    /** Which database this migration reads: a server restored elsewhere or a second database must not pass for it. */
+    record SourceIdentity(String systemIdentifier, String database) {}
+
+    /** Every chunk of the table is in Kafka. */
+    record TableLoaded(TableId table, int epoch) {}
+
+    /** Every table of the load plan is in Kafka. */
+    record Loaded(int epoch) {}
+
+    /**
+     * What earlier runs left.
+     *
+     * @param routes the latest plan of each table
+     * @param loaded epoch of the load that is complete in Kafka, for the tables that have one
+     */
+    record Memory(
+            Optional<SourceIdentity> source,
+            List<LoadPlan> plans,
+            Map<TableId, LoadPlan.Table> routes,
+            Map<TableId, Integer> loaded) {
+        int lastEpoch() {
+            return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
+        }
+    }
+
+    private final String topic;
+    private final KafkaProducer<byte[], byte[]> producer;
+
+    ControlTopic(Migration migration) {
+        topic = migration.topics().control();
+        producer = KafkaClients.producer(
+                migration, Map.of("linger.ms", 0, "client.id", "wherry-" + migration.name() + "-control"));
+    }
+
+    /** Reads the topic from its beginning. */
+    static Memory read(Migration migration) {
+        List<LoadPlan> plans = new ArrayList<>();
+        Map<TableId, LoadPlan.Table> routes = new HashMap<>();
+        Map<TableId, Integer> loaded = new HashMap<>();
+        List<SourceIdentity> sources = new ArrayList<>();
+        try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
+            tail.readAll(record -> {
+                switch (key(record)) {
+                    case LoadPlan.KEY -> {
+                        LoadPlan plan = Json.read(record.value(), LoadPlan.class);
+                        plans.add(plan);
+                        plan.tables().forEach(table -> routes.put(table.id(), table));
+                    }
+                    case TABLE_LOADED -> {
+                        TableLoaded table = Json.read(record.value(), TableLoaded.class);
+                        loaded.put(table.table(), table.epoch());
+                    }
+                    case SOURCE -> sources.add(Json.read(record.value(), SourceIdentity.class));
+                    default -> {
+                        // Status and completion are for others.
+                    }
+                }
+            });
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("read the control topic", e);
+        }
+        return new Memory(sources.stream().findFirst(), List.copyOf(plans), Map.copyOf(routes), Map.copyOf(loaded));
+    }
+
+    private static String key(ConsumerRecord<byte[], byte[]> record) {
+        return record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+    }
+
+    void source(SourceIdentity identity) {
+        write(SOURCE, identity);
+    }
+
+    void plan(LoadPlan plan) {
+        write(LoadPlan.KEY, plan);
+    }
+
+    void tableLoaded(TableLoaded table) {
+        write(TABLE_LOADED, table);
+    }
+
+    void loaded(Loaded loaded) {
+        write(LOADED, loaded);
+    }
+
+    void status(SourceStatus status) {
+        write(SourceStatus.KEY, status);
+    }
+
+    private void write(String key, Object value) {
+        try {
+            producer.send(new ProducerRecord<>(topic, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value)))
+                    .get();
+        } catch (ExecutionException | KafkaException e) {
+            throw KafkaFailures.explain("write " + key + " to the control topic", e);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("write to the control topic", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        producer.close(CLOSE_WAIT);
+    }
+}

@@ -1,0 +1,117 @@
+package io.wherry.source;
+
+import io.wherry.contract.Heartbeat;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes one source-connector of a migration act and others wait: a session-level advisory lock on the source. A standby
+ * must wait here, before it starts a producer: that would fence the one that acts. The heartbeat goes over the same
+ * session, so that a lost lock is noticed within a second.
+ */
+final class InstanceLock implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
+    private static final int NETWORK_TIMEOUT_MILLIS = 15_000;
+    private static final long POLL_MILLIS = 500;
+    private static final long NAMESPACE = 0x57686572L << 32;
+
+    private final Connection session;
+
+    private InstanceLock(Connection session) {
+        this.session = session;
+    }
+
+    /**
+     * Waits until the lock is ours.
+     *
+     * @param closing gives up when true
+     * @return the lock, or null when given up
+     */
+    static InstanceLock acquire(Migration migration, BooleanSupplier closing) throws SQLException {
+        Connection session = Sessions.open(migration, migration.source(), "source lock");
+        boolean kept = false;
+        try {
+            // A source that is gone without a word must not keep a zombie believing in its lock.
+            session.setNetworkTimeout(Runnable::run, NETWORK_TIMEOUT_MILLIS);
+            long key = NAMESPACE | Integer.toUnsignedLong(fnv(migration.name()));
+            for (boolean told = false; !closing.getAsBoolean(); told = true) {
+                if (tryLock(session, key)) {
+                    kept = true;
+                    endPredecessor(session, migration);
+                    return new InstanceLock(session);
+                }
+                if (!told) {
+                    LOG.info("another source-connector of {} is at work; waiting as its standby", migration.name());
+                }
+                Thread.sleep(POLL_MILLIS);
+            }
+            return null;
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("wait for the instance lock", e);
+        } finally {
+            if (!kept) {
+                Quietly.close(session);
+            }
+        }
+    }
+
+    /**
+     * Emits a heartbeat, which also proves that the lock is still held.
+     *
+     * @throws RetryableException when the session is lost, and the lock with it
+     */
+    void heartbeat() {
+        try {
+            Heartbeat.emit(session);
+        } catch (SQLException e) {
+            throw new RetryableException(
+                    "hold", "the instance lock", e.getMessage(), "Look whether the source is up", e);
+        }
+    }
+
+    private static boolean tryLock(Connection session, long key) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_try_advisory_lock(?)")) {
+            statement.setLong(1, key);
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getBoolean(1);
+            }
+        }
+    }
+
+    // A predecessor that lost its lock but not its load sessions would go on writing to the lanes, between our blocks.
+    private static void endPredecessor(Connection session, Migration migration) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(pid)"
+                + " FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database()"
+                + " AND usename = current_user AND pg_catalog.left(application_name, pg_catalog.length(?)) = ?")) {
+            String prefix = Sessions.APPLICATION + migration.name() + " load ";
+            statement.setString(1, prefix);
+            statement.setString(2, prefix);
+            statement.execute();
+        }
+    }
+
+    /** FNV-1a: the same number in every release, unlike a JVM's hash codes by promise. */
+    private static int fnv(String text) {
+        int hash = 0x811C9DC5;
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            hash = (hash ^ b & 0xFF) * 0x01000193;
+        }
+        return hash;
+    }
+
+    /** Gives the lock to whoever waits. */
+    @Override
+    public void close() {
+        Quietly.close(session);
+    }
+}

@@ -1,0 +1,48 @@
+package io.wherry.source;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.FencedException;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.WherryException;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+
+/** Says of a failure of Kafka's client who can help. */
+final class KafkaFailures {
+    private KafkaFailures() {}
+
+    /** @param operation what was being done, such as {@code send changes} */
+    static WherryException explain(String operation, Throwable failure) {
+        Throwable cause = failure;
+        while (cause instanceof ExecutionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        for (Throwable t = cause; t != null; t = t.getCause()) {
+            if (t instanceof WherryException ours) {
+                return ours;
+            }
+            if (t instanceof ProducerFencedException || t instanceof InvalidProducerEpochException) {
+                return new FencedException(
+                        operation,
+                        "",
+                        "another source-connector of this migration has taken over, or a transaction outlived the broker's"
+                                + " transaction.max.timeout.ms",
+                        "Nothing to do if another one runs",
+                        t);
+            }
+            if (t instanceof AuthenticationException
+                    || t instanceof AuthorizationException
+                    || t instanceof InvalidTxnTimeoutException
+                    || t instanceof RecordTooLargeException) {
+                return new DataException(
+                        operation, "", "Kafka refuses: " + t.getMessage(), "Look at section kafka and the ACLs", t);
+            }
+        }
+        return new RetryableException(operation, "", "Kafka: " + cause.getMessage(), "Look whether it is up", cause);
+    }
+}

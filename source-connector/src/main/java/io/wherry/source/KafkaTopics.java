@@ -1,0 +1,118 @@
+package io.wherry.source;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.Migration;
+import io.wherry.contract.TableId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.TopicExistsException;
+
+/** Makes the migration's topics and says what they are like. */
+final class KafkaTopics {
+    private static final Duration LONGEST_TRANSACTION = Duration.ofMinutes(15);
+    private static final short BROKER_DEFAULT = -1;
+    /** A change topic without its oldest records could not rebuild a target, nor could a compacted one. */
+    private static final Map<String, String> KEEP_ALL =
+            Map.of("cleanup.policy", "delete", "retention.ms", "-1", "retention.bytes", "-1");
+    /** Only the last position counts, and it must never expire. */
+    private static final Map<String, String> KEEP_LAST = Map.of("cleanup.policy", "compact");
+
+    /**
+     * What stands in Kafka.
+     *
+     * @param lanes partitions of the load topic
+     * @param partitions of each table's change topic
+     * @param transactionTimeout longest Kafka transaction that the broker allows
+     */
+    record Layout(int lanes, Map<TableId, Integer> partitions, Duration transactionTimeout) {}
+
+    private KafkaTopics() {}
+
+    /** Makes the topics that are missing; those that exist keep their partitions. */
+    static Layout ensure(Migration migration, Collection<TableId> tables) {
+        Map<String, NewTopic> wanted = new HashMap<>();
+        want(wanted, migration.topics().position(), 1, KEEP_LAST);
+        want(wanted, migration.topics().control(), 1, KEEP_ALL);
+        want(wanted, migration.topics().load(), migration.load().readers(), KEEP_ALL);
+        for (TableId table : tables) {
+            int partitions = migration.apply().partitions().getOrDefault(table.toString(), 1);
+            want(wanted, migration.topics().changes(table), partitions, KEEP_ALL);
+        }
+        try (Admin admin = KafkaClients.admin(migration)) {
+            create(admin, wanted.values());
+            Map<String, TopicDescription> found =
+                    admin.describeTopics(wanted.keySet()).allTopicNames().get();
+            requireOne(found, migration.topics().position());
+            requireOne(found, migration.topics().control());
+            Map<TableId, Integer> partitions = new HashMap<>();
+            for (TableId table : tables) {
+                partitions.put(table, partitions(found, migration.topics().changes(table)));
+            }
+            return new Layout(
+                    partitions(found, migration.topics().load()), Map.copyOf(partitions), longestTransaction(admin));
+        } catch (ExecutionException | KafkaException e) {
+            throw KafkaFailures.explain("create topics", e);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("create topics", e);
+        }
+    }
+
+    private static void want(Map<String, NewTopic> wanted, String name, int partitions, Map<String, String> settings) {
+        wanted.put(name, new NewTopic(name, partitions, BROKER_DEFAULT).configs(settings));
+    }
+
+    private static void create(Admin admin, Collection<NewTopic> topics)
+            throws InterruptedException, ExecutionException {
+        var existing = admin.listTopics().names().get();
+        List<NewTopic> missing = new ArrayList<>(topics);
+        missing.removeIf(topic -> existing.contains(topic.name()));
+        for (var result : admin.createTopics(missing).values().values()) {
+            try {
+                result.get();
+            } catch (ExecutionException e) {
+                // A broker that was slow to answer the first request may have made it all the same.
+                if (!(e.getCause() instanceof TopicExistsException)) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private static int partitions(Map<String, TopicDescription> found, String topic) {
+        return found.get(topic).partitions().size();
+    }
+
+    private static void requireOne(Map<String, TopicDescription> found, String topic) {
+        if (partitions(found, topic) != 1) {
+            throw new DataException(
+                    "use topic",
+                    topic,
+                    "it has " + partitions(found, topic) + " partitions and must have one: its order counts",
+                    "Delete the topic if it is none of a running migration's; Wherry makes it anew");
+        }
+    }
+
+    private static Duration longestTransaction(Admin admin) throws InterruptedException, ExecutionException {
+        String broker = admin.describeCluster().nodes().get().iterator().next().idString();
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.BROKER, broker);
+        Config config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+        Optional<ConfigEntry> limit = Optional.ofNullable(config.get("transaction.max.timeout.ms"));
+        return limit.map(entry -> Duration.ofMillis(Long.parseLong(entry.value())))
+                .filter(found -> found.compareTo(LONGEST_TRANSACTION) < 0)
+                .orElse(LONGEST_TRANSACTION);
+    }
+}

@@ -1,0 +1,125 @@
+package io.wherry.source;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.DataException;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.TableId;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The publication on the source: exactly the selected tables, each by name, so that nothing enters unasked. */
+final class Publication {
+    private static final Logger LOG = LoggerFactory.getLogger(Publication.class);
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
+    private static final int ATTEMPTS = 30;
+    private static final long BETWEEN_MILLIS = 500;
+
+    private Publication() {}
+
+    static boolean exists(Connection source, Migration migration) throws SQLException {
+        try (PreparedStatement statement =
+                source.prepareStatement("SELECT FROM pg_catalog.pg_publication WHERE pubname = ?")) {
+            statement.setString(1, migration.publication());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
+            }
+        }
+    }
+
+    /**
+     * Whether updates and deletes on the table would fail once it is published: the stream could not say which row is meant.
+     */
+    static boolean lacksIdentity(Catalog.Table table) {
+        return table.replicaIdentity() == 'n'
+                || table.replicaIdentity() != 'f' && table.identity().isEmpty();
+    }
+
+    /** Makes the publication, or adds the tables that it lacks. */
+    static void ensure(Connection source, Migration migration, List<Catalog.Table> tables) throws SQLException {
+        for (Catalog.Table table : tables) {
+            if (lacksIdentity(table)) {
+                LOG.info("{}: no key, so REPLICA IDENTITY FULL is set", table.id());
+                alter(
+                        source,
+                        "ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL",
+                        table.id().toString());
+            }
+        }
+        String name = Identifiers.quote(migration.publication());
+        if (!exists(source, migration)) {
+            String publish =
+                    Catalog.majorVersion(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
+            alter(
+                    source,
+                    "CREATE PUBLICATION " + name + " FOR TABLE " + names(tables) + " WITH (publish = '" + publish
+                            + "')",
+                    migration.publication());
+            return;
+        }
+        Set<TableId> published = published(source, migration);
+        List<Catalog.Table> missing =
+                tables.stream().filter(t -> !published.contains(t.id())).toList();
+        if (!missing.isEmpty()) {
+            alter(source, "ALTER PUBLICATION " + name + " ADD TABLE " + names(missing), migration.publication());
+        }
+    }
+
+    // ONLY: a parent would otherwise bring its children in, also those that are excluded.
+    private static String names(List<Catalog.Table> tables) {
+        return tables.stream().map(t -> "ONLY " + t.id().quoted()).collect(Collectors.joining(", "));
+    }
+
+    private static Set<TableId> published(Connection source, Migration migration) throws SQLException {
+        Set<TableId> published = new HashSet<>();
+        try (PreparedStatement statement = source.prepareStatement(
+                "SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = ?")) {
+            statement.setString(1, migration.publication());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    published.add(new TableId(row.getString(1), row.getString(2)));
+                }
+            }
+        }
+        return published;
+    }
+
+    /**
+     * Runs a statement that needs a lock on tables in use. A waiting lock request holds up everybody behind it, so each
+     * attempt gives way soon.
+     */
+    private static void alter(Connection source, String sql, String object) throws SQLException {
+        for (int attempt = 1; ; attempt++) {
+            try (Statement statement = source.createStatement()) {
+                statement.execute("SET lock_timeout = '2s'");
+                statement.execute(sql);
+                statement.execute("SET lock_timeout = 0");
+                return;
+            } catch (SQLException e) {
+                if (!LOCK_NOT_AVAILABLE.equals(e.getSQLState())) {
+                    throw new DataException("prepare", object, e.getMessage(), "Look at the role's rights: " + sql, e);
+                }
+                if (attempt == ATTEMPTS) {
+                    throw new RetryableException(
+                            "prepare", object, "the lock could not be had", "Look which session holds it", e);
+                }
+                LOG.info("{}: locked by others, trying again", object);
+            }
+            try {
+                Thread.sleep(BETWEEN_MILLIS);
+            } catch (InterruptedException e) {
+                throw Stopped.interrupted("prepare " + object, e);
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package io.wherry.source;
+
+import io.wherry.contract.TableId;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A relation message of the stream: what the tuples that follow it look like (PostgreSQL documentation, "Logical
+ * Replication Message Formats").
+ *
+ * @param oid of the table
+ * @param replicaIdentity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
+ */
+record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> columns) {
+    /**
+     * @param identity part of the replica identity
+     * @param typeOid of the column's type
+     */
+    record RelationColumn(String name, boolean identity, long typeOid) {}
+
+    /** Reads the message after its type byte. */
+    static Relation read(ByteBuffer message) {
+        int oid = message.getInt();
+        String schema = text(message);
+        String table = text(message);
+        char replicaIdentity = (char) message.get();
+        int count = message.getShort();
+        List<RelationColumn> columns = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            boolean identity = (message.get() & 1) != 0;
+            String name = text(message);
+            long typeOid = Integer.toUnsignedLong(message.getInt());
+            message.getInt();
+            columns.add(new RelationColumn(name, identity, typeOid));
+        }
+        return new Relation(
+                oid, new TableId(schema.isEmpty() ? "pg_catalog" : schema, table), replicaIdentity, columns);
+    }
+
+    private static String text(ByteBuffer message) {
+        int from = message.position();
+        int to = from;
+        while (message.get(to) != 0) {
+            to++;
+        }
+        byte[] bytes = new byte[to - from];
+        message.get(bytes);
+        message.get();
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+}

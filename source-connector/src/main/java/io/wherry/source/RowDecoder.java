@@ -1,0 +1,197 @@
+package io.wherry.source;
+
+import io.wherry.contract.ChangeSchemas;
+import io.wherry.contract.DataException;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * Decodes the pgoutput messages that speak of rows (R, I, U, D, T) and of transactions (B, C), protocol version 1, and hands
+ * them to the publisher (PostgreSQL documentation, "Logical Replication Message Formats"). One for each start of the stream:
+ * the server sends each relation anew.
+ */
+final class RowDecoder {
+    /** PostgreSQL counts from 2000-01-01, in µs. */
+    private static final long EPOCH_MILLIS = 946_684_800_000L;
+
+    private final Map<TableId, LoadPlan.Table> routes;
+    private final SchemaRegistry registry;
+    private final Function<Relation, TableShape> shapes;
+    private final SourceTransactions rows;
+    private final CaptureCounts counts;
+    private final Map<Integer, Relation> relations = new HashMap<>();
+    private final Map<Integer, ChangeEncoder> encoders = new HashMap<>();
+    private final AvroWriter writer = new AvroWriter();
+    private final Tuple before = new Tuple();
+    private final Tuple after = new Tuple();
+    private boolean wanted;
+    private long commitLsn;
+    private long transaction;
+    private long commitMillis;
+    private long order;
+
+    /** @param routes where each table's changes go */
+    RowDecoder(
+            Map<TableId, LoadPlan.Table> routes,
+            SchemaRegistry registry,
+            Function<Relation, TableShape> shapes,
+            SourceTransactions rows,
+            CaptureCounts counts) {
+        this.counts = counts;
+        this.routes = routes;
+        this.registry = registry;
+        this.shapes = shapes;
+        this.rows = rows;
+    }
+
+    /**
+     * Takes a message if it speaks of rows.
+     *
+     * @return false when it is none of those: Debezium must see it. Transaction messages are taken note of, and left to
+     *     Debezium too
+     */
+    boolean take(ByteBuffer message) {
+        char kind = (char) message.get(message.position());
+        switch (kind) {
+            case 'B' -> begin(message.duplicate().position(message.position() + 1));
+            case 'C' -> commit(message.duplicate().position(message.position() + 1));
+            case 'R', 'I', 'U', 'D', 'T' -> {
+                message.get();
+                rowMessage(kind, message);
+                return true;
+            }
+            default -> {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    private void begin(ByteBuffer message) {
+        commitLsn = message.getLong();
+        commitMillis = EPOCH_MILLIS + message.getLong() / 1000;
+        transaction = Integer.toUnsignedLong(message.getInt());
+        order = 0;
+        wanted = rows.begin(commitLsn, commitMillis);
+    }
+
+    private void commit(ByteBuffer message) {
+        message.get();
+        long lsn = message.getLong();
+        rows.commit(lsn, message.getLong());
+    }
+
+    private void rowMessage(char kind, ByteBuffer message) {
+        if (kind == 'R') {
+            Relation relation = Relation.read(message);
+            relations.put(relation.oid(), relation);
+            encoders.remove(relation.oid());
+        } else if (!wanted) {
+            message.position(message.limit());
+        } else if (kind == 'T') {
+            truncate(message);
+        } else {
+            row(kind, message);
+        }
+    }
+
+    private void row(char kind, ByteBuffer message) {
+        int oid = message.getInt();
+        ChangeEncoder encoder = encoder(oid);
+        char part = (char) message.get();
+        boolean identityOnly = part == 'K';
+        boolean hasBefore = part == 'K' || part == 'O';
+        if (hasBefore) {
+            read(before, encoder, message);
+        }
+        if (kind == 'D') {
+            send(oid, encoder.key(before, null), ChangeSchemas.DELETE, encoder, before, identityOnly, null);
+            return;
+        }
+        if (hasBefore) {
+            message.get();
+        }
+        read(after, encoder, message);
+        Tuple old = hasBefore ? before : null;
+        String operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
+        send(oid, encoder.key(after, old), operation, encoder, old, identityOnly, after);
+    }
+
+    private void read(Tuple tuple, ChangeEncoder encoder, ByteBuffer message) {
+        tuple.read(message);
+        if (tuple.columns() != encoder.columns()) {
+            throw new DataException(
+                    "decode",
+                    "a row of the stream",
+                    tuple.columns() + " columns, announced were " + encoder.columns(),
+                    "This server breaks the protocol; report its version");
+        }
+    }
+
+    private void send(
+            int oid, byte[] key, String operation, ChangeEncoder encoder, Tuple old, boolean identityOnly, Tuple row) {
+        LoadPlan.Table route = route(oid);
+        order++;
+        byte[] value = encoder.value(old, identityOnly, row, operation, source());
+        rows.row(route, partition(key, route.partitions()), key, value);
+        counts.change(route.id(), operation);
+    }
+
+    private void truncate(ByteBuffer message) {
+        int count = message.getInt();
+        message.get();
+        for (int i = 0; i < count; i++) {
+            int oid = message.getInt();
+            ChangeEncoder encoder = encoder(oid);
+            LoadPlan.Table route = route(oid);
+            order++;
+            byte[] value = encoder.value(null, false, null, ChangeSchemas.TRUNCATE, source());
+            // Every partition gets it: a worker that saw none of it would go on applying rows from before it.
+            for (int partition = 0; partition < route.partitions(); partition++) {
+                rows.row(route, partition, null, value);
+            }
+            counts.change(route.id(), ChangeSchemas.TRUNCATE);
+        }
+    }
+
+    private ChangeEncoder.Source source() {
+        return new ChangeEncoder.Source(commitLsn, order, transaction, commitMillis);
+    }
+
+    private ChangeEncoder encoder(int oid) {
+        ChangeEncoder known = encoders.get(oid);
+        if (known == null) {
+            LoadPlan.Table route = route(oid);
+            known = new ChangeEncoder(shapes.apply(relations.get(oid)), route.topic(), registry, writer);
+            encoders.put(oid, known);
+        }
+        return known;
+    }
+
+    private LoadPlan.Table route(int oid) {
+        Relation relation = relations.get(oid);
+        LoadPlan.Table route = relation == null ? null : routes.get(relation.id());
+        if (route == null) {
+            throw new DataException(
+                    "decode",
+                    relation == null
+                            ? "table number " + Integer.toUnsignedLong(oid)
+                            : relation.id().toString(),
+                    "changes of a table that this migration does not know",
+                    "It was renamed, or somebody added it to the publication: rename it back, or ALTER PUBLICATION … DROP"
+                            + " TABLE, and start again");
+        }
+        return route;
+    }
+
+    private static int partition(byte[] key, int partitions) {
+        return partitions == 1 || key == null ? 0 : Math.floorMod(Arrays.hashCode(key), partitions);
+    }
+}

@@ -1,0 +1,127 @@
+package io.wherry.source;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Position;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
+import io.wherry.source.ControlTopic.Memory;
+import io.wherry.source.ControlTopic.SourceIdentity;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks, before each start of the stream, whether slot, publication and server are those that Kafka's position speaks of.
+ * Debezium would go on with any, and lose changes without a word.
+ */
+final class SlotGuard {
+    private static final Logger LOG = LoggerFactory.getLogger(SlotGuard.class);
+    private static final long POLL_MILLIS = 500;
+    private static final String ANEW =
+            "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again";
+
+    private SlotGuard() {}
+
+    /** Which database the session stands in. */
+    static SourceIdentity identity(Connection session) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT system_identifier::text,"
+                        + " pg_catalog.current_database() FROM pg_catalog.pg_control_system()");
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return new SourceIdentity(row.getString(1), row.getString(2));
+        }
+    }
+
+    /** @throws DataException when this is not the database that the migration began with */
+    static void requireSame(SourceIdentity begun, SourceIdentity now) {
+        if (!begun.equals(now)) {
+            throw new DataException(
+                    "use the source",
+                    now.database(),
+                    "the migration began on system " + begun.systemIdentifier() + " database " + begun.database()
+                            + ", this is system " + now.systemIdentifier(),
+                    "Point source.url to the first, or migrate this one under another name");
+        }
+    }
+
+    /**
+     * Waits until nobody else reads the slot, then checks everything.
+     *
+     * @throws DataException when changes were or would be lost
+     * @throws RetryableException when the source does not answer
+     */
+    static void check(Migration migration, Memory memory, Optional<Position> position, BooleanSupplier closing) {
+        try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
+            memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(session)));
+            if (!Publication.exists(session, migration)) {
+                throw new DataException(
+                        "stream changes", "publication " + migration.publication(), "it was dropped", ANEW);
+            }
+            ReplicationSlot.State slot = require(session, migration);
+            for (boolean told = false; slot.active() && !closing.getAsBoolean(); told = true) {
+                if (!told) {
+                    LOG.info("slot {} is still in use by an earlier session; waiting", migration.slot());
+                }
+                Thread.sleep(POLL_MILLIS);
+                slot = require(session, migration);
+            }
+            requireNotBeyond(slot, migration, memory, position);
+        } catch (SQLException e) {
+            throw unreachable(e);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("wait for the slot", e);
+        }
+    }
+
+    private static SourceIdentity identityOrRetry(Connection session) {
+        try {
+            return identity(session);
+        } catch (SQLException e) {
+            throw unreachable(e);
+        }
+    }
+
+    private static ReplicationSlot.State require(Connection session, Migration migration) throws SQLException {
+        ReplicationSlot.State slot = ReplicationSlot.find(session, migration.slot())
+                .orElseThrow(() -> lost(migration, "it was dropped, so changes were lost"));
+        if (!slot.plugin().equals(ReplicationSlot.PLUGIN) || !slot.database().equals(session.getCatalog())) {
+            throw lost(migration, "it is not ours: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
+        }
+        if (slot.lost()) {
+            throw lost(migration, "the server has removed WAL that it needs (max_slot_wal_keep_size)");
+        }
+        return slot;
+    }
+
+    private static void requireNotBeyond(
+            ReplicationSlot.State slot, Migration migration, Memory memory, Optional<Position> position) {
+        Optional<Lsn> firstSnapshot =
+                memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
+        // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.
+        Optional<Lsn> limit =
+                position.map(Position::endLsn).or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1)));
+        if (limit.isPresent() && slot.confirmedFlush().isAfter(limit.get())) {
+            throw lost(
+                    migration,
+                    "it stands at " + slot.confirmedFlush() + ", beyond Kafka's " + limit.get()
+                            + ": somebody else read it, made it anew, or Kafka lost records");
+        }
+    }
+
+    private static DataException lost(Migration migration, String problem) {
+        return new DataException("stream changes", "slot " + migration.slot(), problem, ANEW);
+    }
+
+    private static RetryableException unreachable(SQLException e) {
+        return new RetryableException("look at", "the slot", e.getMessage(), "Look whether the source is up", e);
+    }
+}

@@ -1,0 +1,89 @@
+package io.wherry.source;
+
+import io.debezium.connector.postgresql.connection.Lsn;
+import io.debezium.connector.postgresql.connection.ReplicationConnection;
+import io.debezium.connector.postgresql.connection.ReplicationStream;
+import io.debezium.connector.postgresql.connection.WalPositionLocator;
+import io.debezium.connector.postgresql.spi.SlotCreationResult;
+import io.wherry.contract.DataException;
+import java.lang.reflect.Field;
+import java.sql.SQLException;
+import java.util.Optional;
+
+/**
+ * Debezium's replication connection, unable to create a slot. Debezium creates a missing one and streams from now on:
+ * everything committed between the loss and then would be missing, without a word.
+ */
+final class SlotKeepingConnection implements ReplicationConnection {
+    /** The private field that says that a slot was created; a contract test watches over it. */
+    static final String CREATION_FIELD = "slotCreationInfo";
+
+    private final ReplicationConnection connection;
+
+    SlotKeepingConnection(ReplicationConnection connection) {
+        this.connection = connection;
+    }
+
+    @Override
+    public Optional<SlotCreationResult> createReplicationSlot() {
+        throw slotLost();
+    }
+
+    @Override
+    public ReplicationStream startStreaming(WalPositionLocator locator) throws SQLException, InterruptedException {
+        connection.initConnection();
+        requireOldSlot();
+        return connection.startStreaming(locator);
+    }
+
+    @Override
+    public ReplicationStream startStreaming(Lsn offset, WalPositionLocator locator)
+            throws SQLException, InterruptedException {
+        connection.initConnection();
+        requireOldSlot();
+        return connection.startStreaming(offset, locator);
+    }
+
+    @Override
+    public void initConnection() throws SQLException, InterruptedException {
+        connection.initConnection();
+        requireOldSlot();
+    }
+
+    // The connection calls its own createReplicationSlot, past the one above, when the slot vanished since the last
+    // look.
+    private void requireOldSlot() {
+        try {
+            Field created = connection.getClass().getDeclaredField(CREATION_FIELD);
+            created.setAccessible(true);
+            if (created.get(connection) != null) {
+                throw slotLost();
+            }
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("this version of Debezium notes a created slot elsewhere", e);
+        }
+    }
+
+    private static DataException slotLost() {
+        return new DataException(
+                "stream changes",
+                "the replication slot",
+                "it is gone, so changes were lost",
+                "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again");
+    }
+
+    @Override
+    public boolean isConnected() throws SQLException {
+        return connection.isConnected();
+    }
+
+    @Override
+    public void reconnect() throws SQLException {
+        connection.reconnect();
+    }
+
+    @Override
+    public void close() {
+        Quietly.close(connection);
+    }
+}

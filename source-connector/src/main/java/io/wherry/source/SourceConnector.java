@@ -1,0 +1,113 @@
+package io.wherry.source;
+
+import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Finding;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Service;
+import io.wherry.contract.WherryException;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Captures load and changes of the source into Kafka. Keeps nothing of its own: what it needs to go on after a kill stands
+ * in the slot and in Kafka. Of several instances of one migration, one acts and the others wait.
+ */
+public final class SourceConnector implements Service {
+    private static final Logger LOG = LoggerFactory.getLogger(SourceConnector.class);
+    /** Most bytes of load blocks handed to Kafka and not yet acknowledged. */
+    private static final long BUDGET_BYTES = 48L << 20;
+
+    private final Migration migration;
+    private final CompletableFuture<Void> done = new CompletableFuture<>();
+    private final CaptureCounts counts = new CaptureCounts();
+    private final BlockBudget budget = new BlockBudget(BUDGET_BYTES);
+    private final AtomicReference<Capture> capture = new AtomicReference<>();
+    private final Thread thread = new Thread(this::run, "wherry-source");
+    private volatile boolean closing;
+
+    public SourceConnector(Migration migration) {
+        this.migration = migration;
+    }
+
+    /** @throws ConfigurationException with every error that the preflight finds; nothing was changed then */
+    @Override
+    public void start() {
+        List<Finding> errors = SourcePreflight.check(migration).stream()
+                .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                .toList();
+        if (!errors.isEmpty()) {
+            throw new ConfigurationException(errors);
+        }
+        thread.start();
+    }
+
+    @Override
+    public CompletionStage<Void> done() {
+        return done;
+    }
+
+    private void run() {
+        Backoff backoff = new Backoff();
+        try {
+            while (!closing) {
+                long began = System.nanoTime();
+                try {
+                    act();
+                } catch (RetryableException e) {
+                    if (!closing) {
+                        LOG.warn("{}; starting again", e.explained());
+                        backoff.pause(began);
+                    }
+                }
+            }
+            done.complete(null);
+        } catch (WherryException e) {
+            end(e);
+        } catch (RuntimeException e) {
+            end(KafkaFailures.explain("capture", e));
+        }
+    }
+
+    private void end(WherryException failure) {
+        if (closing) {
+            done.complete(null);
+        } else {
+            LOG.error("{}", failure.explained());
+            done.completeExceptionally(failure);
+        }
+    }
+
+    private void act() {
+        try (InstanceLock lock = InstanceLock.acquire(migration, () -> closing)) {
+            if (lock == null) {
+                return;
+            }
+            try (Capture acting = new Capture(migration, lock, counts, budget)) {
+                capture.set(acting);
+                if (!closing) {
+                    acting.run();
+                }
+            } finally {
+                capture.set(null);
+            }
+        } catch (SQLException e) {
+            throw new RetryableException("reach", "the source", e.getMessage(), "Look whether it is up", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        closing = true;
+        Quietly.close(capture.get());
+        // Between two attempts it sleeps, and making a slot waits for others' transactions.
+        thread.interrupt();
+        Quietly.close(() -> thread.join());
+        done.complete(null);
+    }
+}

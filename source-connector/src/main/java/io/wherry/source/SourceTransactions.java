@@ -1,0 +1,19 @@
+package io.wherry.source;
+
+import io.wherry.contract.LoadPlan;
+
+/** Takes source transactions, one after another in commit order, each {@code begin, row*, commit}. */
+interface SourceTransactions {
+    /**
+     * @param commitLsn of the transaction's COMMIT record
+     * @param commitMillis its time, ms since 1970
+     * @return whether the transaction's rows are wanted: false when they were taken already
+     */
+    boolean begin(long commitLsn, long commitMillis);
+
+    /** @param key null for a keyless table */
+    void row(LoadPlan.Table route, int partition, byte[] key, byte[] value);
+
+    /** @param endLsn end of the COMMIT record */
+    void commit(long commitLsn, long endLsn);
+}
