@@ -29,7 +29,11 @@ final class AbortCommand implements Callable<Integer> {
     public Integer call() {
         Migration read = migration.read();
         Answer answer = new CoordinatorClient(read, migration.directory(read)).order("/api/abort");
-        spec.commandLine().getOut().println(json ? answer.body() : answer.message());
-        return answer.code() < 300 ? ExitCode.DONE : ExitCode.FAILED;
+        boolean aborting = answer.body().path("aborting").asBoolean();
+        String text = answer.failed()
+                ? answer.message()
+                : aborting ? "aborting, the source will serve again" : "there is no cutover to abort";
+        spec.commandLine().getOut().println(json ? answer.body() : text);
+        return aborting ? ExitCode.DONE : ExitCode.FAILED;
     }
 }

@@ -5,6 +5,7 @@ import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Json;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
+import io.wherry.coordinator.HttpApi;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -36,8 +37,13 @@ final class CoordinatorClient {
 
     /** @param code HTTP status */
     record Answer(int code, JsonNode body) {
+        boolean failed() {
+            return code >= 300;
+        }
+
+        /** The error and its remedy. */
         String message() {
-            return body.path("message").asText(body.toString());
+            return body.path("error").asText(body.toString()) + ". " + body.path("remedy").asText();
         }
     }
 
@@ -55,7 +61,7 @@ final class CoordinatorClient {
 
     private String token() {
         return migration.http().token().orElseGet(() -> {
-            Path file = directory.resolve("token");
+            Path file = HttpApi.tokenFile(directory);
             try {
                 return Files.readString(file).strip();
             } catch (IOException e) {

@@ -61,16 +61,25 @@ final class CutoverCommand implements Callable<Integer> {
         if (json) {
             out.println(result);
         } else {
-            out.println(result.path("outcome").asText("refused") + ": " + answer.message());
             result.path("plan").forEach(step -> out.println("  " + step.asText()));
+            out.println(answer.failed() ? answer.message() : summary(result));
         }
         return switch (result.path("outcome").asText()) {
             case "COMPLETED", "PLANNED" -> ExitCode.DONE;
-            case "NOT_IN_SYNC" -> ExitCode.NOT_IN_SYNC;
-            case "DATA_DIFFER" -> ExitCode.DATA_DIFFER;
+            case "REFUSED" -> ExitCode.NOT_IN_SYNC;
             case "ABORTED" -> ExitCode.ABORTED;
-            case "NEEDS_HUMAN" -> ExitCode.NEEDS_HUMAN;
             default -> ExitCode.FAILED;
+        };
+    }
+
+    private static String summary(JsonNode result) {
+        String reason = result.path("reason").asText();
+        return switch (result.path("outcome").asText()) {
+            case "COMPLETED" ->
+                String.format("completed: the target serves; window %.2f s", result.path("windowSeconds").asDouble());
+            case "REFUSED" -> "refused, nothing was done: " + reason;
+            case "ABORTED" -> "aborted, the source serves: " + reason;
+            default -> "this is the plan; nothing was done";
         };
     }
 }

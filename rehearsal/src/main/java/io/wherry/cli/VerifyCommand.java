@@ -59,7 +59,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private int compareSchemas(Migration read) throws SQLException {
-        SchemaCompare.Result found = new SchemaCompare(read, PostgresTools.forServersOf(read)).run();
+        SchemaCompare.Result found = new SchemaCompare(read, PostgresTools.locate(10)).run();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new String(Json.write(found), StandardCharsets.UTF_8));

@@ -3,8 +3,15 @@ package io.wherry.rehearsal;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import io.wherry.coordinator.CutoverResult;
+import io.wherry.coordinator.CutoverCoordinator;
+import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.DataComparison;
 import io.wherry.coordinator.SchemaCompare;
-import io.wherry.coordinator.Summary;
+import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.State;
+import io.wherry.coordinator.Status;
+import io.wherry.coordinator.Totals;
+import io.wherry.rehearsal.RehearsalReport.StateSeconds;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -12,9 +19,11 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /** A whole migration on throwaway servers: fill, write, migrate, cut over, prove, report. */
 public final class Rehearsal implements AutoCloseable {
@@ -66,7 +75,7 @@ public final class Rehearsal implements AutoCloseable {
     }
 
     private RehearsalReport migrate(Migration migration, Traffic traffic, long started) throws SQLException {
-        await("in sync", IN_SYNC_LIMIT, () -> services.coordinator().status().state().equals("IN_SYNC"));
+        await("in sync", IN_SYNC_LIMIT, () -> services.coordinator().status().state() == State.IN_SYNC);
         long switchStarted = System.nanoTime();
         CutoverResult result =
                 services.coordinator().cutover(false).toCompletableFuture().join();
@@ -75,8 +84,8 @@ public final class Rehearsal implements AutoCloseable {
         await("writes after the switch", Duration.ofMinutes(1), () -> System.nanoTime() > until
                 && traffic.acknowledged() > written);
         traffic.close();
-        boolean switched = result.outcome().equals("COMPLETED");
-        List<String> schema = switched ? new SchemaCompare(migration).differences() : List.of();
+        boolean switched = result.outcome() == Outcome.COMPLETED;
+        List<String> schema = switched ? schemaDifferences(migration) : List.of();
         try (Connection serving = Sessions.open(
                 migration, switched ? migration.target() : migration.source(), "rehearsal ledger")) {
             return report(traffic, serving, result, schema, started, switchStarted);
@@ -91,31 +100,51 @@ public final class Rehearsal implements AutoCloseable {
             long started,
             long switchStarted)
             throws SQLException {
-        Summary summary = services.coordinator().summary();
+        CutoverCoordinator coordinator = services.coordinator();
+        Totals totals = coordinator.totals();
+        Optional<DataComparison> comparison = coordinator.comparison();
         return new RehearsalReport(
                 options.sourceVersion(),
                 options.targetVersion(),
                 options.seed(),
-                result.outcome(),
-                summary.rowsLoaded(),
-                summary.bytesLoaded(),
-                summary.loadSeconds(),
-                summary.indexSeconds(),
-                summary.changesApplied(),
-                summary.tablesCompared(),
-                summary.rowsCompared(),
-                summary.rowsDifferent(),
+                result.outcome() + (result.reason().isEmpty() ? "" : ": " + result.reason()),
+                totals.rowsLoaded(),
+                totals.bytesLoaded(),
+                totals.loadSeconds(),
+                totals.indexSeconds(),
+                coordinator.status().tables().stream()
+                        .map(Status.TableStatus::applied)
+                        .mapToLong(a -> a.insert() + a.update() + a.delete())
+                        .sum(),
+                comparison.map(c -> c.tables().size()).orElse(0),
+                comparison.map(DataComparison::rowsCompared).orElse(0L),
+                comparison.map(DataComparison::rowsDifferent).orElse(0L),
                 schema,
                 traffic.acknowledged(),
                 traffic.lost(serving),
                 traffic.log().refusedCount(),
                 traffic.log().inDoubtCount(),
                 traffic.log().longestGapMillis(switchStarted),
-                summary.lagP50Millis(),
-                summary.lagP99Millis(),
-                summary.blockBytesPeak(),
+                latency(0.5),
+                latency(0.99),
+                services.blockBytesPeak(),
                 (System.nanoTime() - started) / 1e9,
-                summary.states());
+                coordinator.states().stream()
+                        .map(state -> new StateSeconds(state.state().name(), state.seconds()))
+                        .toList());
+    }
+
+    private Long latency(double fraction) {
+        OptionalLong millis = services.coordinator().latency(fraction);
+        return millis.isPresent() ? millis.getAsLong() : null;
+    }
+
+    private static List<String> schemaDifferences(Migration migration) throws SQLException {
+        SchemaCompare.Result found = new SchemaCompare(migration, PostgresTools.locate(10)).run();
+        return Stream.concat(
+                        found.onlyOnSource().stream().map(s -> "only on source: " + s),
+                        found.onlyOnTarget().stream().map(s -> "only on target: " + s))
+                .toList();
     }
 
     private void await(String what, Duration limit, BooleanSupplier reached) {

@@ -15,16 +15,23 @@ import java.util.concurrent.CompletionStage;
 /** All three services in one process. */
 public final class Services implements Service {
     private final CutoverCoordinator coordinator;
+    private final SourceConnector source;
     private final List<Service> services;
     private final CompletableFuture<Void> done = new CompletableFuture<>();
 
     public Services(Migration migration, Path directory) {
         coordinator = new CutoverCoordinator(migration, directory);
-        services = List.of(coordinator, new SourceConnector(migration), new SinkApplier(migration));
+        source = new SourceConnector(migration);
+        services = List.of(coordinator, source, new SinkApplier(migration));
     }
 
     public CutoverCoordinator coordinator() {
         return coordinator;
+    }
+
+    /** Most bytes of load blocks held in memory at once by the source-connector. */
+    public long blockBytesPeak() {
+        return source.blockBytesPeak();
     }
 
     @Override

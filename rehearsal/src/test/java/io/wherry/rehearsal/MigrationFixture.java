@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
 import io.wherry.contract.Service;
@@ -12,6 +13,7 @@ import io.wherry.contract.Sessions;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.State;
 import io.wherry.source.SourceConnector;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -29,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 
 /** A migration between two embedded servers over the shared broker, with verbs for what happens to it. */
@@ -141,14 +144,14 @@ final class MigrationFixture implements AutoCloseable {
         process.onExit().join();
     }
 
-    void awaitState(String state) {
+    void awaitState(State state) {
         await("state " + state).atMost(PATIENCE).pollInterval(Duration.ofMillis(50)).until(() -> {
             for (Service service : services) {
                 if (service.done().toCompletableFuture().isCompletedExceptionally()) {
                     Services.await(service);
                 }
             }
-            return coordinator.status().state().equals(state);
+            return coordinator.status().state() == state;
         });
     }
 
@@ -209,8 +212,8 @@ final class MigrationFixture implements AutoCloseable {
             for (Catalog.Table table : Catalog.selected(connection, migration())) {
                 ByteArrayOutputStream out = new ByteArrayOutputStream();
                 String columns = table.columns().stream()
-                        .map(c -> io.wherry.contract.Identifiers.quote(c.name()))
-                        .collect(java.util.stream.Collectors.joining(", "));
+                        .map(c -> Identifiers.quote(c.name()))
+                        .collect(Collectors.joining(", "));
                 connection.unwrap(PGConnection.class).getCopyAPI().copyOut(
                         "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted() + ") TO STDOUT", out);
                 contents.put(

@@ -3,6 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.State;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
@@ -44,9 +46,9 @@ class SinkKilledTest {
                 migration.kill("sink");
             }
             migration.startProcess("sink");
-            migration.awaitState("IN_SYNC");
+            migration.awaitState(State.IN_SYNC);
 
-            assertThat(migration.cutOver().outcome()).isEqualTo("COMPLETED");
+            assertThat(migration.cutOver().outcome()).isEqualTo(Outcome.COMPLETED);
             migration.stopWriting();
             assertThat(migration.acknowledged()).isPositive();
             migration.assertSourceEqualsTarget();

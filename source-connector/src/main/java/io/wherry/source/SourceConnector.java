@@ -52,6 +52,11 @@ public final class SourceConnector implements Service {
         return done;
     }
 
+    /** Most bytes of load blocks handed to Kafka and not yet acknowledged, at any time since the process began. */
+    public long blockBytesPeak() {
+        return budget.peak();
+    }
+
     private void run() {
         Backoff backoff = new Backoff();
         try {
