@@ -1,0 +1,233 @@
+package io.wherry.rehearsal;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.common.Uuid;
+
+/**
+ * A Kafka broker of one node, broker and controller in one child JVM, on 127.0.0.1 only.
+ *
+ * <p>Topics live under the directory given and are there again at the next start in it. Methods are for one thread at a
+ * time. The broker ends with its {@link ChildProcesses}.
+ */
+public final class EmbeddedKafka implements AutoCloseable {
+    private static final String VERSION = "4.3.1";
+    private static final List<String> JARS = List.of(
+            "org.apache.kafka:kafka_2.13:" + VERSION,
+            "org.apache.kafka:kafka-tools:" + VERSION,
+            "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4");
+    private static final Duration FORMAT_LIMIT = Duration.ofMinutes(1);
+    private static final Duration START_LIMIT = Duration.ofMinutes(2);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
+
+    private final ChildProcesses children;
+    private final Path libraries;
+    private final Path directory;
+    private final Ports ports;
+    private Child server;
+
+    private record Ports(int broker, int controller) {}
+
+    private EmbeddedKafka(ChildProcesses children, Path libraries, Path directory, Ports ports) {
+        this.children = children;
+        this.libraries = libraries;
+        this.directory = directory;
+        this.ports = ports;
+    }
+
+    /** As {@link #start(ChildProcesses, Path, Map)} without further settings. */
+    public static EmbeddedKafka start(ChildProcesses children, Path directory) {
+        return start(children, directory, Map.of());
+    }
+
+    /**
+     * Starts a broker and returns when it serves. Uses again what an earlier start left in {@code directory}, and the
+     * same ports when they are still free.
+     *
+     * @param settings broker properties on top of ours
+     * @throws ServerException when the broker cannot be fetched or does not come up; shows the end of its log
+     */
+    public static EmbeddedKafka start(ChildProcesses children, Path directory, Map<String, String> settings) {
+        Path libraries = new MavenArtifacts(Cache.standard()).libraries("kafka-" + VERSION, JARS);
+        Path absolute = directory.toAbsolutePath();
+        EmbeddedKafka kafka;
+        try {
+            Directories.create(absolute);
+            kafka = new EmbeddedKafka(children, libraries, absolute, ports(absolute.resolve("server.properties")));
+            kafka.prepare(settings);
+        } catch (IOException e) {
+            throw new ServerException("Cannot prepare Kafka in " + absolute + ": " + e, e);
+        }
+        kafka.launch();
+        return kafka;
+    }
+
+    private static Ports ports(Path configuration) throws IOException {
+        if (Files.exists(configuration)) {
+            Properties earlier = new Properties();
+            try (InputStream stream = Files.newInputStream(configuration)) {
+                earlier.load(stream);
+            }
+            List<Integer> used = new ArrayList<>();
+            for (String listener : earlier.getProperty("listeners", "").split(",")) {
+                used.add(Integer.parseInt(listener.substring(listener.lastIndexOf(':') + 1)));
+            }
+            if (used.stream().allMatch(FreePorts::isFree)) {
+                return new Ports(used.get(0), used.get(1));
+            }
+        }
+        return new Ports(FreePorts.next(), FreePorts.next());
+    }
+
+    private void prepare(Map<String, String> settings) throws IOException {
+        Map<String, String> all = configuration();
+        all.putAll(settings);
+        Files.writeString(
+                configurationFile(),
+                all.entrySet().stream()
+                        .map(entry -> entry.getKey() + "=" + entry.getValue() + "\n")
+                        .collect(Collectors.joining()));
+        try (InputStream logging = EmbeddedKafka.class.getResourceAsStream("kafka-log4j2.xml")) {
+            Files.write(directory.resolve("log4j2.xml"), logging.readAllBytes());
+        }
+        if (!Files.exists(data().resolve("meta.properties"))) {
+            List<String> format = java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool");
+            format.addAll(List.of(
+                    "format",
+                    "-t",
+                    Uuid.randomUuid().toString(),
+                    "-c",
+                    configurationFile().toString()));
+            Command.run(
+                    format,
+                    directory,
+                    directory.resolve("format.log"),
+                    FORMAT_LIMIT,
+                    "Remove " + directory + " to start with an empty broker.");
+        }
+    }
+
+    private Map<String, String> configuration() {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put("process.roles", "broker,controller");
+        properties.put("node.id", "1");
+        String broker = "BROKER://127.0.0.1:" + ports.broker();
+        properties.put("listeners", broker + ",CONTROLLER://127.0.0.1:" + ports.controller());
+        properties.put("advertised.listeners", broker);
+        properties.put("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT");
+        properties.put("inter.broker.listener.name", "BROKER");
+        properties.put("controller.listener.names", "CONTROLLER");
+        properties.put("controller.quorum.voters", "1@127.0.0.1:" + ports.controller());
+        properties.put("log.dirs", data().toString());
+        properties.put("offsets.topic.replication.factor", "1");
+        properties.put("offsets.topic.num.partitions", "4");
+        properties.put("transaction.state.log.replication.factor", "1");
+        properties.put("transaction.state.log.min.isr", "1");
+        properties.put("transaction.state.log.num.partitions", "4");
+        properties.put("group.initial.rebalance.delay.ms", "0");
+        properties.put("auto.create.topics.enable", "false");
+        properties.put("log.retention.ms", "-1");
+        properties.put("log.retention.bytes", "-1");
+        // One Kafka transaction may span a source transaction of hours; the default limit is 15 minutes.
+        properties.put("transaction.max.timeout.ms", "86400000");
+        // The cleaner allocates 128 MiB at start by default; it has only the two internal topics to clean.
+        properties.put("log.cleaner.dedupe.buffer.size", "4194304");
+        properties.put("num.network.threads", "2");
+        properties.put("num.io.threads", "4");
+        // After a kill the restarted broker is refused until its former self's session (9 s by default) has ended.
+        properties.put("broker.session.timeout.ms", "4000");
+        properties.put("broker.heartbeat.interval.ms", "500");
+        return properties;
+    }
+
+    private Path configurationFile() {
+        return directory.resolve("server.properties");
+    }
+
+    private Path data() {
+        return directory.resolve("data");
+    }
+
+    // Serial: for G1 at this heap size every block of 512 KiB or more is humongous, allocated in the old generation.
+    private List<String> java(String... arguments) {
+        List<String> command = JavaCommand.of(
+                "-Xmx512m",
+                "-XX:+UseSerialGC",
+                "-XX:+ExitOnOutOfMemoryError",
+                "-Dlog4j2.configurationFile=" + directory.resolve("log4j2.xml").toUri(),
+                "-cp",
+                libraries.resolve("*").toString());
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
+    private void launch() {
+        server = children.start(
+                "Kafka", java("kafka.Kafka", configurationFile().toString()), directory, log(), "TERM", "KILL");
+        // An Admin client that is refused complains in our log at each try: wait for the port first.
+        Waiting.until(START_LIMIT, server, () -> FreePorts.isServed(ports.broker()));
+        Map<String, Object> properties = Map.of(
+                AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
+                bootstrapServers(),
+                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
+                60_000);
+        try (Admin admin = Admin.create(properties)) {
+            Waiting.until(START_LIMIT, server, () -> serves(admin));
+        }
+    }
+
+    private static boolean serves(Admin admin) {
+        try {
+            return !admin.describeCluster().nodes().get().isEmpty();
+        } catch (ExecutionException e) {
+            // Not yet: Waiting asks again, and reports the broker's log when the time is up.
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    /** For {@code bootstrap.servers} of clients; the same until the directory is started anew. */
+    public String bootstrapServers() {
+        return "127.0.0.1:" + ports.broker();
+    }
+
+    /** The broker's log file. */
+    public Path log() {
+        return directory.resolve("kafka.log");
+    }
+
+    /** Stops in order. */
+    public void stop() {
+        server.stop(STOP_LIMIT);
+    }
+
+    /** Kills the broker, as the machine's out-of-memory killer might. */
+    public void kill() {
+        server.kill();
+    }
+
+    /** Starts again with the same ports and data; stops first when it is running. */
+    public void restart() {
+        stop();
+        launch();
+    }
+
+    @Override
+    public void close() {
+        stop();
+    }
+}

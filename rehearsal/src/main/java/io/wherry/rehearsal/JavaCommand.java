@@ -1,0 +1,17 @@
+package io.wherry.rehearsal;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The command line of a child JVM: the same Java as ours. */
+final class JavaCommand {
+    private JavaCommand() {}
+
+    static List<String> of(String... arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(arguments));
+        return command;
+    }
+}
