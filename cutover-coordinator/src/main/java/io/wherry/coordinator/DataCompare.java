@@ -17,12 +17,15 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.postgresql.PGConnection;
 
 /**
  * Compares every row of every selected table on both sides, by hashing in the databases. While applications write, rows that
@@ -45,6 +48,7 @@ public final class DataCompare {
             """;
 
     private final Migration migration;
+    private final Set<Connection> running = ConcurrentHashMap.newKeySet();
 
     public DataCompare(Migration migration) {
         this.migration = migration;
@@ -85,6 +89,7 @@ public final class DataCompare {
         } finally {
             pairs.shutdownNow();
             workers.shutdownNow();
+            cancelRunning();
         }
     }
 
@@ -126,11 +131,23 @@ public final class DataCompare {
 
     private Sums sums(Endpoint endpoint, String sql) throws SQLException {
         try (Connection connection = Sessions.open(migration, endpoint, "compare")) {
-            return Queries.list(
-                            connection,
-                            row -> new Sums(row.getLong(1), row.getBigDecimal(2), row.getBigDecimal(3)),
-                            sql)
-                    .get(0);
+            running.add(connection);
+            try {
+                return Queries.list(
+                                connection,
+                                row -> new Sums(row.getLong(1), row.getBigDecimal(2), row.getBigDecimal(3)),
+                                sql)
+                        .get(0);
+            } finally {
+                running.remove(connection);
+            }
+        }
+    }
+
+    /** A query of hours on a side that nobody waits for any more would still load it. */
+    private void cancelRunning() throws SQLException {
+        for (Connection connection : running) {
+            connection.unwrap(PGConnection.class).cancelQuery();
         }
     }
 

@@ -52,7 +52,8 @@ final class DumpScript {
             } else if (SEARCH_PATH.matcher(part.sql()).matches()) {
                 settings.put("search_path", part.sql());
             } else if (setting.matches()) {
-                if (known.contains(setting.group(1))) {
+                // Our sessions have their own time limits.
+                if (known.contains(setting.group(1)) && !setting.group(1).endsWith("_timeout")) {
                     settings.put(setting.group(1), part.sql());
                 }
             } else if (entries.isEmpty()) {

@@ -48,6 +48,13 @@ final class Journal {
                 State.LOADING.name());
     }
 
+    /** Takes over what stands on the target. */
+    void readAgain(Connection target) throws SQLException {
+        Journal now = read(target).orElseThrow();
+        rows.clear();
+        rows.addAll(now.rows);
+    }
+
     State state() {
         return last().state();
     }

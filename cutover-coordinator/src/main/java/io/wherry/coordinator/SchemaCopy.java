@@ -42,6 +42,14 @@ public final class SchemaCopy {
         this.dumpTool = new DumpTool(tools, migration);
     }
 
+    /** Major version that pg_dump must have at least: the newer one of both servers. */
+    public static int toolsVersion(Migration migration) throws SQLException {
+        try (Connection source = Sessions.open(migration, migration.source(), "check");
+                Connection target = Sessions.open(migration, migration.target(), "check")) {
+            return Math.max(Catalog.majorVersion(source), Catalog.majorVersion(target));
+        }
+    }
+
     /**
      * Makes schema {@code wherry}, the tables, and the journal's first row, in one transaction: after a crash either all of it
      * is there or nothing.

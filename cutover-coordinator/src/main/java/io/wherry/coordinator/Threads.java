@@ -16,4 +16,19 @@ final class Threads {
             return thread;
         };
     }
+
+    /** Waits for the end, whatever interrupts; an interrupt stays set. */
+    static void join(Thread thread) {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
 }

@@ -1,0 +1,79 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Optional;
+
+/**
+ * The coordinator's own session on the target: it holds the lock that lets one coordinator act at a time, and writes the
+ * journal. Not safe for use by several threads.
+ */
+final class Control implements AutoCloseable {
+    // Any number that nobody else uses; the lock lives in the target database.
+    private static final long LOCK = 0x57686572727943L;
+
+    private final Connection target;
+    private final Journal journal;
+
+    private Control(Connection target, Journal journal) {
+        this.target = target;
+        this.journal = journal;
+    }
+
+    /**
+     * Takes the lock; the first time also brings the schema to the target. Empty while another coordinator holds the lock.
+     *
+     * @throws DataException when the target refuses a statement of the source's schema
+     */
+    static Optional<Control> take(Migration migration) throws SQLException {
+        Connection target = Sessions.open(migration, migration.target(), "coordinator");
+        Optional<Control> control = Optional.empty();
+        try {
+            if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
+                if (Journal.read(target).isEmpty()) {
+                    copySchema(migration);
+                }
+                control = Optional.of(new Control(target, Journal.read(target).orElseThrow()));
+            }
+            return control;
+        } finally {
+            if (control.isEmpty()) {
+                target.close();
+            }
+        }
+    }
+
+    private static void copySchema(Migration migration) throws SQLException {
+        try {
+            new SchemaCopy(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run();
+        } catch (SQLException e) {
+            boolean passing = e.getSQLState() == null || e.getSQLState().matches("08.*|57.*|53.*|40.*");
+            if (passing) {
+                throw e;
+            }
+            throw new DataException(
+                    "copy schema",
+                    migration.target().toString(),
+                    e.getMessage(),
+                    "Nothing was changed. Make the target accept this statement, or create the tables yourself and use"
+                            + " target.schema: existing",
+                    e);
+        }
+    }
+
+    Connection target() {
+        return target;
+    }
+
+    Journal journal() {
+        return journal;
+    }
+
+    @Override
+    public void close() throws SQLException {
+        target.close();
+    }
+}

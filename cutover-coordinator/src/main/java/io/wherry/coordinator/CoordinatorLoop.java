@@ -1,0 +1,392 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.FencedException;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Migration;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
+import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.Observation.Built;
+import io.wherry.coordinator.Observation.Command;
+import io.wherry.coordinator.Observation.StepDone;
+import io.wherry.coordinator.Observation.StepFailed;
+import io.wherry.coordinator.StateMachine.Event;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One thread that decides, fed by one queue. Whoever watches, waits or works does so on other threads and only enqueues what it
+ * saw; so no decision is ever taken on half a change.
+ */
+final class CoordinatorLoop implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CoordinatorLoop.class);
+    private static final long TICK_MILLIS = 50;
+    private static final long RECONNECT_MILLIS = 500;
+    private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
+
+    private final Migration migration;
+    private final BlockingQueue<Observation> queue = new LinkedBlockingQueue<>();
+    private final Progress progress = new Progress();
+    private final Latencies latencies = new Latencies();
+    private final Facts facts = new Facts(latencies);
+    private final Gate gate;
+    private final Observers observers;
+    private final IndexBuilder indexes;
+    private final CutoverSteps steps;
+    private final CutoverRun run;
+    private final StatusBoard board;
+    private final CompletableFuture<Void> done = new CompletableFuture<>();
+    private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
+    private Control control;
+    private boolean parentsBuilt;
+    private volatile boolean applying;
+    private volatile boolean closing;
+    private volatile long closeBeforeNanos;
+
+    CoordinatorLoop(Migration migration, TrafficSwitch traffic) {
+        this.migration = migration;
+        this.gate = new Gate(migration.cutover());
+        this.observers = new Observers(migration, progress, queue::add, () -> applying);
+        this.indexes = new IndexBuilder(migration, queue::add);
+        this.steps = new CutoverSteps(migration, progress, traffic);
+        this.run = new CutoverRun(migration, steps, queue::add);
+        this.board = new StatusBoard(migration, facts, gate, run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    CompletionStage<Void> done() {
+        return done;
+    }
+
+    Status status() {
+        return board.status();
+    }
+
+    List<StateTime> states() {
+        return board.states();
+    }
+
+    Totals totals() {
+        return board.totals();
+    }
+
+    Latencies latencies() {
+        return latencies;
+    }
+
+    Optional<DataComparison> comparison() {
+        return Optional.ofNullable(run.comparison());
+    }
+
+    CompletionStage<CutoverResult> cutover(boolean dryRun) {
+        CompletableFuture<CutoverResult> result = new CompletableFuture<>();
+        queue.add(new Command(() -> {
+            if (dryRun) {
+                plan(result);
+            } else {
+                begin(result);
+            }
+        }));
+        return result;
+    }
+
+    CompletionStage<Boolean> abort() {
+        CompletableFuture<Boolean> result = new CompletableFuture<>();
+        queue.add(new Command(() -> {
+            boolean possible = control.journal().state().inWindow();
+            if (possible) {
+                run.giveUp("given up by the operator");
+            }
+            result.complete(possible);
+        }));
+        return result;
+    }
+
+    private void work() {
+        try {
+            while (control == null && !closing) {
+                takeControl();
+            }
+            if (control != null) {
+                observers.start();
+                enter();
+                while (!closing || finishing()) {
+                    turn();
+                }
+            }
+            done.complete(null);
+        } catch (InterruptedException e) {
+            done.complete(null);
+        } catch (WherryException e) {
+            LOG.error("{}", e.explained());
+            board.waiting(e.explained());
+            done.completeExceptionally(e);
+        } catch (SQLException | RuntimeException e) {
+            LOG.error("The coordinator failed", e);
+            board.waiting(String.valueOf(e.getMessage()));
+            done.completeExceptionally(e);
+        }
+    }
+
+    /** A closing service opens the source again if it is fenced, but does not wait for ever. */
+    private boolean finishing() {
+        run.giveUp("the coordinator was stopped");
+        State state = control.journal().state();
+        return (state.inWindow() || state == State.ABORTING) && System.nanoTime() - closeBeforeNanos < 0;
+    }
+
+    private void turn() throws InterruptedException, SQLException {
+        Observation observation = queue.poll(TICK_MILLIS, TimeUnit.MILLISECONDS);
+        try {
+            while (observation != null) {
+                handle(observation);
+                observation = queue.poll();
+            }
+            decide(System.currentTimeMillis());
+        } catch (SQLException e) {
+            recover(observation, e);
+        }
+    }
+
+    /** One attempt; waits a little when it fails. */
+    private void takeControl() throws InterruptedException {
+        try {
+            control = Control.take(migration).orElse(null);
+            if (control != null) {
+                return;
+            }
+            board.waiting("another coordinator to end; this one stands by");
+        } catch (SQLException e) {
+            board.waiting("the target: " + e.getMessage());
+        }
+        TimeUnit.MILLISECONDS.sleep(RECONNECT_MILLIS);
+    }
+
+    /** The session on the target is lost, perhaps in the middle of a commit: read again what stands there, then go on. */
+    private void recover(Observation unfinished, SQLException cause) throws InterruptedException, SQLException {
+        LOG.warn("Lost the target: {}", cause.getMessage());
+        Journal before = control.journal();
+        closeControl();
+        while (control == null) {
+            // From PREPARING_TARGET on a switch row may be on its way: then only the target's journal can tell.
+            boolean sourceMayServe = before.state().inWindow() && before.state() != State.PREPARING_TARGET;
+            if (sourceMayServe && run.over() != null) {
+                run.openSourceNow(before);
+            }
+            if (closing) {
+                throw new InterruptedException("closed while the target was away");
+            }
+            takeControl();
+        }
+        if (control.journal().last().id() != before.last().id()) {
+            enter();
+        } else if (unfinished instanceof StepDone || unfinished instanceof StepFailed) {
+            queue.add(unfinished);
+        }
+    }
+
+    private void handle(Observation observation) throws SQLException {
+        long now = System.currentTimeMillis();
+        if (observation instanceof Observation.Positioned seen) {
+            facts.see(seen);
+        } else if (observation instanceof Observation.HeartbeatEmitted seen) {
+            facts.see(seen);
+        } else if (observation instanceof Observation.HeartbeatArrived seen) {
+            facts.see(seen);
+        } else if (observation instanceof Observation.TargetSeen seen) {
+            facts.see(seen, now);
+        } else if (observation instanceof Observation.Reported seen) {
+            facts.see(seen.status());
+        } else if (observation instanceof Observation.Failed seen) {
+            facts.see(seen, now);
+        } else if (observation instanceof Built built) {
+            facts.see(built);
+            indexes.ended(built);
+            board.indexed(built.seconds());
+            parentsBuilt |= built.table() == null && built.problem() == null;
+        } else if (observation instanceof Command command) {
+            command.action().run();
+        } else if (observation instanceof StepDone ended) {
+            stepDone(ended);
+        } else if (observation instanceof StepFailed failed) {
+            stepFailed(failed.problem());
+        }
+    }
+
+    private void stepDone(StepDone ended) throws SQLException {
+        if (run.comparison() != null) {
+            facts.see(run.comparison());
+        }
+        if (ended.event() == Event.SWITCH) {
+            // The step wrote the row itself, in the transaction that prepared the target.
+            enter();
+        } else if (control.journal().state().inWindow() && run.over() != null) {
+            stepFailed(run.over());
+        } else {
+            advance(ended.event(), ended.detail());
+            enter();
+        }
+    }
+
+    private void stepFailed(String problem) throws SQLException {
+        if (run.comparison() != null) {
+            facts.see(run.comparison());
+        }
+        State state = control.journal().state();
+        if (!state.inWindow()) {
+            run.retryLater(problem);
+            return;
+        }
+        run.aborted(problem);
+        try {
+            advance(Event.ABORT, Map.of("reason", problem));
+        } catch (FencedException e) {
+            // The step's commit was on its way when its connection broke, and has succeeded: the row we tried to write
+            // waited for it.
+            control.journal().readAgain(control.target());
+            if (control.journal().state() != State.SWITCHING) {
+                throw e;
+            }
+        }
+        enter();
+    }
+
+    private void advance(Event event, Map<String, ?> detail) throws SQLException {
+        State next = control.journal().advance(control.target(), event, detail);
+        LOG.info("{}", next);
+    }
+
+    /** Begins what the present state asks for. */
+    private void enter() throws SQLException {
+        Journal journal = control.journal();
+        Optional<Event> found = run.begun() ? Optional.empty() : StateMachine.onRestart(journal.state());
+        if (found.isPresent()) {
+            run.aborted("the coordinator was restarted in " + journal.state());
+            advance(found.get(), Map.of("reason", "restarted"));
+        }
+        run.enter(journal.state(), journal);
+        if (journal.state() == State.COMPLETED) {
+            done.complete(null);
+        }
+    }
+
+    private void decide(long now) throws SQLException {
+        Journal journal = control.journal();
+        State state = journal.state();
+        Map<TableId, LoadPlan.Table> plan = progress.tables();
+        boolean loaded = !plan.isEmpty() && facts.notLoaded(plan).isEmpty();
+        boolean ready = loaded && facts.notReady(plan).isEmpty();
+        applying = ready;
+        gate.look(facts.lag(now), facts.obstacle(now), now);
+        if (state.servedBy().equals("source")) {
+            facts.relations().forEach(indexes::offer);
+        }
+        switch (state) {
+            case LOADING -> {
+                if (loaded) {
+                    advance(Event.ALL_LOADED, Map.of());
+                }
+            }
+            case INDEXING -> {
+                if (!loaded) {
+                    advance(Event.LOAD_INCOMPLETE, Map.of());
+                } else if (ready && parentsBuilt) {
+                    advance(Event.ALL_INDEXED, Map.of());
+                } else if (ready) {
+                    indexes.offerParents();
+                }
+            }
+            case CATCHING_UP -> {
+                if (!loaded) {
+                    advance(Event.LOAD_INCOMPLETE, Map.of());
+                } else if (ready && gate.stable(now)) {
+                    advance(Event.STABLE, Map.of());
+                }
+            }
+            case IN_SYNC -> {
+                if (!loaded) {
+                    advance(Event.LOAD_INCOMPLETE, Map.of());
+                } else if (!ready || !gate.good()) {
+                    advance(Event.UNSTABLE, Map.of("reason", gate.obstacle()));
+                }
+            }
+            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET -> run.interruptWhenOver();
+            case SWITCHING, ABORTING -> run.retryWhenDue(state, journal);
+            case COMPLETED -> {}
+        }
+        board.publish(journal, plan, now);
+    }
+
+    private void plan(CompletableFuture<CutoverResult> result) {
+        State state = control.journal().state();
+        String reason = state == State.IN_SYNC ? "" : "not now: " + status().waitsFor();
+        Threads.named("wherry-cutover-plan")
+                .newThread(() -> {
+                    try {
+                        result.complete(new CutoverResult(Outcome.PLANNED, reason, steps.plan(), 0));
+                    } catch (SQLException e) {
+                        result.completeExceptionally(e);
+                    }
+                })
+                .start();
+    }
+
+    private void begin(CompletableFuture<CutoverResult> result) throws SQLException {
+        State state = control.journal().state();
+        if (state != State.IN_SYNC) {
+            String why = "in state " + state + ", waiting for " + status().waitsFor();
+            result.complete(new CutoverResult(Outcome.REFUSED, why, List.of(), 0));
+            return;
+        }
+        Fence.Plan fence;
+        try {
+            fence = steps.planFence();
+        } catch (SQLException e) {
+            result.complete(new CutoverResult(Outcome.REFUSED, "the source: " + e.getMessage(), List.of(), 0));
+            return;
+        }
+        if (!fence.obstacles().isEmpty()) {
+            result.complete(new CutoverResult(Outcome.REFUSED, String.join("; ", fence.obstacles()), fence.steps(), 0));
+            return;
+        }
+        run.begin(result, fence.steps());
+        // Whom to let in again must be on record before anyone is kept out.
+        advance(Event.CUTOVER, Map.of("fence", fence));
+        enter();
+    }
+
+    private void closeControl() {
+        try {
+            control.close();
+        } catch (SQLException e) {
+            LOG.debug("closing a lost session", e);
+        }
+        control = null;
+    }
+
+    @Override
+    public void close() {
+        closeBeforeNanos = System.nanoTime() + LAST_CHANCE.toNanos();
+        closing = true;
+        Threads.join(thread);
+        observers.close();
+        indexes.close();
+        run.close();
+        if (control != null) {
+            closeControl();
+        }
+    }
+}

@@ -1,0 +1,117 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Finding;
+import io.wherry.contract.Finding.Severity;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Service;
+import io.wherry.contract.Sessions;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The service that watches a migration, declares it in sync and drives the cutover. */
+public final class CutoverCoordinator implements Service {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverCoordinator.class);
+
+    private final Migration migration;
+    private final CoordinatorLoop loop;
+    private final HttpApi http;
+
+    /** @param stateDirectory where the HTTP token is kept when the configuration gives none */
+    public CutoverCoordinator(Migration migration, Path stateDirectory) {
+        this.migration = migration;
+        this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration));
+        this.http = new HttpApi(migration.http(), stateDirectory, this);
+    }
+
+    @Override
+    public void start() {
+        if (!begunBefore()) {
+            List<Finding> findings = TargetPreflight.check(migration);
+            List<Finding> errors = findings.stream()
+                    .filter(f -> f.severity() == Severity.ERROR)
+                    .toList();
+            if (!errors.isEmpty()) {
+                throw new ConfigurationException(errors);
+            }
+            findings.forEach(f -> LOG.warn("{}", f.explained()));
+        }
+        http.start();
+        loop.start();
+    }
+
+    /** Past its beginning a migration must go on even when the source is away: after the switch row it may be gone. */
+    private boolean begunBefore() {
+        try (Connection target = Sessions.open(migration, migration.target(), "check")) {
+            boolean ours = TargetTables.exists(target, "wherry.migration")
+                    && Queries.strings(target, "SELECT name FROM wherry.migration")
+                            .contains(migration.name());
+            return ours && Journal.read(target).isPresent();
+        } catch (SQLException e) {
+            LOG.debug("Target not readable; the preflight will say why", e);
+            return false;
+        }
+    }
+
+    @Override
+    public CompletionStage<Void> done() {
+        return loop.done();
+    }
+
+    /** What stands where. */
+    public Status status() {
+        return loop.status();
+    }
+
+    /** Every stay in a state so far, in order. */
+    public List<StateTime> states() {
+        return loop.states();
+    }
+
+    /** Heartbeat latency from source to target in ms: 0.5 for the median; empty before the first. */
+    public OptionalLong latency(double fraction) {
+        return loop.latencies().percentile(fraction);
+    }
+
+    /** What the last comparison inside a cutover found; empty before the first. */
+    public Optional<DataComparison> comparison() {
+        return loop.comparison();
+    }
+
+    /** Sums over the load. */
+    public Totals totals() {
+        return loop.totals();
+    }
+
+    /** Port the HTTP API listens on. */
+    public int httpPort() {
+        return http.port();
+    }
+
+    /**
+     * Asks for the cutover; ends when it is completed, refused or aborted.
+     *
+     * @param dryRun only make the plan; nothing is changed
+     */
+    public CompletionStage<CutoverResult> cutover(boolean dryRun) {
+        return loop.cutover(dryRun);
+    }
+
+    /** Gives up a cutover under way; false when there is none, or it is past the point of no return. */
+    public CompletionStage<Boolean> abort() {
+        return loop.abort();
+    }
+
+    @Override
+    public void close() {
+        loop.close();
+        http.close();
+    }
+}

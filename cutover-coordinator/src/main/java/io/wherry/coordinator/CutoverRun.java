@@ -1,0 +1,232 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Json;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.WherryException;
+import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.Observation.StepDone;
+import io.wherry.coordinator.Observation.StepFailed;
+import io.wherry.coordinator.StateMachine.Event;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One cutover under way: entering a state starts the state's step on a thread, whose end comes back as an observation. Used by
+ * the coordinator's thread only.
+ */
+final class CutoverRun {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverRun.class);
+    private static final long FIRST_RETRY_MILLIS = 1_000;
+    private static final long LONGEST_RETRY_MILLIS = 30_000;
+
+    private final Migration migration;
+    private final CutoverSteps steps;
+    private final Consumer<Observation> tell;
+    private CompletableFuture<CutoverResult> asked;
+    private List<String> plan = List.of();
+    private String problem = "";
+    private Window window;
+    private Thread step;
+    private volatile DataComparison comparison;
+    private long retryMillis = FIRST_RETRY_MILLIS;
+    private long retryAtNanos;
+    private boolean retryDue;
+
+    CutoverRun(Migration migration, CutoverSteps steps, Consumer<Observation> tell) {
+        this.migration = migration;
+        this.steps = steps;
+        this.tell = tell;
+    }
+
+    /** A piece of the story; what it returns is written to the journal with the event. */
+    private interface Step {
+        StepDone run() throws Exception;
+    }
+
+    /** Takes note of who asked, before the journal's FENCING row. */
+    void begin(CompletableFuture<CutoverResult> future, List<String> steps) {
+        asked = future;
+        plan = steps;
+        problem = "";
+        window = new Window(migration.cutover().maxDowntime());
+    }
+
+    /** Whether this process fenced the source itself; otherwise an unfinished cutover was found in the journal. */
+    boolean begun() {
+        return window != null;
+    }
+
+    /** Starts what the state asks for. */
+    void enter(State state, Journal journal) {
+        retryDue = false;
+        switch (state) {
+            case FENCING ->
+                start(state, () -> {
+                    Lsn fenceLsn = steps.fence(fencePlan(journal), window);
+                    return new StepDone(Event.FENCED, Map.of("fenceLsn", fenceLsn));
+                });
+            case DRAINING ->
+                start(state, () -> {
+                    Map<String, Long> vector = new TreeMap<>();
+                    steps.drain(fenceLsn(journal), window).forEach((p, offset) -> vector.put(p.toString(), offset));
+                    return new StepDone(Event.DRAINED, Map.of("drainVector", vector));
+                });
+            case VERIFYING -> start(state, this::verify);
+            case PREPARING_TARGET ->
+                start(state, () -> {
+                    steps.prepareAndCommitSwitch(journal, window);
+                    return new StepDone(Event.SWITCH, Map.of());
+                });
+            case SWITCHING ->
+                start(state, () -> {
+                    steps.moveTraffic(fenceLsn(journal).toString());
+                    return new StepDone(Event.SWITCHED, Map.of());
+                });
+            case ABORTING ->
+                start(state, () -> {
+                    steps.unfence(fencePlan(journal));
+                    return new StepDone(Event.UNFENCED, Map.of());
+                });
+            case COMPLETED -> finish(Outcome.COMPLETED, "", journal);
+            case CATCHING_UP -> finish(Outcome.ABORTED, problem, journal);
+            case LOADING, INDEXING, IN_SYNC -> {}
+        }
+    }
+
+    private StepDone verify() throws SQLException, InterruptedException {
+        DataComparison found = steps.verify(window);
+        comparison = found;
+        if (!found.equal()) {
+            throw new DataException("verify", "", "source and target differ:\n" + found.differences(), "");
+        }
+        return new StepDone(Event.VERIFIED, Map.of("tables", found.tables().size(), "rows", found.rowsCompared()));
+    }
+
+    private void start(State state, Step body) {
+        LOG.info("{}", state);
+        step = Threads.named("wherry-cutover-" + state).newThread(() -> {
+            try {
+                tell.accept(body.run());
+            } catch (InterruptedException e) {
+                tell.accept(new StepFailed(String.valueOf(window == null ? null : window.over())));
+            } catch (WherryException e) {
+                tell.accept(new StepFailed(e.explained()));
+            } catch (Exception e) {
+                tell.accept(new StepFailed(state + ": " + e.getMessage()));
+            }
+        });
+        step.start();
+    }
+
+    /** The window's end must not wait for a long comparison. */
+    void interruptWhenOver() {
+        if (window != null && window.over() != null && step != null && step.isAlive()) {
+            step.interrupt();
+        }
+    }
+
+    void giveUp(String reason) {
+        if (window != null) {
+            window.giveUp(reason);
+            interruptWhenOver();
+        }
+    }
+
+    /** Why the step's success comes too late; null = it does not. */
+    String over() {
+        return window == null ? null : window.over();
+    }
+
+    void aborted(String reason) {
+        problem = reason;
+        LOG.warn("Cutover aborted: {}", reason);
+    }
+
+    /** SWITCHING and ABORTING are tried until they succeed. */
+    void retryLater(String reason) {
+        problem = reason;
+        LOG.warn("Trying again in {} ms: {}", retryMillis, reason);
+        retryAtNanos = System.nanoTime() + retryMillis * 1_000_000;
+        retryMillis = Math.min(2 * retryMillis, LONGEST_RETRY_MILLIS);
+        retryDue = true;
+    }
+
+    void retryWhenDue(State state, Journal journal) {
+        if (retryDue && System.nanoTime() - retryAtNanos > 0) {
+            enter(state, journal);
+        }
+    }
+
+    /**
+     * Opens the source although the journal cannot be written, because the target is away. Safe before PREPARING_TARGET only: no
+     * switch row can be on its way, and whoever reads the journal next aborts.
+     */
+    void openSourceNow(Journal journal) {
+        try {
+            steps.unfence(fencePlan(journal));
+        } catch (SQLException e) {
+            LOG.warn("Cannot open the source yet: {}", e.getMessage());
+        }
+    }
+
+    void finish(Outcome outcome, String reason, Journal journal) {
+        window = null;
+        retryMillis = FIRST_RETRY_MILLIS;
+        if (asked != null) {
+            asked.complete(
+                    new CutoverResult(outcome, reason, plan, outcome == Outcome.COMPLETED ? seconds(journal) : 0));
+            asked = null;
+        }
+        if (outcome == Outcome.COMPLETED) {
+            problem = "";
+        }
+    }
+
+    /** Waits for the end of a step under way. */
+    void close() {
+        if (step != null) {
+            step.interrupt();
+            Threads.join(step);
+        }
+    }
+
+    /** What is waited for, or what went wrong last; may be empty. */
+    String waitsFor() {
+        return window != null && !window.waitsFor().isEmpty() ? window.waitsFor() : problem;
+    }
+
+    /** The last comparison, null before the first. */
+    DataComparison comparison() {
+        return comparison;
+    }
+
+    private static double seconds(Journal journal) {
+        return journal.latest(State.FENCING)
+                .flatMap(from -> journal.latest(State.SWITCHING)
+                        .map(to -> Duration.between(from.at(), to.at()).toMillis() / 1e3))
+                .orElse(0.0);
+    }
+
+    private static Fence.Plan fencePlan(Journal journal) {
+        return Json.mapper()
+                .convertValue(
+                        journal.latest(State.FENCING).orElseThrow().detail().get("fence"), Fence.Plan.class);
+    }
+
+    private static Lsn fenceLsn(Journal journal) {
+        return Lsn.parse(journal.latest(State.DRAINING)
+                .orElseThrow()
+                .detail()
+                .get("fenceLsn")
+                .asText());
+    }
+}

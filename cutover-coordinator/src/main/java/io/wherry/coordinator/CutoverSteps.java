@@ -1,0 +1,178 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Heartbeat;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
+import io.wherry.coordinator.DeferredDdl.Ddl;
+import io.wherry.coordinator.DeferredDdl.Stage;
+import io.wherry.coordinator.StateMachine.Event;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
+ * persisted; each may be ended by the window.
+ */
+final class CutoverSteps {
+    private static final long POLL_MILLIS = 20;
+    // A session that passed the login check just before the fence closed shows itself a little later.
+    private static final long SETTLE_MILLIS = 150;
+
+    private final Migration migration;
+    private final Progress progress;
+    private final TrafficSwitch traffic;
+
+    CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic) {
+        this.migration = migration;
+        this.progress = progress;
+        this.traffic = traffic;
+    }
+
+    Fence.Plan planFence() throws SQLException {
+        try (Connection source = openSource()) {
+            return Fence.plan(source, migration.cutover().fence());
+        }
+    }
+
+    /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
+    Lsn fence(Fence.Plan plan, Window window) throws SQLException, InterruptedException {
+        try (Connection source = openSource()) {
+            if (!plan.obstacles().isEmpty()) {
+                throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
+            }
+            Fence.close(source, plan);
+            awaitAlone(source, window);
+            window.pause(SETTLE_MILLIS);
+            awaitAlone(source, window);
+            // The sentinel: its commit follows every foreign commit in the write-ahead log.
+            return Heartbeat.emit(source);
+        }
+    }
+
+    private static void awaitAlone(Connection source, Window window) throws SQLException, InterruptedException {
+        while (true) {
+            Fence.endSessions(source);
+            List<String> remaining = Fence.remaining(source);
+            if (remaining.isEmpty()) {
+                window.waitsFor("");
+                return;
+            }
+            window.waitsFor(String.join(", ", remaining) + " to end on the source");
+            window.pause(POLL_MILLIS);
+        }
+    }
+
+    /** DRAINING: returns the drain vector once every checkpoint is at or past it. */
+    Map<TopicPartition, Long> drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "drain");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            window.waitsFor("the source-connector to reach " + fenceLsn);
+            while (!probe.inKafka(fenceLsn, Duration.ofMillis(POLL_MILLIS))) {
+                window.check();
+            }
+            Map<TopicPartition, Long> vector = probe.vector();
+            while (true) {
+                Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+                if (Drain.drained(vector, checkpoints)) {
+                    window.waitsFor("");
+                    return vector;
+                }
+                window.waitsFor("the sink-applier, " + Drain.behind(vector, checkpoints) + " records behind");
+                window.pause(POLL_MILLIS);
+            }
+        }
+    }
+
+    /** VERIFYING: every row of both sides. */
+    DataComparison verify(Window window) throws SQLException, InterruptedException {
+        window.waitsFor("the comparison of all rows");
+        DataComparison comparison = new DataCompare(migration).run();
+        window.waitsFor("");
+        return comparison;
+    }
+
+    /**
+     * PREPARING_TARGET: sequences, foreign keys, triggers, rules, policies and the switch row, in one transaction. Either the
+     * target is complete and the switch has begun, or the target is as it was.
+     */
+    void prepareAndCommitSwitch(Journal journal, Window window) throws SQLException, InterruptedException {
+        try (Connection source = openSource();
+                Connection target = Databases.openForScripts(migration, migration.target(), "prepare")) {
+            target.setAutoCommit(false);
+            Queries.execute(target, "SET LOCAL statement_timeout = " + Math.max(1, window.leftMillis()));
+            Sequences.write(target, Sequences.read(source));
+            for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
+                window.waitsFor(ddl.kind() + " " + ddl.name());
+                window.check();
+                DdlStore.run(target, ddl);
+            }
+            List<String> intruders = Fence.remaining(source);
+            if (!intruders.isEmpty()) {
+                throw new DataException(
+                        "fence",
+                        "source",
+                        "did not hold: " + String.join(", ", intruders),
+                        "See that applications do not log in with Wherry's own role");
+            }
+            window.waitsFor("");
+            window.check();
+            // ┃ The point of no return. Before this commit every failure leads back to the source; after it only
+            // forward.
+            journal.advance(target, Event.SWITCH, Map.of());
+        }
+    }
+
+    /** SWITCHING: forward only, every part idempotent. */
+    void moveTraffic(String fenceLsn) throws SQLException, InterruptedException {
+        traffic.move(fenceLsn);
+        try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
+            if (TargetPreflight.maySetReplicationRole(target)) {
+                // The application's event triggers have no part in this.
+                Queries.execute(target, "SET session_replication_role = replica");
+            }
+            target.setAutoCommit(false);
+            for (Ddl ddl : DdlStore.pending(target, Stage.AFTER)) {
+                DdlStore.run(target, ddl);
+                target.commit();
+            }
+        }
+    }
+
+    /** ABORTING: the source serves as before. May run any number of times. */
+    void unfence(Fence.Plan plan) throws SQLException {
+        try (Connection source = openSource()) {
+            Fence.open(source, plan);
+        }
+    }
+
+    /** What a cutover would do, made by the code that does it. */
+    List<String> plan() throws SQLException {
+        List<String> plan = new ArrayList<>();
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "plan")) {
+            Fence.Plan fence = Fence.plan(source, migration.cutover().fence());
+            fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            plan.addAll(fence.steps());
+            Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
+            plan.add("wait until the target has everything, compare every row of every table");
+            plan.add("target: set " + Sequences.read(source).size() + " sequences");
+            DdlStore.pending(target, Stage.SWITCH).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
+            plan.add("point of no return: the switch row is committed on the target");
+            plan.addAll(traffic.plan());
+            DdlStore.pending(target, Stage.AFTER).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
+            return plan;
+        }
+    }
+
+    private Connection openSource() throws SQLException {
+        return Sessions.open(migration, migration.source(), "cutover");
+    }
+}

@@ -1,0 +1,198 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.SourceStatus;
+import io.wherry.contract.SourceStatus.Captured;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.Observation.HeartbeatArrived;
+import io.wherry.coordinator.Observation.HeartbeatEmitted;
+import io.wherry.coordinator.Observation.Positioned;
+import io.wherry.coordinator.Observation.Relation;
+import io.wherry.coordinator.Observation.Slot;
+import io.wherry.coordinator.Observation.TargetSeen;
+import io.wherry.coordinator.Status.Counts;
+import io.wherry.coordinator.Status.TableStatus;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** What the coordinator has been told so far. Used by its thread only. */
+final class Facts {
+    private static final int HEARTBEATS_KEPT = 10_000;
+    // Observations older than this say nothing about now.
+    private static final long STALE_MILLIS = 10_000;
+
+    private static final long FAILURE_MILLIS = 3_000;
+
+    private final Latencies latencies;
+    private final Deque<HeartbeatEmitted> onTheirWay = new ArrayDeque<>();
+    private final Map<TableId, Relation> relations = new TreeMap<>();
+    private final Map<TableId, Captured> captured = new HashMap<>();
+    private final Map<TableId, String> buildProblems = new TreeMap<>();
+    private final Map<TableId, Boolean> verified = new HashMap<>();
+    private Slot slot;
+    private long slotSeenMillis;
+    private Long behind;
+    private long targetSeenMillis;
+    private Long inKafkaEmitted;
+    private long inKafkaTook;
+    private String failure;
+    private long failureSeenMillis;
+    private Long arrivedEmitted;
+    private long arrivedTook;
+
+    Facts(Latencies latencies) {
+        this.latencies = latencies;
+    }
+
+    void see(HeartbeatEmitted heartbeat) {
+        slot = heartbeat.slot();
+        slotSeenMillis = heartbeat.emittedMillis();
+        onTheirWay.add(heartbeat);
+        if (onTheirWay.size() > HEARTBEATS_KEPT) {
+            // Keep the oldest: how long it is overdue is the lag.
+            onTheirWay.removeLast();
+        }
+    }
+
+    void see(Positioned positioned) {
+        while (!onTheirWay.isEmpty()
+                && !onTheirWay.peek().lsn().isAfter(positioned.position().commitLsn())) {
+            inKafkaEmitted = onTheirWay.remove().emittedMillis();
+            inKafkaTook = positioned.seenMillis() - inKafkaEmitted;
+        }
+    }
+
+    void see(HeartbeatArrived arrived) {
+        arrivedEmitted = arrived.emittedMillis();
+        arrivedTook = arrived.tookMillis();
+        latencies.add(arrived.tookMillis());
+    }
+
+    void see(TargetSeen seen, long nowMillis) {
+        relations.clear();
+        seen.relations().forEach(relation -> relations.put(relation.table(), relation));
+        behind = seen.behind();
+        targetSeenMillis = nowMillis;
+    }
+
+    void see(SourceStatus status) {
+        status.tables().forEach(table -> captured.put(table.table(), table));
+    }
+
+    void see(Observation.Built built) {
+        if (built.problem() == null) {
+            buildProblems.remove(built.table());
+        } else if (built.table() != null) {
+            buildProblems.put(built.table(), built.problem());
+        }
+    }
+
+    void see(DataComparison comparison) {
+        comparison.tables().forEach(table -> verified.put(table.table(), table.equal()));
+    }
+
+    void see(Observation.Failed failed, long nowMillis) {
+        failure = failed.problem();
+        failureSeenMillis = nowMillis;
+    }
+
+    /** Why the target cannot be in sync whatever the lag; empty = nothing is known. */
+    Optional<String> obstacle(long nowMillis) {
+        return slotProblem().or(this::stopped).or(() -> recentFailure(nowMillis));
+    }
+
+    private Optional<String> recentFailure(long nowMillis) {
+        return failure != null && nowMillis - failureSeenMillis < FAILURE_MILLIS
+                ? Optional.of(failure)
+                : Optional.empty();
+    }
+
+    List<Relation> relations() {
+        return List.copyOf(relations.values());
+    }
+
+    Lag lag(long nowMillis) {
+        return new Lag(
+                slot == null || nowMillis - slotSeenMillis > STALE_MILLIS ? null : slot.retainedBytes(),
+                Lag.ofHeartbeats(inKafkaEmitted, inKafkaTook, nowMillis, Observers.PERIOD_MILLIS),
+                nowMillis - targetSeenMillis > STALE_MILLIS ? null : behind,
+                Lag.ofHeartbeats(arrivedEmitted, arrivedTook, nowMillis, Observers.PERIOD_MILLIS));
+    }
+
+    /** Tables of the plan whose rows are not all there; all of them when the target has not heard of them. */
+    List<TableId> notLoaded(Map<TableId, LoadPlan.Table> plan) {
+        return plan.keySet().stream()
+                .filter(t -> !relations.containsKey(t) || !relations.get(t).loaded())
+                .sorted()
+                .toList();
+    }
+
+    List<TableId> notReady(Map<TableId, LoadPlan.Table> plan) {
+        return plan.keySet().stream()
+                .filter(t -> !relations.containsKey(t) || !relations.get(t).ready())
+                .sorted()
+                .toList();
+    }
+
+    /** Why a table's changes stand still, the first such. */
+    private Optional<String> stopped() {
+        return relations.values().stream()
+                .filter(r -> r.stoppedBecause() != null)
+                .map(r -> r.table() + ": " + r.stoppedBecause())
+                .findFirst();
+    }
+
+    Optional<String> buildProblem() {
+        return buildProblems.entrySet().stream()
+                .map(e -> e.getKey() + ": " + e.getValue())
+                .findFirst();
+    }
+
+    /** Why the slot can no longer serve; empty = it can. */
+    private Optional<String> slotProblem() {
+        return slot != null && "lost".equals(slot.walStatus())
+                ? Optional.of("the replication slot is lost: the source removed write-ahead log that was still needed")
+                : Optional.empty();
+    }
+
+    List<TableStatus> tables(Map<TableId, LoadPlan.Table> plan) {
+        List<TableStatus> tables = new ArrayList<>();
+        new TreeMap<>(plan).forEach((id, planned) -> tables.add(table(id, planned)));
+        return tables;
+    }
+
+    private TableStatus table(TableId id, LoadPlan.Table planned) {
+        Relation relation = relations.get(id);
+        Captured counts = captured.get(id);
+        String error = relation != null && relation.stoppedBecause() != null
+                ? relation.stoppedBecause()
+                : buildProblems.get(id);
+        return new TableStatus(
+                id.toString(),
+                state(relation),
+                relation == null ? 0 : relation.rowsLoaded(),
+                planned.rowsEstimated() < 0 ? null : Long.valueOf(planned.rowsEstimated()),
+                counts == null ? new Counts(0, 0, 0) : new Counts(counts.insert(), counts.update(), counts.delete()),
+                relation == null
+                        ? new Counts(0, 0, 0)
+                        : new Counts(relation.inserts(), relation.updates(), relation.deletes()),
+                verified.get(id),
+                error);
+    }
+
+    private static String state(Relation relation) {
+        if (relation == null) {
+            return "WAITING";
+        }
+        if (relation.stoppedBecause() != null) {
+            return "STOPPED";
+        }
+        return relation.ready() ? "APPLYING" : relation.loaded() ? "INDEXING" : "LOADING";
+    }
+}

@@ -1,0 +1,176 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration.FenceMode;
+import io.wherry.contract.Sessions;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Keeps every role but ours from the source database, and lets exactly those in again. The plan is persisted before {@link
+ * #close}, so that a coordinator started elsewhere can {@link #open}. Roles belong to the whole server: with {@code
+ * NO_LOGIN} new logins to its other databases are kept out too.
+ */
+public final class Fence {
+    private static final String OURS =
+            "(usename = current_user AND application_name LIKE '" + Sessions.APPLICATION + "%')";
+    // Without the right to see other roles' sessions backend_type is NULL: those count as clients.
+    private static final String FOREIGN_SESSIONS =
+            "SELECT pid, format('%s (%s, pid %s)', usename, application_name, pid)"
+                    + " FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    + " AND coalesce(backend_type, 'client backend') = 'client backend' AND NOT coalesce(" + OURS
+                    + ", false)";
+    // Subscriptions and schedulers write without a client session.
+    private static final String FOREIGN_WORKERS = "SELECT format('%s (pid %s)', backend_type, pid)"
+            + " FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
+            + " AND backend_type NOT IN ('client backend', 'walsender', 'autovacuum worker', 'parallel worker')";
+    private static final String PREPARED =
+            "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()";
+    private static final String LOGIN_ROLES =
+            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolname <> current_user";
+    private static final String CONNECT_GRANTS = """
+            SELECT g.rolname, a.is_grantable
+              FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+              LEFT JOIN pg_roles g ON g.oid = a.grantee
+             WHERE d.datname = current_database() AND a.privilege_type = 'CONNECT'
+               AND (a.grantee = 0 OR g.rolname <> current_user)
+             ORDER BY 1
+            """;
+
+    private Fence() {}
+
+    /**
+     * What the fence changes, and so what must be restored.
+     *
+     * @param roles that may log in now and shall not
+     * @param grants of CONNECT to be revoked
+     * @param obstacles why the fence cannot be closed; empty = it can
+     */
+    public record Plan(
+            FenceMode mode, String database, List<String> roles, List<Grant> grants, List<String> obstacles) {
+        /** One line for each thing that will be done. */
+        public List<String> steps() {
+            List<String> steps = new ArrayList<>();
+            roles.forEach(role -> steps.add("source: " + alter(role, "NOLOGIN")));
+            grants.forEach(grant -> steps.add("source: " + revoke(this, grant)));
+            steps.add("source: end every other session in database " + database);
+            return steps;
+        }
+    }
+
+    /** @param role null = PUBLIC */
+    public record Grant(String role, boolean grantable) {}
+
+    static Plan plan(Connection source, FenceMode mode) throws SQLException {
+        String database = Queries.string(source, "SELECT current_database()").orElseThrow();
+        boolean superuser = Queries.superuser(source);
+        List<String> obstacles = new ArrayList<>();
+        if (mode == FenceMode.NO_LOGIN) {
+            String others = superuser ? "" : " AND rolsuper";
+            boolean mayAlter = superuser
+                    || Queries.truth(
+                            source, "SELECT rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user");
+            List<String> forbidden = superuser ? List.of() : Queries.strings(source, LOGIN_ROLES + others);
+            if (!mayAlter || !forbidden.isEmpty()) {
+                obstacles.add("our role may not set NOLOGIN" + (mayAlter ? " on superusers " + forbidden : "")
+                        + "; connect as a superuser, or use cutover.fence.mode: no-connect");
+            }
+            return new Plan(mode, database, Queries.strings(source, LOGIN_ROLES + " ORDER BY 1"), List.of(), obstacles);
+        }
+        List<String> superusers = Queries.strings(source, LOGIN_ROLES + " AND rolsuper");
+        if (!superusers.isEmpty()) {
+            obstacles.add("superusers " + superusers + " can log in whatever CONNECT says; set them NOLOGIN, or use"
+                    + " cutover.fence.mode: no-login");
+        }
+        List<Grant> grants =
+                Queries.list(source, row -> new Grant(row.getString(1), row.getBoolean(2)), CONNECT_GRANTS);
+        return new Plan(mode, database, List.of(), grants, obstacles);
+    }
+
+    /** Keeps the roles out; all of them or, when one cannot be changed, none. */
+    static void close(Connection source, Plan plan) throws SQLException {
+        inOneTransaction(source, () -> {
+            for (String role : plan.roles()) {
+                Queries.execute(source, alter(role, "NOLOGIN"));
+            }
+            if (plan.mode() == FenceMode.NO_CONNECT) {
+                // Ours may have come in by PUBLIC's grant.
+                Queries.execute(
+                        source, "GRANT CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " TO CURRENT_USER");
+            }
+            for (Grant grant : plan.grants()) {
+                Queries.execute(source, revoke(plan, grant));
+            }
+        });
+    }
+
+    /** Lets in again whom {@link #close} kept out. May be called any number of times; roles dropped since are passed over. */
+    static void open(Connection source, Plan plan) throws SQLException {
+        List<String> roles = Queries.strings(source, "SELECT rolname FROM pg_catalog.pg_roles");
+        inOneTransaction(source, () -> {
+            for (String role : plan.roles()) {
+                if (roles.contains(role)) {
+                    Queries.execute(source, alter(role, "LOGIN"));
+                }
+            }
+            for (Grant grant : plan.grants()) {
+                if (grant.role() == null || roles.contains(grant.role())) {
+                    Queries.execute(
+                            source,
+                            "GRANT CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " TO " + grantee(grant)
+                                    + (grant.grantable() ? " WITH GRANT OPTION" : ""));
+                }
+            }
+        });
+    }
+
+    /** Ends foreign client sessions; they roll back. */
+    static void endSessions(Connection source) throws SQLException {
+        Queries.strings(source, "SELECT pg_terminate_backend(pid) FROM (" + FOREIGN_SESSIONS + ") AS foreign_sessions");
+    }
+
+    /** Foreign client sessions, for people. */
+    static List<String> sessions(Connection source) throws SQLException {
+        return Queries.list(source, row -> row.getString(2), FOREIGN_SESSIONS);
+    }
+
+    /** Everything that could still commit a foreign change: sessions, workers, prepared transactions. Empty = fenced. */
+    static List<String> remaining(Connection source) throws SQLException {
+        List<String> remaining = new ArrayList<>();
+        sessions(source).forEach(session -> remaining.add("session of " + session));
+        Queries.strings(source, FOREIGN_WORKERS).forEach(worker -> remaining.add("transaction of a " + worker));
+        Queries.strings(source, PREPARED)
+                .forEach(gid -> remaining.add("prepared transaction " + Identifiers.literal(gid)));
+        return remaining;
+    }
+
+    private static String alter(String role, String option) {
+        return "ALTER ROLE " + Identifiers.quote(role) + " " + option;
+    }
+
+    private static String revoke(Plan plan, Grant grant) {
+        return "REVOKE CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " FROM " + grantee(grant)
+                + " CASCADE";
+    }
+
+    private static String grantee(Grant grant) {
+        return grant.role() == null ? "PUBLIC" : Identifiers.quote(grant.role());
+    }
+
+    private interface Changes {
+        void make() throws SQLException;
+    }
+
+    private static void inOneTransaction(Connection source, Changes changes) throws SQLException {
+        source.setAutoCommit(false);
+        try {
+            changes.make();
+            source.commit();
+        } finally {
+            source.rollback();
+            source.setAutoCommit(true);
+        }
+    }
+}

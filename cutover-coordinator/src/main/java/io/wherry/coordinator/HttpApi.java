@@ -1,0 +1,196 @@
+package io.wherry.coordinator;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Json;
+import io.wherry.contract.Migration.Http;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The coordinator over HTTP. Reading is free to whoever reaches the port, loopback unless configured; what changes state needs
+ * {@code Authorization: Bearer <token>}. Without a configured token one is made and kept in {@code <state>/token}, readable
+ * by this user only.
+ */
+public final class HttpApi implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(HttpApi.class);
+    private static final int LARGEST_BODY = 64 * 1024;
+    private static final int TOKEN_BYTES = 32;
+    private static final int THREADS = 4;
+
+    private final Http configured;
+    private final Path stateDirectory;
+    private final CutoverCoordinator coordinator;
+    private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, Threads.named("wherry-http"));
+    private HttpServer server;
+    private byte[] token;
+
+    HttpApi(Http configured, Path stateDirectory, CutoverCoordinator coordinator) {
+        this.configured = configured;
+        this.stateDirectory = stateDirectory;
+        this.coordinator = coordinator;
+    }
+
+    /** The file that holds a token we made. */
+    public static Path tokenFile(Path stateDirectory) {
+        return stateDirectory.resolve("token");
+    }
+
+    /** @throws ConfigurationException when the address cannot be listened on, or the token's file not be written */
+    void start() {
+        try {
+            token = configured.token().orElseGet(this::ownToken).getBytes(StandardCharsets.UTF_8);
+            String host = configured.host().replace("[", "").replace("]", "");
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), configured.port()), 0);
+        } catch (IOException e) {
+            throw new ConfigurationException(
+                    "http.listen",
+                    configured.host() + ":" + configured.port() + ": " + e.getMessage(),
+                    "Choose another port, or end what listens there");
+        }
+        server.createContext("/", this::serve);
+        server.setExecutor(threads);
+        server.start();
+        LOG.info("HTTP on {}", server.getAddress());
+    }
+
+    int port() {
+        return server.getAddress().getPort();
+    }
+
+    private record Reply(int status, String type, byte[] body) {
+        static Reply json(int status, Object value) {
+            return new Reply(status, "application/json", Json.write(value));
+        }
+
+        static Reply text(int status, String text) {
+            return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
+        }
+
+        static Reply error(int status, String error, String remedy) {
+            return json(status, Map.of("error", error, "remedy", remedy));
+        }
+    }
+
+    private void serve(HttpExchange exchange) throws IOException {
+        try (exchange) {
+            Reply reply;
+            if (exchange.getRequestBody().readNBytes(LARGEST_BODY + 1).length > LARGEST_BODY) {
+                reply = Reply.error(413, "the body is too large", "No call needs one");
+            } else {
+                reply = reply(exchange);
+            }
+            exchange.getResponseHeaders().set("Content-Type", reply.type());
+            exchange.getResponseHeaders().set("Cache-Control", "no-store");
+            exchange.sendResponseHeaders(reply.status(), reply.body().length == 0 ? -1 : reply.body().length);
+            exchange.getResponseBody().write(reply.body());
+        }
+    }
+
+    private Reply reply(HttpExchange exchange) {
+        String path = exchange.getRequestURI().getPath();
+        boolean post = exchange.getRequestMethod().equals("POST");
+        boolean changes = path.equals("/api/cutover") || path.equals("/api/abort");
+        if (post != changes) {
+            return Reply.error(
+                    405, exchange.getRequestMethod() + " is not for " + path, "Use " + (changes ? "POST" : "GET"));
+        }
+        if (changes && !authorized(exchange.getRequestHeaders().getFirst("Authorization"))) {
+            return Reply.error(
+                    401,
+                    "a token is needed",
+                    configured.token().isPresent()
+                            ? "Send Authorization: Bearer with http.token"
+                            : "Send Authorization: Bearer with the content of " + tokenFile(stateDirectory));
+        }
+        String query = exchange.getRequestURI().getQuery();
+        return switch (path) {
+            case "/livez" -> Reply.text(200, "ok\n");
+            case "/readyz" -> ready(query != null && query.contains("verbose"));
+            case "/metrics" -> Reply.text(200, Metrics.text(coordinator));
+            case "/api/status" -> Reply.json(200, coordinator.status());
+            case "/api/lag" -> Reply.json(200, coordinator.status().lag());
+            case "/api/tables" -> Reply.json(200, coordinator.status().tables());
+            case "/api/cutover" ->
+                await(coordinator
+                        .cutover(query != null && query.contains("dryRun=true"))
+                        .thenApply(Object.class::cast));
+            case "/api/abort" -> await(coordinator.abort().thenApply(aborted -> Map.of("aborting", aborted)));
+            default ->
+                Reply.error(
+                        404,
+                        "no such path: " + path,
+                        "See /api/status, /api/lag, /api/tables, /metrics, /livez, /readyz");
+        };
+    }
+
+    private Reply ready(boolean verbose) {
+        Status status = coordinator.status();
+        boolean stopped = coordinator.done().toCompletableFuture().isCompletedExceptionally();
+        String detail = verbose ? "state " + status.state() + "\nwaits for " + status.waitsFor() + "\n" : "";
+        return Reply.text(stopped ? 503 : 200, (stopped ? "stopped\n" : "ok\n") + detail);
+    }
+
+    private static Reply await(CompletionStage<?> result) {
+        try {
+            return Reply.json(200, result.toCompletableFuture().get());
+        } catch (ExecutionException e) {
+            return Reply.error(500, String.valueOf(e.getCause().getMessage()), "See the log");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Reply.error(503, "the coordinator is stopping", "Ask again when it is up");
+        }
+    }
+
+    /** In constant time, so that the time taken does not tell how much of a guess was right. */
+    private boolean authorized(String header) {
+        return header != null
+                && MessageDigest.isEqual(
+                        header.getBytes(StandardCharsets.UTF_8),
+                        ("Bearer " + new String(token, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private String ownToken() {
+        Path file = tokenFile(stateDirectory);
+        try {
+            if (Files.exists(file)) {
+                return Files.readString(file).strip();
+            }
+            byte[] random = new byte[TOKEN_BYTES];
+            new SecureRandom().nextBytes(random);
+            Files.createDirectories(stateDirectory);
+            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Files.writeString(file, HexFormat.of().formatHex(random));
+            return HexFormat.of().formatHex(random);
+        } catch (IOException e) {
+            throw new ConfigurationException(
+                    file.toString(),
+                    "cannot be used: " + e.getMessage(),
+                    "Make the directory writable, or set http.token");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (server != null) {
+            server.stop(0);
+        }
+        threads.shutdownNow();
+    }
+}

@@ -1,0 +1,143 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Migration;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.DeferredDdl.Ddl;
+import io.wherry.coordinator.DeferredDdl.Stage;
+import io.wherry.coordinator.Observation.Built;
+import io.wherry.coordinator.Observation.Relation;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * Builds keys and indexes of loaded tables, several tables at once, and declares them ready for changes. A table is built
+ * while others still load. {@link #offer} and {@link #ended} are called by the coordinator's thread only.
+ */
+final class IndexBuilder implements AutoCloseable {
+    // Sorting in memory is what makes index builds fast; bounded, because several run at once on a server we do not
+    // know.
+    private static final String MEMORY = "SET maintenance_work_mem = '256MB'";
+    private static final int MOST_AT_ONCE = 4;
+    private static final long NEVER = Long.MIN_VALUE;
+    private static final long AFTER_SUCCESS_NANOS = 3_000_000_000L;
+    private static final long AFTER_FAILURE_NANOS = 10_000_000_000L;
+
+    private final Migration migration;
+    private final Consumer<Observation> tell;
+    private final ExecutorService workers;
+    /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
+    private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
+
+    IndexBuilder(Migration migration, Consumer<Observation> tell) {
+        this.migration = migration;
+        this.tell = tell;
+        int workersWanted = Math.max(2, Math.min(MOST_AT_ONCE, migration.load().readers()));
+        this.workers = Executors.newFixedThreadPool(workersWanted, Threads.named("wherry-index"));
+    }
+
+    /** Begins with a table that is loaded and not ready, unless it is under way. */
+    void offer(Relation relation) {
+        if (relation.loaded() && !relation.ready() && begin(Optional.of(relation.table()))) {
+            workers.execute(() -> tell.accept(attempt(relation.table(), () -> build(relation))));
+        }
+    }
+
+    /** Begins with what spans tables: partitioned parents, whose indexes take in their children's. */
+    void offerParents() {
+        if (begin(Optional.empty())) {
+            workers.execute(() -> tell.accept(attempt(null, this::buildParents)));
+        }
+    }
+
+    private boolean begin(Optional<TableId> what) {
+        Long time = notBefore.get(what);
+        if (time != null && (time == NEVER || time - System.nanoTime() > 0)) {
+            return false;
+        }
+        notBefore.put(what, NEVER);
+        return true;
+    }
+
+    /** The work may be offered again: soon when it went well and the next look at the target is yet to come, else later. */
+    void ended(Built built) {
+        long pause = built.problem() == null ? AFTER_SUCCESS_NANOS : AFTER_FAILURE_NANOS;
+        notBefore.put(Optional.ofNullable(built.table()), System.nanoTime() + pause);
+    }
+
+    private interface Job {
+        void run() throws SQLException;
+    }
+
+    private static Built attempt(TableId table, Job job) {
+        long began = System.nanoTime();
+        String problem = null;
+        try {
+            job.run();
+        } catch (SQLException e) {
+            problem = "index building: " + e.getMessage();
+        }
+        return new Built(table, (System.nanoTime() - began) / 1e9, problem);
+    }
+
+    private void build(Relation relation) throws SQLException {
+        TableId table = relation.table();
+        try (Connection target = Databases.openForScripts(migration, migration.target(), "index " + table)) {
+            runEach(target, DdlStore.pendingFor(target, table));
+            // Its own changes may need plans before autovacuum comes round.
+            Queries.execute(target, "ANALYZE " + table.quoted());
+            Queries.update(
+                    target,
+                    "UPDATE wherry.relation SET ready_at = clock_timestamp()"
+                            + " WHERE schema_name = ? AND table_name = ? AND load_epoch = ? AND ready_at IS NULL",
+                    table.schema(),
+                    table.table(),
+                    relation.epoch());
+            target.commit();
+        }
+    }
+
+    private void buildParents() throws SQLException {
+        try (Connection target = Databases.openForScripts(migration, migration.target(), "index")) {
+            runEach(target, DdlStore.pending(target, Stage.PARENT));
+            // Statistics of a partitioned parent are gathered only on request.
+            for (String parent : Queries.strings(
+                    target,
+                    "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c"
+                            + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p' AND NOT c.relispartition")) {
+                Queries.execute(target, "ANALYZE " + parent);
+            }
+            target.commit();
+        }
+    }
+
+    private static void runEach(Connection target, List<Ddl> pending) throws SQLException {
+        Queries.execute(target, MEMORY);
+        // Statements of the dump name everything in full, and set what else they need; sessions end with the job.
+        target.setAutoCommit(false);
+        for (Ddl ddl : pending) {
+            DdlStore.run(target, ddl);
+            target.commit();
+        }
+    }
+
+    @Override
+    public void close() {
+        workers.shutdownNow();
+        try {
+            if (!workers.awaitTermination(1, TimeUnit.SECONDS)) {
+                // A statement under way ends with the process or by itself; it is marked done in its own transaction.
+                return;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

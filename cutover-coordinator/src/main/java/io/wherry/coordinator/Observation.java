@@ -1,0 +1,72 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Position;
+import io.wherry.contract.SourceStatus;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.StateMachine.Event;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+
+/** What the coordinator's thread is told; immutable. */
+sealed interface Observation {
+    /** The source-connector's transaction is committed in Kafka. */
+    record Positioned(Position position, long seenMillis) implements Observation {}
+
+    /** The source-connector speaks of itself. */
+    record Reported(SourceStatus status) implements Observation {}
+
+    /** A heartbeat was emitted on the source, and what the source says of the slot. */
+    record HeartbeatEmitted(Lsn lsn, long emittedMillis, Slot slot) implements Observation {}
+
+    /** A heartbeat's effect reached the target. */
+    record HeartbeatArrived(long emittedMillis, long tookMillis) implements Observation {}
+
+    /** @param behind change records not applied; null = unknown */
+    record TargetSeen(List<Relation> relations, Long behind) implements Observation {}
+
+    /** A piece of index building ended; problem null when well. */
+    record Built(TableId table, double seconds, String problem) implements Observation {}
+
+    /** An observer failed and will try again. */
+    record Failed(String problem) implements Observation {}
+
+    /** A step of the cutover ended well. */
+    record StepDone(Event event, Map<String, ?> detail) implements Observation {}
+
+    /** A step of the cutover failed. */
+    record StepFailed(String problem) implements Observation {}
+
+    /** The operator's wish: something to be done on the coordinator's thread. */
+    record Command(Action action) implements Observation {
+        /** What to do. */
+        interface Action {
+            void run() throws SQLException;
+        }
+    }
+
+    /**
+     * @param retainedBytes write-ahead log kept for the slot; null without slot
+     * @param walStatus {@code reserved}, {@code extended}, {@code unreserved}, {@code lost}; null before version 13
+     */
+    record Slot(Long retainedBytes, boolean active, String walStatus) {}
+
+    /** A table as the target knows it. */
+    record Relation(
+            TableId table,
+            int epoch,
+            int chunks,
+            int chunksDone,
+            long rowsLoaded,
+            long bytesLoaded,
+            boolean ready,
+            String stoppedBecause,
+            long inserts,
+            long updates,
+            long deletes) {
+        boolean loaded() {
+            return chunksDone >= chunks;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Heartbeat;
+import io.wherry.contract.Json;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Position;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.SourceStatus;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TopicTail;
+import io.wherry.coordinator.Observation.HeartbeatArrived;
+import io.wherry.coordinator.Observation.HeartbeatEmitted;
+import io.wherry.coordinator.Observation.Relation;
+import io.wherry.coordinator.Observation.Slot;
+import io.wherry.coordinator.Observation.TargetSeen;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+
+/** The threads that watch source, Kafka and target, and tell the coordinator what they see. They change nothing. */
+final class Observers implements AutoCloseable {
+    /** Between two heartbeats. */
+    static final long PERIOD_MILLIS = 1_000;
+
+    private static final long CHECKPOINT_POLL_MILLIS = 25;
+    private static final Duration WAIT = Duration.ofMillis(500);
+    private static final String RELATIONS = """
+            SELECT r.schema_name, r.table_name, r.load_epoch, r.chunks, coalesce(c.chunks, 0) AS done,
+                   coalesce(c.rows, 0) AS loaded_rows, coalesce(c.bytes, 0) AS loaded_bytes, r.ready_at IS NOT NULL AS ready,
+                   r.stopped_because, r.inserts, r.updates, r.deletes
+              FROM wherry.relation r
+              LEFT JOIN (SELECT schema_name, table_name, load_epoch, count(*) AS chunks, sum(rows) AS rows,
+                                sum(bytes) AS bytes FROM wherry.chunk GROUP BY 1, 2, 3) c
+                USING (schema_name, table_name, load_epoch)
+            """;
+
+    private final Migration migration;
+    private final Progress progress;
+    private final Consumer<Observation> tell;
+    private final BooleanSupplier applying;
+    private final AtomicReference<HeartbeatEmitted> newest = new AtomicReference<>();
+    private final List<Repeater> threads;
+
+    /** @param applying whether changes are applied to every table: before, no heartbeat can arrive */
+    Observers(Migration migration, Progress progress, Consumer<Observation> tell, BooleanSupplier applying) {
+        this.migration = migration;
+        this.progress = progress;
+        this.tell = tell;
+        this.applying = applying;
+        this.threads = List.of(
+                thread("position", r -> follow(r, migration.topics().position(), true, this::position)),
+                thread("control", r -> follow(r, migration.topics().control(), false, this::control)),
+                thread("source", this::watchSource),
+                thread("target", this::watchTarget),
+                thread("heartbeat", this::followHeartbeats));
+    }
+
+    private Repeater thread(String name, Repeater.Work work) {
+        return new Repeater(
+                "wherry-coordinator-" + name, work, problem -> tell.accept(new Observation.Failed(problem)));
+    }
+
+    void start() {
+        threads.forEach(Repeater::start);
+    }
+
+    private void follow(
+            Repeater repeater, String topic, boolean lastOnly, Consumer<ConsumerRecord<byte[], byte[]>> each)
+            throws InterruptedException, ExecutionException {
+        awaitTopic(repeater, topic);
+        try (TopicTail tail = new TopicTail(migration, topic)) {
+            if (repeater.closing()) {
+                return;
+            }
+            if (lastOnly) {
+                ConsumerRecord<byte[], byte[]> last = tail.last();
+                if (last != null) {
+                    each.accept(last);
+                }
+            } else {
+                tail.readAll(each);
+            }
+            while (!repeater.closing()) {
+                tail.poll(WAIT).forEach(each);
+            }
+        }
+    }
+
+    /** The source-connector makes the topics. */
+    private void awaitTopic(Repeater repeater, String topic) throws InterruptedException, ExecutionException {
+        try (Admin admin = KafkaClients.admin(migration)) {
+            while (!repeater.closing() && !admin.listTopics().names().get().contains(topic)) {
+                repeater.pause(PERIOD_MILLIS);
+            }
+        }
+    }
+
+    private void position(ConsumerRecord<byte[], byte[]> row) {
+        Position position = Json.read(row.value(), Position.class);
+        progress.reached(position);
+        tell.accept(new Observation.Positioned(position, System.currentTimeMillis()));
+    }
+
+    private void control(ConsumerRecord<byte[], byte[]> row) {
+        String key = new String(row.key(), StandardCharsets.UTF_8);
+        if (key.equals(LoadPlan.KEY)) {
+            progress.planned(Json.read(row.value(), LoadPlan.class));
+        } else if (key.equals(SourceStatus.KEY)) {
+            tell.accept(new Observation.Reported(Json.read(row.value(), SourceStatus.class)));
+        }
+    }
+
+    private void watchSource(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection source = Sessions.open(migration, migration.source(), "heartbeat")) {
+            // wal_status exists since 13.
+            String walStatus =
+                    source.getMetaData().getDatabaseMajorVersion() >= 13 ? "wal_status" : "NULL::text AS wal_status";
+            while (!repeater.closing()) {
+                Slot slot = Queries.list(
+                                source,
+                                row -> new Slot(row.getLong(1), row.getBoolean(2), row.getString(3)),
+                                "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, "
+                                        + walStatus + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?",
+                                migration.slot())
+                        .stream()
+                        .findFirst()
+                        .orElse(new Slot(null, false, null));
+                long emitted = System.currentTimeMillis();
+                Lsn lsn = Heartbeat.emit(source);
+                HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
+                newest.set(heartbeat);
+                tell.accept(heartbeat);
+                repeater.pause(PERIOD_MILLIS);
+            }
+        }
+    }
+
+    private void watchTarget(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "watch");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            while (!repeater.closing()) {
+                List<Relation> relations = Queries.list(
+                        target,
+                        row -> new Relation(
+                                new TableId(row.getString(1), row.getString(2)),
+                                row.getInt(3),
+                                row.getInt(4),
+                                row.getInt(5),
+                                row.getLong(6),
+                                row.getLong(7),
+                                row.getBoolean(8),
+                                row.getString(9),
+                                row.getLong(10),
+                                row.getLong(11),
+                                row.getLong(12)),
+                        RELATIONS);
+                Set<TopicPartition> partitions = progress.partitions();
+                Long behind = partitions.isEmpty() ? null : Drain.behind(probe.vector(), probe.checkpoints());
+                tell.accept(new TargetSeen(relations, behind));
+                repeater.pause(PERIOD_MILLIS / 2);
+            }
+        }
+    }
+
+    private void followHeartbeats(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "lag");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            HeartbeatEmitted last = newest.get();
+            while (!repeater.closing()) {
+                HeartbeatEmitted heartbeat = newest.get();
+                if (heartbeat == last || !applying.getAsBoolean()) {
+                    repeater.pause(CHECKPOINT_POLL_MILLIS);
+                } else {
+                    follow(repeater, probe, heartbeat);
+                    last = heartbeat;
+                }
+            }
+        }
+    }
+
+    private void follow(Repeater repeater, DrainProbe probe, HeartbeatEmitted heartbeat)
+            throws SQLException, InterruptedException {
+        while (!probe.inKafka(heartbeat.lsn(), WAIT)) {
+            if (repeater.closing()) {
+                return;
+            }
+        }
+        Map<TopicPartition, Long> vector = probe.vector();
+        while (!Drain.drained(vector, probe.checkpoints())) {
+            repeater.pause(CHECKPOINT_POLL_MILLIS);
+            if (repeater.closing() || !applying.getAsBoolean()) {
+                return;
+            }
+        }
+        long now = System.currentTimeMillis();
+        tell.accept(new HeartbeatArrived(heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
+    }
+
+    @Override
+    public void close() {
+        threads.forEach(Repeater::close);
+    }
+}

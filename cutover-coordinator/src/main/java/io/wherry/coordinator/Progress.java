@@ -1,0 +1,56 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Position;
+import io.wherry.contract.TableId;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.kafka.common.TopicPartition;
+
+/** What Kafka says of the source-connector's work, shared by the observers. Safe for use by several threads. */
+final class Progress {
+    private Position position;
+    private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
+
+    /** A position read from Kafka; the topic gives them in rising order. */
+    synchronized void reached(Position newer) {
+        position = newer;
+        notifyAll();
+    }
+
+    /** A load plan; plans come in the order of their epochs. */
+    synchronized void planned(LoadPlan plan) {
+        plan.tables().forEach(table -> tables.put(table.id(), table));
+    }
+
+    synchronized Map<TableId, LoadPlan.Table> tables() {
+        return Map.copyOf(tables);
+    }
+
+    synchronized Set<TopicPartition> partitions() {
+        Set<TopicPartition> partitions = new LinkedHashSet<>();
+        for (LoadPlan.Table table : tables.values()) {
+            for (int i = 0; i < table.partitions(); i++) {
+                partitions.add(new TopicPartition(table.topic(), i));
+            }
+        }
+        return partitions;
+    }
+
+    /** Waits until the position covers the LSN, at most {@code wait}; whether it does. */
+    synchronized boolean awaitPosition(Lsn lsn, Duration wait) throws InterruptedException {
+        long deadline = System.nanoTime() + wait.toNanos();
+        while (position == null || lsn.isAfter(position.commitLsn())) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0) {
+                return false;
+            }
+            wait(left);
+        }
+        return true;
+    }
+}

@@ -1,0 +1,128 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.Switch;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.Journal.Row;
+import io.wherry.coordinator.Observation.Relation;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What others may read of the coordinator: written by its thread, read by any. */
+final class StatusBoard {
+    private final Migration migration;
+    private final Facts facts;
+    private final Gate gate;
+    private final CutoverRun run;
+    private volatile Status status;
+    private volatile List<StateTime> states = List.of();
+    private volatile Totals totals = Totals.NONE;
+    private double indexSeconds;
+
+    StatusBoard(Migration migration, Facts facts, Gate gate, CutoverRun run) {
+        this.migration = migration;
+        this.facts = facts;
+        this.gate = gate;
+        this.run = run;
+        this.status =
+                new Status(migration.name(), State.LOADING, "source", "the schema", Lag.UNKNOWN, List.of(), List.of());
+    }
+
+    Status status() {
+        return status;
+    }
+
+    List<StateTime> states() {
+        return states;
+    }
+
+    Totals totals() {
+        return totals;
+    }
+
+    void indexed(double seconds) {
+        indexSeconds += seconds;
+    }
+
+    /** Shows why nothing can be seen at present. */
+    void waiting(String what) {
+        Status last = status;
+        status = new Status(
+                last.name(), last.state(), last.servedBy(), what, Lag.UNKNOWN, last.tables(), last.nextSteps());
+    }
+
+    void publish(Journal journal, Map<TableId, LoadPlan.Table> plan, long nowMillis) {
+        State state = journal.state();
+        status = new Status(
+                migration.name(),
+                state,
+                state.servedBy(),
+                waitsFor(state, plan),
+                facts.lag(nowMillis),
+                facts.tables(plan),
+                nextSteps(state));
+        states = times(journal.rows(), nowMillis);
+        totals = new Totals(
+                states.stream()
+                        .filter(s -> s.state() == State.LOADING)
+                        .mapToDouble(StateTime::seconds)
+                        .sum(),
+                indexSeconds,
+                facts.relations().stream().mapToLong(Relation::rowsLoaded).sum(),
+                facts.relations().stream().mapToLong(Relation::bytesLoaded).sum());
+    }
+
+    private String waitsFor(State state, Map<TableId, LoadPlan.Table> plan) {
+        return switch (state) {
+            case LOADING ->
+                plan.isEmpty()
+                        ? "the source-connector's load plan"
+                        : facts.notLoaded(plan).size() + " of " + plan.size() + " tables to be loaded";
+            case INDEXING ->
+                facts.buildProblem()
+                        .orElse(facts.notReady(plan).size() + " of " + plan.size() + " tables to be indexed");
+            case CATCHING_UP ->
+                run.waitsFor().isEmpty()
+                        ? gate.obstacle()
+                        : gate.obstacle() + " (the last cutover was given up: " + run.waitsFor() + ")";
+            case IN_SYNC, COMPLETED -> "";
+            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING -> run.waitsFor();
+        };
+    }
+
+    private List<String> nextSteps(State state) {
+        return switch (state) {
+            case LOADING, INDEXING, CATCHING_UP -> List.of("wait until the state is IN_SYNC");
+            case IN_SYNC -> List.of("wherry cutover --dry-run", "wherry cutover");
+            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET -> List.of("wherry abort");
+            case ABORTING -> List.of("wait until the source is open again");
+            case SWITCHING -> List.of("see that the traffic switch can succeed; it is tried again");
+            case COMPLETED -> completedSteps();
+        };
+    }
+
+    private List<String> completedSteps() {
+        List<String> steps = new ArrayList<>();
+        if (migration.cutover().traffic() instanceof Switch.None) {
+            steps.add("point the applications at " + migration.target());
+        }
+        steps.add("the source stays closed to other roles; keep it until you trust the target");
+        steps.add("on the source: SELECT pg_drop_replication_slot('" + migration.slot() + "'); DROP PUBLICATION "
+                + migration.publication() + "; on the target: DROP SCHEMA wherry CASCADE");
+        return steps;
+    }
+
+    private static List<StateTime> times(List<Row> rows, long nowMillis) {
+        List<StateTime> times = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            Instant end = i + 1 < rows.size() ? rows.get(i + 1).at() : Instant.ofEpochMilli(nowMillis);
+            double seconds = Duration.between(rows.get(i).at(), end).toNanos() / 1e9;
+            times.add(new StateTime(rows.get(i).state(), Math.max(0, seconds)));
+        }
+        return times;
+    }
+}

@@ -1,0 +1,190 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Finding;
+import io.wherry.contract.Finding.Severity;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What must hold on the target, and between both sides, before a migration starts. Changes nothing. */
+public final class TargetPreflight {
+    private static final String ROLES_OF_SOURCE = """
+            SELECT r.rolname FROM pg_roles r WHERE r.rolname NOT LIKE 'pg\\_%' AND (
+                EXISTS (SELECT FROM pg_shdepend d JOIN pg_database db ON db.oid = d.dbid
+                         WHERE db.datname = current_database() AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid)
+                -- The first superuser is pinned: no dependency on it is recorded.
+                OR r.oid = 10 AND EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                         WHERE c.relowner = 10 AND n.nspname NOT LIKE 'pg\\_%'
+                           AND n.nspname NOT IN ('information_schema', 'wherry')))
+             ORDER BY 1
+            """;
+    private static final String SYSTEM =
+            "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
+                    + " WHERE datname = current_database()";
+
+    private final Migration migration;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private TargetPreflight(Migration migration) {
+        this.migration = migration;
+    }
+
+    /** Everything found, not the first only; no ERROR among it = the coordinator may start. */
+    public static List<Finding> check(Migration migration) {
+        TargetPreflight preflight = new TargetPreflight(migration);
+        try (Connection target = preflight.open(migration.target(), "target");
+                Connection source = preflight.open(migration.source(), "source")) {
+            if (source != null && target != null) {
+                preflight.servers(source, target);
+                preflight.rights(target);
+                preflight.roles(source, target);
+                preflight.extensions(source, target);
+                preflight.encoding(source, target);
+                preflight.tables(source, target);
+            }
+        } catch (SQLException e) {
+            preflight.findings.add(Finding.error("preflight", e.getMessage(), "See the server's log"));
+        }
+        return List.copyOf(preflight.findings);
+    }
+
+    /** Whether the role may set {@code session_replication_role}: a superuser, or granted so (15 and newer). */
+    static boolean maySetReplicationRole(Connection database) throws SQLException {
+        return Queries.superuser(database)
+                || Catalog.majorVersion(database) >= 15
+                        && Queries.truth(database, "SELECT has_parameter_privilege('session_replication_role', 'SET')");
+    }
+
+    private Connection open(Endpoint endpoint, String side) {
+        try {
+            return Sessions.open(migration, endpoint, "check");
+        } catch (SQLException e) {
+            String state = String.valueOf(e.getSQLState());
+            String remedy =
+                    switch (state) {
+                        case "28P01", "28000" -> "Check " + side + ".user and " + side + ".password, and pg_hba.conf";
+                        case "3D000" -> "Create the database: CREATE DATABASE …, or correct " + side + ".url";
+                        case "53300" -> "Raise max_connections, or end idle sessions";
+                        default -> "Check " + side + ".url, that the server runs, and that it listens to this machine";
+                    };
+            findings.add(Finding.error(side, "cannot connect to " + endpoint + ": " + e.getMessage(), remedy));
+            return null;
+        }
+    }
+
+    private void servers(Connection source, Connection target) throws SQLException {
+        int from = Catalog.majorVersion(source);
+        int to = Catalog.majorVersion(target);
+        if (to < from) {
+            error(
+                    "target",
+                    "has version " + to + ", older than the source's " + from,
+                    "Use a target of version " + from + " or newer");
+        }
+        if (Queries.truth(target, "SELECT pg_is_in_recovery()")) {
+            error("target", "is a standby and cannot be written", "Give the primary's address in target.url");
+        }
+        if (Queries.string(source, SYSTEM).equals(Queries.string(target, SYSTEM))) {
+            error("target", "is the same database as the source", "Give another database in target.url");
+        }
+        try {
+            PostgresTools.locate(Math.max(from, to));
+        } catch (RuntimeException e) {
+            error(
+                    "pg_dump",
+                    "none found that can read versions " + from + " and " + to + ": " + e.getMessage(),
+                    "Install postgresql-client-" + Math.max(from, to));
+        }
+    }
+
+    private void rights(Connection target) throws SQLException {
+        if (!Queries.truth(target, "SELECT has_database_privilege(current_database(), 'CREATE')")) {
+            error(
+                    "target",
+                    "role " + migration.target().user() + " may not create schemas in the database",
+                    "GRANT CREATE ON DATABASE … TO "
+                            + Identifiers.quote(migration.target().user()));
+        }
+        if (!maySetReplicationRole(target)) {
+            findings.add(Finding.warning(
+                    "target",
+                    "role " + migration.target().user()
+                            + " may not set session_replication_role; triggers and foreign keys"
+                            + " are made only at cutover, as always, and tables that exist must have none",
+                    "GRANT SET ON PARAMETER session_replication_role TO "
+                            + Identifiers.quote(migration.target().user())));
+        }
+    }
+
+    private void roles(Connection source, Connection target) throws SQLException {
+        List<String> missing = new ArrayList<>(Queries.strings(source, ROLES_OF_SOURCE));
+        missing.removeAll(Queries.strings(target, "SELECT rolname FROM pg_roles"));
+        for (String role : missing) {
+            error(
+                    "role " + role,
+                    "owns or may use objects of the source, and is missing on the target",
+                    "CREATE ROLE " + Identifiers.quote(role));
+        }
+    }
+
+    private void extensions(Connection source, Connection target) throws SQLException {
+        List<String> missing = new ArrayList<>(Queries.strings(source, "SELECT extname FROM pg_extension ORDER BY 1"));
+        missing.removeAll(Queries.strings(target, "SELECT name FROM pg_available_extensions"));
+        for (String extension : missing) {
+            error(
+                    "extension " + extension,
+                    "is not available on the target",
+                    "Install its package on the target's server");
+        }
+    }
+
+    private void encoding(Connection source, Connection target) throws SQLException {
+        String database = "SELECT %s FROM pg_database WHERE datname = current_database()";
+        String encoding = database.formatted("pg_encoding_to_char(encoding)");
+        if (!Queries.string(source, encoding).equals(Queries.string(target, encoding))) {
+            error(
+                    "target",
+                    "has encoding " + Queries.string(target, encoding).orElse("") + ", the source "
+                            + Queries.string(source, encoding).orElse(""),
+                    "CREATE DATABASE … TEMPLATE template0 ENCODING '"
+                            + Queries.string(source, encoding).orElse("") + "'");
+        }
+        String collation = database.formatted("datcollate || ', ' || datctype");
+        if (!Queries.string(source, collation).equals(Queries.string(target, collation))) {
+            findings.add(Finding.warning(
+                    "target",
+                    "has collation " + Queries.string(target, collation).orElse("") + ", the source "
+                            + Queries.string(source, collation).orElse("") + ": texts may sort differently",
+                    "Create the target database with LC_COLLATE and LC_CTYPE of the source"));
+        }
+    }
+
+    private void tables(Connection source, Connection target) throws SQLException {
+        List<String> names = TargetTables.exists(target, "wherry.migration")
+                ? Queries.strings(target, "SELECT name FROM wherry.migration")
+                : List.of();
+        List<String> others =
+                names.stream().filter(n -> !n.equals(migration.name())).toList();
+        if (!others.isEmpty()) {
+            error(
+                    "target",
+                    "belongs to another migration, " + String.join(", ", others),
+                    "Complete or abort that one, then DROP SCHEMA wherry CASCADE");
+        }
+        boolean begun = TargetTables.exists(target, "wherry.journal")
+                && Queries.truth(target, "SELECT EXISTS (SELECT FROM wherry.journal)");
+        if (!begun) {
+            findings.addAll(TargetTables.check(migration, source, target));
+        }
+    }
+
+    private void error(String object, String problem, String remedy) {
+        findings.add(new Finding(Severity.ERROR, object, problem, remedy));
+    }
+}

@@ -1,0 +1,90 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Catalog.CatalogColumn;
+import io.wherry.contract.Finding;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.TargetSchemaMode;
+import io.wherry.contract.TableId;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Checks tables that are on the target before a migration has begun there. */
+final class TargetTables {
+    private TargetTables() {}
+
+    static boolean exists(Connection target, String table) throws SQLException {
+        return Queries.truth(target, "SELECT to_regclass(?) IS NOT NULL", table);
+    }
+
+    static List<Finding> check(Migration migration, Connection source, Connection target) throws SQLException {
+        List<Finding> findings = new ArrayList<>();
+        Map<TableId, Catalog.Table> onTarget = new HashMap<>();
+        Catalog.tables(target).forEach(table -> onTarget.put(table.id(), table));
+        boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
+        List<Catalog.Table> selected = Catalog.selected(source, migration);
+        // Tables that are not selected are created too.
+        for (Catalog.Table table : existing ? selected : Catalog.tables(source)) {
+            Catalog.Table twin = onTarget.get(table.id());
+            String object = "table " + table.id();
+            if (twin == null) {
+                if (existing) {
+                    findings.add(Finding.error(
+                            object, "does not exist on the target", "Create it, or use target.schema: create"));
+                }
+            } else if (hasRows(target, table.id())) {
+                findings.add(Finding.error(
+                        object,
+                        "holds rows on the target",
+                        existing
+                                ? "TRUNCATE " + table.id().quoted() + " on the target, if they are not needed"
+                                : "DROP TABLE " + table.id().quoted()
+                                        + " on the target if they are not needed; or TRUNCATE "
+                                        + table.id().quoted() + " and use target.schema: existing"));
+            } else if (!existing) {
+                findings.add(Finding.error(
+                        object,
+                        "exists on the target, and target.schema: create makes it",
+                        "DROP TABLE " + table.id().quoted() + " on the target, or use target.schema: existing"));
+            } else {
+                findings.addAll(columns(table, twin));
+            }
+        }
+        return findings;
+    }
+
+    private static boolean hasRows(Connection target, TableId table) throws SQLException {
+        return Queries.truth(target, "SELECT EXISTS (SELECT FROM ONLY " + table.quoted() + ")");
+    }
+
+    private static List<Finding> columns(Catalog.Table table, Catalog.Table twin) {
+        List<Finding> findings = new ArrayList<>();
+        Map<String, CatalogColumn> onTarget = new HashMap<>();
+        twin.columns().forEach(column -> onTarget.put(column.name(), column));
+        for (CatalogColumn column : table.columns()) {
+            CatalogColumn other = onTarget.remove(column.name());
+            String object = "column " + table.id() + "." + column.name();
+            if (other == null) {
+                findings.add(Finding.error(object, "is missing on the target", "Add it"));
+            } else if (!other.type().equals(column.type())) {
+                findings.add(Finding.error(
+                        object,
+                        "has type " + other.type().quoted() + " on the target, "
+                                + column.type().quoted() + " on the source",
+                        "ALTER TABLE " + table.id().quoted() + " on the target"));
+            } else if (other.generated() != column.generated()) {
+                findings.add(Finding.error(object, "is generated on one side only", "Make both sides alike"));
+            }
+        }
+        onTarget.keySet()
+                .forEach(name -> findings.add(Finding.error(
+                        "column " + table.id() + "." + name,
+                        "exists on the target only",
+                        "Drop it before the migration and add it after")));
+        return findings;
+    }
+}

@@ -1,0 +1,139 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Json;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.Switch;
+import io.wherry.contract.RetryableException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Moves the applications to the target. Called after the point of no return, again and again until it succeeds. */
+public interface TrafficSwitch {
+    /** What {@link #move} will do, one line each. */
+    List<String> plan();
+
+    /**
+     * Moves the applications. Must be idempotent: after a crash nobody knows whether it had succeeded.
+     *
+     * @param fenceLsn LSN on the source before which everything is on the target
+     * @throws RetryableException when it did not succeed; it is called again
+     */
+    void move(String fenceLsn) throws InterruptedException;
+
+    /** The live one that the configuration asks for. */
+    static TrafficSwitch of(Migration migration) {
+        if (migration.cutover().traffic() instanceof Switch.Command command) {
+            return new Command(migration, command.command());
+        }
+        return new None(migration);
+    }
+
+    /** Leaves it to a person. */
+    record None(Migration migration) implements TrafficSwitch {
+        private static final Logger LOG = LoggerFactory.getLogger(None.class);
+
+        @Override
+        public List<String> plan() {
+            return List.of(
+                    "by hand: point the applications at " + migration.target().url());
+        }
+
+        @Override
+        public void move(String fenceLsn) {
+            LOG.info("Point the applications at {} now", migration.target().url());
+        }
+    }
+
+    /**
+     * Runs an executable with the facts in its environment and as JSON on its standard input, without passwords. Exit code 0 =
+     * the applications use the target.
+     */
+    record Command(Migration migration, List<String> command) implements TrafficSwitch {
+        private static final int OUTPUT_SHOWN = 500;
+
+        @Override
+        public List<String> plan() {
+            return List.of("run: " + String.join(" ", command));
+        }
+
+        @Override
+        public void move(String fenceLsn) throws InterruptedException {
+            Map<String, String> facts = new TreeMap<>(Map.of(
+                    "name", migration.name(),
+                    "sourceUrl", withoutParameters(migration.source().url()),
+                    "targetUrl", withoutParameters(migration.target().url()),
+                    "stateLsn", fenceLsn));
+            try {
+                Path output = Files.createTempFile("wherry-switch", ".out");
+                ProcessBuilder builder =
+                        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+                builder.environment().put("WHERRY_NAME", facts.get("name"));
+                builder.environment().put("WHERRY_SOURCE_URL", facts.get("sourceUrl"));
+                builder.environment().put("WHERRY_TARGET_URL", facts.get("targetUrl"));
+                builder.environment().put("WHERRY_STATE_LSN", fenceLsn);
+                Process process = builder.start();
+                write(process, Json.write(facts));
+                int code = waitFor(process);
+                String said = Files.readString(output, StandardCharsets.UTF_8).strip();
+                Files.delete(output);
+                if (code != 0) {
+                    throw new RetryableException(
+                            "switch",
+                            command.get(0),
+                            "exit code " + code + ": " + said.substring(0, Math.min(said.length(), OUTPUT_SHOWN)),
+                            "It is run again; see that it can succeed, or move the applications by hand");
+                }
+            } catch (IOException e) {
+                throw new RetryableException(
+                        "switch", command.get(0), e.getMessage(), "See that the program exists and may be executed", e);
+            }
+        }
+
+        private static void write(Process process, byte[] facts) throws IOException {
+            try (OutputStream input = process.getOutputStream()) {
+                input.write(facts);
+            } catch (IOException e) {
+                // A program that reads no input may have closed it or ended; its exit code tells.
+                if (process.isAlive() && !String.valueOf(e.getMessage()).contains("Broken pipe")) {
+                    throw e;
+                }
+            }
+        }
+
+        private static int waitFor(Process process) throws InterruptedException {
+            try {
+                return process.waitFor();
+            } catch (InterruptedException e) {
+                process.destroy();
+                throw e;
+            }
+        }
+
+        // Driver parameters may hold a password.
+        private static String withoutParameters(String url) {
+            int parameters = url.indexOf('?');
+            return parameters < 0 ? url : url.substring(0, parameters);
+        }
+    }
+
+    /** Says what would be done. */
+    record DryRun(TrafficSwitch live) implements TrafficSwitch {
+        @Override
+        public List<String> plan() {
+            return live.plan();
+        }
+
+        @Override
+        public void move(String fenceLsn) {
+            throw new IllegalStateException("a dry run moves nothing");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.RetryableException;
+import java.time.Duration;
+
+/** The time between fence and switch row: its end, and the wish to give up. Safe for use by several threads. */
+final class Window {
+    private final long deadlineNanos;
+    private final Duration allowed;
+    private volatile String givenUp;
+    private volatile String waitsFor = "";
+
+    Window(Duration allowed) {
+        this.allowed = allowed;
+        this.deadlineNanos = System.nanoTime() + allowed.toNanos();
+    }
+
+    /** The operator or the end of the service ends it. */
+    synchronized void giveUp(String reason) {
+        givenUp = reason;
+        notifyAll();
+    }
+
+    /** Why it is over; null = it is not. */
+    String over() {
+        String reason = givenUp;
+        if (reason == null && leftMillis() <= 0) {
+            reason = "cutover.max-downtime (" + allowed.toMillis() + " ms) passed";
+        }
+        return reason == null || waitsFor.isEmpty() ? reason : reason + " while waiting for " + waitsFor;
+    }
+
+    /** What the present step waits for, for people. */
+    void waitsFor(String what) {
+        waitsFor = what;
+    }
+
+    String waitsFor() {
+        return waitsFor;
+    }
+
+    long leftMillis() {
+        return (deadlineNanos - System.nanoTime()) / 1_000_000;
+    }
+
+    /** @throws RetryableException when it is over */
+    void check() {
+        String reason = over();
+        if (reason != null) {
+            throw new RetryableException(
+                    "cutover", "", reason, "The source serves as before; try again when that is mended");
+        }
+    }
+
+    /** Waits a little, then checks. */
+    void pause(long millis) throws InterruptedException {
+        synchronized (this) {
+            if (givenUp == null) {
+                wait(millis);
+            }
+        }
+        check();
+    }
+}
