@@ -43,7 +43,8 @@ final class CoordinatorClient {
 
         /** The error and its remedy. */
         String message() {
-            return body.path("error").asText(body.toString()) + ". " + body.path("remedy").asText();
+            return body.path("error").asText(body.toString()) + ". "
+                    + body.path("remedy").asText();
         }
     }
 

@@ -51,8 +51,9 @@ final class CutoverCommand implements Callable<Integer> {
             return false;
         }
         String answer = System.console()
-                .readLine("Cut %s over from %s to %s? Type the name: ", migration.name(), migration.source(),
-                        migration.target());
+                .readLine(
+                        "Cut %s over from %s to %s? Type the name: ",
+                        migration.name(), migration.source(), migration.target());
         return migration.name().equals(answer);
     }
 
@@ -76,7 +77,9 @@ final class CutoverCommand implements Callable<Integer> {
         String reason = result.path("reason").asText();
         return switch (result.path("outcome").asText()) {
             case "COMPLETED" ->
-                String.format("completed: the target serves; window %.2f s", result.path("windowSeconds").asDouble());
+                String.format(
+                        "completed: the target serves; window %.2f s",
+                        result.path("windowSeconds").asDouble());
             case "REFUSED" -> "refused, nothing was done: " + reason;
             case "ABORTED" -> "aborted, the source serves: " + reason;
             default -> "this is the plan; nothing was done";

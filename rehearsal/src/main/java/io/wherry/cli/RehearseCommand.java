@@ -27,16 +27,25 @@ import picocli.CommandLine.Spec;
             "  wherry rehearse --dump shop.sql --source-version 15 --target-version 17"
         })
 final class RehearseCommand implements Callable<Integer> {
-    @Option(names = "--rows", defaultValue = "100000", description = "rows of the sample database (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--rows",
+            defaultValue = "100000",
+            description = "rows of the sample database (default: ${DEFAULT-VALUE})")
     private long rows;
 
     @Option(names = "--rate", defaultValue = "200", description = "transactions a second (default: ${DEFAULT-VALUE})")
     private int rate;
 
-    @Option(names = "--source-version", defaultValue = "11", description = "PostgreSQL 10 to 18 (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--source-version",
+            defaultValue = "11",
+            description = "PostgreSQL 10 to 18 (default: ${DEFAULT-VALUE})")
     private int sourceVersion;
 
-    @Option(names = "--target-version", defaultValue = "17", description = "PostgreSQL 11 to 18 (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--target-version",
+            defaultValue = "17",
+            description = "PostgreSQL 11 to 18 (default: ${DEFAULT-VALUE})")
     private int targetVersion;
 
     @Option(names = "--dump", paramLabel = "FILE.sql", description = "load this instead of the sample (plain pg_dump)")
@@ -62,15 +71,20 @@ final class RehearseCommand implements Callable<Integer> {
         if (dump != null && !Files.isReadable(dump)) {
             throw new ConfigurationException("--dump", dump + " cannot be read", "Give a plain SQL dump");
         }
-        if (rate < 1 || rows < 1 || sourceVersion < 10 || sourceVersion > 18 || targetVersion < sourceVersion
+        if (rate < 1
+                || rows < 1
+                || sourceVersion < 10
+                || sourceVersion > 18
+                || targetVersion < sourceVersion
                 || targetVersion > 18) {
             throw new ConfigurationException(
-                    "rehearse", "rows and rate must be 1 or more, versions 10 to 18, the target's not older",
+                    "rehearse",
+                    "rows and rate must be 1 or more, versions 10 to 18, the target's not older",
                     "See wherry rehearse --help");
         }
         PrintWriter out = spec.commandLine().getOut();
-        Rehearsal.Options options = new Rehearsal.Options(
-                rows, rate, sourceVersion, targetVersion, Optional.ofNullable(dump), seed, json);
+        Rehearsal.Options options =
+                new Rehearsal.Options(rows, rate, sourceVersion, targetVersion, Optional.ofNullable(dump), seed, json);
         try (Rehearsal rehearsal = new Rehearsal(options, out)) {
             RehearsalReport found = rehearsal.run();
             if (report != null) {

@@ -81,7 +81,9 @@ final class StatusCommand implements Callable<Integer> {
                     table.path("applied").path("insert").asLong(),
                     table.path("applied").path("update").asLong(),
                     table.path("applied").path("delete").asLong(),
-                    table.path("error").isTextual() ? "  STOPPED: " + table.path("error").asText() : ""));
+                    table.path("error").isTextual()
+                            ? "  STOPPED: " + table.path("error").asText()
+                            : ""));
         }
         return lines.toString();
     }

@@ -50,7 +50,8 @@ final class VerifyCommand implements Callable<Integer> {
         if (json) {
             out.println(new String(Json.write(found), StandardCharsets.UTF_8));
         } else {
-            found.tables().forEach(table -> out.println((table.equal() ? "equal      " : "DIFFERENT  ") + table.explained()));
+            found.tables()
+                    .forEach(table -> out.println((table.equal() ? "equal      " : "DIFFERENT  ") + table.explained()));
             out.printf(
                     "%d tables, %,d rows compared, %,d different, %.1f s%n",
                     found.tables().size(), found.rowsCompared(), found.rowsDifferent(), found.seconds());
@@ -68,7 +69,8 @@ final class VerifyCommand implements Callable<Integer> {
             found.onlyOnTarget().forEach(s -> out.println("only on target: " + s));
             out.println(found.equal() ? "schemas are equal" : "schemas differ");
             if (!found.equal() && !found.throughScratch()) {
-                out.println("the role may not create a scratch database: differences between versions were not removed");
+                out.println(
+                        "the role may not create a scratch database: differences between versions were not removed");
             }
         }
         return found.equal() ? ExitCode.DONE : ExitCode.DATA_DIFFER;

@@ -62,7 +62,9 @@ public final class Progress implements AutoCloseable {
         long applied = 0;
         for (JsonNode table : status.path("tables")) {
             loaded += table.path("rowsLoaded").asLong();
-            estimated += Math.max(table.path("rowsEstimated").asLong(), table.path("rowsLoaded").asLong());
+            estimated += Math.max(
+                    table.path("rowsEstimated").asLong(),
+                    table.path("rowsLoaded").asLong());
             for (JsonNode count : table.path("applied")) {
                 applied += count.asLong();
             }

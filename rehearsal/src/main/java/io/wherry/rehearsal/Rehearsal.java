@@ -2,12 +2,12 @@ package io.wherry.rehearsal;
 
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
-import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverCoordinator;
+import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.DataComparison;
-import io.wherry.coordinator.SchemaCompare;
 import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.SchemaCompare;
 import io.wherry.coordinator.State;
 import io.wherry.coordinator.Status;
 import io.wherry.coordinator.Totals;
@@ -56,8 +56,8 @@ public final class Rehearsal implements AutoCloseable {
         long started = System.nanoTime();
         say("starting PostgreSQL " + options.sourceVersion() + " and " + options.targetVersion()
                 + ", Kafka and a schema registry; filling the source");
-        servers = new RehearsalServers(
-                options.sourceVersion(), options.targetVersion(), options.dump(), options.rows());
+        servers =
+                new RehearsalServers(options.sourceVersion(), options.targetVersion(), options.dump(), options.rows());
         Migration migration = servers.migration();
         Preflight.require(migration);
         try (Connection owner = Sessions.open(migration, migration.source(), "rehearsal");
@@ -81,13 +81,15 @@ public final class Rehearsal implements AutoCloseable {
                 services.coordinator().cutover(false).toCompletableFuture().join();
         long written = traffic.acknowledged();
         long until = System.nanoTime() + AFTER_SWITCH.toNanos();
-        await("writes after the switch", Duration.ofMinutes(1), () -> System.nanoTime() > until
-                && traffic.acknowledged() > written);
+        await(
+                "writes after the switch",
+                Duration.ofMinutes(1),
+                () -> System.nanoTime() > until && traffic.acknowledged() > written);
         traffic.close();
         boolean switched = result.outcome() == Outcome.COMPLETED;
         List<String> schema = switched ? schemaDifferences(migration) : List.of();
-        try (Connection serving = Sessions.open(
-                migration, switched ? migration.target() : migration.source(), "rehearsal ledger")) {
+        try (Connection serving =
+                Sessions.open(migration, switched ? migration.target() : migration.source(), "rehearsal ledger")) {
             return report(traffic, serving, result, schema, started, switchStarted);
         }
     }

@@ -30,8 +30,8 @@ final class RehearsalDatabase {
 
     /** Roles and an empty database, on either side. */
     static void prepare(EmbeddedPostgres server) {
-        try (Connection connection = DriverManager.getConnection(
-                        server.jdbcUrl("postgres"), server.superuser(), server.password());
+        try (Connection connection =
+                        DriverManager.getConnection(server.jdbcUrl("postgres"), server.superuser(), server.password());
                 Statement statement = connection.createStatement()) {
             String password = Identifiers.literal(PASSWORD);
             statement.execute("CREATE ROLE " + OPERATOR + " SUPERUSER LOGIN PASSWORD " + password);
@@ -77,8 +77,17 @@ final class RehearsalDatabase {
     private static void run(EmbeddedPostgres server, PostgresTools tools, Path file, List<String> variables)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(
-                tools.psql().toString(), "-X", "-q", "-h", "127.0.0.1", "-p", Integer.toString(server.port()), "-U",
-                server.superuser(), "-d", NAME));
+                tools.psql().toString(),
+                "-X",
+                "-q",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                Integer.toString(server.port()),
+                "-U",
+                server.superuser(),
+                "-d",
+                NAME));
         command.addAll(variables);
         command.addAll(List.of("-f", file.toAbsolutePath().toString()));
         Path errors = Files.createTempFile("wherry-psql", ".log");
@@ -108,8 +117,7 @@ final class RehearsalDatabase {
     }
 
     private static void grant(EmbeddedPostgres server) {
-        String grants =
-                """
+        String grants = """
                 DO $$ DECLARE s text; BEGIN
                   FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
                     EXECUTE format('GRANT USAGE ON SCHEMA %I TO app', s);
@@ -117,8 +125,8 @@ final class RehearsalDatabase {
                     EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO app', s);
                   END LOOP; END $$
                 """;
-        try (Connection connection = DriverManager.getConnection(
-                        server.jdbcUrl(NAME), server.superuser(), server.password());
+        try (Connection connection =
+                        DriverManager.getConnection(server.jdbcUrl(NAME), server.superuser(), server.password());
                 Statement statement = connection.createStatement()) {
             statement.execute(grants);
             statement.execute("ANALYZE");

@@ -41,7 +41,7 @@ public final class RehearsalServers implements AutoCloseable {
     public RehearsalServers(int sourceVersion, int targetVersion, Optional<Path> dump, long rows) {
         try {
             registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
-            tools = PostgresClientInstaller.ensure(Math.max(sourceVersion, targetVersion));
+            tools = new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
             source = server("source", sourceVersion);
             target = server("target", targetVersion);
             RehearsalDatabase.prepare(source);
@@ -67,7 +67,9 @@ public final class RehearsalServers implements AutoCloseable {
 
     private Migration describe() {
         List<String> command = List.of(
-                "sh", "-c", "printf %s \"$WHERRY_TARGET_URL\" > \"$0.new\" && mv \"$0.new\" \"$0\"",
+                "sh",
+                "-c",
+                "printf %s \"$WHERRY_TARGET_URL\" > \"$0.new\" && mv \"$0.new\" \"$0\"",
                 trafficFile().toString());
         return new Migration(
                 NAME,

@@ -57,7 +57,8 @@ public final class Traffic implements AutoCloseable {
         this.perWriterNanos = 1e9 * WRITERS / rate;
         createLedger(owner, database.get().user());
         this.tables = Catalog.tables(owner).stream()
-                .filter(t -> !t.id().schema().equals("rehearsal") && !t.writable().isEmpty())
+                .filter(t ->
+                        !t.id().schema().equals("rehearsal") && !t.writable().isEmpty())
                 .toList();
         this.foreignColumns = foreignColumns(owner);
     }

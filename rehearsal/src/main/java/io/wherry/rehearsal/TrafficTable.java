@@ -82,11 +82,16 @@ final class TrafficTable {
         String some = "(SELECT ctid FROM ONLY " + name() + " LIMIT 1)";
         if (dice < 70) {
             String columns = columns(table.writable());
-            execute(connection, "INSERT INTO " + name() + " (" + columns + ") SELECT " + columns + " FROM ONLY "
-                    + name() + " LIMIT 1", List.of());
+            execute(
+                    connection,
+                    "INSERT INTO " + name() + " (" + columns + ") SELECT " + columns + " FROM ONLY " + name()
+                            + " LIMIT 1",
+                    List.of());
         } else if (dice < 85) {
             String column = Identifiers.quote(table.writable().get(0).name());
-            execute(connection, "UPDATE ONLY " + name() + " SET " + column + " = " + column + " WHERE ctid = " + some,
+            execute(
+                    connection,
+                    "UPDATE ONLY " + name() + " SET " + column + " = " + column + " WHERE ctid = " + some,
                     List.of());
         } else {
             execute(connection, "DELETE FROM ONLY " + name() + " WHERE ctid = " + some, List.of());
@@ -95,16 +100,20 @@ final class TrafficTable {
 
     private void update(Connection connection, Random random) throws SQLException {
         List<CatalogColumn> candidates = table.writable().stream()
-                .filter(c -> !table.primaryKey().contains(c.name()) && !c.identityKind().equals("a"))
+                .filter(c -> !table.primaryKey().contains(c.name())
+                        && !c.identityKind().equals("a"))
                 .toList();
         if (candidates.isEmpty() || keys.isEmpty()) {
             return;
         }
-        String column = Identifiers.quote(candidates.get(random.nextInt(candidates.size())).name());
+        String column = Identifiers.quote(
+                candidates.get(random.nextInt(candidates.size())).name());
         List<String> parameters = new ArrayList<>(any(keys, random));
         parameters.addAll(any(keys, random));
-        execute(connection, "UPDATE ONLY " + name() + " SET " + column + " = coalesce((SELECT o." + column
-                + " FROM ONLY " + name() + " o WHERE " + where("o.") + "), " + column + ") WHERE " + where(""),
+        execute(
+                connection,
+                "UPDATE ONLY " + name() + " SET " + column + " = coalesce((SELECT o." + column + " FROM ONLY " + name()
+                        + " o WHERE " + where("o.") + "), " + column + ") WHERE " + where(""),
                 parameters);
     }
 
@@ -170,7 +179,8 @@ final class TrafficTable {
     }
 
     private Optional<String> made(CatalogColumn column, Random random) {
-        String type = column.type().schema().equals("pg_catalog") ? column.type().name() : "";
+        String type =
+                column.type().schema().equals("pg_catalog") ? column.type().name() : "";
         if (type.equals("int2")) {
             return Optional.of(Long.toString(10_000 + nextKey++ % 20_000));
         }

@@ -2,6 +2,7 @@ package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
@@ -33,7 +34,7 @@ class CheckCommandTest {
 
     @BeforeAll
     static void startServers() throws SQLException {
-        PostgresClientInstaller.ensure(15);
+        new PostgresClientInstaller(Cache.standard()).ensure(15);
         Path directory = PROCESSES.temporaryDirectory("wherry-check");
         source = EmbeddedPostgres.start(PROCESSES, 15, directory.resolve("source"), Map.of());
         target = EmbeddedPostgres.start(PROCESSES, 15, directory.resolve("target"), Map.of());
@@ -59,8 +60,7 @@ class CheckCommandTest {
 
     @Test
     void roleWithoutTheRightToReplicate() throws Exception {
-        String file = file("")
-                .replace(
+        String file = file("").replace(
                         source.jdbcUrl("postgres") + "\", user: postgres, password: postgres",
                         source.jdbcUrl("postgres") + "\", user: plain, password: plain");
         assertRefused(check(file), "REPLICATION");
@@ -113,8 +113,7 @@ class CheckCommandTest {
                 source: {url: "%s", user: postgres, password: postgres}
                 target: {url: "%s", user: postgres, password: postgres}
                 %s
-                """
-                .formatted(source.jdbcUrl("postgres"), target.jdbcUrl("postgres"), more);
+                """.formatted(source.jdbcUrl("postgres"), target.jdbcUrl("postgres"), more);
     }
 
     private Outcome check(String file) throws Exception {

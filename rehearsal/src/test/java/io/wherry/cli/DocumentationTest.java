@@ -38,10 +38,18 @@ class DocumentationTest {
         StringBuilder text = new StringBuilder("```mermaid\nstateDiagram-v2\n");
         text.append("    [*] --> LOADING\n");
         for (Transition row : StateMachine.TRANSITIONS) {
-            text.append("    ").append(row.from()).append(" --> ").append(row.to()).append(" : ").append(row.event())
+            text.append("    ")
+                    .append(row.from())
+                    .append(" --> ")
+                    .append(row.to())
+                    .append(" : ")
+                    .append(row.event())
                     .append('\n');
         }
-        assertGenerated("architecture.md", "states", text.append("    COMPLETED --> [*]\n```\n").toString());
+        assertGenerated(
+                "architecture.md",
+                "states",
+                text.append("    COMPLETED --> [*]\n```\n").toString());
     }
 
     private static void assertGenerated(String file, String block, String expected) throws IOException {
@@ -49,12 +57,15 @@ class DocumentationTest {
         String document = Files.readString(path);
         String begin = "<!-- generated: " + block + " -->\n";
         String end = "<!-- end -->";
-        Matcher matcher = Pattern.compile(Pattern.quote(begin) + "(.*?)" + end, Pattern.DOTALL).matcher(document);
+        Matcher matcher = Pattern.compile(Pattern.quote(begin) + "(.*?)" + end, Pattern.DOTALL)
+                .matcher(document);
         assertThat(matcher.find()).as("block " + block + " in " + file).isTrue();
         if ("write".equals(System.getProperty("wherry.docs"))) {
             Files.writeString(path, matcher.replaceFirst(Matcher.quoteReplacement(begin + expected + end)));
         } else {
-            assertThat(matcher.group(1)).as("run mvn verify -Dwherry.docs=write").isEqualTo(expected);
+            assertThat(matcher.group(1))
+                    .as("run mvn verify -Dwherry.docs=write")
+                    .isEqualTo(expected);
         }
     }
 }

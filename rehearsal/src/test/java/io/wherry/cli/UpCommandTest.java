@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.Json;
+import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
@@ -28,12 +29,15 @@ import org.junit.jupiter.api.Test;
 class UpCommandTest {
     @Test
     void migratesShowsStatusAndCutsOver() throws Exception {
-        PostgresClientInstaller.ensure(15);
+        new PostgresClientInstaller(Cache.standard()).ensure(15);
         try (ChildProcesses processes = new ChildProcesses()) {
             Path directory = processes.temporaryDirectory("wherry-up");
             EmbeddedPostgres source = EmbeddedPostgres.start(processes, 15, directory.resolve("source"), Map.of());
             EmbeddedPostgres target = EmbeddedPostgres.start(processes, 15, directory.resolve("target"), Map.of());
-            execute(source, "CREATE ROLE mover SUPERUSER LOGIN PASSWORD 'm'", "CREATE SCHEMA \"My Shop\"",
+            execute(
+                    source,
+                    "CREATE ROLE mover SUPERUSER LOGIN PASSWORD 'm'",
+                    "CREATE SCHEMA \"My Shop\"",
                     "CREATE TABLE \"My Shop\".\"Order Items\" (id serial PRIMARY KEY, v text)",
                     "INSERT INTO \"My Shop\".\"Order Items\" (v) SELECT 'v' || n FROM generate_series(1, 1000) n");
             execute(target, "CREATE ROLE mover SUPERUSER LOGIN PASSWORD 'm'");
@@ -43,22 +47,32 @@ class UpCommandTest {
                     target: {url: "%s", user: mover, password: m}
                     cutover: {stable-for: 1s}
                     http: {listen: "127.0.0.1:%d"}
-                    """.formatted(source.jdbcUrl("postgres"), target.jdbcUrl("postgres"), freePort()));
-            List<String> common = List.of("-f", file.toString(), "--data", directory.resolve("data").toString());
+                    """.formatted(
+                            source.jdbcUrl("postgres"), target.jdbcUrl("postgres"), freePort()));
+            List<String> common = List.of(
+                    "-f", file.toString(), "--data", directory.resolve("data").toString());
             CompletableFuture<Integer> up = CompletableFuture.supplyAsync(() -> run(new StringWriter(), common, "up"));
 
-            await("in sync").atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(200)).until(() -> {
-                assertThat(up.isDone()).as("up still runs").isFalse();
-                return state(common).equals("IN_SYNC");
-            });
+            await("in sync")
+                    .atMost(Duration.ofMinutes(3))
+                    .pollInterval(Duration.ofMillis(200))
+                    .until(() -> {
+                        assertThat(up.isDone()).as("up still runs").isFalse();
+                        return state(common).equals("IN_SYNC");
+                    });
             execute(source, "UPDATE \"My Shop\".\"Order Items\" SET v = 'changed' WHERE id = 7");
             StringWriter said = new StringWriter();
-            assertThat(run(said, common, "cutover", "--yes")).as(said.toString()).isEqualTo(ExitCode.DONE);
+            assertThat(run(said, common, "cutover", "--yes"))
+                    .as(said.toString())
+                    .isEqualTo(ExitCode.DONE);
 
             assertThat(up.get()).isEqualTo(ExitCode.DONE);
-            assertThat(text(target, "SELECT count(*) || ' ' || max(v) FILTER (WHERE id = 7) FROM \"My Shop\".\"Order Items\""))
+            assertThat(text(
+                            target,
+                            "SELECT count(*) || ' ' || max(v) FILTER (WHERE id = 7) FROM \"My Shop\".\"Order Items\""))
                     .isEqualTo("1000 changed");
-            assertThat(text(target, "SELECT nextval('\"My Shop\".\"Order Items_id_seq\"')")).isEqualTo("1001");
+            assertThat(text(target, "SELECT nextval('\"My Shop\".\"Order Items_id_seq\"')"))
+                    .isEqualTo("1001");
         }
     }
 

@@ -50,7 +50,7 @@ final class MigrationFixture implements AutoCloseable {
 
     MigrationFixture(String name, int sourceVersion, int targetVersion) {
         this.name = name;
-        PostgresClientInstaller.ensure(Math.max(sourceVersion, targetVersion));
+        new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
         source = EmbeddedPostgres.start(processes, sourceVersion, directory.resolve("source"), Map.of());
         target = EmbeddedPostgres.start(processes, targetVersion, directory.resolve("target"), Map.of());
         RehearsalDatabase.prepare(source);
@@ -71,8 +71,7 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Writes the migration's file; {@code more} are further lines of YAML. */
     Path file(String more) {
-        String text =
-                """
+        String text = """
                 name: %s
                 source: {url: "%s", user: wherry, password: rehearsal}
                 target: {url: "%s", user: wherry, password: rehearsal}
@@ -83,15 +82,14 @@ final class MigrationFixture implements AutoCloseable {
                 cutover: {max-lag: 2s, stable-for: 2s, max-downtime: 2m}
                 http: {listen: "127.0.0.1:%d"}
                 %s
-                """
-                        .formatted(
-                                name,
-                                source.jdbcUrl(RehearsalServers.NAME),
-                                target.jdbcUrl(RehearsalServers.NAME),
-                                SharedBroker.bootstrapServers(),
-                                SharedBroker.registryUrl(),
-                                FreePorts.next(),
-                                more);
+                """.formatted(
+                        name,
+                        source.jdbcUrl(RehearsalServers.NAME),
+                        target.jdbcUrl(RehearsalServers.NAME),
+                        SharedBroker.bootstrapServers(),
+                        SharedBroker.registryUrl(),
+                        FreePorts.next(),
+                        more);
         try {
             return Files.writeString(directory.resolve("m.yaml"), text);
         } catch (IOException e) {
@@ -132,8 +130,13 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Starts a service as a process of its own: {@code source}, {@code sink} or {@code coordinator}. */
     void startProcess(String service) {
-        children.put(service, WherryProcess.start(directory.resolve(service + ".log"), service, "-f",
-                directory.resolve("m.yaml").toString()));
+        children.put(
+                service,
+                WherryProcess.start(
+                        directory.resolve(service + ".log"),
+                        service,
+                        "-f",
+                        directory.resolve("m.yaml").toString()));
     }
 
     /** {@code kill -9}. */
@@ -145,14 +148,17 @@ final class MigrationFixture implements AutoCloseable {
     }
 
     void awaitState(State state) {
-        await("state " + state).atMost(PATIENCE).pollInterval(Duration.ofMillis(50)).until(() -> {
-            for (Service service : services) {
-                if (service.done().toCompletableFuture().isCompletedExceptionally()) {
-                    Services.await(service);
-                }
-            }
-            return coordinator.status().state() == state;
-        });
+        await("state " + state)
+                .atMost(PATIENCE)
+                .pollInterval(Duration.ofMillis(50))
+                .until(() -> {
+                    for (Service service : services) {
+                        if (service.done().toCompletableFuture().isCompletedExceptionally()) {
+                            Services.await(service);
+                        }
+                    }
+                    return coordinator.status().state() == state;
+                });
     }
 
     CutoverResult cutOver() {
@@ -214,8 +220,13 @@ final class MigrationFixture implements AutoCloseable {
                 String columns = table.columns().stream()
                         .map(c -> Identifiers.quote(c.name()))
                         .collect(Collectors.joining(", "));
-                connection.unwrap(PGConnection.class).getCopyAPI().copyOut(
-                        "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted() + ") TO STDOUT", out);
+                connection
+                        .unwrap(PGConnection.class)
+                        .getCopyAPI()
+                        .copyOut(
+                                "COPY (SELECT " + columns + " FROM ONLY "
+                                        + table.id().quoted() + ") TO STDOUT",
+                                out);
                 contents.put(
                         table.id().toString(),
                         out.toString(StandardCharsets.UTF_8).lines().sorted().toList());
