@@ -1,5 +1,6 @@
 package io.wherry.rehearsal;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -63,14 +64,13 @@ final class Child {
             return;
         }
         // Process.destroy knows TERM only, which PostgreSQL takes as "wait until every client has gone".
-        Process kill;
         try {
-            kill = new ProcessBuilder("kill", "-s", stopSignal, Long.toString(process.pid()))
+            Process kill = new ProcessBuilder("kill", "-s", stopSignal, Long.toString(process.pid()))
                     .redirectErrorStream(true)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .start();
             kill.waitFor();
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw new ServerException("Cannot run `kill` to stop " + name + ": " + e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -85,8 +85,7 @@ public final class ChildProcesses implements AutoCloseable {
         children.add(child);
         if (!keep) {
             watchdog.watchProcess(child.pid(), crashSignal);
-            var forgotten = process.onExit().thenAccept(this::forget);
-            assert forgotten != null;
+            var unused = process.onExit().thenAccept(this::forget);
         }
         return child;
     }
