@@ -4,12 +4,14 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.sql.Statement;
 import java.util.HashSet;
 import java.util.List;
@@ -45,33 +47,48 @@ final class Publication {
                 || table.replicaIdentity() != 'f' && table.identity().isEmpty();
     }
 
-    /** Makes the publication, or adds the tables that it lacks. */
+    /**
+     * Makes the publication, or adds the tables that it lacks. Tables that would refuse updates once published get REPLICA
+     * IDENTITY FULL first, each noted at the publication in the same transaction.
+     */
     static void ensure(Connection source, Migration migration, List<Catalog.Table> tables) throws SQLException {
-        for (Catalog.Table table : tables) {
-            if (lacksIdentity(table)) {
-                LOG.info("{}: no key, so REPLICA IDENTITY FULL is set", table.id());
-                alter(
-                        source,
-                        "ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL",
-                        table.id().toString());
-            }
-        }
         String name = Identifiers.quote(migration.publication());
         if (!exists(source, migration)) {
             String publish =
                     Catalog.majorVersion(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
             alter(
                     source,
-                    "CREATE PUBLICATION " + name + " FOR TABLE " + names(tables) + " WITH (publish = '" + publish
-                            + "')",
-                    migration.publication());
-            return;
+                    migration.publication(),
+                    "CREATE PUBLICATION " + name + " WITH (publish = '" + publish + "')");
+        }
+        for (Catalog.Table table : tables) {
+            if (lacksIdentity(table)) {
+                LOG.info("{}: no key, so REPLICA IDENTITY FULL is set", table.id());
+                setFull(source, migration, table);
+            }
         }
         Set<TableId> published = published(source, migration);
         List<Catalog.Table> missing =
                 tables.stream().filter(t -> !published.contains(t.id())).toList();
         if (!missing.isEmpty()) {
-            alter(source, "ALTER PUBLICATION " + name + " ADD TABLE " + names(missing), migration.publication());
+            alter(source, migration.publication(), "ALTER PUBLICATION " + name + " ADD TABLE " + names(missing));
+        }
+    }
+
+    private static void setFull(Connection source, Migration migration, Catalog.Table table) throws SQLException {
+        ReplicaIdentities noted = ReplicaIdentities.read(source, migration);
+        source.setAutoCommit(false);
+        try {
+            noted.with(new ReplicaIdentities.Changed(table.id(), table.replicaIdentity()))
+                    .write(source, migration);
+            alter(
+                    source,
+                    table.id().toString(),
+                    "ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL");
+            source.commit();
+        } finally {
+            source.rollback();
+            source.setAutoCommit(true);
         }
     }
 
@@ -98,8 +115,9 @@ final class Publication {
      * Runs a statement that needs a lock on tables in use. A waiting lock request holds up everybody behind it, so each
      * attempt gives way soon.
      */
-    private static void alter(Connection source, String sql, String object) throws SQLException {
+    private static void alter(Connection source, String object, String sql) throws SQLException {
         for (int attempt = 1; ; attempt++) {
+            Savepoint before = source.getAutoCommit() ? null : source.setSavepoint();
             try (Statement statement = source.createStatement()) {
                 statement.execute("SET lock_timeout = '2s'");
                 statement.execute(sql);
@@ -114,6 +132,9 @@ final class Publication {
                             "prepare", object, "the lock could not be had", "Look which session holds it", e);
                 }
                 LOG.info("{}: locked by others, trying again", object);
+                if (before != null) {
+                    source.rollback(before);
+                }
             }
             try {
                 Thread.sleep(BETWEEN_MILLIS);
