@@ -16,7 +16,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -39,11 +38,11 @@ final class Capture implements AutoCloseable {
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final ControlTopic control;
+    private final OpenSessions sessions;
     private final ConfluentRegistry registry;
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
-    private volatile FullLoad load;
     private volatile boolean loaded;
     private volatile boolean closing;
 
@@ -53,6 +52,7 @@ final class Capture implements AutoCloseable {
         this.counts = counts;
         this.budget = budget;
         control = new ControlTopic(migration);
+        sessions = new OpenSessions(migration);
         registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
     }
 
@@ -87,61 +87,46 @@ final class Capture implements AutoCloseable {
                 control.source(identity);
             }
             Publication.ensure(session, migration, tables);
-            Set<TableId> missing = new HashSet<>(selected);
-            missing.removeAll(memory.loaded().keySet());
-            boolean first = memory.plans().isEmpty()
-                    && ReplicationSlot.find(session, migration.slot()).isEmpty()
-                    && ChangePublisher.lastPosition(migration).isEmpty();
-            Map<TableId, LoadPlan.Table> routes = new HashMap<>(memory.routes());
-            loaded = missing.isEmpty();
-            if (!loaded) {
-                load = plan(LoadSnapshot.take(migration, first, missing), memory.lastEpoch() + 1, layout);
-                load.plan().tables().forEach(table -> routes.put(table.id(), table));
-                start("load", () -> runLoad(layout.lanes()));
-            }
+            loaded = memory.loaded().keySet().containsAll(selected);
+            LoadSnapshot first = firstSnapshot(session, memory);
+            start("load", () -> {
+                new LoadRounds(migration, selected, layout, control, sessions, counts, budget).run(first);
+                loaded = true;
+            });
+            Map<TableId, Route> routes = routes(memory, selected, layout);
             start("stream", () -> runStream(routes, layout));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
         }
     }
 
-    private FullLoad plan(LoadSnapshot snapshot, int epoch, KafkaTopics.Layout layout) throws SQLException {
-        boolean handedOver = false;
-        try {
-            LoadPlanner planner = new LoadPlanner(snapshot.session(), layout.lanes());
-            List<Chunk> chunks = new ArrayList<>();
-            List<LoadPlan.Table> planned = new ArrayList<>();
-            for (Catalog.Table table : snapshot.tables()) {
-                List<Chunk> parts = planner.chunks(table);
-                chunks.addAll(parts);
-                planned.add(new LoadPlan.Table(
-                        table.id(),
-                        migration.topics().changes(table.id()),
-                        layout.partitions().get(table.id()),
-                        parts.size(),
-                        table.rowsEstimated(),
-                        table.bytes()));
-            }
-            LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
-            control.plan(plan);
-            FullLoad made = new FullLoad(migration, control, snapshot, plan, chunks, counts, budget);
-            handedOver = true;
-            return made;
-        } finally {
-            if (!handedOver) {
-                snapshot.close();
-            }
-        }
+    /** Makes the slot, at the very first start only; a slot that is missing later is for {@link SlotGuard} to report. */
+    private LoadSnapshot firstSnapshot(Connection session, Memory memory) throws SQLException {
+        boolean begun = !memory.plans().isEmpty()
+                || ReplicationSlot.find(session, migration.slot()).isPresent()
+                || ChangePublisher.lastPosition(migration).isPresent();
+        return begun ? null : LoadSnapshot.take(migration, sessions, true);
     }
 
-    private void runLoad(int lanes) {
-        try (FullLoad running = load) {
-            running.run(lanes);
-            loaded = true;
+    /** A table that is no longer selected keeps its route: its changes still come, and its earlier load needs them. */
+    private Map<TableId, Route> routes(Memory memory, Set<TableId> selected, KafkaTopics.Layout layout) {
+        Map<TableId, Route> routes = new HashMap<>();
+        for (LoadPlan plan : memory.plans()) {
+            plan.tables()
+                    .forEach(table -> routes.put(table.id(), new Route(table.id(), table.topic(), table.partitions())));
         }
+        for (TableId table : selected) {
+            routes.put(
+                    table,
+                    new Route(
+                            table,
+                            migration.topics().changes(table),
+                            layout.partitions().get(table)));
+        }
+        return routes;
     }
 
-    private void runStream(Map<TableId, LoadPlan.Table> routes, KafkaTopics.Layout layout) {
+    private void runStream(Map<TableId, Route> routes, KafkaTopics.Layout layout) {
         Backoff backoff = new Backoff();
         while (!closing) {
             long began = System.nanoTime();
@@ -165,7 +150,7 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    private void streamOnce(Map<TableId, LoadPlan.Table> routes, KafkaTopics.Layout layout) {
+    private void streamOnce(Map<TableId, Route> routes, KafkaTopics.Layout layout) {
         try (ChangeStream started =
                 new ChangeStream(migration, routes, registry, counts, layout.transactionTimeout())) {
             stream.set(started);
@@ -214,8 +199,8 @@ final class Capture implements AutoCloseable {
             closing = true;
             notifyAll();
         }
+        sessions.close();
         Quietly.close(stream.get());
-        Quietly.close(load);
         for (Thread thread : threads) {
             Quietly.close(thread::join);
         }

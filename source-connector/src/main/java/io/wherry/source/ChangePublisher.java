@@ -3,7 +3,6 @@ package io.wherry.source;
 import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LargeValues;
-import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
@@ -109,7 +108,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     }
 
     @Override
-    public synchronized void row(LoadPlan.Table route, int partition, byte[] key, byte[] value) {
+    public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
         openTransaction();
         openBytes += value.length;
         for (ProducerRecord<byte[], byte[]> record :

@@ -5,7 +5,6 @@ import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
 import io.debezium.engine.RecordChangeEvent;
 import io.debezium.engine.format.ChangeEventFormat;
-import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
@@ -52,7 +51,7 @@ final class ChangeStream implements AutoCloseable {
      */
     ChangeStream(
             Migration migration,
-            Map<TableId, LoadPlan.Table> routes,
+            Map<TableId, Route> routes,
             SchemaRegistry registry,
             CaptureCounts counts,
             Duration transactionTimeout) {

@@ -29,31 +29,32 @@ final class ChunkReader implements Runnable {
     static final int BLOCK_BYTES = 512 * 1024;
 
     private static final Logger LOG = LoggerFactory.getLogger(ChunkReader.class);
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
     private static final int READ_ATTEMPTS = 3;
     private static final long RETRY_MILLIS = 1000;
 
     private final FullLoad load;
     private final int lane;
-    private final CountDownLatch imported;
+    private final CountDownLatch connected;
     private final byte[] block = new byte[BLOCK_BYTES];
     private Connection session;
 
-    /** @param imported no reader begins before all have the snapshot: a load short of connections fails at once */
-    ChunkReader(FullLoad load, int lane, CountDownLatch imported) {
+    /** @param connected no reader begins before all have a session: a load short of connections fails at once */
+    ChunkReader(FullLoad load, int lane, CountDownLatch connected) {
         this.load = load;
         this.lane = lane;
-        this.imported = imported;
+        this.connected = connected;
     }
 
     @Override
     public void run() {
         try {
             try {
-                session = load.session(lane);
+                session = load.snapshot().open(purpose());
             } finally {
-                imported.countDown();
+                connected.countDown();
             }
-            imported.await();
+            connected.await();
             for (Chunk chunk = load.next(); chunk != null; chunk = load.next()) {
                 readWithRetries(chunk);
             }
@@ -67,42 +68,75 @@ final class ChunkReader implements Runnable {
         } catch (RuntimeException e) {
             load.fail(KafkaFailures.explain("load", e));
         } finally {
-            load.release(session);
+            load.snapshot().release(session);
         }
     }
 
     /** A chunk that failed is sent again from its header; readers of the topic drop what had no trailer. */
     private void readWithRetries(Chunk chunk) throws SQLException, InterruptedException {
-        for (int attempt = 1; ; attempt++) {
+        for (int failures = 0; ; ) {
+            enterSnapshot();
             try {
                 read(chunk);
                 return;
             } catch (SQLException | IOException e) {
-                if (load.closing()) {
-                    throw new RetryableException("load", "", "stopped", "", e);
+                if (altered(e)) {
+                    load.giveUp(chunk.table().id(), e.getMessage());
+                    reopen();
+                    return;
                 }
-                if (attempt == READ_ATTEMPTS) {
-                    throw new DataException(
-                            "read",
-                            chunk.table().id().toString(),
-                            e.getMessage(),
-                            "Run it by hand on the source to see more: " + chunk.copy(),
-                            e);
+                if (++failures == READ_ATTEMPTS || load.failed()) {
+                    throw unreadable(chunk, e);
                 }
                 LOG.warn("{} chunk {}: {}; reading it again", chunk.table().id(), chunk.number(), e.getMessage());
             } catch (RetryableException e) {
-                if (load.closing()) {
+                if (load.failed()) {
                     throw e;
                 }
                 // As long as it takes: giving up would mean to load everything anew under another snapshot.
                 LOG.warn("{} chunk {}: {}", chunk.table().id(), chunk.number(), e.explained());
-                attempt--;
             }
             Thread.sleep(RETRY_MILLIS);
-            // The old session may stand in the middle of its COPY.
-            load.release(session);
-            session = load.session(lane);
+            reopen();
         }
+    }
+
+    private void enterSnapshot() throws SQLException {
+        try {
+            load.snapshot().enter(session);
+        } catch (SQLException e) {
+            LOG.info("lane {}: session lost, opening another: {}", lane, e.getMessage());
+            reopen();
+            load.snapshot().enter(session);
+        }
+    }
+
+    private WherryException unreadable(Chunk chunk, Exception e) {
+        String table = chunk.table().id().toString();
+        String state = e instanceof SQLException sql && sql.getSQLState() != null ? sql.getSQLState() : "08";
+        if (load.failed() || state.startsWith("08") || state.startsWith("57")) {
+            return new RetryableException("read", table, e.getMessage(), "Look whether the source is up", e);
+        }
+        String hint = "Run it by hand on the source to see more: " + chunk.copy();
+        return new DataException("read", table, e.getMessage(), hint, e);
+    }
+
+    // The old session may stand in the middle of its COPY.
+    private void reopen() throws SQLException {
+        load.snapshot().release(session);
+        session = load.snapshot().open(purpose());
+    }
+
+    private String purpose() {
+        return "load " + lane;
+    }
+
+    /** Table or column are gone: SQLSTATE class 42, as the statement was right when it was planned. */
+    private static boolean altered(Exception e) {
+        return e instanceof SQLException sql
+                && sql.getSQLState() != null
+                && sql.getSQLState().startsWith("42")
+                && !INSUFFICIENT_PRIVILEGE.equals(sql.getSQLState());
     }
 
     private void read(Chunk chunk) throws SQLException, IOException, InterruptedException {
@@ -128,6 +162,12 @@ final class ChunkReader implements Runnable {
                     throw KafkaFailures.explain("send load", failure.get());
                 }
             }
+            if (!load.snapshot().sees(session, chunk.table())) {
+                load.giveUp(chunk.table().id(), "rewritten since the snapshot");
+                load.snapshot().leave(session);
+                return;
+            }
+            load.snapshot().leave(session);
             ChunkTrailer trailer = new ChunkTrailer(
                     header.table(), header.epoch(), header.chunk(), copy.rows(), bytes, (int) digest.getValue());
             send(trailer, noteFailure).get();

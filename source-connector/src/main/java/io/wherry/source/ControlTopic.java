@@ -39,14 +39,9 @@ final class ControlTopic implements AutoCloseable {
     /**
      * What earlier runs left.
      *
-     * @param routes the latest plan of each table
      * @param loaded epoch of the load that is complete in Kafka, for the tables that have one
      */
-    record Memory(
-            Optional<SourceIdentity> source,
-            List<LoadPlan> plans,
-            Map<TableId, LoadPlan.Table> routes,
-            Map<TableId, Integer> loaded) {
+    record Memory(Optional<SourceIdentity> source, List<LoadPlan> plans, Map<TableId, Integer> loaded) {
         int lastEpoch() {
             return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
         }
@@ -64,17 +59,12 @@ final class ControlTopic implements AutoCloseable {
     /** Reads the topic from its beginning. */
     static Memory read(Migration migration) {
         List<LoadPlan> plans = new ArrayList<>();
-        Map<TableId, LoadPlan.Table> routes = new HashMap<>();
         Map<TableId, Integer> loaded = new HashMap<>();
         List<SourceIdentity> sources = new ArrayList<>();
         try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
             tail.readAll(record -> {
                 switch (key(record)) {
-                    case LoadPlan.KEY -> {
-                        LoadPlan plan = Json.read(record.value(), LoadPlan.class);
-                        plans.add(plan);
-                        plan.tables().forEach(table -> routes.put(table.id(), table));
-                    }
+                    case LoadPlan.KEY -> plans.add(Json.read(record.value(), LoadPlan.class));
                     case TABLE_LOADED -> {
                         TableLoaded table = Json.read(record.value(), TableLoaded.class);
                         loaded.put(table.table(), table.epoch());
@@ -88,7 +78,7 @@ final class ControlTopic implements AutoCloseable {
         } catch (KafkaException e) {
             throw KafkaFailures.explain("read the control topic", e);
         }
-        return new Memory(sources.stream().findFirst(), List.copyOf(plans), Map.copyOf(routes), Map.copyOf(loaded));
+        return new Memory(sources.stream().findFirst(), List.copyOf(plans), Map.copyOf(loaded));
     }
 
     private static String key(ConsumerRecord<byte[], byte[]> record) {

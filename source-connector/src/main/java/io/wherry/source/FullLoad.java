@@ -3,13 +3,9 @@ package io.wherry.source;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
-import io.wherry.source.ControlTopic.Loaded;
 import io.wherry.source.ControlTopic.TableLoaded;
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,14 +31,12 @@ final class FullLoad implements AutoCloseable {
     private final LoadPlan plan;
     private final Queue<Chunk> queue;
     private final Map<TableId, Set<Integer>> chunksLeft = new ConcurrentHashMap<>();
+    private final Set<TableId> givenUp = ConcurrentHashMap.newKeySet();
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final KafkaProducer<byte[], byte[]> producer;
-    private final Set<Connection> sessions = ConcurrentHashMap.newKeySet();
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
-    private volatile boolean closing;
 
-    /** Takes over the snapshot: closed with the load. */
     FullLoad(
             Migration migration,
             ControlTopic control,
@@ -80,7 +74,10 @@ final class FullLoad implements AutoCloseable {
                         "wherry-" + migration.name() + "-load"));
     }
 
-    /** Reads until every chunk is acknowledged by Kafka, on {@code lanes} threads. */
+    /**
+     * Reads until every chunk is acknowledged by Kafka, on {@code lanes} threads. Tables that were altered meanwhile are
+     * left incomplete, for another plan.
+     */
     void run(int lanes) {
         LOG.info(
                 "load {}: {} tables, {} chunks, snapshot at {}",
@@ -89,10 +86,9 @@ final class FullLoad implements AutoCloseable {
                 queue.size(),
                 plan.snapshotLsn());
         List<Thread> threads = new ArrayList<>();
-        CountDownLatch imported = new CountDownLatch(lanes);
+        CountDownLatch connected = new CountDownLatch(lanes);
         for (int lane = 0; lane < lanes; lane++) {
-            ChunkReader reader = new ChunkReader(this, lane, imported);
-            threads.add(new Thread(reader, "wherry-source-load-" + lane));
+            threads.add(new Thread(new ChunkReader(this, lane, connected), "wherry-source-load-" + lane));
         }
         threads.forEach(Thread::start);
         for (Thread thread : threads) {
@@ -105,11 +101,6 @@ final class FullLoad implements AutoCloseable {
         if (failure.get() != null) {
             throw failure.get();
         }
-        if (closing) {
-            throw new RetryableException("load", "", "stopped", "");
-        }
-        control.loaded(new Loaded(plan.epoch()));
-        LOG.info("load {}: complete in Kafka", plan.epoch());
     }
 
     Migration migration() {
@@ -118,6 +109,10 @@ final class FullLoad implements AutoCloseable {
 
     LoadPlan plan() {
         return plan;
+    }
+
+    LoadSnapshot snapshot() {
+        return snapshot;
     }
 
     KafkaProducer<byte[], byte[]> producer() {
@@ -130,28 +125,18 @@ final class FullLoad implements AutoCloseable {
 
     /** The next chunk, or null when none is left or the load has failed. */
     Chunk next() {
-        return failure.get() == null && !closing ? queue.poll() : null;
-    }
-
-    boolean closing() {
-        return closing || failure.get() != null;
-    }
-
-    /** A session under the load's snapshot, aborted when the load is closed. */
-    Connection session(int lane) throws SQLException {
-        Connection session = snapshot.open("load " + lane);
-        sessions.add(session);
-        if (closing) {
-            session.abort(Runnable::run);
+        while (!failed()) {
+            Chunk chunk = queue.poll();
+            if (chunk == null || !givenUp.contains(chunk.table().id())) {
+                return chunk;
+            }
         }
-        return session;
+        return null;
     }
 
-    void release(Connection session) {
-        if (session != null) {
-            sessions.remove(session);
-            Quietly.close(session);
-        }
+    /** Whether to stop: another reader has failed, or the load is being broken off. */
+    boolean failed() {
+        return failure.get() != null || snapshot.closed();
     }
 
     /** Every record of the chunk is acknowledged. May be told twice, when noting the table's end failed the first time. */
@@ -166,18 +151,19 @@ final class FullLoad implements AutoCloseable {
         }
     }
 
+    /** The table was altered since the snapshot: what was read of it is void. */
+    void giveUp(TableId table, String reason) {
+        if (givenUp.add(table)) {
+            LOG.warn("{}: {}; it will be loaded anew", table, reason);
+        }
+    }
+
     void fail(WherryException e) {
         failure.compareAndSet(null, e);
     }
 
-    /** Aborts the readers' sessions, so that they end at once. */
     @Override
     public void close() {
-        closing = true;
-        for (Connection session : sessions) {
-            Quietly.close(() -> session.abort(Runnable::run));
-        }
-        snapshot.close();
         producer.close(CLOSE_WAIT);
     }
 }

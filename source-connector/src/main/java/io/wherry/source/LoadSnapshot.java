@@ -1,11 +1,9 @@
 package io.wherry.source;
 
 import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.source.ReplicationSlot.Exported;
 import java.sql.Connection;
@@ -18,7 +16,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,81 +23,93 @@ import org.slf4j.LoggerFactory;
  * One snapshot that all readers of a load share, kept alive by an idle session. That session is an ordinary one: the
  * replication session that exported the snapshot first may end, and gives its wal sender back, yet a reader that lost its
  * connection hours later can still come in.
+ *
+ * <p>No table is locked for longer than one chunk takes. The session that keeps the snapshot must not hold table locks at
+ * all: a TRUNCATE would wait for it, the readers would queue behind the TRUNCATE, and the session waits for the readers.
  */
 final class LoadSnapshot implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LoadSnapshot.class);
-    private static final int ATTEMPTS = 5;
 
-    private final Migration migration;
+    private final OpenSessions sessions;
     private final Connection anchor;
     private final String name;
     private final Lsn lsn;
-    private final List<Catalog.Table> tables;
+    private final Map<Long, Long> files;
 
-    private LoadSnapshot(Migration migration, Connection anchor, String name, Lsn lsn, List<Catalog.Table> tables) {
-        this.migration = migration;
+    private LoadSnapshot(OpenSessions sessions, Connection anchor, String name, Lsn lsn, Map<Long, Long> files) {
+        this.sessions = sessions;
         this.anchor = anchor;
         this.name = name;
         this.lsn = lsn;
-        this.tables = tables;
+        this.files = files;
     }
 
     /**
      * Makes a slot and takes the snapshot at the very point where it begins.
      *
-     * <p>A table rewritten (ALTER TABLE, TRUNCATE) between the snapshot and our lock on it would look empty to the snapshot,
-     * and a rewrite is not in the stream: such a snapshot is dropped and taken anew. Locking before the slot is made would
-     * not do: making it waits for a transaction that may wait for our lock.
-     *
      * @param permanent make the migration's slot; else a temporary one, only for its snapshot
-     * @param wanted tables that will be read
      */
-    static LoadSnapshot take(Migration migration, boolean permanent, Set<TableId> wanted) throws SQLException {
+    static LoadSnapshot take(Migration migration, OpenSessions sessions, boolean permanent) throws SQLException {
         String slot = permanent ? migration.slot() : migration.slot() + "_load";
-        for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
-            Connection anchor = Sessions.open(migration, migration.source(), "load snapshot");
-            boolean kept = false;
-            try (Connection replication = Sessions.openReplication(migration, migration.source(), "slot")) {
-                Map<TableId, Long> before = files(anchor);
-                LOG.info("making slot {}; this waits for the transactions that run now", slot);
-                Exported exported = ReplicationSlot.create(replication, slot, !permanent);
-                begin(anchor, exported.snapshot());
-                List<Catalog.Table> tables = Catalog.tables(anchor).stream()
-                        .filter(table -> wanted.contains(table.id()))
-                        .toList();
-                lock(anchor, tables);
-                if (sameFiles(tables, before, files(anchor))) {
-                    kept = true;
-                    return new LoadSnapshot(migration, anchor, export(anchor), exported.snapshotLsn(), tables);
-                }
-                LOG.info("a table was rewritten meanwhile: taking the snapshot anew");
-            } finally {
-                if (!kept) {
-                    Quietly.close(anchor);
-                }
-            }
-            if (permanent) {
-                try (Connection session = Sessions.open(migration, migration.source(), "slot")) {
-                    ReplicationSlot.drop(session, slot);
-                }
+        Connection anchor = sessions.open("load snapshot");
+        Connection replication = null;
+        boolean kept = false;
+        try {
+            Map<Long, Long> files = files(anchor);
+            replication = sessions.openReplication("slot");
+            LOG.info("making slot {}; this waits for the transactions that run now", slot);
+            Exported exported = ReplicationSlot.create(replication, slot, !permanent);
+            begin(anchor, exported.snapshot());
+            LoadSnapshot snapshot = new LoadSnapshot(sessions, anchor, export(anchor), exported.snapshotLsn(), files);
+            kept = true;
+            return snapshot;
+        } finally {
+            sessions.release(replication);
+            if (!kept) {
+                sessions.release(anchor);
             }
         }
-        throw new DataException(
-                "take the load's snapshot",
-                slot,
-                "tables were rewritten during each of " + ATTEMPTS + " attempts",
-                "Hold back ALTER TABLE, TRUNCATE and VACUUM FULL until the load has begun");
     }
 
-    /** A new session that sees exactly this snapshot. */
+    /** Opens a session for {@link #enter}. */
     Connection open(String purpose) throws SQLException {
-        Connection session = Sessions.open(migration, migration.source(), purpose);
-        try {
-            begin(session, name);
-            return session;
-        } catch (SQLException e) {
-            Quietly.close(session);
-            throw e;
+        return sessions.open(purpose);
+    }
+
+    /** Whether the load is being broken off. */
+    boolean closed() {
+        return sessions.closed();
+    }
+
+    void release(Connection session) {
+        sessions.release(session);
+    }
+
+    /** Begins a transaction that sees exactly this snapshot. */
+    void enter(Connection session) throws SQLException {
+        begin(session, name);
+    }
+
+    void leave(Connection session) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute("COMMIT");
+        }
+    }
+
+    /**
+     * Whether the snapshot sees the rows of a table that the session has read, and so has locked. A table that was rewritten
+     * since the snapshot (ALTER TABLE, TRUNCATE) looks empty to it, and a rewrite is not in the stream.
+     */
+    boolean sees(Connection session, Catalog.Table table) throws SQLException {
+        // The function looks at the present, whatever the transaction's snapshot.
+        try (PreparedStatement statement =
+                session.prepareStatement("SELECT pg_catalog.pg_relation_filenode(?::oid)::bigint")) {
+            statement.setLong(1, table.oid());
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                Long known = files.get(table.oid());
+                return known != null && known == row.getLong(1);
+            }
         }
     }
 
@@ -114,9 +123,10 @@ final class LoadSnapshot implements AutoCloseable {
         return lsn;
     }
 
-    /** The wanted tables, the largest first. */
-    List<Catalog.Table> tables() {
-        return tables.stream()
+    /** Those of the wanted tables that the snapshot holds, the largest first. */
+    List<Catalog.Table> tables(Set<TableId> wanted) throws SQLException {
+        return Catalog.tables(anchor).stream()
+                .filter(table -> wanted.contains(table.id()))
                 .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
                 .toList();
     }
@@ -136,38 +146,21 @@ final class LoadSnapshot implements AutoCloseable {
         }
     }
 
-    private static void lock(Connection session, List<Catalog.Table> tables) throws SQLException {
-        if (tables.isEmpty()) {
-            return;
-        }
-        try (Statement statement = session.createStatement()) {
-            statement.execute("LOCK TABLE "
-                    + tables.stream().map(t -> "ONLY " + t.id().quoted()).collect(Collectors.joining(", "))
-                    + " IN ACCESS SHARE MODE");
-        }
-    }
-
-    // The function looks at the present, whatever the transaction's snapshot.
-    private static Map<TableId, Long> files(Connection session) throws SQLException {
-        Map<TableId, Long> files = new HashMap<>();
-        try (PreparedStatement statement = session.prepareStatement("SELECT n.nspname, c.relname,"
-                        + " pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class c"
-                        + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'");
+    private static Map<Long, Long> files(Connection session) throws SQLException {
+        Map<Long, Long> files = new HashMap<>();
+        try (PreparedStatement statement =
+                        session.prepareStatement("SELECT oid::bigint, pg_catalog.pg_relation_filenode(oid)::bigint"
+                                + " FROM pg_catalog.pg_class WHERE relkind = 'r'");
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
-                files.put(new TableId(row.getString(1), row.getString(2)), row.getLong(3));
+                files.put(row.getLong(1), row.getLong(2));
             }
         }
         return files;
     }
 
-    private static boolean sameFiles(List<Catalog.Table> tables, Map<TableId, Long> before, Map<TableId, Long> after) {
-        return tables.stream()
-                .allMatch(t -> before.containsKey(t.id()) && before.get(t.id()).equals(after.get(t.id())));
-    }
-
     @Override
     public void close() {
-        Quietly.close(anchor);
+        sessions.release(anchor);
     }
 }

@@ -2,7 +2,6 @@ package io.wherry.source;
 
 import io.wherry.contract.ChangeSchemas;
 import io.wherry.contract.DataException;
-import io.wherry.contract.LoadPlan;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
@@ -21,7 +20,7 @@ final class RowDecoder {
     /** PostgreSQL counts from 2000-01-01, in µs. */
     private static final long EPOCH_MILLIS = 946_684_800_000L;
 
-    private final Map<TableId, LoadPlan.Table> routes;
+    private final Map<TableId, Route> routes;
     private final SchemaRegistry registry;
     private final Function<Relation, TableShape> shapes;
     private final SourceTransactions rows;
@@ -39,7 +38,7 @@ final class RowDecoder {
 
     /** @param routes where each table's changes go */
     RowDecoder(
-            Map<TableId, LoadPlan.Table> routes,
+            Map<TableId, Route> routes,
             SchemaRegistry registry,
             Function<Relation, TableShape> shapes,
             SourceTransactions rows,
@@ -137,7 +136,7 @@ final class RowDecoder {
 
     private void send(
             int oid, byte[] key, String operation, ChangeEncoder encoder, Tuple old, boolean identityOnly, Tuple row) {
-        LoadPlan.Table route = route(oid);
+        Route route = route(oid);
         order++;
         byte[] value = encoder.value(old, identityOnly, row, operation, source());
         rows.row(route, partition(key, route.partitions()), key, value);
@@ -150,7 +149,7 @@ final class RowDecoder {
         for (int i = 0; i < count; i++) {
             int oid = message.getInt();
             ChangeEncoder encoder = encoder(oid);
-            LoadPlan.Table route = route(oid);
+            Route route = route(oid);
             order++;
             byte[] value = encoder.value(null, false, null, ChangeSchemas.TRUNCATE, source());
             // Every partition gets it: a worker that saw none of it would go on applying rows from before it.
@@ -168,16 +167,16 @@ final class RowDecoder {
     private ChangeEncoder encoder(int oid) {
         ChangeEncoder known = encoders.get(oid);
         if (known == null) {
-            LoadPlan.Table route = route(oid);
+            Route route = route(oid);
             known = new ChangeEncoder(shapes.apply(relations.get(oid)), route.topic(), registry, writer);
             encoders.put(oid, known);
         }
         return known;
     }
 
-    private LoadPlan.Table route(int oid) {
+    private Route route(int oid) {
         Relation relation = relations.get(oid);
-        LoadPlan.Table route = relation == null ? null : routes.get(relation.id());
+        Route route = relation == null ? null : routes.get(relation.id());
         if (route == null) {
             throw new DataException(
                     "decode",

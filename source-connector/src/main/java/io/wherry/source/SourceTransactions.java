@@ -1,7 +1,5 @@
 package io.wherry.source;
 
-import io.wherry.contract.LoadPlan;
-
 /** Takes source transactions, one after another in commit order, each {@code begin, row*, commit}. */
 interface SourceTransactions {
     /**
@@ -12,7 +10,7 @@ interface SourceTransactions {
     boolean begin(long commitLsn, long commitMillis);
 
     /** @param key null for a keyless table */
-    void row(LoadPlan.Table route, int partition, byte[] key, byte[] value);
+    void row(Route route, int partition, byte[] key, byte[] value);
 
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);

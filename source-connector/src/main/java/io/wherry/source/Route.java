@@ -1,0 +1,10 @@
+package io.wherry.source;
+
+import io.wherry.contract.TableId;
+
+/**
+ * Where a table's changes go.
+ *
+ * @param partitions of the topic
+ */
+record Route(TableId id, String topic, int partitions) {}
