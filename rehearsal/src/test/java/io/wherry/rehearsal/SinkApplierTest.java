@@ -1,0 +1,254 @@
+package io.wherry.rehearsal;
+
+import static io.wherry.rehearsal.SinkFixture.UNCHANGED;
+import static io.wherry.rehearsal.SinkFixture.delete;
+import static io.wherry.rehearsal.SinkFixture.insert;
+import static io.wherry.rehearsal.SinkFixture.truncate;
+import static io.wherry.rehearsal.SinkFixture.update;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.LoadRecords.Block;
+import io.wherry.contract.LoadRecords.ChunkHeader;
+import io.wherry.sink.SinkApplier;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+final class SinkApplierTest {
+    private static final String PEOPLE =
+            "CREATE TABLE public.people (id int PRIMARY KEY, email text UNIQUE, note text, born date)";
+    private static final String LOG = "CREATE TABLE public.log (at int, line json, weight numeric)";
+
+    private static ChildProcesses children;
+    private static EmbeddedPostgres postgres;
+    private static EmbeddedKafka kafka;
+    private static int count;
+
+    private SinkFixture sink;
+
+    @BeforeAll
+    static void startServers() {
+        children = new ChildProcesses();
+        Path directory = children.temporaryDirectory("wherry-sink-");
+        postgres = EmbeddedPostgres.start(children, 17, directory.resolve("target"), Map.of("fsync", "off"));
+        kafka = EmbeddedKafka.start(children, directory.resolve("kafka"));
+    }
+
+    @AfterAll
+    static void stopServers() {
+        children.close();
+    }
+
+    @BeforeEach
+    void begin() throws SQLException {
+        sink = new SinkFixture(postgres, kafka, "sink" + count++, 2);
+    }
+
+    @AfterEach
+    void end() throws SQLException {
+        sink.close();
+    }
+
+    @Test
+    void loadThenChanges() throws SQLException {
+        sink.prepareTarget(PEOPLE, LOG);
+        sink.startSink();
+        sink.plan(1, 2, "people");
+        sink.plan(1, 1, "log");
+        sink.chunk(0, "people", 1, 0, "1\ta@x\tfirst\t2001-02-03", "2\tb@x\tsecond\t\\N");
+        sink.chunk(1, "people", 1, 1, "3\tc@x\tthird\tinfinity");
+        sink.chunk(1, "log", 1, 0, "1\t{\"a\": 1}\t1.0", "1\t{\"a\": 1}\t1.00", "1\t{\"a\":1}\t1.0");
+        // In the load already, by their LSN.
+        sink.commit(100, insert("people", 1, "a@x", "first", "2001-02-03"), delete("people", 9));
+        sink.ready("people", "log");
+        sink.commit(
+                101,
+                insert("people", 4, "d@x", null, null),
+                update("people", 1, "a@x", UNCHANGED, null),
+                update("people", 4, "d@x", "fourth", "0044-03-15 BC"),
+                delete("people", 2),
+                update("people", new Object[] {3}, new Object[] {5, "e@x", UNCHANGED, "infinity"}),
+                delete("log", 1, "{\"a\": 1}", "1.00"));
+        sink.commit(
+                102,
+                insert("log", 2, "[]", "NaN"),
+                insert("log", 2, "[]", "NaN"),
+                update("log", new Object[] {2, "[]", "NaN"}, new Object[] {2, null, null}),
+                update("people", 5, UNCHANGED, UNCHANGED, "1999-01-01"));
+        sink.awaitDrained("people", "log");
+        assertThat(sink.query("SELECT * FROM public.people ORDER BY id"))
+                .isEqualTo("1|a@x|first|null\n4|d@x|fourth|0044-03-15 BC\n5|e@x|third|1999-01-01");
+        assertThat(sink.query("SELECT * FROM public.log ORDER BY at, line::text, weight::text"))
+                .isEqualTo("1|{\"a\": 1}|1.0\n1|{\"a\":1}|1.0\n2|[]|NaN\n2|null|null");
+        assertThat(sink.query("SELECT inserts, updates, deletes, truncates FROM wherry.relation ORDER BY table_name"))
+                .isEqualTo("2|1|1|0\n1|4|1|0");
+        sink.commit(103, truncate("people"), insert("people", 1, "z@x", "again", null), truncate("log"));
+        sink.awaitDrained("people", "log");
+        assertThat(sink.query("SELECT * FROM public.people")).isEqualTo("1|z@x|again|null");
+        assertThat(sink.query("SELECT count(*) FROM public.log")).isEqualTo("0");
+    }
+
+    @Test
+    void chunksComeOnceWholeOrNotAtAll() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        sink.startSink();
+        sink.plan(1, 3, "people");
+        ChunkHeader header = sink.header("people", 1, 0);
+        // Its reader died, and another one began it again.
+        sink.load(0, List.of(header, new Block("9\tlost\t\t\\N\n".getBytes(StandardCharsets.UTF_8))));
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.chunk(1, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.chunk(1, "people", 1, 1);
+        sink.chunk(0, "people", 1, 2, "3\tc\t\\N\t\\N");
+        sink.ready("people");
+        assertThat(sink.query("SELECT id FROM public.people ORDER BY id")).isEqualTo("1\n3");
+        assertThat(sink.query("SELECT chunk, rows FROM wherry.chunk ORDER BY chunk"))
+                .isEqualTo("0|1\n1|0\n2|1");
+    }
+
+    @Test
+    void uniqueValueWandersBetweenRowsOfOneBatch() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N", "2\tb\t\\N\t\\N");
+        sink.commit(
+                101,
+                update("people", 1, "free", null, null),
+                update("people", 2, "a", null, null),
+                update("people", 1, "b", null, null),
+                insert("people", 3, "free", null, null),
+                delete("people", 3),
+                insert("people", 4, "free", null, null));
+        sink.ready("people");
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT id, email FROM public.people ORDER BY id"))
+                .isEqualTo("1|b\n2|a\n4|free");
+    }
+
+    @Test
+    void restartInTheMiddleLosesAndDoublesNothing() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        SinkApplier first = sink.startSink();
+        sink.plan(1, 2, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.awaitQuery("SELECT count(*) FROM wherry.chunk", "1");
+        first.close();
+        assertThat(first.done().toCompletableFuture()).isCompleted();
+        sink.chunk(0, "people", 1, 1, "2\tb\t\\N\t\\N");
+        SinkApplier second = sink.startSink();
+        sink.ready("people");
+        for (int i = 0; i < 200; i++) {
+            sink.commit(101 + i, insert("people", 10 + i, "n" + i, null, null), update("people", 1, "a", "" + i, null));
+        }
+        sink.awaitQuery("SELECT count(*) > 20 FROM public.people", "t");
+        second.close();
+        sink.startSink();
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT count(*), sum(id), max(note) FILTER (WHERE id = 1) FROM public.people"))
+                .isEqualTo("202|21903|199");
+        assertThat(sink.query("SELECT inserts, updates FROM wherry.relation")).isEqualTo("200|200");
+        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("3");
+    }
+
+    @Test
+    void secondInstanceWaitsAndTakesOver() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        SinkApplier first = sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.ready("people");
+        SinkApplier second = sink.startSink();
+        sink.commit(101, insert("people", 2, "b", null, null));
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("1");
+        first.close();
+        sink.commit(102, insert("people", 3, "c", null, null));
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("2");
+        second.close();
+    }
+
+    @Test
+    void zombieBehindALostLockIsFenced() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        SinkApplier zombie = sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.ready("people");
+        sink.awaitDrained("people");
+        // Another instance has taken over, and this one does not know: it still holds its sessions.
+        sink.execute("UPDATE wherry.applier SET epoch = 7");
+        sink.execute("UPDATE wherry.checkpoint SET epoch = 7");
+        sink.commit(101, insert("people", 2, "b", null, null));
+        org.awaitility.Awaitility.await()
+                .until(() -> zombie.done().toCompletableFuture().isCompletedExceptionally());
+        assertThat(sink.query("SELECT count(*) FROM public.people")).isEqualTo("1");
+    }
+
+    @Test
+    void aTableThatContradictsStopsAloneUntilItIsCleared() throws SQLException {
+        sink.prepareTarget(PEOPLE, LOG, "CREATE TABLE public.other (id int PRIMARY KEY)");
+        sink.startSink();
+        sink.plan(1, 1, "people", "log", "other");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.chunk(0, "log", 1, 0, "no number\t{}\t1");
+        sink.chunk(0, "other", 1, 0, "1");
+        sink.ready("people", "other");
+        sink.commit(101, insert("other", 2), delete("people", 2), insert("other", 3));
+        sink.awaitDrained("other");
+        assertThat(sink.query("SELECT count(*) FROM public.other")).isEqualTo("3");
+        assertThat(sink.query("SELECT table_name, substring(stopped_because FROM '^.{50}') FROM wherry.relation"
+                        + " WHERE stopped_because IS NOT NULL ORDER BY 1"))
+                .isEqualTo("log|load public.log chunk 0: ERROR: invalid input synt\n"
+                        + "people|apply changes to public.people: DELETE found 0 of ");
+        sink.execute("INSERT INTO public.people VALUES (2)");
+        sink.execute("ALTER TABLE public.log ALTER at TYPE text");
+        sink.execute("UPDATE wherry.relation SET stopped_because = NULL");
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT id FROM public.people")).isEqualTo("1");
+        sink.awaitQuery("SELECT at FROM public.log", "no number");
+    }
+
+    @Test
+    void aLaterLoadReplacesTheTable() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.ready("people");
+        sink.commit(101, insert("people", 2, "b", null, null));
+        sink.awaitDrained("people");
+        sink.plan(2, 1, "people");
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.chunk(0, "people", 2, 0, "7\tg\t\\N\t\\N");
+        sink.awaitQuery("SELECT load_epoch FROM wherry.relation", "2");
+        sink.ready("people");
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT id FROM public.people ORDER BY id")).isEqualTo("2\n7");
+    }
+
+    @Test
+    void aValueLargerThanARecordArrivesWhole() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0);
+        sink.ready("people");
+        sink.commit(101, insert("people", 1, "a", "ä\"\\".repeat(1_000_000), null), insert("people", 2, "b", "", null));
+        sink.awaitDrained("people");
+        assertThat(
+                        sink.query(
+                                "SELECT id, length(note), note = repeat(E'\\u00e4\"\\\\', 1000000) FROM public.people ORDER BY id"))
+                .isEqualTo("1|3000000|t\n2|0|f");
+    }
+}
