@@ -41,8 +41,10 @@ public final class TargetState {
             // One row a topic-partition: next_offset is the first offset not yet applied.
             "CREATE TABLE IF NOT EXISTS wherry.checkpoint (topic text, partition int, next_offset bigint NOT NULL,"
                     + " commit_lsn pg_lsn NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (topic, partition))",
-            // The statements of the dump that wait until tables are loaded, indexed or switched (pg_dump's post-data), kept so
-            // that a restarted coordinator goes on with the same dump. done_at is set in the statement's own transaction.
+            // The statements of the dump that wait until tables are loaded, indexed or switched (pg_dump's post-data),
+            // kept so
+            // that a restarted coordinator goes on with the same dump. done_at is set in the statement's own
+            // transaction.
             "CREATE TABLE IF NOT EXISTS wherry.ddl (id int PRIMARY KEY, stage text NOT NULL, kind text NOT NULL,"
                     + " name text NOT NULL, schema_name text, table_name text, sql text NOT NULL,"
                     + " done_at timestamptz, seconds double precision)",
