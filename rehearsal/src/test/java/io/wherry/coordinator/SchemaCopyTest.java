@@ -1,0 +1,84 @@
+package io.wherry.coordinator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.Migration;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.DeferredDdl.Ddl;
+import io.wherry.coordinator.DeferredDdl.Stage;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+final class SchemaCopyTest {
+    @ParameterizedTest
+    @CsvSource({"11, 17", "15, 15"})
+    void schemaRowsAndSequencesOfBothSidesAreEqualAfterAllStages(int from, int to) throws Exception {
+        try (TwoServers servers = new TwoServers(from, to).seeded()) {
+            Migration migration = servers.migration();
+            assertThat(TargetPreflight.check(migration))
+                    .noneMatch(f -> f.severity() == io.wherry.contract.Finding.Severity.ERROR);
+            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            try (Connection target = servers.openTarget()) {
+                assertThat(Journal.read(target).orElseThrow().state()).isEqualTo(State.LOADING);
+                assertThat(DdlStore.pendingFor(target, new TableId("Sales Dept", "Order Items")))
+                        .extracting(Ddl::kind)
+                        .containsExactlyInAnyOrder("CONSTRAINT", "STATISTICS");
+                assertThat(Queries.number(target, "SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'"))
+                        .isZero();
+            }
+            servers.copyRows();
+            finish(servers);
+
+            SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+            assertThat(schema.onlyOnSource()).isEmpty();
+            assertThat(schema.onlyOnTarget()).isEmpty();
+            assertThat(schema.throughScratch()).isEqualTo(from != to);
+            DataComparison data = new DataCompare(migration).run();
+            assertThat(data.differences()).isEmpty();
+            assertThat(data.rowsCompared()).isGreaterThan(800);
+            try (Connection source = servers.openSource();
+                    Connection target = servers.openTarget()) {
+                assertThat(Sequences.read(target))
+                        .isEqualTo(Sequences.read(source))
+                        .isNotEmpty();
+                assertThat(Queries.number(target, "SELECT count(*) FROM public.totals"))
+                        .isEqualTo(300);
+                assertThat(Queries.string(target, "SELECT sum::text FROM public.grand_total"))
+                        .contains("49665.00");
+                assertThat(Queries.number(target, "SELECT count(*) FROM pg_index WHERE NOT indisvalid"))
+                        .isZero();
+            }
+        }
+    }
+
+    @org.junit.jupiter.api.Test
+    void aDifferenceInTheSchemaIsNamed() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded()) {
+            Migration migration = servers.migration();
+            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            finish(servers);
+            servers.run(servers.target, "shop", "DROP INDEX public.words_index");
+            SchemaCompare.Result result = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+            assertThat(result.onlyOnTarget()).isEmpty();
+            assertThat(result.onlyOnSource())
+                    .containsExactly("CREATE INDEX words_index ON public.customer USING gin (words)");
+        }
+    }
+
+    /** What coordinator does over the whole migration, at once. */
+    private static void finish(TwoServers servers) throws SQLException, IOException {
+        Migration migration = servers.migration();
+        try (Connection source = servers.openSource();
+                Connection target = Databases.openForScripts(migration, migration.target(), "test")) {
+            for (Stage stage : Stage.values()) {
+                for (Ddl ddl : DdlStore.pending(target, stage)) {
+                    DdlStore.run(target, ddl);
+                }
+            }
+            Sequences.write(target, Sequences.read(source));
+        }
+    }
+}
