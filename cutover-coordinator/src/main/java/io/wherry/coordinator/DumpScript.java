@@ -71,8 +71,23 @@ final class DumpScript {
 
     /** Whether the entry makes or fills our own publication, which has no business on the target. */
     static boolean ofPublication(Entry entry, String publication) {
-        return entry.kind().startsWith("PUBLICATION")
+        boolean comment = entry.kind().equals("COMMENT") && entry.name().equals("PUBLICATION " + publication);
+        boolean made = entry.kind().startsWith("PUBLICATION")
                 && (entry.name().equals(publication) || entry.name().startsWith(publication + " "));
+        return comment || made;
+    }
+
+    /** The entries without the given statements; those left without any stay, so that the count still holds. */
+    static List<Entry> without(List<Entry> entries, List<String> statements) {
+        return entries.stream()
+                .map(entry -> new Entry(
+                        entry.kind(),
+                        entry.name(),
+                        entry.settings(),
+                        entry.statements().stream()
+                                .filter(statement -> !statements.contains(statement))
+                                .toList()))
+                .toList();
     }
 
     /**

@@ -86,7 +86,8 @@ final class Facts {
     }
 
     void see(Observation.Built built) {
-        // What belongs to no table of ours (a statistics object, a partitioned parent's index) has no line in the status.
+        // What belongs to no table of ours (a statistics object, a partitioned parent's index) has no line in the
+        // status.
         if (built.table() != null && built.problem() == null) {
             buildProblems.remove(built.table());
         } else if (built.table() != null) {

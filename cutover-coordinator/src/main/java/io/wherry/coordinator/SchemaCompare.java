@@ -4,6 +4,7 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.io.IOException;
@@ -50,6 +51,7 @@ public final class SchemaCompare {
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
             Set<String> ofSource = scratch ? throughScratch(target) : statements(migration.source());
+            ofSource.removeAll(ReplicaIdentities.read(source, migration).statements(source));
             Set<String> ofTarget = statements(migration.target());
             return new Result(without(ofSource, ofTarget), without(ofTarget, ofSource), scratch);
         }

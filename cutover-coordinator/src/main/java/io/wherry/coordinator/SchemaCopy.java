@@ -3,6 +3,7 @@ package io.wherry.coordinator;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Migration;
+import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TargetState;
@@ -68,7 +69,7 @@ public final class SchemaCopy {
                     "INSERT INTO wherry.migration (name, source_system) VALUES (?, ?)",
                     migration.name(),
                     dump.sourceSystem());
-            List<Entry> preData = entries(dump.preData(), known, dump.preDataEntries(), "pre-data");
+            List<Entry> preData = preData(dump, known);
             List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
             String script = DumpScript.script(preData, migration.publication(), superuser);
             if (!script.isEmpty()) {
@@ -85,7 +86,7 @@ public final class SchemaCopy {
     void copyInto(Connection empty) throws SQLException {
         Dump dump = dump();
         Set<String> known = Databases.settings(empty);
-        List<Entry> preData = entries(dump.preData(), known, dump.preDataEntries(), "pre-data");
+        List<Entry> preData = preData(dump, known);
         List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
         Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
         for (Ddl ddl : DeferredDdl.plan(postData, migration.publication(), dump.loaded(), List.of())) {
@@ -100,8 +101,9 @@ public final class SchemaCopy {
             String postData,
             long postDataEntries,
             Set<TableId> loaded,
-            List<String> refreshes) {
-        static final Dump EMPTY = new Dump("", "", 0, "", 0, Set.of(), List.of());
+            List<String> refreshes,
+            List<String> ours) {
+        static final Dump EMPTY = new Dump("", "", 0, "", 0, Set.of(), List.of(), List.of());
     }
 
     private Dump dump() throws SQLException {
@@ -119,12 +121,19 @@ public final class SchemaCopy {
                     Catalog.selected(source, migration).stream()
                             .map(Catalog.Table::id)
                             .collect(Collectors.toSet()),
-                    Queries.strings(source, REFRESHES));
+                    Queries.strings(source, REFRESHES),
+                    // Read after the dump: what is set in between is in the note and not in the dump.
+                    ReplicaIdentities.read(source, migration).statements(source));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
             DumpTool.delete(archive);
         }
+    }
+
+    /** Without the replica identities that the migration itself has set on the source. */
+    private static List<Entry> preData(Dump dump, Set<String> known) {
+        return DumpScript.without(entries(dump.preData(), known, dump.preDataEntries(), "pre-data"), dump.ours());
     }
 
     /** @throws DataException when we read another number of entries than pg_restore: a statement would be lost */
