@@ -96,14 +96,16 @@ final class SourceConnectorTest {
     }
 
     private static void seed(Connection session) throws SQLException {
-        execute(session, "CREATE DOMAIN colour AS text");
+        // A domain over an enum and columns that differ by case only: stock Debezium cannot start with either.
+        execute(session, "CREATE TYPE mood AS ENUM ('good', 'bad')");
+        execute(session, "CREATE DOMAIN colour AS mood");
         execute(
                 session,
                 "CREATE TABLE item (id int PRIMARY KEY, name text, big text, sold boolean NOT NULL DEFAULT false,"
                         + " price numeric, count bigint, colour colour, \"odd Name\" date[])");
         execute(session, "ALTER TABLE item ALTER big SET STORAGE EXTERNAL");
         execute(session, "CREATE TABLE event (at timestamptz, body bytea, number int)");
-        execute(session, "CREATE TABLE wide (id uuid PRIMARY KEY, filler text)");
+        execute(session, "CREATE TABLE wide (id uuid PRIMARY KEY, \"Filler\" text, filler text)");
         execute(session, "CREATE TABLE unwanted (\"A\" int, a int)");
         execute(
                 session,
@@ -113,7 +115,7 @@ final class SourceConnectorTest {
         execute(session, "INSERT INTO event SELECT now(), '\\x00ff', i % 3 FROM generate_series(1, 500) i");
         execute(
                 session,
-                "INSERT INTO wide SELECT md5(i::text)::uuid, repeat('w', 900) FROM generate_series(1, 20000) i");
+                "INSERT INTO wide SELECT md5(i::text)::uuid, repeat('w', 900), 'x' FROM generate_series(1, 20000) i");
         execute(session, "ANALYZE");
     }
 
@@ -181,7 +183,11 @@ final class SourceConnectorTest {
         private void statement(Connection session) throws SQLException {
             int id = 1 + random.nextInt(3000);
             switch (random.nextInt(9)) {
-                case 0 -> update(session, "INSERT INTO item (id, name, price) VALUES (?, 'new', 'NaN')", nextId++);
+                case 0 ->
+                    update(
+                            session,
+                            "INSERT INTO item (id, name, price, colour) VALUES (?, 'new', 'NaN', 'bad')",
+                            nextId++);
                 case 1 -> update(session, "UPDATE item SET price = price + 1.10, count = count * 3 WHERE id = ?", id);
                 case 2 -> update(session, "UPDATE item SET sold = NOT sold WHERE id = ?", 7);
                 case 3 -> update(session, "DELETE FROM item WHERE id = ? AND id <> 7", id);

@@ -14,11 +14,11 @@ import io.wherry.source.ControlTopic.Memory;
 import io.wherry.source.ControlTopic.SourceIdentity;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -41,7 +41,7 @@ final class Capture implements AutoCloseable {
     private final OpenSessions sessions;
     private final ConfluentRegistry registry;
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
-    private final List<Thread> threads = new ArrayList<>();
+    private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
     private volatile boolean loaded;
     private volatile boolean closing;
@@ -200,7 +200,10 @@ final class Capture implements AutoCloseable {
             notifyAll();
         }
         sessions.close();
-        Quietly.close(stream.get());
+        ChangeStream running = stream.get();
+        if (running != null) {
+            running.stop();
+        }
         for (Thread thread : threads) {
             Quietly.close(thread::join);
         }

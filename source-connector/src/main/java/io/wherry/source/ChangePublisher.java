@@ -6,14 +6,13 @@ import io.wherry.contract.LargeValues;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -37,12 +36,13 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
 
     private final String positionTopic;
     private final KafkaProducer<byte[], byte[]> producer;
-    private final ScheduledExecutorService timer;
+    private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
     private boolean inside;
     private boolean wanted;
     private long commitMillis;
     private boolean open;
+    private boolean closed;
     private long openedNanos;
     private long openBytes;
     private long lastCommitNanos;
@@ -83,8 +83,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             throw KafkaFailures.explain("start publishing changes", e);
         }
         committedEndLsn = start.map(p -> p.endLsn().value()).orElse(0L);
-        timer = Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "wherry-source-commit"));
-        timer.execute(this::commitWhenQuiet);
+        timer.start();
     }
 
     /** The last position in Kafka, if any. */
@@ -198,19 +197,19 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         notifyAll();
     }
 
-    private void commitWhenQuiet() {
+    private synchronized void commitWhenQuiet() {
         try {
-            synchronized (this) {
-                if (open && !inside && failure == null && System.nanoTime() - openedNanos >= OPEN_NANOS) {
+            while (!closed && failure == null) {
+                wait(TimeUnit.NANOSECONDS.toMillis(OPEN_NANOS));
+                if (open && !inside && !closed && System.nanoTime() - openedNanos >= OPEN_NANOS) {
                     commitTransaction();
                 }
             }
+        } catch (InterruptedException e) {
+            fail(Stopped.interrupted("publish changes", e));
         } catch (RuntimeException e) {
-            // Kept in failure; the decoder and the engine's consumer stop at it.
+            // Kept: the decoder and the engine's consumer stop at it.
             fail(e);
-        }
-        if (failure == null && !timer.isShutdown()) {
-            var ignored = timer.schedule(this::commitWhenQuiet, OPEN_NANOS, TimeUnit.NANOSECONDS);
         }
     }
 
@@ -226,18 +225,23 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         if (failure != null) {
             throw failure;
         }
+        if (closed) {
+            throw new RetryableException("publish changes", "", "stopped", "");
+        }
     }
 
     /** Ends; what is not committed is dropped, and sent again by the slot. */
     @Override
     public void close() {
-        timer.shutdownNow();
         synchronized (this) {
-            if (open && failure == null) {
+            if (!closed && open && failure == null) {
                 // Otherwise readers wait for this transaction until it times out or the next publisher starts.
                 Quietly.close(producer::abortTransaction);
             }
+            closed = true;
+            notifyAll();
         }
+        Quietly.close(timer::join);
         producer.close(CLOSE_WAIT);
     }
 }

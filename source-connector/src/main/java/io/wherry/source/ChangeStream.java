@@ -129,9 +129,8 @@ final class ChangeStream implements AutoCloseable {
         committer.markBatchFinished();
     }
 
-    /** Stops the engine and ends {@link #run}; what is not in Kafka yet is sent again by the slot at the next start. */
-    @Override
-    public void close() {
+    /** Makes {@link #run} end, from another thread; what is not in Kafka yet is sent again by the slot at the next start. */
+    void stop() {
         closing = true;
         try {
             // The engine refuses to be closed while it starts.
@@ -140,13 +139,17 @@ final class ChangeStream implements AutoCloseable {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | IllegalStateException e) {
             // It has ended by itself: nothing is left to close.
             Quietly.log("closing the engine", e);
-        } finally {
-            Handover.withdraw(engineName);
-            publisher.close();
-            shapes.close();
         }
+    }
+
+    /** Releases what the stream held, once {@link #run} has ended. */
+    @Override
+    public void close() {
+        Handover.withdraw(engineName);
+        publisher.close();
+        shapes.close();
     }
 }

@@ -1,15 +1,214 @@
 package io.wherry.source;
 
+import io.wherry.contract.Catalog;
 import io.wherry.contract.Finding;
+import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
-/** x. */
+/** Looks whether the source can be captured, over one read-only session, before anything is changed. */
 public final class SourcePreflight {
-    private SourcePreflight() {}
+    private static final int OLDEST = 10;
+    private static final int NEWEST = 18;
+    private static final String OUR_TABLES = "'migration', 'journal', 'relation', 'chunk', 'checkpoint', 'applier'";
 
-    /** x. */
+    private final Migration migration;
+    private final Connection session;
+    private final String role;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private SourcePreflight(Migration migration, Connection session) throws SQLException {
+        this.migration = migration;
+        this.session = session;
+        this.role = Identifiers.quote(text("SELECT current_user"));
+    }
+
+    /** Everything worth telling; an {@link Finding.Severity#ERROR} among them refuses the start. Never throws for the source's state. */
     public static List<Finding> check(Migration migration) {
-        return List.of();
+        try (Connection session = Sessions.open(migration, migration.source(), "preflight")) {
+            session.setReadOnly(true);
+            SourcePreflight preflight = new SourcePreflight(migration, session);
+            preflight.run();
+            return List.copyOf(preflight.findings);
+        } catch (SQLException e) {
+            return List.of(unreachable(migration, e));
+        }
+    }
+
+    private static Finding unreachable(Migration migration, SQLException e) {
+        String state = e.getSQLState() == null ? "" : e.getSQLState();
+        String object = "source " + migration.source();
+        String message = e.getMessage().lines().findFirst().orElse("");
+        if (state.equals("28P01")) {
+            return Finding.error(
+                    object, "wrong password or role: " + message, "Correct source.user and source.password");
+        }
+        if (state.startsWith("28")) {
+            return Finding.error(
+                    object, "login refused: " + message, "Correct source.user, or add a line to pg_hba.conf");
+        }
+        if (state.equals("3D000")) {
+            return Finding.error(object, "no such database: " + message, "Correct the database in source.url");
+        }
+        if (state.startsWith("08")) {
+            return Finding.error(
+                    object,
+                    "cannot be reached: " + message,
+                    "Look whether the server runs and listens there, and what stands between");
+        }
+        return Finding.error(object, "cannot be checked: " + message, "Mend what the server says");
+    }
+
+    private void run() throws SQLException {
+        int major = Catalog.majorVersion(session);
+        if (major < OLDEST) {
+            error(
+                    "source",
+                    "PostgreSQL " + major + " has no pgoutput, so its changes cannot be captured",
+                    "Upgrade it to " + OLDEST + " or newer first");
+            return;
+        }
+        if (major > NEWEST) {
+            warning("source", "PostgreSQL " + major + " was never tried", "Rehearse with this version first");
+        }
+        if (flag("SELECT pg_catalog.pg_is_in_recovery()")) {
+            error("source", "the server is a standby", "Give the primary's address in source.url");
+            return;
+        }
+        server();
+        slot();
+        role();
+        List<Catalog.Table> tables = Catalog.selected(session, migration);
+        if (tables.isEmpty()) {
+            error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
+        }
+        findings.addAll(TableChecks.check(session, migration, tables));
+    }
+
+    private void server() throws SQLException {
+        String level = text("SHOW wal_level");
+        if (!level.equals("logical")) {
+            error(
+                    "wal_level",
+                    "is " + level + ", must be logical",
+                    "ALTER SYSTEM SET wal_level = 'logical', then restart the source");
+        }
+        String encoding = text("SELECT pg_catalog.getdatabaseencoding()");
+        if (!encoding.equals("UTF8")) {
+            warning(
+                    "encoding",
+                    "the database is " + encoding + ", not UTF8",
+                    "Rehearse it: text that is no valid " + encoding + " stops the load");
+        }
+        String foreign = text("SELECT coalesce(string_agg(c.relname, ', '), '') FROM pg_catalog.pg_class c"
+                + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'wherry'"
+                + " AND c.relkind IN ('r', 'p') AND c.relname NOT IN (" + OUR_TABLES + ")");
+        if (!foreign.isEmpty()) {
+            error(
+                    "schema wherry",
+                    "holds tables that are not Wherry's: " + foreign,
+                    "Rename it: Wherry keeps this name for itself and would not carry them");
+        }
+        if (flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)")) {
+            warning(
+                    "large objects",
+                    "there are some, and they are not carried yet",
+                    "Copy them by hand (pg_dump --large-objects), or do without");
+        }
+    }
+
+    private void slot() throws SQLException {
+        String name = migration.slot();
+        Optional<ReplicationSlot.State> slot = ReplicationSlot.find(session, name);
+        if (slot.isPresent()) {
+            existing(name, slot.get());
+            return;
+        }
+        if (number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_replication_slots')"
+                        + " - (SELECT count(*) FROM pg_catalog.pg_replication_slots)")
+                < 1) {
+            error(
+                    "max_replication_slots",
+                    "no replication slot is free",
+                    "Drop one that nobody needs (pg_replication_slots), or raise it and restart the source");
+        }
+        if (number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_wal_senders')"
+                        + " - (SELECT count(*) FROM pg_catalog.pg_stat_replication)")
+                < 2) {
+            error(
+                    "max_wal_senders",
+                    "fewer than two wal senders are free",
+                    "ALTER SYSTEM SET max_wal_senders = 10, then restart the source");
+        }
+        long old = number("SELECT count(*) FROM pg_catalog.pg_stat_activity"
+                + " WHERE backend_xid IS NOT NULL AND xact_start < now() - interval '1 minute'");
+        if (old > 0) {
+            warning(
+                    "transactions",
+                    old + " have been writing for more than a minute, and the slot waits for them",
+                    "Look at pg_stat_activity (backend_xid, xact_start)");
+        }
+    }
+
+    private void existing(String name, ReplicationSlot.State slot) throws SQLException {
+        String drop = "If no migration needs it: SELECT pg_drop_replication_slot('" + name + "')";
+        if (!slot.plugin().equals(ReplicationSlot.PLUGIN)) {
+            error("slot " + name, "exists with plugin '" + slot.plugin() + "', not pgoutput", drop);
+        } else if (!slot.database().equals(session.getCatalog())) {
+            error("slot " + name, "exists for database " + slot.database(), drop + "; else choose another name");
+        } else if (slot.lost()) {
+            error(
+                    "slot " + name,
+                    "is lost: the server removed WAL that it needs (max_slot_wal_keep_size)",
+                    "Migrate anew: drop slot and publication, delete this migration's topics, empty the target");
+        }
+    }
+
+    private void role() throws SQLException {
+        if (!flag("SELECT rolsuper OR rolreplication FROM pg_catalog.pg_roles WHERE rolname = current_user")
+                && !flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_replication'"
+                        + " AND pg_catalog.pg_has_role(current_user, oid, 'MEMBER'))")) {
+            error(
+                    "role " + role,
+                    "may not replicate",
+                    "ALTER ROLE " + role + " REPLICATION (on RDS: GRANT rds_replication TO " + role + ")");
+        }
+        if (!Publication.exists(session, migration)
+                && !flag("SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE')")) {
+            error(
+                    "role " + role,
+                    "may not make a publication",
+                    "GRANT CREATE ON DATABASE " + Identifiers.quote(session.getCatalog()) + " TO " + role);
+        }
+    }
+
+    private void error(String object, String problem, String remedy) {
+        findings.add(Finding.error(object, problem, remedy));
+    }
+
+    private void warning(String object, String problem, String remedy) {
+        findings.add(Finding.warning(object, problem, remedy));
+    }
+
+    private boolean flag(String query) throws SQLException {
+        return text(query).equals("t");
+    }
+
+    private long number(String query) throws SQLException {
+        return Long.parseLong(text(query));
+    }
+
+    private String text(String query) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement(query);
+                ResultSet row = statement.executeQuery()) {
+            return row.next() ? row.getString(1) : "";
+        }
     }
 }

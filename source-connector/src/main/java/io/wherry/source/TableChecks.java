@@ -1,0 +1,100 @@
+package io.wherry.source;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Finding;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The part of the preflight that looks at each selected table. */
+final class TableChecks {
+    private static final String RIGHTS = """
+            SELECT c.oid::bigint, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
+                   pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+                     AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
+                   pg_catalog.row_security_active(c.oid) AS filtered,
+                   EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary
+                      AND (i.indisunique OR i.indisexclusion)) AS unique_otherwise
+              FROM pg_catalog.pg_class c WHERE c.relkind = 'r'
+            """;
+
+    private TableChecks() {}
+
+    private record Rights(boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
+
+    static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+            throws SQLException {
+        Map<Long, Rights> rights = rights(session);
+        String role = Identifiers.quote(migration.source().user());
+        List<Finding> findings = new ArrayList<>();
+        for (Catalog.Table table : tables) {
+            check(migration, table, rights.get(table.oid()), role, findings);
+        }
+        return findings;
+    }
+
+    private static void check(
+            Migration migration, Catalog.Table table, Rights rights, String role, List<Finding> findings) {
+        String name = table.id().toString();
+        String quoted = table.id().quoted();
+        if (!rights.owned) {
+            findings.add(Finding.error(
+                    name,
+                    "belongs to another role, so it cannot be published",
+                    "GRANT the table's owner TO " + role + ", or use that role or a superuser"));
+        }
+        if (!rights.readable) {
+            findings.add(Finding.error(
+                    name,
+                    "may not be read",
+                    "GRANT USAGE ON SCHEMA " + Identifiers.quote(table.id().schema()) + " TO " + role
+                            + "; GRANT SELECT ON " + quoted + " TO " + role));
+        } else if (rights.filtered) {
+            findings.add(Finding.error(
+                    name, "row-level security hides rows from this role", "ALTER ROLE " + role + " BYPASSRLS"));
+        }
+        if (table.unlogged()) {
+            findings.add(Finding.error(
+                    name,
+                    "is unlogged: its changes are not in the write-ahead log",
+                    "ALTER TABLE " + quoted + " SET LOGGED, or name it in tables.exclude"));
+        }
+        if (Publication.lacksIdentity(table)) {
+            findings.add(
+                    rights.owned
+                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            : Finding.error(
+                                    name,
+                                    "no key, so its updates could not be told apart",
+                                    "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
+        }
+        if (migration.apply().partitions().getOrDefault(name, 1) > 1
+                && (table.identity().isEmpty() || rights.uniqueOtherwise)) {
+            findings.add(Finding.error(
+                    name,
+                    "its changes may not go to several partitions: it has no key, or another unique constraint whose order"
+                            + " of changes counts",
+                    "Remove it from apply.partitions"));
+        }
+    }
+
+    private static Map<Long, Rights> rights(Connection session) throws SQLException {
+        Map<Long, Rights> rights = new HashMap<>();
+        try (PreparedStatement statement = session.prepareStatement(RIGHTS);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                rights.put(
+                        row.getLong(1),
+                        new Rights(row.getBoolean(2), row.getBoolean(3), row.getBoolean(4), row.getBoolean(5)));
+            }
+        }
+        return rights;
+    }
+}

@@ -1,0 +1,266 @@
+package io.wherry.source;
+
+import static io.wherry.source.WireMessages.UNCHANGED;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.wherry.contract.ChangeSchemas;
+import io.wherry.contract.DataException;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.TypeName;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericDatumReader;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.DecoderFactory;
+import org.junit.jupiter.api.Test;
+
+final class RowDecoderTest {
+    private static final int OID = 16400;
+    private static final TableId TABLE = new TableId("public", "item");
+    private static final String[] NAMES = {"id", "name", "flag", "big", "odd name"};
+    private static final Map<Long, TypeName> TYPES = Map.of(
+            23L, new TypeName("pg_catalog", "int4"),
+            25L, new TypeName("pg_catalog", "text"),
+            16L, new TypeName("pg_catalog", "bool"),
+            20L, new TypeName("pg_catalog", "int8"),
+            1700L, new TypeName("pg_catalog", "numeric"));
+    private static final long[] TYPE_OIDS = {23, 25, 16, 20, 1700};
+    private static final boolean[] KEY_FIRST = {true, false, false, false, false};
+    private static final boolean[] ALL = {true, true, true, true, true};
+
+    private final Registry registry = new Registry();
+    private final Transactions transactions = new Transactions();
+    private final CaptureCounts counts = new CaptureCounts();
+
+    @Test
+    void everyKindOfColumnComesBackAsItWasSent() {
+        RowDecoder decoder = decoder(1);
+        relation(decoder, 'd', KEY_FIRST);
+        take(decoder, WireMessages.begin(1000, 5_000_000, -1));
+        take(decoder, WireMessages.insert(OID, "-2147483648", "Zürich 東京", "t", "-9223372036854775808", "NaN"));
+        take(decoder, WireMessages.insert(OID, "2147483647", null, "f", "9223372036854775807", null));
+
+        GenericRecord first = change(0);
+        assertThat(first.get(ChangeSchemas.OP)).hasToString("c");
+        assertThat(first.get(ChangeSchemas.BEFORE)).isNull();
+        assertThat(row(first, ChangeSchemas.AFTER))
+                .containsExactly(Integer.MIN_VALUE, "Zürich 東京", true, Long.MIN_VALUE, "NaN");
+        assertThat(row(change(1), ChangeSchemas.AFTER))
+                .containsExactly(Integer.MAX_VALUE, null, false, Long.MAX_VALUE, null);
+        GenericRecord source = (GenericRecord) first.get(ChangeSchemas.SOURCE);
+        assertThat(source.get(ChangeSchemas.COMMIT_LSN)).isEqualTo(1000L);
+        assertThat(source.get(ChangeSchemas.ORDER)).isEqualTo(1L);
+        assertThat(source.get(ChangeSchemas.TX_ID)).isEqualTo(4_294_967_295L);
+        assertThat(source.get(ChangeSchemas.COMMIT_MILLIS)).isEqualTo(946_684_805_000L);
+        assertThat(key(0)).containsExactly(Integer.MIN_VALUE);
+    }
+
+    @Test
+    void anUnchangedToastValueIsNeitherNullNorAText() {
+        RowDecoder decoder = decoder(1);
+        relation(decoder, 'd', KEY_FIRST);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.update(OID, (char) 0, null, "1", UNCHANGED, "t", null, "1.10"));
+
+        GenericRecord change = change(0);
+        assertThat(change.get(ChangeSchemas.OP)).hasToString("u");
+        assertThat(change.get(ChangeSchemas.BEFORE)).isNull();
+        assertThat(row(change, ChangeSchemas.AFTER)).containsExactly(1, "UNCHANGED", true, null, "1.10");
+    }
+
+    @Test
+    void aKeyChangeCarriesTheOldKeyAndSaysThatTheOtherOldColumnsAreUnknown() {
+        RowDecoder decoder = decoder(1);
+        relation(decoder, 'd', KEY_FIRST);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(
+                decoder,
+                WireMessages.update(OID, 'K', new String[] {"1", null, null, null, null}, "2", "a", "t", "3", "4"));
+
+        assertThat(row(change(0), ChangeSchemas.BEFORE))
+                .containsExactly(1, "UNCHANGED", "UNCHANGED", "UNCHANGED", "UNCHANGED");
+        assertThat(row(change(0), ChangeSchemas.AFTER)).containsExactly(2, "a", true, 3L, "4");
+        assertThat(key(0)).containsExactly(2);
+    }
+
+    @Test
+    void aKeylessTableCarriesTheWholeOldRowAndHasNoKey() {
+        RowDecoder decoder = decoder(1);
+        relation(decoder, 'f', ALL);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.delete(OID, 'O', "1", null, "f", "3", "0.0"));
+
+        assertThat(row(change(0), ChangeSchemas.BEFORE)).containsExactly(1, null, false, 3L, "0.0");
+        assertThat(change(0).get(ChangeSchemas.AFTER)).isNull();
+        assertThat(transactions.keys.get(0)).isNull();
+    }
+
+    @Test
+    void aNewRelationMessageChangesTheShape() {
+        RowDecoder decoder = decoder(1);
+        relation(decoder, 'd', KEY_FIRST);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.insert(OID, "1", "a", "t", "3", "4"));
+        take(
+                decoder,
+                WireMessages.relation(
+                        OID, "public", "item", 'd', new String[] {"id"}, new long[] {25}, new boolean[] {true}));
+        take(decoder, WireMessages.insert(OID, "one"));
+
+        assertThat(row(change(1), ChangeSchemas.AFTER)).containsExactly("one");
+        assertThat(counts.captured().get(0).insert()).isEqualTo(2);
+    }
+
+    @Test
+    void aTruncateGoesToEveryPartition() {
+        RowDecoder decoder = decoder(3);
+        relation(decoder, 'd', KEY_FIRST);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.truncate(OID));
+
+        assertThat(transactions.partitions).containsExactly(0, 1, 2);
+        assertThat(change(2).get(ChangeSchemas.OP)).hasToString("t");
+        assertThat(counts.captured().get(0).truncate()).isEqualTo(1);
+    }
+
+    @Test
+    void rowsOfATransactionThatKafkaHasAreNotDecoded() {
+        RowDecoder decoder = decoder(1);
+        transactions.wanted = false;
+        relation(decoder, 'd', KEY_FIRST);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.insert(OID, "1", "a", "t", "3", "4"));
+        assertThat(decoder.take(WireMessages.commit(1000, 1050))).isFalse();
+
+        assertThat(transactions.values).isEmpty();
+        assertThat(transactions.log).containsExactly("begin 1000", "commit 1000 1050");
+    }
+
+    @Test
+    void aRenamedTableStopsTheStream() {
+        RowDecoder decoder = decoder(1);
+        take(
+                decoder,
+                WireMessages.relation(
+                        OID, "public", "renamed", 'd', new String[] {"id"}, new long[] {25}, new boolean[] {true}));
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        assertThatThrownBy(() -> decoder.take(WireMessages.insert(OID, "1")))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("public.renamed");
+    }
+
+    private RowDecoder decoder(int partitions) {
+        Map<TableId, Route> routes = Map.of(TABLE, new Route(TABLE, "shop.public.item", partitions));
+        return new RowDecoder(routes, registry, RowDecoderTest::shape, transactions, counts);
+    }
+
+    private static TableShape shape(Relation relation) {
+        List<String> identity = relation.replicaIdentity() == 'f'
+                ? List.of()
+                : relation.columns().stream()
+                        .filter(Relation.RelationColumn::identity)
+                        .map(Relation.RelationColumn::name)
+                        .toList();
+        return new TableShape(
+                relation.id(),
+                relation.columns().stream()
+                        .map(column -> new Column(column.name(), TYPES.get(column.typeOid())))
+                        .toList(),
+                identity);
+    }
+
+    private static void relation(RowDecoder decoder, char replicaIdentity, boolean[] identity) {
+        take(decoder, WireMessages.relation(OID, "public", "item", replicaIdentity, NAMES, TYPE_OIDS, identity));
+    }
+
+    private static void take(RowDecoder decoder, ByteBuffer message) {
+        boolean transaction = message.get(0) == 'B' || message.get(0) == 'C';
+        assertThat(decoder.take(message)).isEqualTo(!transaction);
+        assertThat(message.hasRemaining()).isEqualTo(transaction);
+    }
+
+    private GenericRecord change(int number) {
+        return read(transactions.values.get(number));
+    }
+
+    private List<Object> key(int number) {
+        return values(read(transactions.keys.get(number)));
+    }
+
+    private GenericRecord read(byte[] bytes) {
+        assertThat(bytes[0]).isZero();
+        Schema schema = registry.byId(ByteBuffer.wrap(bytes, 1, 4).getInt());
+        try {
+            var decoder = DecoderFactory.get().binaryDecoder(bytes, 5, bytes.length - 5, null);
+            GenericRecord record = new GenericDatumReader<GenericRecord>(schema).read(null, decoder);
+            assertThat(decoder.isEnd()).isTrue();
+            return record;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static List<Object> row(GenericRecord change, String field) {
+        return values((GenericRecord) change.get(field));
+    }
+
+    private static List<Object> values(GenericRecord record) {
+        List<Object> values = new ArrayList<>();
+        for (Schema.Field field : record.getSchema().getFields()) {
+            Object value = record.get(field.pos());
+            boolean plain = value == null || value instanceof Number || value instanceof Boolean;
+            values.add(plain ? value : value.toString());
+        }
+        return values;
+    }
+
+    private static final class Registry implements SchemaRegistry {
+        private final List<Schema> schemas = new ArrayList<>();
+
+        @Override
+        public int register(String subject, Schema schema) {
+            schemas.add(schema);
+            return schemas.size() - 1;
+        }
+
+        @Override
+        public Schema byId(int id) {
+            return schemas.get(id);
+        }
+    }
+
+    private static final class Transactions implements SourceTransactions {
+        boolean wanted = true;
+        final List<String> log = new ArrayList<>();
+        final List<Integer> partitions = new ArrayList<>();
+        final List<byte[]> keys = new ArrayList<>();
+        final List<byte[]> values = new ArrayList<>();
+
+        @Override
+        public boolean begin(long commitLsn, long commitMillis) {
+            log.add("begin " + commitLsn);
+            return wanted;
+        }
+
+        @Override
+        public void row(Route route, int partition, byte[] key, byte[] value) {
+            partitions.add(partition);
+            keys.add(key);
+            values.add(value);
+        }
+
+        @Override
+        public void commit(long commitLsn, long endLsn) {
+            log.add("commit " + commitLsn + " " + endLsn);
+        }
+    }
+}
