@@ -307,6 +307,7 @@ final class SinkFixture implements AutoCloseable {
                 .map(table -> new TopicPartition(migration.topics().changes(id(table)), 0))
                 .toList();
         try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Map.of())) {
+            consumer.assign(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
             await().atMost(LIMIT).untilAsserted(() -> {
                 for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
