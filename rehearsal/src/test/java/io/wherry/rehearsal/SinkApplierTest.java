@@ -13,8 +13,15 @@ import io.wherry.sink.SinkApplier;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -250,5 +257,99 @@ final class SinkApplierTest {
                         sink.query(
                                 "SELECT id, length(note), note = repeat(E'\\u00e4\"\\\\', 1000000) FROM public.people ORDER BY id"))
                 .isEqualTo("1|3000000|t\n2|0|f");
+    }
+
+    @Test
+    void randomEventsEndAsInAModel() throws SQLException {
+        sink.prepareTarget(
+                "CREATE TABLE public.random (id numeric, part char(3), email text UNIQUE, note text, PRIMARY KEY (id, part))");
+        sink.startSink();
+        sink.plan(1, 1, "random");
+        sink.chunk(0, "random", 1, 0);
+        sink.ready("random");
+        Random random = new Random(42);
+        SortedMap<Integer, Object[]> model = new TreeMap<>();
+        for (int transaction = 0; transaction < 300; transaction++) {
+            List<SinkFixture.Event> events = new ArrayList<>();
+            for (int i = random.nextInt(20); i >= 0; i--) {
+                randomEvent(random, model).ifPresent(events::add);
+            }
+            sink.commit(101 + transaction, events.toArray(SinkFixture.Event[]::new));
+        }
+        sink.awaitDrained("random");
+        String expected = model.values().stream()
+                .map(row -> Arrays.stream(row).map(String::valueOf).collect(Collectors.joining("|")))
+                .collect(Collectors.joining("\n"));
+        assertThat(sink.query("SELECT * FROM public.random ORDER BY id")).isEqualTo(expected);
+    }
+
+    /** Keys 0 to 19 in changing scales, e-mails that wander between rows, updates that leave columns out. */
+    private static Optional<SinkFixture.Event> randomEvent(Random random, SortedMap<Integer, Object[]> model) {
+        int number = random.nextInt(20);
+        Object[] old = model.get(number);
+        String email = "e" + random.nextInt(30);
+        Object[] row = {number + List.of("", ".0", ".00").get(random.nextInt(3)), "a  ", email, "n" + random.nextInt()};
+        Object[] owner = model.values().stream()
+                .filter(r -> r[2].equals(email))
+                .findFirst()
+                .orElse(null);
+        if (owner != null && owner != old) {
+            return Optional.empty();
+        }
+        if (random.nextInt(200) == 0) {
+            model.clear();
+            return Optional.of(truncate("random"));
+        }
+        if (old == null) {
+            model.put(number, row);
+            return Optional.of(insert("random", row));
+        }
+        switch (random.nextInt(4)) {
+            case 0 -> {
+                model.remove(number);
+                return Optional.of(delete("random", old[0], old[1]));
+            }
+            case 1 -> {
+                row[0] = old[0];
+                Object[] sent = row.clone();
+                if (random.nextBoolean()) {
+                    row[3] = old[3];
+                    sent[3] = UNCHANGED;
+                }
+                model.put(number, row);
+                return Optional.of(update("random", sent));
+            }
+            default -> {
+                int other = random.nextInt(20);
+                if (model.containsKey(other) && other != number) {
+                    return Optional.empty();
+                }
+                row[0] = other + List.of("", ".0", ".00").get(random.nextInt(3));
+                row[3] = old[3];
+                model.remove(number);
+                model.put(other, row);
+                return Optional.of(update(
+                        "random", new Object[] {old[0], old[1]}, new Object[] {row[0], row[1], row[2], UNCHANGED}));
+            }
+        }
+    }
+
+    @Test
+    void theTargetMayRestart() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        SinkApplier applier = sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0);
+        sink.ready("people");
+        sink.commit(101, insert("people", 1, "a", null, null));
+        sink.awaitDrained("people");
+        sink.disconnect();
+        postgres.kill();
+        sink.commit(102, insert("people", 2, "b", null, null));
+        postgres.restart();
+        sink.connect();
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT id FROM public.people ORDER BY id")).isEqualTo("1\n2");
+        assertThat(applier.done().toCompletableFuture()).isNotDone();
     }
 }

@@ -64,7 +64,7 @@ final class SinkFixture implements AutoCloseable {
 
     final Migration migration;
     final MemoryRegistry registry = new MemoryRegistry();
-    private final Connection target;
+    private Connection target;
     private final KafkaProducer<byte[], byte[]> producer;
     private final Map<TableId, TableShape> shapes = new HashMap<>();
     private final List<SinkApplier> sinks = new ArrayList<>();
@@ -93,12 +93,20 @@ final class SinkFixture implements AutoCloseable {
                         Migration.FenceMode.NO_LOGIN,
                         new Migration.Switch.None()),
                 new Migration.Http("127.0.0.1", 0, Optional.empty()));
-        target = Sessions.open(migration, endpoint, "test");
+        connect();
         producer = KafkaClients.producer(migration, Map.of("transactional.id", name));
         producer.initTransactions();
         createTopics(List.of(
                 new NewTopic(migration.topics().control(), 1, (short) 1),
                 new NewTopic(migration.topics().load(), 2, (short) 1)));
+    }
+
+    void connect() throws SQLException {
+        target = Sessions.open(migration, migration.target(), "test");
+    }
+
+    void disconnect() throws SQLException {
+        target.close();
     }
 
     /** Makes tables as the coordinator would, and the journal's first row. */
@@ -307,6 +315,7 @@ final class SinkFixture implements AutoCloseable {
                 .map(table -> new TopicPartition(migration.topics().changes(id(table)), 0))
                 .toList();
         try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Map.of())) {
+            consumer.assign(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
             await().atMost(LIMIT).untilAsserted(() -> {
                 for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {

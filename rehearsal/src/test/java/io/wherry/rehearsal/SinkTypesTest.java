@@ -58,7 +58,7 @@ final class SinkTypesTest {
             List.of("circle", "'<(0,0),1>'"),
             List.of("box[]", "'{(1,1),(0,0);(3,4),(-1,-2)}'"),
             List.of("tsvector", "'''a b'':1A c:2'", "''"),
-            List.of("tsquery", "'a & !(b | ''c d'')'"),
+            List.of("tsquery", "'a & !(b:*A | ''c d'')'"),
             List.of("int4range", "'empty'", "'[1,5)'", "'(,)'"),
             List.of("tstzrange", "'[2001-01-01,infinity)'"),
             List.of("int4multirange", "'{}'", "'{[1,2),[5,7)}'"),
@@ -66,14 +66,9 @@ final class SinkTypesTest {
             List.of("xid8", "'18446744073709551615'"),
             List.of("tid", "'(4294967295,65535)'"),
             List.of("pg_lsn", "'FFFFFFFF/FFFFFFFF'"),
-            List.of("regclass", "'12345'", "'-'", "'public.expected'", "'pg_class'"),
-            List.of("regtype", "'public.mood'", "'numeric'"),
-            List.of("int2vector", "'1 2 3'", "''"),
-            List.of("oidvector", "'4294967295 0'"),
             List.of("txid_snapshot", "'10:20:10,14'"),
             List.of("pg_snapshot", "'10:20:10,14'"),
             List.of("jsonpath", "'$.a[*] ? (@ > 1)'"),
-            List.of("aclitem", "'postgres=r/postgres'"),
             List.of("int4[]", "'{}'", "'{NULL,1}'", "'[0:1]={1,2}'", "'{{1,2},{3,4}}'"),
             List.of("text[]", "'{\"\",NULL,\"NULL\",\"a\\\\b\\\"c,{}\"}'"),
             List.of("bytea[]", "'{\"\\\\x00\",NULL}'"),
@@ -83,15 +78,23 @@ final class SinkTypesTest {
             List.of("public.pair[]", "ARRAY[ROW(1,'x\"y')::public.pair, NULL]"),
             List.of("public.short", "'abc'"),
             List.of("public.positive", "1.50"),
-            List.of("public.table_name", "'12345'"),
             List.of("public.ints", "'{1,NULL}'"),
             List.of("public.pair_domain", "ROW(1, 'x')"),
             List.of("public.ints[]", "ARRAY['{1,2}', '{}']::public.ints[]"),
             List.of("public.citext", "'Ab'"),
-            List.of("public.hstore", "'\"a b\"=>\"c\\\\\"d\", x=>NULL'", "''"),
+            List.of("public.hstore", "'\"a b\"=>\"c\\\"d\", x=>NULL'", "''"),
             List.of("public.ltree", "'Top.Science'"),
             List.of("public.cube", "'(1,2),(3,4)'"),
-            List.of("public.span", "'[a,b)'"));
+            List.of("public.span", "'[a,b)'"),
+            // The types from here on have no binary form, or a broken one (empty int2vector), or one that holds OIDs.
+            List.of("aclitem", "'postgres=r/postgres'"),
+            List.of("int2vector", "'1 2 3'", "''"),
+            List.of("oidvector", "'4294967295 0'", "''"),
+            List.of("regclass", "'12345'", "'-'", "'public.expected'", "'pg_class'"),
+            List.of("regtype", "'public.mood'", "'numeric'"),
+            List.of("public.table_name", "'12345'"));
+
+    private static final int TEXT_ONLY = 6;
 
     private static final List<String> PREPARATION = List.of(
             "CREATE TYPE public.mood AS ENUM ('it''s, \"ok\"', '')",
@@ -106,10 +109,6 @@ final class SinkTypesTest {
             "CREATE EXTENSION hstore SCHEMA public",
             "CREATE EXTENSION ltree SCHEMA public",
             "CREATE EXTENSION cube SCHEMA public");
-
-    private static final String DIFFERENT =
-            "SELECT string_agg(id::text, ',') FROM public.%s t FULL JOIN public.expected e USING (id)"
-                    + " WHERE NOT coalesce(t.* *= e.*, false)";
 
     private static ChildProcesses children;
     private static EmbeddedPostgres postgres;
@@ -135,31 +134,31 @@ final class SinkTypesTest {
             sink.startSink();
             sink.plan(1, 1, "changed", "keyless", "from_text", "from_binary");
             sink.copyChunk(0, "from_text", 1, 0, false, "SELECT * FROM public.expected");
-            sink.copyChunk(0, "from_binary", 1, 0, true, "SELECT * FROM public.expected");
+            sink.copyChunk(0, "from_binary", 1, 0, true, "SELECT * FROM public.expected_binary");
             sink.chunk(1, "changed", 1, 0);
             sink.chunk(1, "keyless", 1, 0);
             sink.ready("changed", "keyless", "from_text", "from_binary");
-            assertThat(sink.query(DIFFERENT.formatted("from_text"))).isEqualTo("null");
-            assertThat(sink.query(DIFFERENT.formatted("from_binary"))).isEqualTo("null");
+            assertThat(different(sink, "from_text", "expected")).isEmpty();
+            assertThat(different(sink, "from_binary", "expected_binary")).isEmpty();
 
             List<Object[]> rows = sink.rows("changed", "public.expected ORDER BY id");
             sink.commit(101, events(rows, row -> SinkFixture.insert("changed", row)));
             sink.commit(101, events(rows, row -> SinkFixture.insert("keyless", row)));
             sink.awaitDrained("changed", "keyless");
-            assertThat(sink.query(DIFFERENT.formatted("changed"))).isEqualTo("null");
-            assertThat(sink.query(DIFFERENT.formatted("keyless"))).isEqualTo("null");
+            assertThat(different(sink, "changed", "expected")).isEmpty();
+            assertThat(different(sink, "keyless", "expected")).isEmpty();
 
             // Away from their values and back, by whole and by partial updates.
             sink.commit(102, events(rows, row -> SinkFixture.update("changed", other(row, null))));
             sink.awaitDrained("changed");
             sink.commit(103, events(rows, row -> SinkFixture.update("changed", row)));
             sink.awaitDrained("changed");
-            assertThat(sink.query(DIFFERENT.formatted("changed"))).isEqualTo("null");
+            assertThat(different(sink, "changed", "expected")).isEmpty();
             sink.commit(104, events(rows, row -> SinkFixture.update("changed", other(row, UNCHANGED))));
             sink.commit(105, events(rows, row -> SinkFixture.update("keyless", row, other(row, UNCHANGED))));
             sink.awaitDrained("changed", "keyless");
-            assertThat(sink.query(DIFFERENT.formatted("changed"))).isEqualTo("null");
-            assertThat(sink.query(DIFFERENT.formatted("keyless"))).isEqualTo("null");
+            assertThat(different(sink, "changed", "expected")).isEmpty();
+            assertThat(different(sink, "keyless", "expected")).isEmpty();
             sink.commit(106, events(rows, row -> SinkFixture.delete("keyless", row)));
             sink.awaitDrained("keyless");
             assertThat(sink.query("SELECT count(*) FROM public.keyless")).isEqualTo("0");
@@ -183,6 +182,23 @@ final class SinkTypesTest {
         return rows.stream().map(maker::of).toArray(Event[]::new);
     }
 
+    /** Row, type and both texts of every value whose binary image differs, and rows that only one side has. */
+    private static String different(SinkFixture sink, String table, String expected) throws SQLException {
+        int columns = TYPES.size() - (expected.equals("expected") ? 0 : TEXT_ONLY);
+        List<String> queries = new ArrayList<>();
+        for (int i = 0; i < columns; i++) {
+            String type = TYPES.get(i).get(0);
+            // The words of a tsquery are stored in another order after any way in, be it COPY in either format.
+            String same = type.equals("tsquery")
+                    ? "t.c%1$d IS NOT DISTINCT FROM e.c%1$d AND t.id = e.id"
+                    : "record_image_eq(ROW(t.id, t.c%1$d), ROW(e.id, e.c%1$d))";
+            String query = "SELECT e.id, t.id, '%2$s', format('%%s', t.c%1$d), format('%%s', e.c%1$d)"
+                    + " FROM public.%3$s t FULL JOIN public.%4$s e USING (id) WHERE NOT coalesce(" + same + ", false)";
+            queries.add(query.formatted(i, type, table, expected));
+        }
+        return sink.query(String.join(" UNION ALL ", queries));
+    }
+
     private static void prepare(SinkFixture sink) throws SQLException {
         for (String sql : PREPARATION) {
             sink.execute(sql);
@@ -201,10 +217,16 @@ final class SinkTypesTest {
             }
             sink.execute("INSERT INTO public.expected VALUES (" + row + ", " + String.join(", ", values) + ")");
         }
+        List<String> binary = new ArrayList<>(List.of("id"));
+        for (int i = 0; i < TYPES.size() - TEXT_ONLY; i++) {
+            binary.add("c" + i);
+        }
+        sink.execute(
+                "CREATE TABLE public.expected_binary AS SELECT " + String.join(", ", binary) + " FROM public.expected");
         sink.prepareTarget(
                 "CREATE TABLE public.changed (LIKE public.expected, PRIMARY KEY (id))",
                 "CREATE TABLE public.keyless (LIKE public.expected)",
                 "CREATE TABLE public.from_text (LIKE public.expected)",
-                "CREATE TABLE public.from_binary (LIKE public.expected)");
+                "CREATE TABLE public.from_binary (LIKE public.expected_binary)");
     }
 }

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -48,6 +49,12 @@ final class LoadLane {
                               AND c.load_epoch = ? AND c.chunk = ?)
               FROM wherry.relation r WHERE schema_name = ? AND table_name = ? FOR KEY SHARE OF r
             """;
+
+    // The same chunk may stand on two partitions, when a reader took over another's: the second waits, then finds it
+    // applied.
+    private static final String ALONE = "SELECT pg_advisory_xact_lock(?, ?)";
+
+    private static final int LOCK_CLASS = 0x6c6f6164;
 
     private final Migration migration;
     private final Connection target;
@@ -127,21 +134,34 @@ final class LoadLane {
     private void begin(ChunkHeader header) throws SQLException {
         open = header;
         while (!stop.isRequested()) {
-            try (PreparedStatement statement = target.prepareStatement(STATE)) {
-                statement.setInt(1, header.epoch());
-                statement.setInt(2, header.chunk());
-                statement.setString(3, header.table().schema());
-                statement.setString(4, header.table().table());
-                try (ResultSet row = statement.executeQuery()) {
-                    if (row.next() && row.getInt(1) >= header.epoch()) {
-                        decide(header, row.getInt(1), row.getBoolean(2), row.getBoolean(3));
-                        return;
-                    }
-                }
+            try (PreparedStatement statement = target.prepareStatement(ALONE)) {
+                statement.setInt(1, LOCK_CLASS);
+                statement.setInt(2, Objects.hash(header.table(), header.epoch(), header.chunk()));
+                statement.execute();
+            }
+            if (decide(header)) {
+                return;
             }
             // The plan is in the control topic before the chunk is here; it is only not brought in yet.
             target.rollback();
             stop.await(POLL);
+        }
+    }
+
+    /** Begins to write the chunk or leaves it out; false while its load is not known. */
+    private boolean decide(ChunkHeader header) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(STATE)) {
+            statement.setInt(1, header.epoch());
+            statement.setInt(2, header.chunk());
+            statement.setString(3, header.table().schema());
+            statement.setString(4, header.table().table());
+            try (ResultSet row = statement.executeQuery()) {
+                if (!row.next() || row.getInt(1) < header.epoch()) {
+                    return false;
+                }
+                decide(header, row.getInt(1), row.getBoolean(2), row.getBoolean(3));
+                return true;
+            }
         }
     }
 

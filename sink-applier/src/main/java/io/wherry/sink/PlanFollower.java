@@ -4,6 +4,7 @@ import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.TopicTail;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -120,7 +121,11 @@ final class PlanFollower {
             }
         }
         String load = migration.topics().load();
-        checkpoints(FIRST_CHECKPOINT, load, offsets.partitionsFor(load).size(), offsets);
+        int lanes = offsets.partitionsFor(load).size();
+        if (lanes == 0) {
+            throw new RetryableException("find topic", load, "the broker does not know it yet", "");
+        }
+        checkpoints(FIRST_CHECKPOINT, load, lanes, offsets);
         target.commit();
     }
 
@@ -173,6 +178,7 @@ final class PlanFollower {
         for (int partition = 0; partition < partitions; partition++) {
             all.add(new TopicPartition(topic, partition));
         }
+        offsets.assign(all);
         Map<TopicPartition, Long> beginnings = offsets.beginningOffsets(all);
         try (PreparedStatement statement = target.prepareStatement(sql)) {
             for (TopicPartition partition : all) {

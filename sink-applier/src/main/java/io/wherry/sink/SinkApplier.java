@@ -72,7 +72,8 @@ public final class SinkApplier implements Service {
             } catch (RetryableException e) {
                 boolean lasted = System.nanoTime() - begun > LONGEST_PAUSE.toNanos();
                 pause = lasted ? FIRST_PAUSE : pause;
-                LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis(), e);
+                LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis());
+                LOG.debug("Its cause", e);
                 closing.await(pause);
                 Duration doubled = pause.multipliedBy(2);
                 pause = doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
