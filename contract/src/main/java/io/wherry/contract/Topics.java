@@ -23,9 +23,14 @@ public record Topics(String name) {
         return name + ".wherry.position";
     }
 
-    /** Load plans and status of the source-connector; one partition. */
+    /** Load plans and what else the source-connector must remember; one partition. */
     public String control() {
         return name + ".wherry.control";
+    }
+
+    /** Status of the source-connector, once a second; one partition, and the only topic whose records expire. */
+    public String status() {
+        return name + ".wherry.status";
     }
 
     /** COPY blocks of the full load; one partition a lane. */

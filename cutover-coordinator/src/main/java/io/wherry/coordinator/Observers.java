@@ -64,6 +64,7 @@ final class Observers implements AutoCloseable {
         this.threads = List.of(
                 thread("position", r -> follow(r, migration.topics().position(), true, this::position)),
                 thread("control", r -> follow(r, migration.topics().control(), false, this::control)),
+                thread("status", r -> follow(r, migration.topics().status(), true, this::status)),
                 thread("source", this::watchSource),
                 thread("target", this::watchTarget),
                 thread("heartbeat", this::followHeartbeats));
@@ -119,9 +120,11 @@ final class Observers implements AutoCloseable {
         String key = new String(row.key(), StandardCharsets.UTF_8);
         if (key.equals(LoadPlan.KEY)) {
             progress.planned(Json.read(row.value(), LoadPlan.class));
-        } else if (key.equals(SourceStatus.KEY)) {
-            tell.accept(new Observation.Reported(Json.read(row.value(), SourceStatus.class)));
         }
+    }
+
+    private void status(ConsumerRecord<byte[], byte[]> row) {
+        tell.accept(new Observation.Reported(Json.read(row.value(), SourceStatus.class)));
     }
 
     private void watchSource(Repeater repeater) throws SQLException, InterruptedException {

@@ -47,11 +47,15 @@ final class ControlTopic implements AutoCloseable {
         }
     }
 
+    private static final String STATUS = "status";
+
     private final String topic;
+    private final String statusTopic;
     private final KafkaProducer<byte[], byte[]> producer;
 
     ControlTopic(Migration migration) {
         topic = migration.topics().control();
+        statusTopic = migration.topics().status();
         producer = KafkaClients.producer(
                 migration, Map.of("linger.ms", 0, "client.id", "wherry-" + migration.name() + "-control"));
     }
@@ -71,7 +75,7 @@ final class ControlTopic implements AutoCloseable {
                     }
                     case SOURCE -> sources.add(Json.read(record.value(), SourceIdentity.class));
                     default -> {
-                        // Status and completion are for others.
+                        // Completion is for others.
                     }
                 }
             });
@@ -102,15 +106,19 @@ final class ControlTopic implements AutoCloseable {
     }
 
     void status(SourceStatus status) {
-        write(SourceStatus.KEY, status);
+        write(statusTopic, STATUS, status);
     }
 
     private void write(String key, Object value) {
+        write(topic, key, value);
+    }
+
+    private void write(String to, String key, Object value) {
         try {
-            producer.send(new ProducerRecord<>(topic, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value)))
+            producer.send(new ProducerRecord<>(to, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value)))
                     .get();
         } catch (ExecutionException | KafkaException e) {
-            throw KafkaFailures.explain("write " + key + " to the control topic", e);
+            throw KafkaFailures.explain("write to topic " + to, e);
         } catch (InterruptedException e) {
             throw Stopped.interrupted("write to the control topic", e);
         }

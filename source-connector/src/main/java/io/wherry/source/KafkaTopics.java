@@ -30,6 +30,9 @@ final class KafkaTopics {
             Map.of("cleanup.policy", "delete", "retention.ms", "-1", "retention.bytes", "-1");
     /** Only the last position counts, and it must never expire. */
     private static final Map<String, String> KEEP_LAST = Map.of("cleanup.policy", "compact");
+    /** A report a second for days would fill the disk, and nobody reads yesterday's. */
+    private static final Map<String, String> KEEP_AN_HOUR =
+            Map.of("cleanup.policy", "delete", "retention.ms", "3600000", "segment.ms", "600000");
 
     /**
      * What stands in Kafka.
@@ -47,6 +50,7 @@ final class KafkaTopics {
         Map<String, NewTopic> wanted = new HashMap<>();
         want(wanted, migration.topics().position(), 1, KEEP_LAST);
         want(wanted, migration.topics().control(), 1, KEEP_ALL);
+        want(wanted, migration.topics().status(), 1, KEEP_AN_HOUR);
         want(wanted, migration.topics().load(), migration.load().readers(), KEEP_ALL);
         for (TableId table : tables) {
             int partitions = migration.apply().partitions().getOrDefault(table.toString(), 1);
