@@ -283,6 +283,8 @@ final class CoordinatorLoop implements AutoCloseable {
     private void advance(Event event, Map<String, ?> detail) throws SQLException {
         State next = control.journal().advance(control.target(), event, detail);
         LOG.info("{}", next);
+        // Before anyone hears of a result: who then asks for the status must not read the state before.
+        board.publish(control.journal(), progress.tables(), System.currentTimeMillis());
     }
 
     /** Begins what the present state asks for. */
