@@ -130,14 +130,30 @@ final class CoordinatorLoop implements AutoCloseable {
             done.complete(null);
         } catch (InterruptedException e) {
             done.complete(null);
+        } catch (FencedException e) {
+            // The other coordinator looks after the source.
+            stopped(e, e.explained());
         } catch (WherryException e) {
-            LOG.error("{}", e.explained());
-            board.waiting(e.explained());
-            done.completeExceptionally(e);
+            stopped(e, e.explained());
+            openSource();
         } catch (SQLException | RuntimeException e) {
-            LOG.error("The coordinator failed", e);
-            board.waiting(String.valueOf(e.getMessage()));
-            done.completeExceptionally(e);
+            stopped(e, e.toString());
+            openSource();
+        }
+    }
+
+    private void stopped(Exception cause, String why) {
+        LOG.error("The coordinator has stopped: {}", why, cause);
+        board.waiting("somebody to look: " + why);
+        done.completeExceptionally(cause);
+    }
+
+    /** A source must not stay closed because this process has a defect. */
+    private void openSource() {
+        if (control != null
+                && control.journal().state().inWindow()
+                && control.journal().state() != State.PREPARING_TARGET) {
+            run.openSourceNow(control.journal());
         }
     }
 
@@ -267,6 +283,8 @@ final class CoordinatorLoop implements AutoCloseable {
     private void advance(Event event, Map<String, ?> detail) throws SQLException {
         State next = control.journal().advance(control.target(), event, detail);
         LOG.info("{}", next);
+        // Before anyone hears of a result: who then asks for the status must not read the state before.
+        board.publish(control.journal(), progress.tables(), System.currentTimeMillis());
     }
 
     /** Begins what the present state asks for. */
@@ -381,7 +399,7 @@ final class CoordinatorLoop implements AutoCloseable {
     public void close() {
         closeBeforeNanos = System.nanoTime() + LAST_CHANCE.toNanos();
         closing = true;
-        Threads.join(thread);
+        Threads.join(thread, 0);
         observers.close();
         indexes.close();
         run.close();

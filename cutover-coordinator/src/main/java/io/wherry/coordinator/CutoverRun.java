@@ -195,7 +195,7 @@ final class CutoverRun {
     void close() {
         if (step != null) {
             step.interrupt();
-            Threads.join(step);
+            Threads.join(step, 0);
         }
     }
 

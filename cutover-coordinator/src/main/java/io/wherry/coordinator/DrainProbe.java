@@ -3,12 +3,17 @@ package io.wherry.coordinator;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -18,16 +23,12 @@ import org.apache.kafka.common.TopicPartition;
 final class DrainProbe implements AutoCloseable {
     private final Connection target;
     private final Progress progress;
-    private final KafkaConsumer<byte[], byte[]> offsets;
+    private final Admin kafka;
 
     DrainProbe(Migration migration, Connection target, Progress progress) {
         this.target = target;
         this.progress = progress;
-        // High watermarks, not the ends that read_committed sees. Counterexample: a Kafka transaction writes row r to
-        // partition A
-        // and its position to P; on commit the marker reaches P first; we read the position, and A's last stable
-        // offset is still before r; a vector of stable offsets would call the target drained without r.
-        this.offsets = KafkaClients.consumer(migration, Map.of("isolation.level", "read_uncommitted"));
+        this.kafka = KafkaClients.admin(migration);
     }
 
     /** Waits up to {@code wait} for the position in Kafka to reach the LSN; false = not yet. */
@@ -35,9 +36,29 @@ final class DrainProbe implements AutoCloseable {
         return progress.awaitPosition(lsn, wait);
     }
 
-    /** End offsets of every change partition. To be called only after {@link #inKafka}. */
-    Map<TopicPartition, Long> vector() {
-        return offsets.endOffsets(progress.partitions());
+    /**
+     * End offsets of every change partition. To be called only after {@link #inKafka}.
+     *
+     * <p>High watermarks, not the ends that read_committed sees. Counterexample: a Kafka transaction writes row r to partition
+     * A and its position to P; on commit the marker reaches P first; we read the position while A's last stable offset is
+     * still before r; a vector of stable offsets would call the target drained without r.
+     *
+     * @throws RetryableException when the broker does not answer
+     */
+    Map<TopicPartition, Long> vector() throws InterruptedException {
+        Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+        progress.partitions().forEach(partition -> latest.put(partition, OffsetSpec.latest()));
+        try {
+            Map<TopicPartition, Long> vector = new HashMap<>();
+            kafka.listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
+                    .all()
+                    .get()
+                    .forEach((partition, end) -> vector.put(partition, end.offset()));
+            return vector;
+        } catch (ExecutionException e) {
+            throw new RetryableException(
+                    "read", "end offsets", String.valueOf(e.getCause().getMessage()), "See that Kafka is up", e);
+        }
     }
 
     Map<TopicPartition, Long> checkpoints() throws SQLException {
@@ -51,6 +72,6 @@ final class DrainProbe implements AutoCloseable {
 
     @Override
     public void close() {
-        offsets.close();
+        kafka.close();
     }
 }

@@ -33,7 +33,7 @@ final class Facts {
     private final Deque<HeartbeatEmitted> onTheirWay = new ArrayDeque<>();
     private final Map<TableId, Relation> relations = new TreeMap<>();
     private final Map<TableId, Captured> captured = new HashMap<>();
-    private final Map<TableId, String> buildProblems = new TreeMap<>();
+    private final Map<String, String> buildProblems = new TreeMap<>();
     private final Map<TableId, Boolean> verified = new HashMap<>();
     private Slot slot;
     private long slotSeenMillis;
@@ -86,12 +86,21 @@ final class Facts {
     }
 
     void see(Observation.Built built) {
+<<<<<<< HEAD
         // What belongs to no table of ours (a statistics object, a partitioned parent's index) has no line in the
         // status.
         if (built.table() != null && built.problem() == null) {
             buildProblems.remove(built.table());
         } else if (built.table() != null) {
             buildProblems.put(built.table(), built.problem());
+=======
+        String what =
+                built.table() == null ? "partitioned tables" : built.table().toString();
+        if (built.problem() == null) {
+            buildProblems.remove(what);
+        } else {
+            buildProblems.put(what, built.problem());
+>>>>>>> coordinator
         }
     }
 
@@ -174,7 +183,7 @@ final class Facts {
         Captured counts = captured.get(id);
         String error = relation != null && relation.stoppedBecause() != null
                 ? relation.stoppedBecause()
-                : buildProblems.get(id);
+                : buildProblems.get(id.toString());
         return new TableStatus(
                 id.toString(),
                 state(relation),

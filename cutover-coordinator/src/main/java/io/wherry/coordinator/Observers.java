@@ -215,6 +215,7 @@ final class Observers implements AutoCloseable {
 
     @Override
     public void close() {
+        threads.forEach(Repeater::stop);
         threads.forEach(Repeater::close);
     }
 }

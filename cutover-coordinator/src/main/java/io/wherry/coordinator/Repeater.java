@@ -8,6 +8,7 @@ import org.slf4j.LoggerFactory;
 final class Repeater implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Repeater.class);
     private static final long AFTER_FAILURE_MILLIS = 1_000;
+    private static final long PATIENCE_MILLIS = 5_000;
 
     private final Thread thread;
     private volatile boolean closing;
@@ -64,14 +65,18 @@ final class Repeater implements AutoCloseable {
         }
     }
 
+    /** Asks it to end, without waiting. */
+    synchronized void stop() {
+        closing = true;
+        notifyAll();
+    }
+
     @Override
     public void close() {
-        synchronized (this) {
-            closing = true;
-            notifyAll();
-        }
-        // Some work waits inside a driver; it sees the interrupt when it next waits for us.
+        stop();
+        // Kafka's clients close badly when interrupted; only work that does not end by itself is.
+        Threads.join(thread, PATIENCE_MILLIS);
         thread.interrupt();
-        Threads.join(thread);
+        Threads.join(thread, 0);
     }
 }

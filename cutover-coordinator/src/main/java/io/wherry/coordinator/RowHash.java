@@ -56,7 +56,7 @@ final class RowHash {
     /** Every row's md5 and what names the row for people, ordered by md5 bytewise. */
     static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases) {
         List<String> naming = table.identity().isEmpty()
-                ? columns.stream().map(CatalogColumn::name).toList()
+                ? table.columns().stream().map(CatalogColumn::name).toList()
                 : table.identity();
         String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
         return "SELECT " + row(columns, bases) + " COLLATE \"C\" AS h, left(ROW(" + key

@@ -17,12 +17,17 @@ final class Threads {
         };
     }
 
-    /** Waits for the end, whatever interrupts; an interrupt stays set. */
-    static void join(Thread thread) {
+    /**
+     * Waits for the end, whatever interrupts; an interrupt stays set.
+     *
+     * @param millis at most; 0 = as long as it takes
+     */
+    static void join(Thread thread, long millis) {
+        long deadline = System.nanoTime() + millis * 1_000_000;
         boolean interrupted = false;
-        while (thread.isAlive()) {
+        while (thread.isAlive() && (millis == 0 || System.nanoTime() - deadline < 0)) {
             try {
-                thread.join();
+                thread.join(millis);
             } catch (InterruptedException e) {
                 interrupted = true;
             }

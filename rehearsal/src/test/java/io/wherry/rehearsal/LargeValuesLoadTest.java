@@ -1,0 +1,53 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Values of 40 MB pass a heap of 512 MiB that holds all three services, and blocks take at most 64 MiB of it. */
+class LargeValuesLoadTest {
+    // A value of the change path is held whole: the trigger keeps the writers off these rows, for this is about the load.
+    private static final String DUMP =
+            """
+            CREATE TABLE public.big (id int PRIMARY KEY, t text, b bytea);
+            ALTER TABLE public.big ALTER t SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
+            INSERT INTO public.big SELECT n, repeat(md5(n::text), 1310720), NULL FROM generate_series(1, 4) n;
+            INSERT INTO public.big SELECT n, NULL, decode(repeat(md5(n::text), 2621440), 'hex') FROM generate_series(5, 8) n;
+            CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'kept'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON public.big
+                FOR EACH ROW EXECUTE PROCEDURE public.refuse();
+            """;
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void loadHoldsFewBlocksWhateverTheSizeOfAValue() throws Exception {
+        Path dump = Files.writeString(directory.resolve("big.sql"), DUMP);
+        Path report = directory.resolve("r.json");
+        Path log = directory.resolve("log");
+        Process wherry = WherryProcess.start(
+                log, "rehearse", "--dump", dump.toString(), "--source-version", "15", "--rate", "10", "--report",
+                report.toString());
+        assertThat(wherry.waitFor()).as(() -> read(log)).isZero();
+
+        JsonNode found = Json.mapper().readTree(report.toFile());
+        assertThat(found.path("bytesLoaded").asLong()).isGreaterThan(8 * 40_000_000L);
+        assertThat(found.path("blockBytesPeak").asLong()).isBetween(1L, 64L << 20);
+        assertThat(found.path("rowsDifferent").asLong()).isZero();
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}
