@@ -12,9 +12,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Values of 40 MB pass a heap of 512 MiB that holds all three services, and blocks take at most 64 MiB of it. */
 class LargeValuesLoadTest {
-    // A value of the change path is held whole: the trigger keeps the writers off these rows, for this is about the load.
-    private static final String DUMP =
-            """
+    // A value of the change path is held whole: the trigger keeps the writers off these rows, for this is about the
+    // load.
+    private static final String DUMP = """
             CREATE TABLE public.big (id int PRIMARY KEY, t text, b bytea);
             ALTER TABLE public.big ALTER t SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
             INSERT INTO public.big SELECT n, repeat(md5(n::text), 1310720), NULL FROM generate_series(1, 4) n;
@@ -33,7 +33,15 @@ class LargeValuesLoadTest {
         Path report = directory.resolve("r.json");
         Path log = directory.resolve("log");
         Process wherry = WherryProcess.start(
-                log, "rehearse", "--dump", dump.toString(), "--source-version", "15", "--rate", "10", "--report",
+                log,
+                "rehearse",
+                "--dump",
+                dump.toString(),
+                "--source-version",
+                "15",
+                "--rate",
+                "10",
+                "--report",
                 report.toString());
         assertThat(wherry.waitFor()).as(() -> read(log)).isZero();
 
