@@ -86,12 +86,12 @@ final class Facts {
     }
 
     void see(Observation.Built built) {
-        // What belongs to no table of ours (a statistics object, a partitioned parent's index) has no line in the
-        // status.
-        if (built.table() != null && built.problem() == null) {
-            buildProblems.remove(built.table());
-        } else if (built.table() != null) {
-            buildProblems.put(built.table(), built.problem());
+        String what =
+                built.table() == null ? "partitioned tables" : built.table().toString();
+        if (built.problem() == null) {
+            buildProblems.remove(what);
+        } else {
+            buildProblems.put(what, built.problem());
         }
     }
 
