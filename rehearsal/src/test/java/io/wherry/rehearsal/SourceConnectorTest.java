@@ -96,20 +96,20 @@ final class SourceConnectorTest {
     }
 
     private static void seed(Connection session) throws SQLException {
-        // A domain over an enum and columns that differ by case only: stock Debezium cannot start with either.
         execute(session, "CREATE TYPE mood AS ENUM ('good', 'bad')");
-        execute(session, "CREATE DOMAIN colour AS mood");
+        execute(session, "CREATE DOMAIN colour AS text");
+        // Columns that differ by case only, here and in public.unwanted: stock Debezium cannot start.
         execute(
                 session,
                 "CREATE TABLE item (id int PRIMARY KEY, name text, big text, sold boolean NOT NULL DEFAULT false,"
-                        + " price numeric, count bigint, colour colour, \"odd Name\" date[])");
+                        + " price numeric, count bigint, colour colour, mood mood[], \"odd Name\" date[])");
         execute(session, "ALTER TABLE item ALTER big SET STORAGE EXTERNAL");
         execute(session, "CREATE TABLE event (at timestamptz, body bytea, number int)");
         execute(session, "CREATE TABLE wide (id uuid PRIMARY KEY, \"Filler\" text, filler text)");
         execute(session, "CREATE TABLE unwanted (\"A\" int, a int)");
         execute(
                 session,
-                "INSERT INTO item SELECT i, 'item ' || i, NULL, i % 2 = 0, i / 7.0, -i, NULL,"
+                "INSERT INTO item SELECT i, 'item ' || i, NULL, i % 2 = 0, i / 7.0, -i, NULL, '{good,NULL}',"
                         + " ARRAY[NULL, 'infinity', date '2000-01-01' + i] FROM generate_series(1, 3000) i");
         execute(session, "UPDATE item SET big = repeat(md5('x'), 100000) WHERE id = 7");
         execute(session, "INSERT INTO event SELECT now(), '\\x00ff', i % 3 FROM generate_series(1, 500) i");

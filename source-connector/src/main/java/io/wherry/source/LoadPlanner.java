@@ -44,7 +44,9 @@ final class LoadPlanner {
         List<String> conditions = List.of("");
         if (tidRanges) {
             long pages = table.heapBytes() / pageBytes;
-            conditions = pageRanges(pages, chunkCount(table.bytes(), CHUNK_BYTES, readers, pages));
+            long perPage = pages == 0 ? 1 : Math.max(1, (table.rowsEstimated() + pages - 1) / pages);
+            int count = chunkCount(table.bytes(), CHUNK_BYTES, readers, pages * perPage);
+            conditions = tidRanges(pages, perPage, count);
         } else if (!table.primaryKey().isEmpty()) {
             int count = chunkCount(table.bytes(), KEY_CHUNK_BYTES, readers, Long.MAX_VALUE);
             CatalogColumn key = table.columns().stream()
@@ -72,13 +74,16 @@ final class LoadPlanner {
     }
 
     /**
-     * Ranges of pages that meet without a gap. The first has no lower and the last no upper bound, so that rows which the
-     * snapshot sees on pages added after the count are in one too.
+     * Ranges of row positions that meet without a gap. The first has no lower and the last no upper bound, so that rows
+     * which the snapshot sees on pages added after the count are in one too.
+     *
+     * @param perPage rows a page, as far as known: few pages of giant values must be cut too
      */
-    static List<String> pageRanges(long pages, int count) {
+    static List<String> tidRanges(long pages, long perPage, int count) {
         List<String> bounds = new ArrayList<>();
         for (int i = 1; i < count; i++) {
-            bounds.add("'(" + pages * i / count + ",0)'::pg_catalog.tid");
+            long position = pages * perPage * i / count;
+            bounds.add("'(" + position / perPage + "," + position % perPage + ")'::pg_catalog.tid");
         }
         return ranges("ctid", bounds);
     }

@@ -28,19 +28,25 @@ final class LoadPlannerTest {
     }
 
     @Test
-    void fewRowsOfGiantValuesAreNotCutFinerThanPages() {
+    void fewGiantValuesAreNotCutFinerThanRows() {
         assertThat(LoadPlanner.chunkCount(4000 * MIB, 48 * MIB, 4, 3)).isEqualTo(3);
         assertThat(LoadPlanner.chunkCount(4000 * MIB, 48 * MIB, 4, 0)).isEqualTo(1);
     }
 
     @Test
-    void pageRangesMeetAndAreOpenAtBothEnds() {
-        assertThat(LoadPlanner.pageRanges(10, 3))
+    void rangesMeetAndAreOpenAtBothEnds() {
+        assertThat(LoadPlanner.tidRanges(10, 1, 3))
                 .containsExactly(
                         "ctid < '(3,0)'::pg_catalog.tid",
                         "ctid >= '(3,0)'::pg_catalog.tid AND ctid < '(6,0)'::pg_catalog.tid",
                         "ctid >= '(6,0)'::pg_catalog.tid");
-        assertThat(LoadPlanner.pageRanges(10, 1)).containsExactly("");
+        assertThat(LoadPlanner.tidRanges(10, 1, 1)).containsExactly("");
+    }
+
+    @Test
+    void onePageOfGiantValuesIsCutBetweenItsRows() {
+        assertThat(LoadPlanner.tidRanges(1, 40, 2))
+                .containsExactly("ctid < '(0,20)'::pg_catalog.tid", "ctid >= '(0,20)'::pg_catalog.tid");
     }
 
     @Test
