@@ -39,18 +39,27 @@ final class RowHash {
 
     private RowHash() {}
 
-    /** md5 of a row, 32 hexadecimal digits. The columns' order is the caller's, the same on both sides. */
+    /** The row's text. The columns' order is the caller's, the same on both sides. */
     static String row(List<CatalogColumn> columns, Map<Long, String> bases) {
-        return "md5(ROW("
-                + columns.stream().map(c -> column(c, bases)).collect(Collectors.joining(", "))
-                + ")::pg_catalog.text)";
+        return "ROW(" + columns.stream().map(c -> column(c, bases)).collect(Collectors.joining(", "))
+                + ")::pg_catalog.text";
     }
 
-    /** One query: rows, and the sums of both halves of every row's md5; equal for equal sets of rows, in any order. */
-    static String table(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases) {
-        return "SELECT count(*) AS row_count, sum(('x' || substr(h, 1, 16))::bit(64)::bigint) AS high,"
-                + " sum(('x' || substr(h, 17, 16))::bit(64)::bigint) AS low FROM (SELECT " + row(columns, bases)
-                + " AS h FROM ONLY " + table.id().quoted() + ") AS hashed";
+    /**
+     * One query: rows, and the sum of a 64-bit hash of every row; equal for equal sets of rows, in any order.
+     *
+     * <p>The row's text stands once in it: named in a subquery and used twice, it would be made twice, because the planner puts
+     * the expression in the place of the name (measured: 4.4 s for a million rows with two sums, 1.0 s with one).
+     *
+     * @param extended whether both servers have {@code hashtextextended} (11 and newer); it costs less than md5. It gives other
+     *     numbers on a big-endian machine: then the comparison row by row decides, which uses md5
+     */
+    static String table(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases, boolean extended) {
+        String row = row(columns, bases);
+        String hash = extended
+                ? "hashtextextended(" + row + ", 0)"
+                : "('x' || substr(md5(" + row + "), 1, 16))::bit(64)::bigint";
+        return "SELECT count(*), sum(" + hash + ") FROM ONLY " + table.id().quoted();
     }
 
     /** Every row's md5 and what names the row for people, ordered by md5 bytewise. */
@@ -59,7 +68,7 @@ final class RowHash {
                 ? table.columns().stream().map(CatalogColumn::name).toList()
                 : table.identity();
         String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
-        return "SELECT " + row(columns, bases) + " COLLATE \"C\" AS h, left(ROW(" + key
+        return "SELECT md5(" + row(columns, bases) + ") COLLATE \"C\" AS h, left(ROW(" + key
                 + ")::text, 200) AS key FROM ONLY " + table.id().quoted() + " ORDER BY 1";
     }
 
