@@ -100,7 +100,8 @@ final class ApplySession implements AutoCloseable {
     private Connection open(String purpose) throws SQLException {
         Connection session = Sessions.open(migration, migration.target(), purpose);
         sessions.add(session);
-        execute(session, "SET jit = off");
+        // Servers before 11 do not know it.
+        execute(session, "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'");
         try {
             // Rows come with the effects of the source's triggers and foreign keys; they must not happen twice.
             execute(session, "SET session_replication_role = replica");

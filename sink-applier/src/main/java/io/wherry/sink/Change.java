@@ -26,4 +26,21 @@ record Change(TableShape shape, Kind kind, String[] before, String[] after, long
     static boolean isUnchanged(String value) {
         return value == UNCHANGED;
     }
+
+    /** Whether it must keep its place among changes of other keys: TRUNCATE, or an update that changes the key. */
+    boolean concernsSeveralKeys() {
+        if (kind == Kind.TRUNCATE) {
+            return true;
+        }
+        if (kind != Kind.UPDATE || before == null) {
+            return false;
+        }
+        for (int i = 0; i < after.length; i++) {
+            boolean inKey = shape.identity().contains(shape.columns().get(i).name());
+            if (inKey && !isUnchanged(after[i]) && !after[i].equals(before[i])) {
+                return true;
+            }
+        }
+        return false;
+    }
 }

@@ -8,7 +8,6 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
-import io.wherry.sink.Change.Kind;
 import io.wherry.sink.Checkpoints.Checkpoint;
 import io.wherry.sink.Checkpoints.Move;
 import java.sql.Connection;
@@ -150,11 +149,17 @@ final class ChangeWorker {
         for (Relation relation : current.values()) {
             for (int i = 0; relation.open() && i < relation.partitions(); i++) {
                 TopicPartition partition = new TopicPartition(relation.topic(), i);
-                if (isMine(partition) && !readings.containsKey(partition) && Relations.isLoaded(target, relation)) {
+                if (!isMine(partition) || readings.containsKey(partition)) {
+                    continue;
+                }
+                if (Relations.isLoaded(target, relation)) {
                     Checkpoint checkpoint = checkpoints.read(partition.topic()).get(partition);
                     readings.put(partition, new Reading(relation, checkpoint.nextOffset()));
                     writer.forget(relation.table());
                     begun.add(partition);
+                } else {
+                    // Ready too early; chunks do not change the relation, so ask again.
+                    seen = Map.of();
                 }
             }
         }
@@ -209,11 +214,11 @@ final class ChangeWorker {
         if (!reading.lastLsn.isAfter(reading.relation.snapshotLsn())) {
             return;
         }
-        if (reading.relation.partitions() > 1 && change.kind() == Kind.TRUNCATE) {
+        if (reading.relation.partitions() > 1 && change.concernsSeveralKeys()) {
             throw new DataException(
                     "apply changes to",
                     reading.relation.table().toString(),
-                    "TRUNCATE on a table with several change partitions",
+                    "a key change or TRUNCATE on a table with several change partitions, whose order is not known here",
                     "Remove it from apply.partitions and load it again");
         }
         part.changes().add(change);

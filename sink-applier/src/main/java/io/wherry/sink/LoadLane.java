@@ -38,9 +38,9 @@ final class LoadLane {
     private static final Logger LOG = LoggerFactory.getLogger(LoadLane.class);
     private static final Duration POLL = Duration.ofMillis(100);
 
-    // One lane holds what one fetch brings and the one after it: 2 MiB, plus one block on its way to the server.
-    private static final Map<String, Object> SETTINGS =
-            Map.of("max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 4 << 20, "max.poll.records", 16);
+    // A lane holds what one fetch brought and the fetch after it; all lanes together stay below 32 MiB.
+    private static final int FETCHED_BYTES = 16 << 20;
+    private static final int LONGEST_FETCH_BYTES = 1 << 20;
 
     // KEY SHARE until the chunk commits: a new load of the table waits for it (or comes first, and the epoch tells).
     private static final String STATE = """
@@ -86,7 +86,11 @@ final class LoadLane {
 
     /** Applies until stopped. */
     void run() throws SQLException {
-        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, SETTINGS)) {
+        int fetch =
+                Math.min(LONGEST_FETCH_BYTES, FETCHED_BYTES / migration.load().readers());
+        Map<String, Object> settings =
+                Map.of("max.partition.fetch.bytes", fetch, "fetch.max.bytes", fetch, "max.poll.records", 16);
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
             consumer.assign(List.of(partition));
             checkpoint = checkpoints.read(partition.topic()).get(partition).nextOffset();
             target.rollback();

@@ -229,6 +229,20 @@ final class BatchPlanTest {
     }
 
     @Test
+    void keyChangesAndTruncateConcernSeveralKeys() {
+        TableShape shape =
+                new TableShape(TABLE, List.of(new Column("id", INT), new Column("name", TEXT)), List.of("id"));
+        assertThat(new Change(shape, Kind.UPDATE, row("1", UNCHANGED), row("2", "a"), 1).concernsSeveralKeys())
+                .isTrue();
+        assertThat(new Change(shape, Kind.UPDATE, row("1", "old"), row("1", "a"), 1).concernsSeveralKeys())
+                .isFalse();
+        assertThat(new Change(shape, Kind.UPDATE, row("1", "old"), row(UNCHANGED, "a"), 1).concernsSeveralKeys())
+                .isFalse();
+        assertThat(truncate().concernsSeveralKeys()).isTrue();
+        assertThat(insert("1", "a").concernsSeveralKeys()).isFalse();
+    }
+
+    @Test
     void canonicalTexts() {
         assertThat(Equality.NUMERIC.canonical("100.0")).isEqualTo(Equality.NUMERIC.canonical("100"));
         assertThat(Equality.NUMERIC.canonical("0.000")).isEqualTo(Equality.NUMERIC.canonical("0"));
