@@ -6,6 +6,7 @@ import io.wherry.coordinator.DataCompare;
 import io.wherry.coordinator.DataComparison;
 import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.SchemaCompare;
+import io.wherry.coordinator.SchemaCopy;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
@@ -60,7 +61,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private int compareSchemas(Migration read) throws SQLException {
-        SchemaCompare.Result found = new SchemaCompare(read, PostgresTools.locate(10)).run();
+        SchemaCompare.Result found = new SchemaCompare(read, PostgresTools.locate(SchemaCopy.toolsVersion(read))).run();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new String(Json.write(found), StandardCharsets.UTF_8));

@@ -2,6 +2,8 @@ package io.wherry.cli;
 
 import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.WherryException;
+import io.wherry.coordinator.PostgresToolsException;
+import io.wherry.rehearsal.ServerException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -66,6 +68,8 @@ public final class Wherry implements Runnable {
         }
         if (failure instanceof WherryException known) {
             command.getErr().println("error: " + known.explained());
+        } else if (failure instanceof ServerException || failure instanceof PostgresToolsException) {
+            command.getErr().println("error: " + failure.getMessage());
         } else {
             failure.printStackTrace(command.getErr());
         }

@@ -8,6 +8,7 @@ import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.DataComparison;
 import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.SchemaCompare;
+import io.wherry.coordinator.SchemaCopy;
 import io.wherry.coordinator.State;
 import io.wherry.coordinator.Status;
 import io.wherry.coordinator.Totals;
@@ -142,7 +143,8 @@ public final class Rehearsal implements AutoCloseable {
     }
 
     private static List<String> schemaDifferences(Migration migration) throws SQLException {
-        SchemaCompare.Result found = new SchemaCompare(migration, PostgresTools.locate(10)).run();
+        SchemaCompare.Result found =
+                new SchemaCompare(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run();
         return Stream.concat(
                         found.onlyOnSource().stream().map(s -> "only on source: " + s),
                         found.onlyOnTarget().stream().map(s -> "only on target: " + s))
