@@ -2,7 +2,6 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Endpoint;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
@@ -16,9 +15,10 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -75,35 +75,73 @@ public final class DataCompare {
             extended = Math.min(Catalog.majorVersion(source), Catalog.majorVersion(target)) >= 11;
             Queries.list(source, row -> bases.put(row.getLong(1), row.getString(2)), DOMAIN_BASES);
         }
-        ExecutorService workers = Executors.newFixedThreadPool(2 * TABLES_AT_ONCE, Threads.named("wherry-compare"));
-        ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-table"));
+        Queue<Catalog.Table> queue = new ConcurrentLinkedQueue<>(tables);
+        ExecutorService sources = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-source"));
+        ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare"));
         try {
-            List<Future<TableResult>> futures = new ArrayList<>();
-            for (Catalog.Table table : tables) {
-                futures.add(pairs.submit(() -> compare(table, onTarget.get(table.id()), bases, extended, workers)));
+            List<Future<List<TableResult>>> futures = new ArrayList<>();
+            for (int i = 0; i < TABLES_AT_ONCE; i++) {
+                futures.add(pairs.submit(() -> compareAll(queue, onTarget, bases, extended, sources)));
             }
             List<TableResult> results = new ArrayList<>();
-            for (Future<TableResult> future : futures) {
-                results.add(result(future));
+            for (Future<List<TableResult>> future : futures) {
+                results.addAll(result(future));
             }
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
             pairs.shutdownNow();
-            workers.shutdownNow();
+            sources.shutdownNow();
             cancelRunning();
         }
+    }
+
+    /** Compares tables of the queue, one after another over one session a side: logging in costs as much as a small table. */
+    private List<TableResult> compareAll(
+            Queue<Catalog.Table> queue,
+            Map<TableId, Catalog.Table> onTarget,
+            Map<Long, String> bases,
+            boolean extended,
+            ExecutorService sources)
+            throws SQLException, InterruptedException {
+        List<TableResult> results = new ArrayList<>();
+        try (Connection source = Sessions.open(migration, migration.source(), "compare");
+                Connection target = Sessions.open(migration, migration.target(), "compare")) {
+            running.add(source);
+            running.add(target);
+            try {
+                for (Catalog.Table table = queue.poll(); table != null; table = queue.poll()) {
+                    results.add(compare(
+                            table,
+                            onTarget.get(table.id()),
+                            sql -> {
+                                Future<Sums> ofSource = sources.submit(() -> sums(source, sql));
+                                Sums ofTarget = sums(target, sql);
+                                return new Both(result(ofSource), ofTarget);
+                            },
+                            bases,
+                            extended));
+                }
+            } finally {
+                running.remove(source);
+                running.remove(target);
+            }
+        }
+        return results;
+    }
+
+    private record Both(Sums source, Sums target) {}
+
+    /** Runs one query on both sides at the same time. */
+    private interface OnBoth {
+        Both run(String sql) throws SQLException, InterruptedException;
     }
 
     /** @param hash sum of the rows' hashes, null without rows */
     private record Sums(long rows, BigDecimal hash) {}
 
     private TableResult compare(
-            Catalog.Table table,
-            Catalog.Table onTarget,
-            Map<Long, String> bases,
-            boolean extended,
-            ExecutorService workers)
+            Catalog.Table table, Catalog.Table onTarget, OnBoth onBoth, Map<Long, String> bases, boolean extended)
             throws SQLException, InterruptedException {
         List<CatalogColumn> columns = table.columns().stream()
                 .sorted(Comparator.comparing(CatalogColumn::name))
@@ -124,27 +162,22 @@ public final class DataCompare {
                     "has columns " + names + " on the source, " + targetNames + " on the target");
         }
         String sql = RowHash.table(table, columns, bases, extended);
-        Future<Sums> source = workers.submit(() -> sums(migration.source(), sql));
-        Future<Sums> target = workers.submit(() -> sums(migration.target(), sql));
-        Sums ofSource = result(source);
-        Sums ofTarget = result(target);
-        if (Objects.equals(ofSource, ofTarget)) {
-            return new TableResult(table.id(), ofSource.rows(), ofTarget.rows(), 0, List.of(), "");
+        Both sums = onBoth.run(sql);
+        if (sums.source().equals(sums.target())) {
+            return new TableResult(
+                    table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
         }
         return new RowDifferences(migration)
-                .find(table, RowHash.sortedRows(table, columns, bases), ofSource.rows(), ofTarget.rows());
+                .find(
+                        table,
+                        RowHash.sortedRows(table, columns, bases),
+                        sums.source().rows(),
+                        sums.target().rows());
     }
 
-    private Sums sums(Endpoint endpoint, String sql) throws SQLException {
-        try (Connection connection = Sessions.open(migration, endpoint, "compare")) {
-            running.add(connection);
-            try {
-                return Queries.list(connection, row -> new Sums(row.getLong(1), row.getBigDecimal(2)), sql)
-                        .get(0);
-            } finally {
-                running.remove(connection);
-            }
-        }
+    private static Sums sums(Connection connection, String sql) throws SQLException {
+        return Queries.list(connection, row -> new Sums(row.getLong(1), row.getBigDecimal(2)), sql)
+                .get(0);
     }
 
     /** A query of hours on a side that nobody waits for any more would still load it. */
