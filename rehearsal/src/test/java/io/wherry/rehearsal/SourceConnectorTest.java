@@ -35,7 +35,7 @@ final class SourceConnectorTest {
 
     @ParameterizedTest
     @ValueSource(ints = {11, 17})
-    void topicsReproduceTheTablesAcrossARestart(int version) throws Exception {
+    void topicsReproduceTheTablesAcrossARestartAndABrokerKill(int version) throws Exception {
         try (ChildProcesses children = new ChildProcesses();
                 InMemoryRegistry registry = new InMemoryRegistry()) {
             Path directory = children.temporaryDirectory("wherry-test-");
@@ -59,6 +59,8 @@ final class SourceConnectorTest {
                 try (SourceConnector second = new SourceConnector(migration)) {
                     second.start();
                     await().atMost(LIMIT).until(() -> writer.transactions.get() > written + 600);
+                    kafka.kill();
+                    kafka.restart();
                     writer.stop.set(true);
                     writing.join();
                     awaitPosition(migration, session);

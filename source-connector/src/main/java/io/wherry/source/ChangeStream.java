@@ -58,7 +58,8 @@ final class ChangeStream implements AutoCloseable {
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         publisher = new ChangePublisher(migration, transactionTimeout);
         shapes = new RelationShapes(migration);
-        Handover.offer(engineName, new RowDecoder(routes, registry, shapes::of, publisher, counts));
+        RowDecoder decoder = new RowDecoder(routes, registry, shapes::of, publisher, counts);
+        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName))
                 .using(new DebeziumEngine.ConnectorCallback() {
@@ -106,12 +107,13 @@ final class ChangeStream implements AutoCloseable {
                 ended);
     }
 
+    /** The innermost message: Debezium's own layers say nothing of the reason. */
     private static String rootMessage(Throwable failure) {
-        Throwable cause = failure;
-        while (cause.getCause() != null) {
-            cause = cause.getCause();
+        String message = failure.toString();
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            message = cause.getMessage() == null ? message : cause.getMessage();
         }
-        return cause.toString();
+        return message;
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.wherry.source;
 
+import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import java.util.List;
@@ -27,7 +28,7 @@ final class EngineSettings {
         // Tells our sessions from those that the fence keeps out.
         settings.put(
                 "database.initial.statements",
-                "SET application_name TO '" + Sessions.APPLICATION + migration.name() + " stream'");
+                "SET application_name TO " + Identifiers.literal(application(migration)));
         settings.put("plugin.name", "pgoutput");
         settings.put("slot.name", migration.slot());
         settings.put("slot.drop.on.stop", "false");
@@ -48,6 +49,11 @@ final class EngineSettings {
         settings.put("errors.max.retries", "0");
         settings.put("event.processing.failure.handling.mode", "fail");
         return settings;
+    }
+
+    /** The application_name of the engine's sessions. */
+    static String application(Migration migration) {
+        return Sessions.APPLICATION + migration.name() + " stream";
     }
 
     private static void address(Migration migration, Properties settings) {

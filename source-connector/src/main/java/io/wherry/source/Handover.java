@@ -4,29 +4,29 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Brings a decoder to the Debezium task that needs it. Debezium makes connector and task from class names and gives them
- * nothing but strings, so the decoder waits here under the engine's name (its {@code topic.prefix}, unique for each start)
- * until the task fetches it. The only static state of this module.
+ * What a Debezium task needs of us. Debezium makes connector and task from class names and gives them nothing but strings,
+ * so this waits under the engine's name (its {@code topic.prefix}, unique for each start) until the task fetches it. The
+ * only static state of this module besides the number of starts.
+ *
+ * @param application application_name of the session that streams
  */
-final class Handover {
-    private static final Map<String, RowDecoder> DECODERS = new ConcurrentHashMap<>();
+record Handover(RowDecoder decoder, String application) {
+    private static final Map<String, Handover> WAITING = new ConcurrentHashMap<>();
 
-    private Handover() {}
-
-    static void offer(String engine, RowDecoder decoder) {
-        DECODERS.put(engine, decoder);
+    static void offer(String engine, Handover handover) {
+        WAITING.put(engine, handover);
     }
 
     /** @throws IllegalStateException when nothing was offered, which would be a defect */
-    static RowDecoder fetch(String engine) {
-        RowDecoder decoder = DECODERS.get(engine);
-        if (decoder == null) {
+    static Handover fetch(String engine) {
+        Handover handover = WAITING.get(engine);
+        if (handover == null) {
             throw new IllegalStateException("no decoder waits for engine " + engine);
         }
-        return decoder;
+        return handover;
     }
 
     static void withdraw(String engine) {
-        DECODERS.remove(engine);
+        WAITING.remove(engine);
     }
 }

@@ -5,7 +5,9 @@ import io.debezium.connector.postgresql.connection.ReplicationConnection;
 import io.debezium.connector.postgresql.connection.ReplicationStream;
 import io.debezium.connector.postgresql.connection.WalPositionLocator;
 import io.debezium.connector.postgresql.spi.SlotCreationResult;
+import io.debezium.jdbc.JdbcConnection;
 import io.wherry.contract.DataException;
+import io.wherry.contract.Identifiers;
 import java.lang.reflect.Field;
 import java.sql.SQLException;
 import java.util.Optional;
@@ -19,9 +21,12 @@ final class SlotKeepingConnection implements ReplicationConnection {
     static final String CREATION_FIELD = "slotCreationInfo";
 
     private final ReplicationConnection connection;
+    private final String application;
 
-    SlotKeepingConnection(ReplicationConnection connection) {
+    /** @param application name of the session while it streams */
+    SlotKeepingConnection(ReplicationConnection connection, String application) {
         this.connection = connection;
+        this.application = application;
     }
 
     @Override
@@ -31,16 +36,14 @@ final class SlotKeepingConnection implements ReplicationConnection {
 
     @Override
     public ReplicationStream startStreaming(WalPositionLocator locator) throws SQLException, InterruptedException {
-        connection.initConnection();
-        requireOldSlot();
+        prepare();
         return connection.startStreaming(locator);
     }
 
     @Override
     public ReplicationStream startStreaming(Lsn offset, WalPositionLocator locator)
             throws SQLException, InterruptedException {
-        connection.initConnection();
-        requireOldSlot();
+        prepare();
         return connection.startStreaming(offset, locator);
     }
 
@@ -48,6 +51,14 @@ final class SlotKeepingConnection implements ReplicationConnection {
     public void initConnection() throws SQLException, InterruptedException {
         connection.initConnection();
         requireOldSlot();
+    }
+
+    private void prepare() throws SQLException, InterruptedException {
+        initConnection();
+        // Debezium gives this session a name of its own, under which the fence would end it.
+        if (connection instanceof JdbcConnection session) {
+            session.execute("SET application_name TO " + Identifiers.literal(application));
+        }
     }
 
     // The connection calls its own createReplicationSlot, past the one above, when the slot vanished since the last

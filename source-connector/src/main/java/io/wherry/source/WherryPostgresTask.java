@@ -40,9 +40,9 @@ public final class WherryPostgresTask extends PostgresConnectorTask {
                 .withSchema(schema)
                 .jdbcMetadataConnection(jdbc)
                 .build();
-        RowDecoder rows = Handover.fetch(config.getLogicalName());
-        replaceDecoder(connection, new Decoder(new MessageDecoderContext(config, schema), jdbc, rows));
-        return new SlotKeepingConnection(connection);
+        Handover handed = Handover.fetch(config.getLogicalName());
+        replaceDecoder(connection, new Decoder(new MessageDecoderContext(config, schema), jdbc, handed.decoder()));
+        return new SlotKeepingConnection(connection, handed.application());
     }
 
     private static void replaceDecoder(ReplicationConnection connection, Decoder decoder) {
