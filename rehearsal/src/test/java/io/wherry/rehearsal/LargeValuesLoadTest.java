@@ -22,6 +22,8 @@ class LargeValuesLoadTest {
             CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'kept'; END $$;
             CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON public.big
                 FOR EACH ROW EXECUTE PROCEDURE public.refuse();
+            CREATE TABLE public.small (id int PRIMARY KEY, v text);
+            INSERT INTO public.small SELECT n, 'v' || n FROM generate_series(1, 1000) n;
             """;
 
     @TempDir
