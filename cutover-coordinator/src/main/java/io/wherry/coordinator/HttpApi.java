@@ -189,7 +189,8 @@ public final class HttpApi implements AutoCloseable {
     @Override
     public void close() {
         if (server != null) {
-            server.stop(0);
+            // The answer to the call that ended the migration may still be on its way.
+            server.stop(1);
         }
         threads.shutdownNow();
     }

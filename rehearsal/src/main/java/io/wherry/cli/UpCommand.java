@@ -37,6 +37,7 @@ final class UpCommand implements Callable<Integer> {
         try (Broker broker = Broker.start(read, directory);
                 Services services = new Services(broker.migration(), directory);
                 Progress progress = new Progress(spec.commandLine().getOut(), services.coordinator()::status, json)) {
+            broker.beforeClose(services::close);
             progress.start();
             Services.runUntilStopped(services);
         }

@@ -38,6 +38,13 @@ public final class Broker implements AutoCloseable {
         return migration;
     }
 
+    /** Has {@code action} run before an embedded broker is stopped, at Ctrl-C as well. */
+    public void beforeClose(Runnable action) {
+        if (processes != null) {
+            processes.beforeClose(action);
+        }
+    }
+
     @Override
     public void close() {
         if (processes != null) {

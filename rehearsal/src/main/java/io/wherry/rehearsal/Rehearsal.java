@@ -65,6 +65,8 @@ public final class Rehearsal implements AutoCloseable {
                 Traffic traffic = new Traffic(servers::application, owner, options.seed(), options.rate())) {
             traffic.start();
             services = new Services(migration, servers.directory().resolve("state"));
+            // At Ctrl-C too the services end before the servers that they would miss.
+            servers.processes().beforeClose(services::close);
             try (Progress progress = new Progress(out, services.coordinator()::status, options.json())) {
                 services.start();
                 progress.start();
