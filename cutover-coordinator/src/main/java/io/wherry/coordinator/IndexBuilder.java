@@ -93,6 +93,7 @@ final class IndexBuilder implements AutoCloseable {
             runEach(target, DdlStore.pendingFor(target, table));
             // Its own changes may need plans before autovacuum comes round.
             Queries.execute(target, "ANALYZE " + table.quoted());
+            RowIndex.ensure(target, table);
             Queries.update(
                     target,
                     "UPDATE wherry.relation SET ready_at = clock_timestamp()"

@@ -87,7 +87,7 @@ public final class SchemaCompare {
             for (String section : List.of("pre-data", "post-data")) {
                 for (Entry entry : DumpScript.entries(dumpTool.section(archive, section), known)) {
                     if (!DumpScript.ofPublication(entry, migration.publication())) {
-                        statements.addAll(entry.statements());
+                        statements.addAll(RowIndex.without(entry.statements()));
                     }
                 }
             }
