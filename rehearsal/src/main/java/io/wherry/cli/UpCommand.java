@@ -40,6 +40,11 @@ final class UpCommand implements Callable<Integer> {
             broker.beforeClose(services::close);
             progress.start();
             Services.runUntilStopped(services);
+            if (!json) {
+                services.coordinator().status().nextSteps().forEach(step -> spec.commandLine()
+                        .getOut()
+                        .println("next: " + step));
+            }
         }
         return ExitCode.DONE;
     }
