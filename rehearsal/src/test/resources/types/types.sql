@@ -1,5 +1,6 @@
 -- Every family of types with its edge values. A type T gets a table ty_<n> (id int primary key, v T) with one row for each value
--- and one with NULL, and, where it can be a key, key_<n> (v T primary key, n int). Types newer than the server are left out.
+-- and one with NULL, and, where it can be a key, key_<n> (v T primary key, n int). All types together are the columns of table
+-- keyless. Types newer than the server (the number that each line begins with) are left out.
 SET client_min_messages = warning;
 SET datestyle = 'ISO, MDY';
 SET intervalstyle = 'postgres';
@@ -45,9 +46,14 @@ BEGIN
   END;
   FOREACH sample IN ARRAY samples LOOP
     id := id + 1;
-    EXECUTE format('INSERT INTO ty_%s VALUES ($1, CAST($2 AS %s))', n, type) USING id, sample;
+    EXECUTE format('INSERT INTO ty_%s VALUES ($1, %L::%s)', n, sample, type) USING id;
     IF keyed AND length(sample) < 500 THEN
-      EXECUTE format('INSERT INTO key_%s VALUES (CAST($2 AS %s), $1) ON CONFLICT DO NOTHING', n, type) USING id, sample;
+      BEGIN
+        EXECUTE format('INSERT INTO key_%s VALUES (%L::%s, $1) ON CONFLICT DO NOTHING', n, sample, type) USING id;
+      EXCEPTION WHEN undefined_function THEN  -- an array of what cannot be compared
+        EXECUTE format('DROP TABLE key_%s', n);
+        keyed := false;
+      END;
     END IF;
   END LOOP;
   EXECUTE format('INSERT INTO ty_%s VALUES (99, NULL)', n);
@@ -63,7 +69,7 @@ BEGIN
     ' [CAST($2 AS %1$s), NULL]]::text, ARRAY[[[CAST($1 AS %1$s)], [CAST($2 AS %1$s)]]]::text', type)
     INTO one, two, three USING a, b;
   PERFORM pg_temp.ty(since, type || '[]', '{}', one, two, three, '[0:2]=' || one, '[-1:0][2:3]=' || two,
-    '[2147483645:2147483647]=' || one);
+    '[2147483640:2147483642]=' || one);
 END $$;
 
 SELECT pg_temp.ty(10, 'bool', 't', 'f');
@@ -79,11 +85,11 @@ SELECT pg_temp.ty(15, 'numeric(3,5)', '0.00123');
 SELECT pg_temp.ty(10, 'float4', 'NaN', 'Infinity', '-Infinity', '-0', '3.4028235e38', '1e-45', '0.1', '1.17549435e-38', '16777216');
 SELECT pg_temp.ty(10, 'float8', 'NaN', 'Infinity', '-Infinity', '-0', '1.7976931348623157e308', '5e-324', '0.1', '0.30000000000000004', '123456789.123456789');
 SELECT pg_temp.ty(10, 'money', '12.34', '-1234567.89', '92233720368547758.07', '-92233720368547758.08', '0.01');
-SELECT pg_temp.ty(10, 'text', '', 'unicode ☃ 𝄞 é', E'line\nbreck\r\n\ttab \\ quote " '' \b\f\v\x01 end', '\N', '\.', 'NULL', ' ', repeat('long ☃', 20000));
+SELECT pg_temp.ty(10, 'text', '', 'unicode ☃ 𝄞 é', E'line\nbreak\r\n\ttab \\ quote " '' \b\f\v\x01 end', '\N', '\.', 'NULL', ' ', repeat('long ☃', 20000));
 SELECT pg_temp.ty(10, 'varchar(20)', 'trail  ', '', '  lead');
 SELECT pg_temp.ty(10, 'char(5)', 'ab', 'abcde', '', '  b');
 SELECT pg_temp.ty(10, 'bpchar', 'a  ', '', 'a');
-SELECT pg_temp.ty(10, '"char"', 'a', '', ' ', '\', '"', '''', '☃');
+SELECT pg_temp.ty(10, '"char"', 'a', '', ' ', '\', '"', '''');
 SELECT pg_temp.ty(16, '"char"', '\377', '\200');
 SELECT pg_temp.ty(10, 'name', 'a_name', '', repeat('x', 63));
 SELECT pg_temp.ty(10, 'bytea', '\x', '\x00ff7f80', '\xdeadbeef5c5c27220a', '\x' || repeat('00', 100000));
@@ -98,7 +104,8 @@ SELECT pg_temp.ty(10, 'time', '00:00:00', '24:00:00', '23:59:59.999999', '12:00:
 SELECT pg_temp.ty(10, 'time(3)', '12:00:00.123', '24:00:00');
 SELECT pg_temp.ty(10, 'timetz', '12:34:56.123456+05:30', '24:00:00-15:59', '00:00:00+15:59:59', '23:59:59.999999-08', '12:00:00+00:00:01');
 SELECT pg_temp.ty(10, 'interval', '1 mon', '1 year -2 mons +3 days -04:05:06.789012', '-178000000 years', '178000000 years', '00:00:00.000001',
-  '-00:00:00.000001', '1 day -1 day', '25:00:00', '1 mon 30 days 24:00:00', '2562047788:00:54.775807', '0', '-1 mon +1 day');
+  '-00:00:00.000001', '25:00:00', '1 mon 30 days 24:00:00', '0', '-1 mon +1 day');
+SELECT pg_temp.ty(15, 'interval', '2562047788:00:54.775807', '-2562047788:00:54.775807');
 SELECT pg_temp.ty(17, 'interval', 'infinity', '-infinity');
 SELECT pg_temp.ty(10, 'interval day to second', '3 days 04:05:06.789');
 SELECT pg_temp.ty(10, 'interval year to month', '-3 years -2 mons');
@@ -187,7 +194,7 @@ SELECT pg_temp.ty(10, 'seg', '1.5 .. 2.50', '~3.00', '<4 .. 5', '1.0 ..');
 SELECT pg_temp.ty(10, 'isbn', '978-0-393-04002-9', '0-393-04002-X');
 SELECT pg_temp.ty(10, 'isbn13', '978-0-393-04002-9');
 SELECT pg_temp.ty(10, 'issn', '1436-4522');
-SELECT pg_temp.ty(10, 'ean13', '4-003-99411-8');
+SELECT pg_temp.ty(10, 'ean13', '0220356483481');
 SELECT pg_temp.ty(10, 'upc', '220356483481');
 SELECT pg_temp.ty(10, 'query_int', '1&(2|!3)');
 SELECT pg_temp.ty(10, 'box[]', '{(1,1),(0,0);(2,2),(1,1)}', '{(1,1),(0,0);NULL}', '{}');
@@ -240,3 +247,16 @@ SELECT pg_temp.arrays(10, 'citext', 'Aa', 'NULL');
 SELECT pg_temp.arrays(10, 'ltree', 'A.B', 'C');
 SELECT pg_temp.arrays(10, 'cube', '(1,2),(3,4)', '(0.1)');
 SELECT pg_temp.arrays(10, 'isbn', '978-0-393-04002-9', '0-393-04002-X');
+
+DO $$
+DECLARE
+  names text[] := ARRAY(SELECT relname FROM pg_class WHERE relname ~ '^ty_\d+$' ORDER BY length(relname), relname);
+BEGIN
+  EXECUTE 'CREATE TABLE keyless (n int' || (SELECT string_agg(format(', %I %s', name,
+      (SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = name::regclass AND attname = 'v')), '')
+    FROM unnest(names) AS name) || ')';
+  FOR row IN 1..9 LOOP
+    EXECUTE format('INSERT INTO keyless SELECT %s', row) || (SELECT string_agg(format(
+        ', (SELECT v FROM %I WHERE id IN (%s, 99) ORDER BY id LIMIT 1)', name, row), '') FROM unnest(names) AS name);
+  END LOOP;
+END $$;

@@ -65,7 +65,7 @@ final class MigrationFixture implements AutoCloseable {
             try (Connection connection = DriverManager.getConnection(
                             server.jdbcUrl("postgres"), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
                     Statement statement = connection.createStatement()) {
-                statement.execute("CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'");
+                statement.execute("CREATE DATABASE " + Identifiers.quote(name) + " TEMPLATE template0 ENCODING 'UTF8'");
             }
         }
         return new MigrationFixture(name, servers, name, false);

@@ -35,7 +35,7 @@ final class RealDatabasesTest {
     @ValueSource(strings = {"chinook", "pgcopydb-unit", "voy-datatypes", "voy-unique-conflicts"})
     void migratesLive(String database) throws Exception {
         Path scripts = Path.of(getClass().getResource("/databases/" + database).toURI());
-        try (MigrationFixture migration = MigrationFixture.between(servers, database.replace('-', '_'))) {
+        try (MigrationFixture migration = MigrationFixture.between(servers, database)) {
             migration.psql(scripts.resolve("dump.sql"));
             migration.startAll();
             migration.awaitStreaming();
