@@ -19,6 +19,8 @@ final class TypesEndToEndTest {
             "xmloption = 'document'",
             "standard_conforming_strings = off",
             "array_nulls = off",
+            "quote_all_identifiers = on",
+            "default_transaction_isolation = 'serializable'",
             "search_path = '\"My Schema\"'");
 
     @Test
