@@ -12,10 +12,12 @@ public final class Sessions {
 
     /**
      * Start-up options: {@code ALTER ROLE/DATABASE … SET} cannot override them. Database settings such as
-     * {@code bytea_output=escape} would otherwise alter values (measured), and a role's search_path the meaning of names.
+     * {@code bytea_output=escape} or {@code array_nulls=off} would otherwise alter values (measured), and a role's search_path
+     * the meaning of names.
      */
     public static final String PINNED = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
             + " -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c xmloption=content"
+            + " -c array_nulls=on -c quote_all_identifiers=off -c default_transaction_isolation=read\\ committed"
             + " -c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=0"
             + " -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c row_security=off"
             + " -c default_transaction_read_only=off";

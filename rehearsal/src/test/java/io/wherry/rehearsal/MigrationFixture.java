@@ -12,8 +12,12 @@ import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
+import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.SchemaCompare;
+import io.wherry.coordinator.SchemaCopy;
 import io.wherry.coordinator.State;
+import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -21,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -38,23 +43,41 @@ import org.postgresql.PGConnection;
 final class MigrationFixture implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofMinutes(4);
 
-    private final ChildProcesses processes = new ChildProcesses();
-    private final Path directory = processes.temporaryDirectory("wherry-test");
+    private final Runnable closeServers;
+    private final Path directory;
     private final EmbeddedPostgres source;
     private final EmbeddedPostgres target;
     private final String name;
+    private final String database;
     private final List<Service> services = new ArrayList<>();
     private final Map<String, Process> children = new HashMap<>();
     private CutoverCoordinator coordinator;
     private Traffic traffic;
 
     MigrationFixture(String name, int sourceVersion, int targetVersion) {
+        this(name, new ServerPair(sourceVersion, targetVersion), RehearsalServers.NAME, true);
+    }
+
+    /** A migration of its own databases between servers that others use before and after. */
+    static MigrationFixture between(ServerPair servers, String name) throws SQLException {
+        for (EmbeddedPostgres server : List.of(servers.source(), servers.target())) {
+            // Ours, as the fence of an earlier migration keeps every other role out.
+            try (Connection connection = DriverManager.getConnection(
+                            server.jdbcUrl("postgres"), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
+                    Statement statement = connection.createStatement()) {
+                statement.execute("CREATE DATABASE " + Identifiers.quote(name) + " TEMPLATE template0 ENCODING 'UTF8'");
+            }
+        }
+        return new MigrationFixture(name, servers, name, false);
+    }
+
+    private MigrationFixture(String name, ServerPair servers, String database, boolean owner) {
         this.name = name;
-        new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
-        source = EmbeddedPostgres.start(processes, sourceVersion, directory.resolve("source"), Map.of());
-        target = EmbeddedPostgres.start(processes, targetVersion, directory.resolve("target"), Map.of());
-        RehearsalDatabase.prepare(source);
-        RehearsalDatabase.prepare(target);
+        this.database = database;
+        directory = servers.scratch();
+        source = servers.source();
+        target = servers.target();
+        closeServers = owner ? servers::close : () -> {};
     }
 
     EmbeddedPostgres source() {
@@ -84,8 +107,8 @@ final class MigrationFixture implements AutoCloseable {
                 %s
                 """.formatted(
                         name,
-                        source.jdbcUrl(RehearsalServers.NAME),
-                        target.jdbcUrl(RehearsalServers.NAME),
+                        source.jdbcUrl(database),
+                        target.jdbcUrl(database),
                         SharedBroker.bootstrapServers(),
                         SharedBroker.registryUrl(),
                         FreePorts.next(),
@@ -121,6 +144,12 @@ final class MigrationFixture implements AutoCloseable {
     void startCoordinator() {
         coordinator = new CutoverCoordinator(migration(), directory.resolve("state"));
         start(coordinator);
+    }
+
+    void startAll() {
+        startCoordinator();
+        startSource();
+        start(new SinkApplier(migration()));
     }
 
     private void start(Service service) {
@@ -202,6 +231,47 @@ final class MigrationFixture implements AutoCloseable {
         }
     }
 
+    /** Waits until what is written comes to the target as changes. */
+    void awaitStreaming() {
+        await("streaming")
+                .atMost(PATIENCE)
+                .until(() -> number(
+                                migration().source(),
+                                "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = "
+                                        + Identifiers.literal(migration().slot()))
+                        == 1);
+    }
+
+    /** Runs a script on the source as psql does, which ends at the first error. */
+    void psql(Path script) {
+        Command.run(
+                List.of(
+                        PostgresTools.locate(10).psql().toString(),
+                        "-Xqv",
+                        "ON_ERROR_STOP=1",
+                        "-d",
+                        "postgresql://" + RehearsalDatabase.OPERATOR + ":" + RehearsalDatabase.PASSWORD + "@127.0.0.1:"
+                                + source.port() + "/" + database,
+                        "-f",
+                        script.toString()),
+                directory,
+                directory.resolve("psql.log"),
+                PATIENCE,
+                script + " does not run");
+    }
+
+    /** Cuts over, which compares with the product's means, and compares rows and schema again. */
+    void completeExactly() throws Exception {
+        assertThat(cutOver())
+                .extracting(CutoverResult::outcome, CutoverResult::reason)
+                .containsExactly(Outcome.COMPLETED, "");
+        assertSourceEqualsTarget();
+        SchemaCompare.Result schema =
+                new SchemaCompare(migration(), PostgresTools.locate(SchemaCopy.toolsVersion(migration()))).run();
+        assertThat(schema.onlyOnSource()).isEmpty();
+        assertThat(schema.onlyOnTarget()).isEmpty();
+    }
+
     /** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
     void assertSourceEqualsTarget() throws Exception {
         Map<String, List<String>> expected = contents(migration().source());
@@ -247,6 +317,6 @@ final class MigrationFixture implements AutoCloseable {
         for (int i = services.size() - 1; i >= 0; i--) {
             services.get(i).close();
         }
-        processes.close();
+        closeServers.run();
     }
 }

@@ -76,7 +76,7 @@ final class StatementText {
             if (old[column.index()] == null) {
                 conditions.add(stored + " IS NULL");
             } else if (column.target().equality() == Equality.TEXT) {
-                conditions.add(stored + " " + column.equals() + " " + given);
+                conditions.add(equal(column, stored, i));
             } else {
                 // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point).
                 conditions.add("CAST(" + stored + " AS text) = CAST(" + given + " AS text)");
@@ -99,9 +99,17 @@ final class StatementText {
         List<String> conditions = new ArrayList<>();
         for (int i = 0; i < table.key().size(); i++) {
             BoundColumn column = table.key().get(i);
-            conditions.add("t." + column.quoted() + " " + column.equals() + " " + value(column, offset + i));
+            conditions.add(equal(column, "t." + column.quoted(), offset + i));
         }
         return String.join(" AND ", conditions);
+    }
+
+    // A domain is compared as its base type: the operators of enums and ranges do not take a domain over one.
+    private static String equal(BoundColumn column, String stored, int parameter) {
+        TargetColumn target = column.target();
+        return target.parameter() == null || target.type().equals(target.parameter())
+                ? stored + " " + column.equals() + " " + value(column, parameter)
+                : "CAST(" + stored + " AS " + target.parameter().quoted() + ") " + column.equals() + " u.c" + parameter;
     }
 
     private static String values(List<BoundColumn> columns, int offset) {

@@ -25,6 +25,7 @@ final class EngineSettings {
         settings.put("database.user", migration.source().user());
         settings.put("database.password", migration.source().password());
         settings.put("driver.options", Sessions.PINNED);
+        settings.put("database.connection.factory.class", LabelTolerantConnections.class.getName());
         // Tells our sessions from those that the fence keeps out.
         settings.put(
                 "database.initial.statements",

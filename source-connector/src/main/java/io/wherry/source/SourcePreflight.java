@@ -85,7 +85,6 @@ public final class SourcePreflight {
         server();
         slot();
         role();
-        types();
         List<Catalog.Table> tables = Catalog.selected(session, migration);
         if (tables.isEmpty()) {
             error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
@@ -187,20 +186,6 @@ public final class SourcePreflight {
                     "role " + role,
                     "may not make a publication",
                     "GRANT CREATE ON DATABASE " + Identifiers.quote(session.getCatalog()) + " TO " + role);
-        }
-    }
-
-    // Debezium reads all types when it starts, and falls over one of the enum kind without labels of its own.
-    private void types() throws SQLException {
-        String broken = text("SELECT coalesce(string_agg(t.oid::regtype::text, ', '), '') FROM pg_catalog.pg_type t"
-                + " WHERE t.typcategory = 'E'"
-                + " AND NOT EXISTS (SELECT FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)");
-        if (!broken.isEmpty()) {
-            error(
-                    "types " + broken,
-                    "a domain over an enum, or an enum without labels, keeps the capture from starting",
-                    "Give the columns the enum itself (ALTER TABLE … ALTER COLUMN … TYPE …) and drop the domain; give an"
-                            + " empty enum a label");
         }
     }
 

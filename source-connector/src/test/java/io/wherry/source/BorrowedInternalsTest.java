@@ -35,6 +35,13 @@ final class BorrowedInternalsTest {
     }
 
     @Test
+    void debeziumAsksForTheLabelsOfTypesInTheWordsThatWeReplace() throws Exception {
+        var query = io.debezium.connector.postgresql.TypeRegistry.class.getDeclaredField("SQL_TYPES");
+        query.setAccessible(true);
+        assertThat((String) query.get(null)).containsOnlyOnce(LabelTolerantConnections.LABELS);
+    }
+
+    @Test
     void theDriverKeepsItsStreamWhereWeReadIt() throws Exception {
         assertThat(QueryExecutorBase.class
                         .getDeclaredField(CopyStream.STREAM_FIELD)
