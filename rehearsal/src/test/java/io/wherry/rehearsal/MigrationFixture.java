@@ -14,9 +14,12 @@ import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.State;
+import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -118,6 +121,10 @@ final class MigrationFixture implements AutoCloseable {
         start(new SourceConnector(migration()));
     }
 
+    void startSink() {
+        start(new SinkApplier(migration()));
+    }
+
     void startCoordinator() {
         coordinator = new CutoverCoordinator(migration(), directory.resolve("state"));
         start(coordinator);
@@ -157,6 +164,9 @@ final class MigrationFixture implements AutoCloseable {
                             Services.await(service);
                         }
                     }
+                    assertThat(coordinator.status().tables())
+                            .allSatisfy(table ->
+                                    assertThat(table.error()).as(table.table()).isNull());
                     return coordinator.status().state() == state;
                 });
     }
@@ -202,6 +212,37 @@ final class MigrationFixture implements AutoCloseable {
         }
     }
 
+    /** Runs a file of SQL on the source, in schema public first; an empty line ends a transaction. */
+    void executeFile(String resource) throws SQLException {
+        String text;
+        try (InputStream in = getClass().getResourceAsStream(resource)) {
+            text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        List<String> transactions = new ArrayList<>(List.of("SET search_path = public"));
+        transactions.addAll(List.of(text.split("\n\n+")));
+        execute(migration().source(), transactions.toArray(String[]::new));
+    }
+
+    /** Waits until the source-connector follows changes: what is written from now on comes to the target as changes. */
+    void awaitSlot() {
+        await("slot")
+                .atMost(PATIENCE)
+                .until(() -> number(
+                                migration().source(),
+                                "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '"
+                                        + migration().slot() + "'")
+                        == 1);
+    }
+
+    /** Cuts over, which compares with the product's means, and compares again with our own. */
+    void cutOverAndCompare() throws Exception {
+        CutoverResult result = cutOver();
+        assertThat(result.outcome()).as(result.toString()).isEqualTo(CutoverResult.Outcome.COMPLETED);
+        assertSourceEqualsTarget();
+    }
+
     /** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
     void assertSourceEqualsTarget() throws Exception {
         Map<String, List<String>> expected = contents(migration().source());
@@ -228,7 +269,7 @@ final class MigrationFixture implements AutoCloseable {
                                         + table.id().quoted() + ") TO STDOUT",
                                 out);
                 contents.put(
-                        table.id().toString(),
+                        table.id().quoted(),
                         out.toString(StandardCharsets.UTF_8).lines().sorted().toList());
             }
         }
