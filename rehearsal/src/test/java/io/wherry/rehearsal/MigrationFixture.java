@@ -16,7 +16,6 @@ import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.State;
 import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -137,10 +136,15 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Starts a service as a process of its own: {@code source}, {@code sink} or {@code coordinator}. */
     void startProcess(String service) {
+        startProcess(service, WherryProcess.LAUNCHER_HEAP_MEBIBYTES);
+    }
+
+    void startProcess(String service, int heapMebibytes) {
         children.put(
                 service,
                 WherryProcess.start(
                         directory.resolve(service + ".log"),
+                        heapMebibytes,
                         service,
                         "-f",
                         directory.resolve("m.yaml").toString()));
@@ -164,11 +168,22 @@ final class MigrationFixture implements AutoCloseable {
                             Services.await(service);
                         }
                     }
+                    assertThat(children).allSatisfy((service, process) -> assertThat(process.isAlive())
+                            .as(() -> service + ": " + log(service))
+                            .isTrue());
                     assertThat(coordinator.status().tables())
                             .allSatisfy(table ->
                                     assertThat(table.error()).as(table.table()).isNull());
                     return coordinator.status().state() == state;
                 });
+    }
+
+    private String log(String service) {
+        try {
+            return Files.readString(directory.resolve(service + ".log"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     CutoverResult cutOver() {
@@ -257,7 +272,7 @@ final class MigrationFixture implements AutoCloseable {
         Map<String, List<String>> contents = new TreeMap<>();
         try (Connection connection = Sessions.open(migration(), endpoint, "test")) {
             for (Catalog.Table table : Catalog.selected(connection, migration())) {
-                ByteArrayOutputStream out = new ByteArrayOutputStream();
+                CopyLines out = new CopyLines();
                 String columns = table.columns().stream()
                         .map(c -> Identifiers.quote(c.name()))
                         .collect(Collectors.joining(", "));
@@ -268,9 +283,7 @@ final class MigrationFixture implements AutoCloseable {
                                 "COPY (SELECT " + columns + " FROM ONLY "
                                         + table.id().quoted() + ") TO STDOUT",
                                 out);
-                contents.put(
-                        table.id().quoted(),
-                        out.toString(StandardCharsets.UTF_8).lines().sorted().toList());
+                contents.put(table.id().quoted(), out.sorted());
             }
         }
         return contents;

@@ -240,7 +240,7 @@ final class BatchPlan {
                 arrays[i].add(row[columns.get(i).index()]);
             }
         }
-        return Arrays.stream(arrays).map(ArrayLiteral::toString).toList();
+        return Arrays.stream(arrays).map(ArrayLiteral::finish).toList();
     }
 
     private static String hint() {
