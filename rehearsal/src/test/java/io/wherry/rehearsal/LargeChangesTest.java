@@ -9,7 +9,8 @@ import org.junit.jupiter.api.Test;
 class LargeChangesTest {
     private static final int SOURCE_MEBIBYTES = Integer.getInteger("wherry.source", 352);
     private static final int SINK_MEBIBYTES = Integer.getInteger("wherry.sink", 512);
-    private static final String HEX = "pg_catalog.repeat(pg_catalog.md5('%1$d'), 1310720)";
+    private static final String HEX =
+            "(SELECT string_agg(md5(i::text || %1$d), '') FROM generate_series(1, 1310720) i)";
 
     @Test
     void largeChangesFitTheHeapDocumented() throws Exception {
