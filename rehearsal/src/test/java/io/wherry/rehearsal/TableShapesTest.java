@@ -49,7 +49,6 @@ class TableShapesTest {
             migration.startSource();
             migration.startSink();
             migration.awaitState(State.IN_SYNC);
-            System.out.println("MANY in sync after " + Duration.ofNanos(System.nanoTime() - begun));
             migration.execute(
                     migration.migration().source(),
                     "UPDATE many.p SET id = (id + 7) % 300",
