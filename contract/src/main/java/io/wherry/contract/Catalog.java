@@ -19,12 +19,14 @@ import java.util.Optional;
  * tables that belong to an extension.
  */
 public final class Catalog {
+    // A primary key that is checked at commit identifies no row within a transaction, and the server takes none for the
+    // replica identity: such a table has no key.
     private static final String TABLES = """
             SELECT c.oid, n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, c.relpages,
                    c.reltuples::bigint AS rows, pg_table_size(c.oid) AS bytes, pg_relation_size(c.oid) AS heap_bytes,
                    (SELECT array_agg(a.attname::text ORDER BY k.position)
                       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
-                     WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.attnum
+                     WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND a.attrelid = c.oid AND a.attnum = k.attnum
                    ) AS primary_key,
                    (SELECT array_agg(a.attname::text ORDER BY k.position)
                       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a

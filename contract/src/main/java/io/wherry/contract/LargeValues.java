@@ -1,9 +1,10 @@
 package io.wherry.contract;
 
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
+import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
@@ -20,29 +21,44 @@ public final class LargeValues {
 
     private LargeValues() {}
 
-    /** The record itself when its value fits, else its parts in order; each part carries its number and their count. */
+    /**
+     * The record itself when its value fits, else its parts in order; each part carries its number, their count and the bytes
+     * of all. A part is made when it is asked for, so that a giant value is not held twice.
+     */
     public static List<ProducerRecord<byte[], byte[]>> split(ProducerRecord<byte[], byte[]> record) {
         byte[] value = record.value();
         if (value == null || value.length <= PART_BYTES) {
             return List.of(record);
         }
         int count = (value.length + PART_BYTES - 1) / PART_BYTES;
-        List<ProducerRecord<byte[], byte[]>> parts = new ArrayList<>(count);
-        for (int part = 0; part < count; part++) {
-            int from = part * PART_BYTES;
-            byte[] bytes = Arrays.copyOfRange(value, from, Math.min(value.length, from + PART_BYTES));
-            ProducerRecord<byte[], byte[]> piece =
-                    new ProducerRecord<>(record.topic(), record.partition(), record.key(), bytes);
-            piece.headers()
-                    .add(PART, ByteBuffer.allocate(8).putInt(part).putInt(count).array());
-            parts.add(piece);
-        }
-        return parts;
+        return new AbstractList<>() {
+            @Override
+            public ProducerRecord<byte[], byte[]> get(int part) {
+                return part(record, Objects.checkIndex(part, count), count);
+            }
+
+            @Override
+            public int size() {
+                return count;
+            }
+        };
+    }
+
+    private static ProducerRecord<byte[], byte[]> part(ProducerRecord<byte[], byte[]> record, int part, int count) {
+        byte[] value = record.value();
+        int from = part * PART_BYTES;
+        byte[] bytes = Arrays.copyOfRange(value, from, Math.min(value.length, from + PART_BYTES));
+        ProducerRecord<byte[], byte[]> piece =
+                new ProducerRecord<>(record.topic(), record.partition(), record.key(), bytes);
+        ByteBuffer numbers = ByteBuffer.allocate(12).putInt(part).putInt(count).putInt(value.length);
+        piece.headers().add(PART, numbers.array());
+        return piece;
     }
 
     /** Joins the parts of one topic-partition; one instance each, fed every record in order. */
     public static final class Joiner {
-        private final List<byte[]> parts = new ArrayList<>();
+        private ByteBuffer whole;
+        private int next;
         private long firstOffset = -1;
 
         /**
@@ -52,39 +68,34 @@ public final class LargeValues {
         public byte[] add(ConsumerRecord<byte[], byte[]> record) {
             Header header = record.headers().lastHeader(PART);
             if (header == null) {
-                require(parts.isEmpty(), record);
+                require(whole == null, record);
                 return record.value();
             }
             ByteBuffer numbers = ByteBuffer.wrap(header.value());
             int part = numbers.getInt();
             int count = numbers.getInt();
-            require(part == parts.size() && part < count, record);
+            require(part == next && part < count, record);
             if (part == 0) {
                 firstOffset = record.offset();
+                whole = ByteBuffer.allocate(numbers.getInt());
             }
-            parts.add(record.value());
-            if (part + 1 < count) {
+            require(record.value().length <= whole.remaining(), record);
+            whole.put(record.value());
+            next++;
+            if (next < count) {
                 return null;
             }
-            byte[] whole = join();
-            parts.clear();
+            require(!whole.hasRemaining(), record);
+            byte[] joined = whole.array();
+            whole = null;
+            next = 0;
             firstOffset = -1;
-            return whole;
+            return joined;
         }
 
         /** Offset of the first part of an unfinished value, or -1: a checkpoint must not pass it. */
         public long unfinishedFrom() {
             return firstOffset;
-        }
-
-        private byte[] join() {
-            int size = 0;
-            for (byte[] part : parts) {
-                size += part.length;
-            }
-            ByteBuffer whole = ByteBuffer.allocate(size);
-            parts.forEach(whole::put);
-            return whole.array();
         }
 
         private static void require(boolean inOrder, ConsumerRecord<byte[], byte[]> record) {

@@ -19,8 +19,9 @@ import io.wherry.coordinator.SchemaCopy;
 import io.wherry.coordinator.State;
 import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -141,6 +142,10 @@ final class MigrationFixture implements AutoCloseable {
         start(new SourceConnector(migration()));
     }
 
+    void startSink() {
+        start(new SinkApplier(migration()));
+    }
+
     void startCoordinator() {
         coordinator = new CutoverCoordinator(migration(), directory.resolve("state"));
         start(coordinator);
@@ -159,10 +164,15 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Starts a service as a process of its own: {@code source}, {@code sink} or {@code coordinator}. */
     void startProcess(String service) {
+        startProcess(service, WherryProcess.LAUNCHER_HEAP_MEBIBYTES);
+    }
+
+    void startProcess(String service, int heapMebibytes) {
         children.put(
                 service,
                 WherryProcess.start(
                         directory.resolve(service + ".log"),
+                        heapMebibytes,
                         service,
                         "-f",
                         directory.resolve("m.yaml").toString()));
@@ -186,8 +196,22 @@ final class MigrationFixture implements AutoCloseable {
                             Services.await(service);
                         }
                     }
+                    assertThat(children).allSatisfy((service, process) -> assertThat(process.isAlive())
+                            .as(() -> service + ": " + log(service))
+                            .isTrue());
+                    assertThat(coordinator.status().tables())
+                            .allSatisfy(table ->
+                                    assertThat(table.error()).as(table.table()).isNull());
                     return coordinator.status().state() == state;
                 });
+    }
+
+    private String log(String service) {
+        try {
+            return Files.readString(directory.resolve(service + ".log"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     CutoverResult cutOver() {
@@ -272,6 +296,37 @@ final class MigrationFixture implements AutoCloseable {
         assertThat(schema.onlyOnTarget()).isEmpty();
     }
 
+    /** Runs a file of SQL on the source, in schema public first; an empty line ends a transaction. */
+    void executeFile(String resource) throws SQLException {
+        String text;
+        try (InputStream in = getClass().getResourceAsStream(resource)) {
+            text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        List<String> transactions = new ArrayList<>(List.of("SET search_path = public"));
+        transactions.addAll(List.of(text.split("\n\n+")));
+        execute(migration().source(), transactions.toArray(String[]::new));
+    }
+
+    /** Waits until the source-connector follows changes: what is written from now on comes to the target as changes. */
+    void awaitSlot() {
+        await("slot")
+                .atMost(PATIENCE)
+                .until(() -> number(
+                                migration().source(),
+                                "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '"
+                                        + migration().slot() + "'")
+                        == 1);
+    }
+
+    /** Cuts over, which compares with the product's means, and compares again with our own. */
+    void cutOverAndCompare() throws Exception {
+        CutoverResult result = cutOver();
+        assertThat(result.outcome()).as(result.toString()).isEqualTo(CutoverResult.Outcome.COMPLETED);
+        assertSourceEqualsTarget();
+    }
+
     /** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
     void assertSourceEqualsTarget() throws Exception {
         Map<String, List<String>> expected = contents(migration().source());
@@ -286,7 +341,7 @@ final class MigrationFixture implements AutoCloseable {
         Map<String, List<String>> contents = new TreeMap<>();
         try (Connection connection = Sessions.open(migration(), endpoint, "test")) {
             for (Catalog.Table table : Catalog.selected(connection, migration())) {
-                ByteArrayOutputStream out = new ByteArrayOutputStream();
+                CopyLines out = new CopyLines();
                 String columns = table.columns().stream()
                         .map(c -> Identifiers.quote(c.name()))
                         .collect(Collectors.joining(", "));
@@ -297,9 +352,7 @@ final class MigrationFixture implements AutoCloseable {
                                 "COPY (SELECT " + columns + " FROM ONLY "
                                         + table.id().quoted() + ") TO STDOUT",
                                 out);
-                contents.put(
-                        table.id().toString(),
-                        out.toString(StandardCharsets.UTF_8).lines().sorted().toList());
+                contents.put(table.id().quoted(), out.sorted());
             }
         }
         return contents;

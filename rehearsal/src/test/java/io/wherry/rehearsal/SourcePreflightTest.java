@@ -36,7 +36,11 @@ final class SourcePreflightTest {
                     .anySatisfy(line -> assertThat(line).contains("public.keyless: no key; REPLICA IDENTITY FULL"))
                     .anySatisfy(line -> assertThat(line).contains("schema wherry: holds tables", "precious"))
                     .anySatisfy(line -> assertThat(line).contains("large objects"))
-                    .hasSize(5);
+                    .anySatisfy(
+                            line -> assertThat(line).contains("public.heavy column t: holds values of 60 MB", "-Xmx"))
+                    .anySatisfy(line -> assertThat(line)
+                            .contains("public.heavy column b: holds a bytea of 510 MB", "tables.exclude"))
+                    .hasSize(7);
             assertThat(explained(check(postgres, "reader", "secret", "postgres", "public.*")))
                     .anySatisfy(line -> assertThat(line).contains("role \"reader\": may not replicate", "REPLICATION"))
                     .anySatisfy(
@@ -66,6 +70,10 @@ final class SourcePreflightTest {
                 "CREATE SCHEMA wherry",
                 "CREATE TABLE wherry.precious (a int)",
                 "SELECT lo_create(0)",
+                "CREATE TABLE heavy (id int PRIMARY KEY, t text, b bytea)",
+                "ALTER TABLE heavy ALTER t SET STORAGE EXTERNAL",
+                "INSERT INTO heavy SELECT 1, repeat('x', 60000000), NULL",
+                "INSERT INTO heavy SELECT 2, NULL, decode(repeat('00', 510000000), 'hex')",
                 "CREATE ROLE reader LOGIN PASSWORD 'secret'")) {
             try (Statement statement = session.createStatement()) {
                 statement.execute(sql);

@@ -6,6 +6,7 @@ import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -66,9 +67,10 @@ final class ApplySession implements AutoCloseable {
             // read
             // the whole of it.
             execute(session, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
-            start(
-                    "worker-" + i,
-                    () -> new ChangeWorker(migration, registry, number, session, epoch, () -> relations, stop).run());
+            boolean checked = !isReplica(session);
+            ChangeWorker worker =
+                    new ChangeWorker(migration, registry, number, session, checked, epoch, () -> relations, stop);
+            start("worker-" + i, worker::run);
         }
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
         do {
@@ -113,6 +115,14 @@ final class ApplySession implements AutoCloseable {
         }
         session.setAutoCommit(false);
         return session;
+    }
+
+    private static boolean isReplica(Connection session) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SHOW session_replication_role")) {
+            row.next();
+            return row.getString(1).equals("replica");
+        }
     }
 
     private static void execute(Connection session, String sql) throws SQLException {

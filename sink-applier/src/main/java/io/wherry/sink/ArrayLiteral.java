@@ -5,6 +5,8 @@ package io.wherry.sink;
  * reads it as an array of the type that the statement names, each element by its own input function.
  */
 final class ArrayLiteral {
+    private static final int GIANT = 1 << 20;
+
     private final StringBuilder text = new StringBuilder("{");
 
     void add(String element) {
@@ -16,6 +18,10 @@ final class ArrayLiteral {
             return;
         }
         text.append('"');
+        if (element.length() > GIANT) {
+            // Doubling would cost twice a giant value.
+            text.ensureCapacity(text.length() + element.length() + escapes(element) + 2);
+        }
         for (int i = 0; i < element.length(); i++) {
             char c = element.charAt(i);
             if (c == '"' || c == '\\') {
@@ -26,8 +32,17 @@ final class ArrayLiteral {
         text.append('"');
     }
 
-    @Override
-    public String toString() {
-        return text + "}";
+    private static int escapes(String element) {
+        int count = 0;
+        for (int i = 0; i < element.length(); i++) {
+            char c = element.charAt(i);
+            count += c == '"' || c == '\\' ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** The literal; afterwards the array takes no more elements. */
+    String finish() {
+        return text.append('}').toString();
     }
 }

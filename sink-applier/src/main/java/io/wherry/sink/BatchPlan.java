@@ -20,6 +20,9 @@ import java.util.Map;
 final class BatchPlan {
     private final BoundTable table;
     private final StatementText text;
+    /** Then ON CONFLICT DO UPDATE could not write every column of a row that exists. */
+    private final boolean alwaysOutsideKey;
+
     private final List<Step> steps = new ArrayList<>();
     private final Map<Object, Row> rows = new LinkedHashMap<>();
     private final List<String[]> keylessInserts = new ArrayList<>();
@@ -33,6 +36,8 @@ final class BatchPlan {
     private BatchPlan(BoundTable table) {
         this.table = table;
         this.text = new StatementText(table);
+        this.alwaysOutsideKey =
+                table.columns().stream().anyMatch(c -> !c.inKey() && c.target().alwaysIdentity());
     }
 
     /**
@@ -131,12 +136,10 @@ final class BatchPlan {
 
     // One UPDATE, never delete and insert: the columns that the event left out live only in the old row.
     private void changeKey(String[] before, String[] after) {
-        List<BoundColumn> set = present(after).stream()
-                .filter(c -> !c.target().alwaysIdentity())
-                .toList();
+        List<BoundColumn> set = present(after);
         List<String> arrays = new ArrayList<>(arrays(set, List.<String[]>of(after)));
         arrays.addAll(arrays(table.key(), List.<String[]>of(before)));
-        steps.add(new Step.Rows(text.update(set), arrays, 1, true));
+        steps.add(new Step.Rows(update(set), arrays, 1, true));
     }
 
     private void flush() {
@@ -149,8 +152,8 @@ final class BatchPlan {
                 continue;
             }
             BitSet present = presence(row.values());
-            // Without ON CONFLICT a row that exists must be updated.
-            if (present.cardinality() == table.columns().size() && (table.upsert() || !row.existed())) {
+            boolean insertable = table.upsert() && !alwaysOutsideKey || !row.existed();
+            if (present.cardinality() == table.columns().size() && insertable) {
                 whole.add(row.values());
             } else {
                 partial.computeIfAbsent(present, set -> new ArrayList<>()).add(row.values());
@@ -163,7 +166,9 @@ final class BatchPlan {
         partial.values().forEach(this::updateSome);
         whole.addAll(keylessInserts);
         keylessInserts.clear();
-        if (!whole.isEmpty()) {
+        if (!whole.isEmpty() && table.columns().isEmpty()) {
+            steps.add(new Step.Rows(text.insertNothing(whole.size()), List.of(), whole.size(), true));
+        } else if (!whole.isEmpty()) {
             // Counted, as DO UPDATE reports every row; DO NOTHING does not.
             steps.add(new Step.Rows(text.insert(), arrays(table.columns(), whole), whole.size(), false));
         }
@@ -177,7 +182,11 @@ final class BatchPlan {
         }
         List<String> arrays = new ArrayList<>(arrays(set, values));
         arrays.addAll(arrays(table.key(), values));
-        steps.add(new Step.Rows(text.update(set), arrays, values.size(), true));
+        steps.add(new Step.Rows(update(set), arrays, values.size(), true));
+    }
+
+    private String update(List<BoundColumn> set) {
+        return table.replaced(set) ? text.replace(set) : text.update(set);
     }
 
     private void addKeyless(Change change) {
@@ -199,12 +208,14 @@ final class BatchPlan {
             steps.add(new Step.Rows(text.deleteOne(before), whole, 1, true));
             return;
         }
-        List<BoundColumn> set = present(change.after()).stream()
-                .filter(c -> !c.target().alwaysIdentity())
-                .toList();
+        List<BoundColumn> set = present(change.after());
+        if (set.isEmpty()) {
+            return;
+        }
         List<String> arrays = new ArrayList<>(arrays(set, List.<String[]>of(change.after())));
         arrays.addAll(whole);
-        steps.add(new Step.Rows(text.updateOne(set, before), arrays, 1, true));
+        String sql = table.replaced(set) ? text.replaceOne(set, before) : text.updateOne(set, before);
+        steps.add(new Step.Rows(sql, arrays, 1, true));
     }
 
     private BitSet presence(String[] values) {
@@ -229,7 +240,7 @@ final class BatchPlan {
                 arrays[i].add(row[columns.get(i).index()]);
             }
         }
-        return Arrays.stream(arrays).map(ArrayLiteral::toString).toList();
+        return Arrays.stream(arrays).map(ArrayLiteral::finish).toList();
     }
 
     private static String hint() {

@@ -34,7 +34,7 @@ record BoundTable(TableId id, List<BoundColumn> columns, List<BoundColumn> key, 
         boolean settable() {
             // A key that is equal but not the same text (1.0 and 1.00) changes the row; one of the same text need not
             // be written.
-            return !target.alwaysIdentity() && !(inKey && target.equality() == Equality.TEXT);
+            return !(inKey && target.equality() == Equality.TEXT);
         }
     }
 
@@ -64,12 +64,15 @@ record BoundTable(TableId id, List<BoundColumn> columns, List<BoundColumn> key, 
             }
         }
         // Without a text form of the key, two events of one row could be taken for two rows; without ON CONFLICT a row
-        // deleted and inserted again cannot be one statement; nor can it where an identity column outside the key got a
-        // new value.
-        boolean foldable = operators != null
-                && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN)
-                && columns.stream().noneMatch(c -> !c.inKey() && c.target().alwaysIdentity());
+        // deleted and inserted again cannot be one statement.
+        boolean foldable =
+                operators != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
         return new BoundTable(target.id(), columns, key, operators != null, foldable);
+    }
+
+    /** Whether an update of a row found by its key writes a column that UPDATE may not set: GENERATED ALWAYS AS IDENTITY. */
+    boolean replaced(List<BoundColumn> set) {
+        return set.stream().anyMatch(c -> c.target().alwaysIdentity());
     }
 
     boolean keyless() {

@@ -13,6 +13,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 /** What one target transaction holds: changes by table, checkpoint moves, and the counts for {@code wherry.relation}. */
 final class ChangeBatch {
@@ -51,6 +53,16 @@ final class ChangeBatch {
 
     void drop(TableId table) {
         parts.remove(table);
+    }
+
+    /** The table whose constraint refused, by what the server says of it; null when it is none of these. */
+    Relation violated(Exception failure) {
+        ServerErrorMessage message = failure instanceof PSQLException e ? e.getServerErrorMessage() : null;
+        if (message == null || message.getSchema() == null || message.getTable() == null) {
+            return null;
+        }
+        Part part = parts.get(new TableId(message.getSchema(), message.getTable()));
+        return part == null ? null : part.relation();
     }
 
     /** Whether there is nothing to write. */

@@ -6,14 +6,11 @@ import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
 import io.wherry.sink.Change.Kind;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaNormalization;
-import org.apache.avro.io.BinaryDecoder;
-import org.apache.avro.io.DecoderFactory;
 
 /**
  * Reads change records: Confluent's wire format, Avro by the schema they were written with. The body is read straight into
@@ -25,7 +22,6 @@ final class ChangeDecoder {
 
     private final SchemaRegistry registry;
     private final Map<Integer, Writer> writers = new HashMap<>();
-    private BinaryDecoder decoder;
 
     ChangeDecoder(SchemaRegistry registry) {
         this.registry = registry;
@@ -43,13 +39,13 @@ final class ChangeDecoder {
         }
         Writer writer = writers.computeIfAbsent(ByteBuffer.wrap(value).getInt(1), id -> writer(id, where));
         try {
-            decoder = DecoderFactory.get().binaryDecoder(value, HEADER_BYTES, value.length - HEADER_BYTES, decoder);
-            String[] before = row(writer);
-            String[] after = row(writer);
-            Kind kind = kind(decoder.readString(), where);
-            long commitLsn = decoder.readLong();
+            AvroReader in = new AvroReader(value, HEADER_BYTES);
+            String[] before = row(in, writer);
+            String[] after = row(in, writer);
+            Kind kind = kind(in.string(), where);
+            long commitLsn = in.number();
             return new Change(writer.shape(), kind, before, after, commitLsn);
-        } catch (IOException | RuntimeException e) {
+        } catch (RuntimeException e) {
             throw foreign(where, "its body cannot be read: " + e.getMessage(), e);
         }
     }
@@ -69,17 +65,17 @@ final class ChangeDecoder {
                         .toArray(Schema.Type[]::new));
     }
 
-    private String[] row(Writer writer) throws IOException {
-        if (decoder.readIndex() == ChangeSchemas.NULL) {
+    private static String[] row(AvroReader in, Writer writer) {
+        if (in.number() == ChangeSchemas.NULL) {
             return null;
         }
         String[] row = new String[writer.encodings().length];
         for (int i = 0; i < row.length; i++) {
-            row[i] = switch (decoder.readIndex()) {
+            row[i] = switch ((int) in.number()) {
                 case ChangeSchemas.NULL -> null;
-                case ChangeSchemas.VALUE -> text(writer.encodings()[i]);
+                case ChangeSchemas.VALUE -> text(in, writer.encodings()[i]);
                 default -> {
-                    decoder.readEnum();
+                    in.number();
                     yield Change.UNCHANGED;
                 }
             };
@@ -87,12 +83,11 @@ final class ChangeDecoder {
         return row;
     }
 
-    private String text(Schema.Type encoding) throws IOException {
+    private static String text(AvroReader in, Schema.Type encoding) {
         return switch (encoding) {
-            case BOOLEAN -> decoder.readBoolean() ? "t" : "f";
-            case INT -> Integer.toString(decoder.readInt());
-            case LONG -> Long.toString(decoder.readLong());
-            default -> decoder.readString();
+            case BOOLEAN -> in.bool() ? "t" : "f";
+            case INT, LONG -> Long.toString(in.number());
+            default -> in.string();
         };
     }
 

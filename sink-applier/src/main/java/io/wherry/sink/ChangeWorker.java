@@ -2,7 +2,6 @@ package io.wherry.sink;
 
 import io.wherry.contract.DataException;
 import io.wherry.contract.KafkaClients;
-import io.wherry.contract.LargeValues;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
@@ -12,6 +11,7 @@ import io.wherry.sink.Checkpoints.Checkpoint;
 import io.wherry.sink.Checkpoints.Move;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -38,6 +38,7 @@ final class ChangeWorker {
     private final Migration migration;
     private final int number;
     private final Connection target;
+    private final boolean checked;
     private final Checkpoints checkpoints;
     private final Supplier<Map<TableId, Relation>> relations;
     private final StopSignal stop;
@@ -46,34 +47,24 @@ final class ChangeWorker {
     private final Map<TopicPartition, Reading> readings = new HashMap<>();
     private Map<TableId, Relation> seen = Map.of();
 
-    /** A partition that is being read. */
-    private static final class Reading {
-        final Relation relation;
-        final LargeValues.Joiner joiner = new LargeValues.Joiner();
-        long checkpoint;
-        Lsn lastLsn = Lsn.ZERO;
-
-        Reading(Relation relation, long checkpoint) {
-            this.relation = relation;
-            this.checkpoint = checkpoint;
-        }
-    }
-
     /**
      * @param number of this worker, from 0
      * @param target a session in transaction mode that is this worker's alone
+     * @param checked whether the session checks deferrable constraints; as a replica it does not
      */
     ChangeWorker(
             Migration migration,
             SchemaRegistry registry,
             int number,
             Connection target,
+            boolean checked,
             long epoch,
             Supplier<Map<TableId, Relation>> relations,
             StopSignal stop) {
         this.migration = migration;
         this.number = number;
         this.target = target;
+        this.checked = checked;
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = relations;
         this.stop = stop;
@@ -113,15 +104,14 @@ final class ChangeWorker {
             batch = collect(consumer, consumer.poll(POLL));
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
-                stopTable(readings.get(partition).relation, missing(partition));
+                stopTable(readings.get(partition).relation(), missing(partition));
             }
             return;
         }
         apply(batch);
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (Move move : batch.moves()) {
-            Reading reading = readings.get(move.partition());
-            reading.checkpoint = move.nextOffset();
+            readings.get(move.partition()).moved(move.nextOffset());
             offsets.put(move.partition(), new OffsetAndMetadata(move.nextOffset()));
         }
         if (!offsets.isEmpty()) {
@@ -142,8 +132,10 @@ final class ChangeWorker {
         }
         seen = current;
         changed |= readings.values().removeIf(reading -> {
-            Relation relation = current.get(reading.relation.table());
-            return relation == null || !relation.open() || relation.loadEpoch() != reading.relation.loadEpoch();
+            Relation relation = current.get(reading.relation().table());
+            return relation == null
+                    || !relation.open()
+                    || relation.loadEpoch() != reading.relation().loadEpoch();
         });
         Set<TopicPartition> begun = new HashSet<>();
         for (Relation relation : current.values()) {
@@ -154,7 +146,7 @@ final class ChangeWorker {
                 }
                 if (Relations.isLoaded(target, relation)) {
                     Checkpoint checkpoint = checkpoints.read(partition.topic()).get(partition);
-                    readings.put(partition, new Reading(relation, checkpoint.nextOffset()));
+                    readings.put(partition, new Reading(relation, partition, checkpoint.nextOffset()));
                     writer.forget(relation.table());
                     begun.add(partition);
                 } else {
@@ -166,7 +158,8 @@ final class ChangeWorker {
         target.rollback();
         if (changed || !begun.isEmpty()) {
             consumer.assign(readings.keySet());
-            begun.forEach(partition -> consumer.seek(partition, readings.get(partition).checkpoint));
+            begun.forEach(partition ->
+                    consumer.seek(partition, readings.get(partition).checkpoint()));
         }
     }
 
@@ -178,46 +171,37 @@ final class ChangeWorker {
     private ChangeBatch collect(KafkaConsumer<byte[], byte[]> consumer, ConsumerRecords<byte[], byte[]> records)
             throws SQLException {
         ChangeBatch batch = new ChangeBatch();
+        readings.values().forEach(reading -> reading.begin(batch));
         for (TopicPartition partition : records.partitions()) {
             Reading reading = readings.get(partition);
             try {
                 for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
-                    decode(reading, record, batch.part(reading.relation));
+                    decode(reading, record, batch.part(reading.relation()));
                 }
             } catch (DataException e) {
-                batch.drop(reading.relation.table());
-                stopTable(reading.relation, e);
+                batch.drop(reading.relation().table());
+                stopTable(reading.relation(), e);
             }
         }
         // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
         // them.
         for (Map.Entry<TopicPartition, Reading> entry : readings.entrySet()) {
-            Reading reading = entry.getValue();
-            long unfinished = reading.joiner.unfinishedFrom();
-            long next = unfinished >= 0 ? unfinished : consumer.position(entry.getKey());
-            if (next > reading.checkpoint) {
-                batch.part(reading.relation)
-                        .moves()
-                        .add(new Move(entry.getKey(), reading.checkpoint, next, reading.lastLsn));
-            }
+            boolean complete = consumer.currentLag(entry.getKey()).orElse(-1) == 0;
+            entry.getValue().end(batch, consumer.position(entry.getKey()), complete);
         }
         return batch;
     }
 
     private void decode(Reading reading, ConsumerRecord<byte[], byte[]> record, ChangeBatch.Part part) {
-        byte[] value = reading.joiner.add(record);
-        if (value == null) {
+        Change change = reading.add(record, decoder, part.changes().size());
+        if (change == null
+                || !new Lsn(change.commitLsn()).isAfter(reading.relation().snapshotLsn())) {
             return;
         }
-        Change change = decoder.decode(value, record.topic() + "-" + record.partition() + " offset " + record.offset());
-        reading.lastLsn = new Lsn(change.commitLsn());
-        if (!reading.lastLsn.isAfter(reading.relation.snapshotLsn())) {
-            return;
-        }
-        if (reading.relation.partitions() > 1 && change.concernsSeveralKeys()) {
+        if (reading.relation().partitions() > 1 && change.concernsSeveralKeys()) {
             throw new DataException(
                     "apply changes to",
-                    reading.relation.table().toString(),
+                    reading.relation().table().toString(),
                     "a key change or TRUNCATE on a table with several change partitions, whose order is not known here",
                     "Remove it from apply.partitions and load it again");
         }
@@ -228,14 +212,19 @@ final class ChangeWorker {
         Set<TableId> singly = new HashSet<>();
         while (!batch.isEmpty()) {
             Relation current = null;
+            boolean checking = false;
             try {
                 Set<TableId> stale = batch.hold(target);
                 if (stale.isEmpty()) {
+                    deferChecks(true);
                     for (ChangeBatch.Part part : batch.parts()) {
                         current = part.relation();
                         writer.apply(current.table(), part.changes(), singly.contains(current.table()));
                     }
                     current = null;
+                    checking = true;
+                    deferChecks(false);
+                    checking = false;
                     batch.count(target);
                     checkpoints.move(batch.moves());
                     target.commit();
@@ -245,10 +234,14 @@ final class ChangeWorker {
                 stale.forEach(table -> leave(batch, table));
             } catch (SQLException | DataException e) {
                 target.rollback();
+                current = checking ? batch.violated(e) : current;
                 String object = current == null ? "batch" : current.table().toString();
                 WherryException failure = Failures.explain("apply changes to", object, e);
                 if (!(failure instanceof DataException) || current == null) {
                     throw failure;
+                }
+                if (checking && holdBack(batch, current.table())) {
+                    continue;
                 }
                 // The order within a batch is ours: with the events one by one as they came, the refusal is the data's.
                 if (!singly.add(current.table())) {
@@ -259,15 +252,30 @@ final class ChangeWorker {
         }
     }
 
+    /** What the source checked at the end of a statement or a transaction cannot be checked row by row here. */
+    private void deferChecks(boolean deferred) throws SQLException {
+        if (checked) {
+            try (Statement statement = target.createStatement()) {
+                statement.execute("SET CONSTRAINTS ALL " + (deferred ? "DEFERRED" : "IMMEDIATE"));
+            }
+        }
+    }
+
+    private boolean holdBack(ChangeBatch batch, TableId table) {
+        return readings.values().stream()
+                .filter(reading -> reading.relation().table().equals(table))
+                .anyMatch(reading -> reading.holdBack(batch));
+    }
+
     /** Takes a table out of the batch and stops reading it; when it opens again it begins from its checkpoint. */
     private void leave(ChangeBatch batch, TableId table) {
         batch.drop(table);
-        readings.values().removeIf(reading -> reading.relation.table().equals(table));
+        readings.values().removeIf(reading -> reading.relation().table().equals(table));
     }
 
     private void stopTable(Relation relation, WherryException failure) throws SQLException {
         TableId table = relation.table();
-        readings.values().removeIf(reading -> reading.relation.table().equals(table));
+        readings.values().removeIf(reading -> reading.relation().table().equals(table));
         LOG.error("Changes of {} are stopped: {}", table, failure.explained(), failure);
         Relations.stop(target, table, relation.loadEpoch(), failure.explained(), checkpoints.epoch());
         target.commit();

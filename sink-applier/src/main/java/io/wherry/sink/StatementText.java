@@ -33,7 +33,9 @@ final class StatementText {
         if (!table.upsert()) {
             return sql;
         }
-        List<BoundColumn> set = columns.stream().filter(BoundColumn::settable).toList();
+        List<BoundColumn> set = columns.stream()
+                .filter(c -> c.settable() && !c.target().alwaysIdentity())
+                .toList();
         return sql + " ON CONFLICT (" + join(table.key(), BoundColumn::quoted) + ") DO "
                 + (set.isEmpty()
                         ? "NOTHING"
@@ -51,6 +53,42 @@ final class StatementText {
     /** Deletes the rows with the key; parameters: the key. */
     String delete() {
         return "DELETE FROM ONLY " + name + " AS t USING " + unnest(table.key()) + " WHERE " + keyEquals(0);
+    }
+
+    /**
+     * Writes rows with the key anew, as {@link #update} cannot where an identity column that is GENERATED ALWAYS changes:
+     * deletes them and inserts them with {@code set} replaced. Parameters as there.
+     */
+    String replace(List<BoundColumn> set) {
+        List<BoundColumn> parameters = new ArrayList<>(set);
+        parameters.addAll(table.key());
+        return replace(set, " USING " + unnest(parameters) + " WHERE " + keyEquals(set.size()));
+    }
+
+    /** As {@link #replace}, of one row found by all its columns; parameters as of {@link #updateOne}. */
+    String replaceOne(List<BoundColumn> set, String[] old) {
+        return replace(set, " USING " + unnest(set) + " WHERE t.ctid = (" + one(old) + ")");
+    }
+
+    // The columns that the event left out live in the deleted row alone, so it must be one statement.
+    private String replace(List<BoundColumn> set, String found) {
+        List<String> values = new ArrayList<>();
+        List<String> names = new ArrayList<>();
+        for (BoundColumn column : table.columns()) {
+            int parameter = set.indexOf(column);
+            values.add(parameter < 0 ? "t." + column.quoted() : value(column, parameter));
+            names.add("n" + names.size());
+        }
+        String renamed = String.join(", ", names);
+        return "WITH old(" + renamed + ") AS (DELETE FROM ONLY " + name + " AS t" + found + " RETURNING "
+                + String.join(", ", values) + ") INSERT INTO " + name + " AS t ("
+                + join(table.columns(), BoundColumn::quoted) + ") OVERRIDING SYSTEM VALUE SELECT " + renamed
+                + " FROM old";
+    }
+
+    /** Inserts {@code rows} rows into a table without a column that can be written. */
+    String insertNothing(int rows) {
+        return "INSERT INTO " + name + " SELECT FROM \"pg_catalog\".generate_series(1, " + rows + ")";
     }
 
     /** Updates one row found by all its columns; parameters: the set columns, then all columns of {@code old}. */
@@ -81,6 +119,9 @@ final class StatementText {
                 // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point).
                 conditions.add("CAST(" + stored + " AS text) = CAST(" + given + " AS text)");
             }
+        }
+        if (conditions.isEmpty()) {
+            return "SELECT s.ctid FROM ONLY " + name + " AS s LIMIT 1";
         }
         return "SELECT s.ctid FROM ONLY " + name + " AS s, " + unnest(table.columns()) + " WHERE "
                 + String.join(" AND ", conditions) + " LIMIT 1";

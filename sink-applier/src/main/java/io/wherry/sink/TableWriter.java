@@ -86,7 +86,7 @@ final class TableWriter {
             }
             int rows = statement.executeUpdate();
             if (step.counted() && rows != step.rows()) {
-                String verb = step.sql().substring(0, step.sql().indexOf(' '));
+                String verb = step.sql().substring(0, step.sql().indexOf(' ')).replace("WITH", "UPDATE");
                 throw new DataException(
                         "apply changes to",
                         table.toString(),

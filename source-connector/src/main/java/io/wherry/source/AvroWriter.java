@@ -8,16 +8,28 @@ import java.util.Arrays;
  * record. Not safe for use by several threads.
  */
 final class AvroWriter {
-    private static final int KEPT_BYTES = 1 << 20;
+    /** Bytes from which a record is giant. */
+    static final int KEPT_BYTES = 1 << 20;
 
     private byte[] buffer = new byte[4096];
     private int size;
+    private boolean counting;
 
-    /** Begins a record in Confluent's wire format: byte 0 and the schema's id. */
+    /** Begins a record of any size in Confluent's wire format: byte 0 and the schema's id. */
     void begin(int schemaId) {
+        begin(schemaId, 0);
+    }
+
+    /**
+     * Begins a record.
+     *
+     * @param bytes exact size of a giant one, as {@link #counted} gives it: so it is written once and copied never; 0 = unknown
+     */
+    void begin(int schemaId, int bytes) {
+        counting = false;
         // One giant row must not pin its buffer for the rest of the stream.
-        if (buffer.length > KEPT_BYTES) {
-            buffer = new byte[4096];
+        if (bytes > 0 || buffer.length > KEPT_BYTES) {
+            buffer = new byte[Math.max(bytes, bytes > 0 ? 0 : 4096)];
         }
         size = 0;
         ensure(5);
@@ -28,14 +40,36 @@ final class AvroWriter {
         buffer[size++] = (byte) schemaId;
     }
 
+    /** Counts what is written from here on, instead of writing it. */
+    void count() {
+        counting = true;
+        // The header.
+        size = 5;
+    }
+
+    /** Bytes that the record counted since {@link #count} takes. */
+    int counted() {
+        return size;
+    }
+
     byte[] finish() {
+        if (size == buffer.length) {
+            byte[] whole = buffer;
+            buffer = new byte[4096];
+            return whole;
+        }
         return Arrays.copyOf(buffer, size);
     }
 
     /** An int, a long, or the index of a union's branch: zigzag, seven bits a byte. */
     void number(long value) {
-        ensure(10);
         long rest = value << 1 ^ value >> 63;
+        int length = (70 - Long.numberOfLeadingZeros(rest | 1)) / 7;
+        if (counting) {
+            size = Math.addExact(size, length);
+            return;
+        }
+        ensure(length);
         while ((rest & ~0x7FL) != 0) {
             buffer[size++] = (byte) (rest & 0x7F | 0x80);
             rest >>>= 7;
@@ -44,6 +78,10 @@ final class AvroWriter {
     }
 
     void bool(boolean value) {
+        if (counting) {
+            size++;
+            return;
+        }
         ensure(1);
         buffer[size++] = (byte) (value ? 1 : 0);
     }
@@ -51,6 +89,10 @@ final class AvroWriter {
     /** A string whose UTF-8 bytes are {@code length} bytes of {@code from} starting at {@code offset}. */
     void string(ByteBuffer from, int offset, int length) {
         number(length);
+        if (counting) {
+            size = Math.addExact(size, length);
+            return;
+        }
         ensure(length);
         from.get(offset, buffer, size, length);
         size += length;
@@ -59,6 +101,10 @@ final class AvroWriter {
     /** A string of ASCII characters. */
     void ascii(String text) {
         number(text.length());
+        if (counting) {
+            size += text.length();
+            return;
+        }
         ensure(text.length());
         for (int i = 0; i < text.length(); i++) {
             buffer[size++] = (byte) text.charAt(i);
@@ -68,9 +114,7 @@ final class AvroWriter {
     private void ensure(int more) {
         int needed = Math.addExact(size, more);
         if (needed > buffer.length) {
-            // Doubling a giant row's buffer would cost twice the row in memory.
-            int capacity = needed > KEPT_BYTES ? needed + 4096 : Math.max(needed, 2 * buffer.length);
-            buffer = Arrays.copyOf(buffer, capacity);
+            buffer = Arrays.copyOf(buffer, Math.max(needed, 2 * buffer.length));
         }
     }
 }

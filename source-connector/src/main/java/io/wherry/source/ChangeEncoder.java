@@ -63,7 +63,19 @@ final class ChangeEncoder {
      * @param after or null
      */
     byte[] value(Tuple before, boolean identityOnly, Tuple after, String operation, Source source) {
-        out.begin(valueSchema);
+        int bytes = (before == null ? 0 : before.textBytes()) + (after == null ? 0 : after.textBytes());
+        if (bytes > AvroWriter.KEPT_BYTES) {
+            out.count();
+            envelope(before, identityOnly, after, operation, source);
+            out.begin(valueSchema, out.counted());
+        } else {
+            out.begin(valueSchema);
+        }
+        envelope(before, identityOnly, after, operation, source);
+        return out.finish();
+    }
+
+    private void envelope(Tuple before, boolean identityOnly, Tuple after, String operation, Source source) {
         row(before, identityOnly);
         row(after, false);
         out.ascii(operation);
@@ -71,7 +83,6 @@ final class ChangeEncoder {
         out.number(source.order());
         out.number(source.transaction());
         out.number(source.commitMillis());
-        return out.finish();
     }
 
     /** The key: identity columns of {@code row}, or of {@code old} where {@code row} does not carry them; null when keyless. */

@@ -87,7 +87,7 @@ final class RelationShapes implements AutoCloseable {
         try (PreparedStatement statement = session()
                 .prepareStatement("SELECT a.attname FROM pg_catalog.pg_index i"
                         + " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])"
-                        + " WHERE i.indisprimary AND i.indrelid = ?::oid")) {
+                        + " WHERE i.indisprimary AND i.indimmediate AND i.indrelid = ?::oid")) {
             statement.setLong(1, Integer.toUnsignedLong(relation.oid()));
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {

@@ -37,6 +37,9 @@ final class TableChecks {
         for (Catalog.Table table : tables) {
             check(migration, table, rights.get(table.oid()), role, findings);
         }
+        List<Catalog.Table> readable =
+                tables.stream().filter(t -> rights.get(t.oid()).readable).toList();
+        findings.addAll(LargeValueChecks.check(session, readable));
         return findings;
     }
 

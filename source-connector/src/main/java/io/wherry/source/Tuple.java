@@ -44,6 +44,15 @@ final class Tuple {
         }
     }
 
+    /** Bytes of all values together, in the wire's text. */
+    int textBytes() {
+        int bytes = 0;
+        for (int i = 0; i < columns; i++) {
+            bytes += Math.max(0, lengths[i]);
+        }
+        return bytes;
+    }
+
     int columns() {
         return columns;
     }

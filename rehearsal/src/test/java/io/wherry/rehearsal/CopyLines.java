@@ -1,0 +1,59 @@
+package io.wherry.rehearsal;
+
+import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+
+/** The lines of a COPY in text format; a giant one by its digest, for both sides' tables stand in memory together. */
+final class CopyLines extends OutputStream {
+    private static final int GIANT_BYTES = 1 << 20;
+
+    private final List<String> lines = new ArrayList<>();
+    private ByteArrayOutputStream line = new ByteArrayOutputStream();
+
+    @Override
+    public void write(int b) {
+        if (b == '\n') {
+            end();
+        } else {
+            line.write(b);
+        }
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) {
+        int from = offset;
+        for (int i = offset; i < offset + length; i++) {
+            if (bytes[i] == '\n') {
+                line.write(bytes, from, i - from);
+                end();
+                from = i + 1;
+            }
+        }
+        line.write(bytes, from, offset + length - from);
+    }
+
+    private void end() {
+        if (line.size() < GIANT_BYTES) {
+            lines.add(line.toString(StandardCharsets.UTF_8));
+            line.reset();
+            return;
+        }
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(line.toByteArray());
+            lines.add(line.size() + " bytes " + HexFormat.of().formatHex(digest));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+        line = new ByteArrayOutputStream();
+    }
+
+    List<String> sorted() {
+        return lines.stream().sorted().toList();
+    }
+}

@@ -1,0 +1,60 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.coordinator.State;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+/** Every shape a table can have, by load, by a backlog of changes in one batch, and by changes one after another. */
+class TableShapesTest {
+    private static final String MANY = """
+            DO $$ BEGIN
+              FOR n IN 1..500 LOOP
+                EXECUTE format('CREATE TABLE many.t%s (id int PRIMARY KEY, v text)', n);
+                EXECUTE format('INSERT INTO many.t%s VALUES (%s, ''v'')', n, n);
+              END LOOP;
+              FOR n IN 0..299 LOOP
+                EXECUTE format('CREATE TABLE many.p%s PARTITION OF many.p FOR VALUES FROM (%s) TO (%s)', n, n, n + 1);
+              END LOOP;
+            END $$""";
+
+    @Test
+    void everyShape() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("shapes", 15, 15)) {
+            migration.executeFile("shapes.sql");
+            migration.startCoordinator();
+            migration.startSource();
+            migration.awaitSlot();
+            migration.executeFile("shapes-changes.sql");
+            migration.startSink();
+            migration.awaitState(State.CATCHING_UP);
+            migration.executeFile("shapes-changes.sql");
+            migration.awaitState(State.IN_SYNC);
+            migration.executeFile("shapes-changes.sql");
+            migration.cutOverAndCompare();
+        }
+    }
+
+    @Test
+    void manyTablesStartSoon() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("many", 15, 15)) {
+            migration.execute(
+                    migration.migration().source(),
+                    "CREATE SCHEMA many; CREATE TABLE many.p (id int, v text) PARTITION BY RANGE (id)",
+                    MANY,
+                    "INSERT INTO many.p SELECT n % 300, 'v' FROM generate_series(1, 3000) n");
+            long begun = System.nanoTime();
+            migration.startCoordinator();
+            migration.startSource();
+            migration.startSink();
+            migration.awaitState(State.IN_SYNC);
+            migration.execute(
+                    migration.migration().source(),
+                    "UPDATE many.p SET id = (id + 7) % 300",
+                    "DO $$ BEGIN FOR n IN 1..500 LOOP EXECUTE format('UPDATE many.t%s SET v = ''w''', n); END LOOP; END $$");
+            migration.cutOverAndCompare();
+            assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofMinutes(3));
+        }
+    }
+}

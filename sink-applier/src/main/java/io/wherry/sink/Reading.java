@@ -1,0 +1,122 @@
+package io.wherry.sink;
+
+import io.wherry.contract.LargeValues;
+import io.wherry.contract.Lsn;
+import io.wherry.sink.Checkpoints.Move;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * A partition that is being read, and where in it source transactions end.
+ *
+ * <p>A batch may end in the middle of a source transaction: a poll gives what it gives. Where the target checks constraints at
+ * commit, that is not always possible. Counterexample: {@code pos int UNIQUE DEFERRABLE}, rows (1,1) to (5000,5000), and on the
+ * source {@code UPDATE t SET pos = pos % 5000 + 1}. After 2000 events 2000 rows hold 2 to 2001, and row 2001 still holds
+ * 2001: our commit is refused, whatever order the 2000 are written in, although the source was never seen so. Then the
+ * events of the unfinished transaction are held back here, and the batch ends before it.
+ */
+final class Reading {
+    private final Relation relation;
+    private final TopicPartition partition;
+    private final LargeValues.Joiner joiner = new LargeValues.Joiner();
+    private final List<Change> held = new ArrayList<>();
+    private long checkpoint;
+    private Lsn lastLsn = Lsn.ZERO;
+    private int cut;
+    private long cutOffset;
+    private Lsn cutLsn = Lsn.ZERO;
+    private boolean complete;
+
+    /** @param checkpoint offset of the first record to read */
+    Reading(Relation relation, TopicPartition partition, long checkpoint) {
+        this.relation = relation;
+        this.partition = partition;
+        this.checkpoint = checkpoint;
+    }
+
+    Relation relation() {
+        return relation;
+    }
+
+    long checkpoint() {
+        return checkpoint;
+    }
+
+    /** The target's checkpoint has moved. */
+    void moved(long nextOffset) {
+        checkpoint = nextOffset;
+    }
+
+    /** Begins a batch, with what was held back. */
+    void begin(ChangeBatch batch) {
+        cut = 0;
+        cutOffset = checkpoint;
+        if (held.isEmpty()) {
+            cutLsn = lastLsn;
+        } else {
+            batch.part(relation).changes().addAll(held);
+        }
+    }
+
+    /** The change that ends with {@code record}; null while more records belong to it. */
+    Change add(ConsumerRecord<byte[], byte[]> record, ChangeDecoder decoder, int changesBefore) {
+        long unfinished = joiner.unfinishedFrom();
+        byte[] value = joiner.add(record);
+        if (value == null) {
+            return null;
+        }
+        Change change = decoder.decode(value, partition + " offset " + record.offset());
+        Lsn lsn = new Lsn(change.commitLsn());
+        if (!lsn.equals(lastLsn)) {
+            cut = changesBefore;
+            cutOffset = unfinished >= 0 ? unfinished : record.offset();
+            cutLsn = lastLsn;
+            lastLsn = lsn;
+        }
+        return change;
+    }
+
+    /**
+     * Ends a batch.
+     *
+     * @param position of the consumer
+     * @param complete nothing committed to Kafka is left after {@code position}, so no source transaction is cut
+     */
+    void end(ChangeBatch batch, long position, boolean complete) {
+        this.complete = complete;
+        boolean extending = !held.isEmpty();
+        held.clear();
+        long unfinished = joiner.unfinishedFrom();
+        long next = unfinished >= 0 ? unfinished : position;
+        if (next > checkpoint) {
+            batch.part(relation).moves().add(new Move(partition, checkpoint, next, lastLsn));
+        }
+        if (extending) {
+            // Without trying: the commit would be refused again, and each try takes longer than the last.
+            holdBack(batch);
+        }
+    }
+
+    /**
+     * Takes what belongs to an unfinished source transaction out of the batch, and keeps it for the next one.
+     *
+     * @return false when there is none: what fails then fails for good
+     */
+    boolean holdBack(ChangeBatch batch) {
+        if (complete || relation.partitions() > 1) {
+            return false;
+        }
+        complete = true;
+        ChangeBatch.Part part = batch.part(relation);
+        List<Change> unfinished = part.changes().subList(cut, part.changes().size());
+        held.addAll(unfinished);
+        unfinished.clear();
+        part.moves().clear();
+        if (cutOffset > checkpoint) {
+            part.moves().add(new Move(partition, checkpoint, cutOffset, cutLsn));
+        }
+        return true;
+    }
+}
