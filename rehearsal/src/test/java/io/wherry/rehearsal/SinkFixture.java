@@ -314,15 +314,18 @@ final class SinkFixture implements AutoCloseable {
         List<TopicPartition> partitions = java.util.Arrays.stream(tables)
                 .map(table -> new TopicPartition(migration.topics().changes(id(table)), 0))
                 .toList();
-        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Map.of())) {
+        // High watermarks: a commit returns before its markers are everywhere, and the ends that committed readers see may
+        // still lie before the rows just committed.
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                KafkaClients.consumer(migration, Map.of("isolation.level", "read_uncommitted"))) {
             consumer.assign(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
             await().atMost(LIMIT).untilAsserted(() -> {
                 for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
-                    assertThat(query("SELECT next_offset FROM wherry.checkpoint WHERE topic = '"
-                                    + end.getKey().topic() + "'"))
+                    assertThat(Long.parseLong(query("SELECT next_offset FROM wherry.checkpoint WHERE topic = '"
+                                    + end.getKey().topic() + "'")))
                             .as(() -> end.getKey() + ", stopped: " + stopped())
-                            .isEqualTo(end.getValue().toString());
+                            .isGreaterThanOrEqualTo(end.getValue());
                 }
             });
         }
