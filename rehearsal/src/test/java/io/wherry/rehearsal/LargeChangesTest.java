@@ -3,9 +3,11 @@ package io.wherry.rehearsal;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.coordinator.State;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Values of 40 MB, inserted and updated as changes, through a broker that takes records of 1 MiB, within the heap documented. */
+@Tag("slow")
 class LargeChangesTest {
     private static final int SOURCE_MEBIBYTES = Integer.getInteger("wherry.source", 352);
     private static final int SINK_MEBIBYTES = Integer.getInteger("wherry.sink", 512);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.coordinator.State;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Every shape a table can have, by load, by a backlog of changes in one batch, and by changes one after another. */
@@ -36,6 +37,7 @@ class TableShapesTest {
         }
     }
 
+    @Tag("slow")
     @Test
     void manyTablesStartSoon() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("many", 15, 15)) {
