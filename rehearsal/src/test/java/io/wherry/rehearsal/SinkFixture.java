@@ -314,7 +314,8 @@ final class SinkFixture implements AutoCloseable {
         List<TopicPartition> partitions = java.util.Arrays.stream(tables)
                 .map(table -> new TopicPartition(migration.topics().changes(id(table)), 0))
                 .toList();
-        // High watermarks: a commit returns before its markers are everywhere, and the ends that committed readers see may
+        // High watermarks: a commit returns before its markers are everywhere, and the ends that committed readers see
+        // may
         // still lie before the rows just committed.
         try (KafkaConsumer<byte[], byte[]> consumer =
                 KafkaClients.consumer(migration, Map.of("isolation.level", "read_uncommitted"))) {
