@@ -123,17 +123,4 @@ public interface TrafficSwitch {
             return parameters < 0 ? url : url.substring(0, parameters);
         }
     }
-
-    /** Says what would be done. */
-    record DryRun(TrafficSwitch live) implements TrafficSwitch {
-        @Override
-        public List<String> plan() {
-            return live.plan();
-        }
-
-        @Override
-        public void move(String fenceLsn) {
-            throw new IllegalStateException("a dry run moves nothing");
-        }
-    }
 }
