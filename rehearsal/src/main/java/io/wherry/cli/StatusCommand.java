@@ -73,11 +73,11 @@ final class StatusCommand implements Callable<Integer> {
         StringBuilder lines = new StringBuilder();
         for (JsonNode table : status.path("tables")) {
             lines.append(String.format(
-                    "  %-40s %-10s loaded %,d of ~%,d  applied +%,d ~%,d -%,d%s%n",
+                    "  %-40s %-10s loaded %,d of %s  applied +%,d ~%,d -%,d%s%n",
                     table.path("table").asText(),
                     table.path("state").asText(),
                     table.path("rowsLoaded").asLong(),
-                    table.path("rowsEstimated").asLong(),
+                    estimate(table.path("rowsEstimated")),
                     table.path("applied").path("insert").asLong(),
                     table.path("applied").path("update").asLong(),
                     table.path("applied").path("delete").asLong(),
@@ -86,6 +86,11 @@ final class StatusCommand implements Callable<Integer> {
                             : ""));
         }
         return lines.toString();
+    }
+
+    /** A table that was never analysed has no estimate: that is unknown, not 0. */
+    private static String estimate(JsonNode rows) {
+        return rows.isNumber() ? String.format("about %,d", rows.asLong()) : "unknown";
     }
 
     private static String next(JsonNode status) {
