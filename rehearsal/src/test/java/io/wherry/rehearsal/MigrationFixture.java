@@ -14,6 +14,7 @@ import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.State;
+import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -118,6 +119,10 @@ final class MigrationFixture implements AutoCloseable {
         start(new SourceConnector(migration()));
     }
 
+    void startSink() {
+        start(new SinkApplier(migration()));
+    }
+
     void startCoordinator() {
         coordinator = new CutoverCoordinator(migration(), directory.resolve("state"));
         start(coordinator);
@@ -179,6 +184,17 @@ final class MigrationFixture implements AutoCloseable {
                 ResultSet row = statement.executeQuery(sql)) {
             row.next();
             return row.getLong(1);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql + ": " + e.getMessage(), e);
+        }
+    }
+
+    String text(Endpoint endpoint, String sql) {
+        try (Connection connection = Sessions.open(migration(), endpoint, "test");
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getString(1);
         } catch (SQLException e) {
             throw new IllegalStateException(sql + ": " + e.getMessage(), e);
         }

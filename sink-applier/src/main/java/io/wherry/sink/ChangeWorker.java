@@ -7,6 +7,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
 import io.wherry.contract.WherryException;
 import io.wherry.sink.Checkpoints.Checkpoint;
 import io.wherry.sink.Checkpoints.Move;
@@ -51,6 +52,11 @@ final class ChangeWorker {
         final Relation relation;
         final LargeValues.Joiner joiner = new LargeValues.Joiner();
         long checkpoint;
+        /** Offset of the record last begun with. */
+        long from;
+        /** Of the change last seen; null = none yet. */
+        TableShape shape;
+
         Lsn lastLsn = Lsn.ZERO;
 
         Reading(Relation relation, long checkpoint) {
@@ -182,7 +188,10 @@ final class ChangeWorker {
             Reading reading = readings.get(partition);
             try {
                 for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
-                    decode(reading, record, batch.part(reading.relation));
+                    if (!decode(reading, record, batch.part(reading.relation))) {
+                        consumer.seek(partition, reading.from);
+                        break;
+                    }
                 }
             } catch (DataException e) {
                 batch.drop(reading.relation.table());
@@ -204,16 +213,33 @@ final class ChangeWorker {
         return batch;
     }
 
-    private void decode(Reading reading, ConsumerRecord<byte[], byte[]> record, ChangeBatch.Part part) {
+    /**
+     * Adds the record's change to the batch, unless the table changed its shape just before it: what came before must be
+     * committed then, because a table that stops here goes on here, after the operator has altered it, and cannot take
+     * rows of the earlier shape any more.
+     *
+     * @return whether to go on; false = the record must be read again, in another batch
+     */
+    private boolean decode(Reading reading, ConsumerRecord<byte[], byte[]> record, ChangeBatch.Part part) {
+        if (reading.joiner.unfinishedFrom() < 0) {
+            reading.from = record.offset();
+        }
         byte[] value = reading.joiner.add(record);
         if (value == null) {
-            return;
+            return true;
         }
         Change change = decoder.decode(value, record.topic() + "-" + record.partition() + " offset " + record.offset());
-        reading.lastLsn = new Lsn(change.commitLsn());
-        if (!reading.lastLsn.isAfter(reading.relation.snapshotLsn())) {
-            return;
+        Lsn lsn = new Lsn(change.commitLsn());
+        if (!lsn.isAfter(reading.relation.snapshotLsn())) {
+            reading.lastLsn = lsn;
+            return true;
         }
+        TableShape earlier = reading.shape;
+        reading.shape = change.shape();
+        if (earlier != null && earlier != change.shape()) {
+            return false;
+        }
+        reading.lastLsn = lsn;
         if (reading.relation.partitions() > 1 && change.concernsSeveralKeys()) {
             throw new DataException(
                     "apply changes to",
@@ -222,6 +248,7 @@ final class ChangeWorker {
                     "Remove it from apply.partitions and load it again");
         }
         part.changes().add(change);
+        return true;
     }
 
     private void apply(ChangeBatch batch) throws SQLException {
@@ -233,7 +260,8 @@ final class ChangeWorker {
                 if (stale.isEmpty()) {
                     for (ChangeBatch.Part part : batch.parts()) {
                         current = part.relation();
-                        writer.apply(current.table(), part.changes(), singly.contains(current.table()));
+                        boolean ordered = current.partitions() == 1;
+                        writer.apply(current.table(), ordered, part.changes(), singly.contains(current.table()));
                     }
                     current = null;
                     batch.count(target);
@@ -241,10 +269,10 @@ final class ChangeWorker {
                     target.commit();
                     return;
                 }
-                target.rollback();
+                rollBack();
                 stale.forEach(table -> leave(batch, table));
             } catch (SQLException | DataException e) {
-                target.rollback();
+                rollBack();
                 String object = current == null ? "batch" : current.table().toString();
                 WherryException failure = Failures.explain("apply changes to", object, e);
                 if (!(failure instanceof DataException) || current == null) {
@@ -257,6 +285,11 @@ final class ChangeWorker {
                 }
             }
         }
+    }
+
+    private void rollBack() throws SQLException {
+        target.rollback();
+        writer.rolledBack();
     }
 
     /** Takes a table out of the batch and stops reading it; when it opens again it begins from its checkpoint. */

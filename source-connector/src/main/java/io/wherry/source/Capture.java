@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
@@ -43,6 +44,9 @@ final class Capture implements AutoCloseable {
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
+    /** Number of the file that held each table's rows when they were loaded. */
+    private final Map<TableId, Long> files = new ConcurrentHashMap<>();
+
     private volatile boolean loaded;
     private volatile boolean closing;
 
@@ -87,10 +91,11 @@ final class Capture implements AutoCloseable {
                 control.source(identity);
             }
             Publication.ensure(session, migration, tables);
+            memory.loaded().forEach((table, load) -> files.put(table, load.file()));
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
             start("load", () -> {
-                new LoadRounds(migration, selected, layout, control, sessions, counts, budget).run(first);
+                new LoadRounds(migration, selected, layout, control, sessions, counts, budget, files).run(first);
                 loaded = true;
             });
             Map<TableId, Route> routes = routes(memory, selected, layout);
@@ -152,7 +157,7 @@ final class Capture implements AutoCloseable {
 
     private void streamOnce(Map<TableId, Route> routes, KafkaTopics.Layout layout) {
         try (ChangeStream started =
-                new ChangeStream(migration, routes, registry, counts, layout.transactionTimeout())) {
+                new ChangeStream(migration, routes, registry, counts, files, layout.transactionTimeout())) {
             stream.set(started);
             if (!closing) {
                 LOG.info("streaming from slot {}", migration.slot());
