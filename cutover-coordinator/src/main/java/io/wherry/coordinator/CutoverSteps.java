@@ -42,6 +42,14 @@ final class CutoverSteps {
         }
     }
 
+    /** How the tables of both sides have come apart, now. */
+    SchemaDrift drift() throws SQLException {
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
+            return SchemaDrift.read(migration, source, target, progress.planned(), true);
+        }
+    }
+
     /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
     Lsn fence(Fence.Plan plan, Window window) throws SQLException, InterruptedException {
         try (Connection source = openSource()) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Endpoint;
+import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import io.wherry.coordinator.Status.TableStatus;
@@ -100,6 +101,49 @@ class LiveDdlTest {
         assertThat(migration.number(target, "SELECT amount FROM public.added WHERE id = 104"))
                 .as("the default of today")
                 .isEqualTo(5);
+    }
+
+    @Test
+    void newTablesAreTakenInAndHoldTheCutoverUntilTheyAre() throws Exception {
+        String[] made = {
+            "CREATE TABLE public.fresh (id int PRIMARY KEY, name text)",
+            "CREATE TABLE public.keyless (name text)",
+            "ALTER TABLE public.renamed RENAME TO moved"
+        };
+        migration.execute(source, made);
+        migration.execute(
+                source,
+                "INSERT INTO public.fresh SELECT i, 'n' || i FROM generate_series(1, 1000) i",
+                "DROP TABLE public.dropped",
+                "UPDATE public.moved SET name = 'moved' WHERE id = 1",
+                "DROP TABLE public.random",
+                "CREATE TABLE public.random (id int PRIMARY KEY, name varchar(10), gone int)",
+                "INSERT INTO public.random VALUES (1, 'another', 1)");
+        CutoverResult refused = migration.cutOver();
+        assertThat(refused.outcome()).isEqualTo(Outcome.REFUSED);
+        assertThat(refused.reason())
+                .contains("public.fresh exists on the source only")
+                .contains("public.keyless exists on the source only")
+                .contains("public.dropped is not on the source any more");
+        await("said").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
+                        migration.coordinator().status().nextSteps().toString())
+                .contains("table public.fresh exists on the source only"));
+
+        migration.execute(target, "DROP TABLE public.dropped");
+        migration.execute(target, made);
+        migration.execute(
+                source, "INSERT INTO public.keyless VALUES ('a'), ('a')", "DELETE FROM public.fresh WHERE id = 5");
+        await("taken in")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget(
+                                "SELECT count(*) FROM wherry.relation WHERE ready_at IS NOT NULL"
+                                        + " AND table_name IN ('fresh', 'keyless', 'moved', 'random') AND load_epoch > 1")
+                        == 4);
+        migration.awaitState(State.IN_SYNC);
+        migration.execute(source, "UPDATE public.fresh SET name = 'late' WHERE id = 6", "DELETE FROM public.random");
+
+        assertThat(migration.cutOver().outcome()).isEqualTo(Outcome.COMPLETED);
+        migration.assertSourceEqualsTarget();
     }
 
     private void awaitError(String table, String effect, String remedy) {

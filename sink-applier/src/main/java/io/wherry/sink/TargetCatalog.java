@@ -110,7 +110,7 @@ final class TargetCatalog {
         return columns;
     }
 
-    private static boolean exists(Connection target, TableId id) throws SQLException {
+    static boolean exists(Connection target, TableId id) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
             statement.setString(1, id.quoted());
             try (ResultSet row = statement.executeQuery()) {

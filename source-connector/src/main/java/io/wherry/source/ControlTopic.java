@@ -33,6 +33,7 @@ final class ControlTopic implements AutoCloseable {
     /**
      * Every chunk of the table is in Kafka.
      *
+     * @param epoch of that load; 0 = what was loaded is void, the table is another one now
      * @param file number of the file that held the rows: another one later means that they were written anew
      */
     record TableLoaded(TableId table, int epoch, long file) {}
@@ -76,6 +77,7 @@ final class ControlTopic implements AutoCloseable {
                     case TABLE_LOADED -> {
                         TableLoaded table = Json.read(record.value(), TableLoaded.class);
                         loaded.put(table.table(), table);
+                        loaded.values().removeIf(load -> load.epoch() == 0);
                     }
                     case SOURCE -> sources.add(Json.read(record.value(), SourceIdentity.class));
                     default -> {
@@ -103,6 +105,11 @@ final class ControlTopic implements AutoCloseable {
 
     void tableLoaded(TableLoaded table) {
         write(TABLE_LOADED, table);
+    }
+
+    /** The table has to be loaded again. */
+    void unloaded(TableId table) {
+        tableLoaded(new TableLoaded(table, 0, 0));
     }
 
     void loaded(Loaded loaded) {

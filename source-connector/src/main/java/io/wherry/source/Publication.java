@@ -97,10 +97,14 @@ final class Publication {
         return tables.stream().map(t -> "ONLY " + t.id().quoted()).collect(Collectors.joining(", "));
     }
 
-    private static Set<TableId> published(Connection source, Migration migration) throws SQLException {
+    /** The tables of the publication. A table that was dropped and made anew under its name is not among them. */
+    static Set<TableId> published(Connection source, Migration migration) throws SQLException {
         Set<TableId> published = new HashSet<>();
-        try (PreparedStatement statement = source.prepareStatement(
-                "SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = ?")) {
+        try (PreparedStatement statement =
+                source.prepareStatement("SELECT n.nspname, c.relname FROM pg_catalog.pg_publication p"
+                        + " JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid"
+                        + " JOIN pg_catalog.pg_class c ON c.oid = r.prrelid"
+                        + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = ?")) {
             statement.setString(1, migration.publication());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
