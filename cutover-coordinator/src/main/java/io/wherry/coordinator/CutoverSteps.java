@@ -168,6 +168,9 @@ final class CutoverSteps {
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
             Fence.Plan fence = Fence.plan(source, migration.cutover().fence());
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress.planned(), true);
+            drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            drift.advice().forEach(advice -> plan.add("ADVICE: " + advice));
             plan.addAll(fence.steps());
             Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
             plan.add("wait until the target has everything, compare every row of every table");

@@ -68,9 +68,10 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
         gone.removeAll(selected);
         for (TableId table : selected) {
             if (!onTarget.contains(table)) {
-                obstacles.add("table " + table + " exists on the source only: create it on the target as it is on the"
-                        + " source (pg_dump --schema-only --table), it is then loaded and followed; or name it in"
-                        + " tables.exclude and start again");
+                obstacles.add(
+                        "table " + table + " exists on the source only: create it on the target, empty, as it is on the"
+                                + " source (pg_dump --schema-only --table), it is then loaded and followed; or name it in"
+                                + " tables.exclude and start again");
             } else if (!planned.contains(table)) {
                 obstacles.add(
                         "table " + table + " is new on the source and not replicated yet: the source-connector takes"
@@ -85,6 +86,7 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
             }
         }
         selected.retainAll(onTarget);
+        selected.removeIf(table -> !migration.tables().follows(table));
         Map<TableId, Map<String, Column>> ofSource = columns(source);
         Map<TableId, Map<String, Column>> ofTarget = columns(target);
         for (TableId table : selected) {

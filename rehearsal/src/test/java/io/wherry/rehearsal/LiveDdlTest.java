@@ -105,14 +105,11 @@ class LiveDdlTest {
 
     @Test
     void newTablesAreTakenInAndHoldTheCutoverUntilTheyAre() throws Exception {
-        String[] made = {
-            "CREATE TABLE public.fresh (id int PRIMARY KEY, name text)",
-            "CREATE TABLE public.keyless (name text)",
-            "ALTER TABLE public.renamed RENAME TO moved"
-        };
-        migration.execute(source, made);
         migration.execute(
                 source,
+                "CREATE TABLE public.fresh (id int PRIMARY KEY, name text)",
+                "CREATE TABLE public.keyless (name text)",
+                "ALTER TABLE public.renamed RENAME TO moved",
                 "INSERT INTO public.fresh SELECT i, 'n' || i FROM generate_series(1, 1000) i",
                 "DROP TABLE public.dropped",
                 "UPDATE public.moved SET name = 'moved' WHERE id = 1",
@@ -129,8 +126,13 @@ class LiveDdlTest {
                         migration.coordinator().status().nextSteps().toString())
                 .contains("table public.fresh exists on the source only"));
 
-        migration.execute(target, "DROP TABLE public.dropped");
-        migration.execute(target, made);
+        migration.execute(
+                target,
+                "DROP TABLE public.dropped",
+                "DROP TABLE public.renamed",
+                "CREATE TABLE public.moved (id int PRIMARY KEY, name varchar(10), gone int)",
+                "CREATE TABLE public.fresh (id int PRIMARY KEY, name text)",
+                "CREATE TABLE public.keyless (name text)");
         migration.execute(
                 source, "INSERT INTO public.keyless VALUES ('a'), ('a')", "DELETE FROM public.fresh WHERE id = 5");
         await("taken in")

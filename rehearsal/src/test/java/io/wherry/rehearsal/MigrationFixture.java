@@ -218,7 +218,7 @@ final class MigrationFixture implements AutoCloseable {
         }
     }
 
-    /** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
+    /** Compares every table that is followed by its COPY text, sorted: nothing of the product takes part but the list of tables. */
     void assertSourceEqualsTarget() throws Exception {
         Map<String, List<String>> expected = contents(migration().source());
         Map<String, List<String>> found = contents(migration().target());
@@ -231,7 +231,12 @@ final class MigrationFixture implements AutoCloseable {
     private Map<String, List<String>> contents(Endpoint endpoint) throws Exception {
         Map<String, List<String>> contents = new TreeMap<>();
         try (Connection connection = Sessions.open(migration(), endpoint, "test")) {
+            boolean ofSource = endpoint.equals(migration().source());
             for (Catalog.Table table : Catalog.selected(connection, migration())) {
+                if (!migration().tables().follows(table.id())) {
+                    continue;
+                }
+                String filter = ofSource ? migration().tables().whereClause(table.id()) : "";
                 ByteArrayOutputStream out = new ByteArrayOutputStream();
                 String columns = table.columns().stream()
                         .map(c -> Identifiers.quote(c.name()))
@@ -241,7 +246,7 @@ final class MigrationFixture implements AutoCloseable {
                         .getCopyAPI()
                         .copyOut(
                                 "COPY (SELECT " + columns + " FROM ONLY "
-                                        + table.id().quoted() + ") TO STDOUT",
+                                        + table.id().quoted() + filter + ") TO STDOUT",
                                 out);
                 contents.put(
                         table.id().toString(),

@@ -126,6 +126,7 @@ final class Capture implements AutoCloseable {
             if (Publication.exists(session, migration)) {
                 Set<TableId> replaced = new HashSet<>(memory.loaded().keySet());
                 replaced.removeAll(Publication.published(session, migration));
+                replaced.removeIf(table -> !migration.tables().follows(table));
                 replaced.forEach(control::unloaded);
                 memory = replaced.isEmpty() ? memory : ControlTopic.read(migration);
             }

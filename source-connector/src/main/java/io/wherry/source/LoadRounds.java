@@ -92,7 +92,7 @@ final class LoadRounds {
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
         for (Catalog.Table table : snapshot.tables(missing)) {
-            List<Chunk> parts = planner.chunks(table);
+            List<Chunk> parts = planner.chunks(table, migration.tables().whereClause(table.id()));
             chunks.addAll(parts);
             files.put(table.id(), snapshot.file(table));
             planned.add(new LoadPlan.Table(

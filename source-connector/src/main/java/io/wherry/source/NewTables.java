@@ -43,7 +43,8 @@ final class NewTables {
             refused.clear();
         }
         Set<TableId> names = Catalog.selectedNames(session, migration);
-        names.removeAll(Publication.published(session, migration));
+        Set<TableId> published = Publication.published(session, migration);
+        names.removeIf(table -> !isNew(table, published));
         names.removeAll(refused);
         return !names.isEmpty();
     }
@@ -56,7 +57,7 @@ final class NewTables {
     Set<TableId> takeIn(Connection session) throws SQLException {
         Set<TableId> published = Publication.published(session, migration);
         List<Catalog.Table> fresh = Catalog.selected(session, migration).stream()
-                .filter(table -> !published.contains(table.id()) && !refused(session, table))
+                .filter(table -> isNew(table.id(), published) && !refused(session, table))
                 .toList();
         Set<TableId> names = new HashSet<>();
         fresh.forEach(table -> names.add(table.id()));
@@ -71,10 +72,15 @@ final class NewTables {
         }
         Publication.ensure(session, migration, fresh);
         if (!names.isEmpty()) {
-            published.retainAll(Catalog.selectedNames(session, migration));
-            names.addAll(published);
+            names.addAll(routes.keySet());
+            names.retainAll(Catalog.selectedNames(session, migration));
         }
         return names;
+    }
+
+    private boolean isNew(TableId table, Set<TableId> published) {
+        // A renamed table is still published, and has no route; one made anew under its name has a route.
+        return !routes.containsKey(table) || migration.tables().follows(table) && !published.contains(table);
     }
 
     private boolean refused(Connection session, Catalog.Table table) {
