@@ -34,14 +34,23 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
             """;
 
     private static final String INDEXES = """
-            SELECT n.nspname, c.relname, i.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
+            SELECT n.nspname, c.relname, 'index ' || quote_ident(n.nspname) || '.' || quote_ident(i.relname) FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
               JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND x.indisvalid
             """;
 
     private static final String CHECKS = """
-            SELECT n.nspname, c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+            SELECT n.nspname, c.relname, 'check constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname)
+                     || '.' || quote_ident(c.relname) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
               JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND k.contype = 'c'
+            """;
+
+    private static final String PARENTS = """
+            SELECT n.nspname, c.relname, 'attachment of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' to '
+                     || quote_ident(pn.nspname) || '.' || quote_ident(p.relname)
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+             WHERE c.relkind = 'r'
             """;
 
     SchemaDrift {
@@ -78,8 +87,8 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
                                 + " it in once the load is complete; its log says what holds it");
             }
         }
-        for (TableId table : onTarget) {
-            if (!selected.contains(table)) {
+        for (TableId table : gone) {
+            if (onTarget.contains(table)) {
                 obstacles.add(
                         "table " + table + " is not on the source any more: it was dropped or renamed there; on the"
                                 + " target: DROP TABLE " + table.quoted());
@@ -98,8 +107,9 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
                     advice);
         }
         if (built && migration.schema() == TargetSchemaMode.CREATE) {
-            advice.addAll(missing("index", INDEXES, source, target, selected));
-            advice.addAll(missing("check constraint", CHECKS, source, target, selected));
+            for (String sql : List.of(PARENTS, INDEXES, CHECKS)) {
+                advice.addAll(missing(sql, source, target, selected));
+            }
         }
         return new SchemaDrift(obstacles, advice, gone);
     }
@@ -152,15 +162,16 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
         return columns;
     }
 
-    private static List<String> missing(
-            String kind, String sql, Connection source, Connection target, Set<TableId> tables) throws SQLException {
-        Map<String, TableId> names = new TreeMap<>();
-        Queries.list(source, row -> names.put(row.getString(3), new TableId(row.getString(1), row.getString(2))), sql);
-        Queries.list(target, row -> names.remove(row.getString(3)), sql);
-        return names.entrySet().stream()
+    /** @param sql gives schema, table, and what of it is there, in words */
+    private static List<String> missing(String sql, Connection source, Connection target, Set<TableId> tables)
+            throws SQLException {
+        Map<String, TableId> missing = new TreeMap<>();
+        Queries.list(
+                source, row -> missing.put(row.getString(3), new TableId(row.getString(1), row.getString(2))), sql);
+        Queries.list(target, row -> missing.remove(row.getString(3)), sql);
+        return missing.entrySet().stream()
                 .filter(e -> tables.contains(e.getValue()))
-                .map(e -> kind + " " + Identifiers.quote(e.getKey()) + " of " + e.getValue()
-                        + " is on the source only: make it on the target")
+                .map(e -> e.getKey() + " is on the source only: make it on the target")
                 .toList();
     }
 }
