@@ -15,13 +15,15 @@ import org.junit.jupiter.api.Test;
 
 /** ALTER TABLE on the source while the migration runs. */
 class LiveDdlTest {
+    private static int migrations;
+
     private MigrationFixture migration;
     private Endpoint source;
     private Endpoint target;
 
     @BeforeEach
     void start() throws SQLException {
-        migration = new MigrationFixture("ddl", 15, 15);
+        migration = new MigrationFixture("ddl-" + ++migrations, 15, 15);
         migration.file("");
         source = migration.migration().source();
         target = migration.migration().target();
