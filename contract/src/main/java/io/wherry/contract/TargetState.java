@@ -16,8 +16,9 @@ public final class TargetState {
     private static final List<String> STATEMENTS = List.of(
             "CREATE SCHEMA IF NOT EXISTS wherry",
             // One migration a target: a second name is refused by the coordinator.
+            // deferred: what the source's foreign keys, triggers, rules and policies were when they were copied.
             "CREATE TABLE IF NOT EXISTS wherry.migration (name text PRIMARY KEY, source_system text NOT NULL,"
-                    + " started_at timestamptz NOT NULL DEFAULT now())",
+                    + " deferred text NOT NULL, started_at timestamptz NOT NULL DEFAULT now())",
             // The state machine's transitions, each written before it is acted on. The last row is the state.
             "CREATE TABLE IF NOT EXISTS wherry.journal (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
                     + " at timestamptz NOT NULL DEFAULT clock_timestamp(), state text NOT NULL,"

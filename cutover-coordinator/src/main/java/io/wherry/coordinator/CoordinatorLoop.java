@@ -42,6 +42,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private final Gate gate;
     private final Observers observers;
     private final IndexBuilder indexes;
+    private final SchemaFollower follower;
     private final CutoverSteps steps;
     private final CutoverRun run;
     private final StatusBoard board;
@@ -60,7 +61,8 @@ final class CoordinatorLoop implements AutoCloseable {
         this.indexes = new IndexBuilder(migration, queue::add);
         this.steps = new CutoverSteps(migration, progress, traffic);
         this.run = new CutoverRun(migration, steps, queue::add);
-        this.board = new StatusBoard(migration, facts, gate, run);
+        this.follower = new SchemaFollower(migration, queue::add);
+        this.board = new StatusBoard(migration, facts, gate, run, follower);
     }
 
     void start() {
@@ -226,6 +228,9 @@ final class CoordinatorLoop implements AutoCloseable {
             facts.see(seen, now);
         } else if (observation instanceof Observation.SchemaSeen seen) {
             facts.see(seen.drift());
+            follow();
+        } else if (observation instanceof Observation.Followed followed) {
+            follower.ended(followed);
         } else if (observation instanceof Observation.Reported seen) {
             facts.see(seen.status());
         } else if (observation instanceof Observation.Failed seen) {
@@ -241,6 +246,13 @@ final class CoordinatorLoop implements AutoCloseable {
             stepDone(ended);
         } else if (observation instanceof StepFailed failed) {
             stepFailed(failed.problem());
+        }
+    }
+
+    private void follow() {
+        State state = control.journal().state();
+        if (state == State.CATCHING_UP || state == State.IN_SYNC) {
+            follower.offer(facts.drift(), facts.applied());
         }
     }
 
@@ -374,9 +386,15 @@ final class CoordinatorLoop implements AutoCloseable {
         Fence.Plan fence;
         try {
             facts.see(steps.drift());
+            follow();
             if (!facts.drift().obstacles().isEmpty()) {
                 String drift = String.join("; ", facts.drift().obstacles());
                 result.complete(new CutoverResult(Outcome.REFUSED, drift, List.of(), 0));
+                return;
+            }
+            if (follower.busy() || !follower.tried()) {
+                String schema = "the schema changed on the source: " + String.join("; ", follower.pending());
+                result.complete(new CutoverResult(Outcome.REFUSED, schema, List.of(), 0));
                 return;
             }
             fence = steps.planFence();
@@ -410,6 +428,7 @@ final class CoordinatorLoop implements AutoCloseable {
         Threads.join(thread, 0);
         observers.close();
         indexes.close();
+        follower.close();
         run.close();
         if (control != null) {
             closeControl();

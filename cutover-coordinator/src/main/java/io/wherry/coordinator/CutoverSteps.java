@@ -170,7 +170,7 @@ final class CutoverSteps {
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             SchemaDrift drift = SchemaDrift.read(migration, source, target, progress.planned(), true);
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
-            drift.advice().forEach(advice -> plan.add("ADVICE: " + advice));
+            drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
             plan.addAll(fence.steps());
             Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
             plan.add("wait until the target has everything, compare every row of every table");

@@ -8,6 +8,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** The statements that wait in {@code wherry.ddl}. One is marked done in its own transaction, so it never runs twice. */
 final class DdlStore {
@@ -17,12 +18,33 @@ final class DdlStore {
     private DdlStore() {}
 
     static void insert(Connection target, List<Ddl> plan) throws SQLException {
+        insert(target, plan, 0);
+    }
+
+    /** Puts statements after those that are there, within the caller's transaction. */
+    static void append(Connection target, List<Ddl> plan) throws SQLException {
+        // Index builders take numbers too.
+        Queries.execute(target, "LOCK TABLE wherry.ddl IN SHARE ROW EXCLUSIVE MODE");
+        insert(target, plan, (int) Queries.number(target, "SELECT coalesce(max(id), 0) FROM wherry.ddl"));
+    }
+
+    /** Takes out what is not done of these stages, but what takes away our own indexes. */
+    static void forget(Connection target, Set<Stage> stages) throws SQLException {
+        for (Stage stage : stages) {
+            Queries.update(
+                    target,
+                    "DELETE FROM wherry.ddl WHERE done_at IS NULL AND kind <> 'DROP INDEX' AND stage = ?",
+                    stage.name());
+        }
+    }
+
+    private static void insert(Connection target, List<Ddl> plan, int before) throws SQLException {
         for (Ddl ddl : plan) {
             Queries.update(
                     target,
                     "INSERT INTO wherry.ddl (id, stage, kind, name, schema_name, table_name, sql)"
                             + " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    ddl.id(),
+                    before + ddl.id(),
                     ddl.stage().name(),
                     ddl.kind(),
                     ddl.name(),

@@ -17,10 +17,13 @@ final class DeferredDdl {
     private static final Pattern ALTER =
             Pattern.compile("ALTER (?:FOREIGN )?TABLE (?:ONLY )?" + NAME + "\\." + NAME + "\\s.*", Pattern.DOTALL);
     private static final Pattern STATISTICS = Pattern.compile(".*\\sFROM " + NAME + "\\." + NAME, Pattern.DOTALL);
+    private static final Pattern ATTACH =
+            Pattern.compile(".* ATTACH PARTITION " + NAME + "\\." + NAME + " .*", Pattern.DOTALL);
     private static final Pattern FOREIGN_KEY = Pattern.compile(
             "ALTER TABLE ONLY (" + NAME + "\\." + NAME + ")\\s+ADD CONSTRAINT " + NAME + " FOREIGN KEY.*",
             Pattern.DOTALL);
-    private static final Set<String> BUILT_WITH_TABLE = Set.of("INDEX", "CONSTRAINT", "CHECK CONSTRAINT", "STATISTICS");
+    private static final Set<String> BUILT_WITH_TABLE =
+            Set.of("INDEX", "CONSTRAINT", "CHECK CONSTRAINT", "STATISTICS", "TABLE ATTACH");
 
     private DeferredDdl() {}
 
@@ -108,6 +111,10 @@ final class DeferredDdl {
         Matcher statistics = STATISTICS.matcher(statement);
         if (kind.equals("STATISTICS") && statistics.matches()) {
             return Optional.of(new TableId(unquote(statistics.group(1)), unquote(statistics.group(2))));
+        }
+        Matcher attach = ATTACH.matcher(statement);
+        if (kind.equals("TABLE ATTACH") && attach.matches()) {
+            return Optional.of(new TableId(unquote(attach.group(1)), unquote(attach.group(2))));
         }
         Matcher alter = ALTER.matcher(statement);
         return alter.matches()

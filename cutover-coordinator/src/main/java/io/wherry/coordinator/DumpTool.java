@@ -4,6 +4,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import org.postgresql.Driver;
 
 /** Runs pg_dump and pg_restore. Passwords go by the environment, never in arguments, which every user of the machine can read. */
@@ -28,19 +30,24 @@ final class DumpTool {
         this.migration = migration;
     }
 
-    /** The schema of the database as an archive in pg_dump's custom format, without our own schema. */
-    void archive(Endpoint endpoint, Path file) {
-        run(
-                endpoint,
-                List.of(
-                        tools.pgDump().toString(),
-                        "--format=custom",
-                        "--schema-only",
-                        "--no-subscriptions",
-                        "--exclude-schema=wherry",
-                        "--lock-wait-timeout=60s",
-                        "--no-password",
-                        "--file=" + file));
+    /**
+     * The schema of the database as an archive in pg_dump's custom format, without our own schema.
+     *
+     * @param tables only these; empty = all there is
+     */
+    void archive(Endpoint endpoint, Path file, Set<TableId> tables) {
+        List<String> command = new ArrayList<>(List.of(
+                tools.pgDump().toString(),
+                "--format=custom",
+                "--schema-only",
+                "--no-subscriptions",
+                "--exclude-schema=wherry",
+                "--lock-wait-timeout=60s",
+                "--no-password",
+                "--file=" + file));
+        // Quoted names are patterns that match themselves only.
+        tables.forEach(table -> command.add("--table=" + table.quoted()));
+        run(endpoint, command);
     }
 
     /** One section ({@code pre-data}, {@code post-data}) of an archive as SQL text. */

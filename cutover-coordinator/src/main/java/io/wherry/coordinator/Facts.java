@@ -1,6 +1,7 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.SourceStatus.Captured;
 import io.wherry.contract.TableId;
@@ -47,6 +48,7 @@ final class Facts {
     private long inKafkaTook;
     private String failure;
     private long failureSeenMillis;
+    private Lsn applied = Lsn.ZERO;
     private Long arrivedEmitted;
     private long arrivedTook;
 
@@ -73,6 +75,7 @@ final class Facts {
     }
 
     void see(HeartbeatArrived arrived) {
+        applied = arrived.lsn();
         arrivedEmitted = arrived.emittedMillis();
         arrivedTook = arrived.tookMillis();
         latencies.add(arrived.tookMillis());
@@ -112,6 +115,11 @@ final class Facts {
     /** How the tables of both sides have come apart. */
     SchemaDrift drift() {
         return drift;
+    }
+
+    /** Everything up to here is on the target. */
+    Lsn applied() {
+        return applied;
     }
 
     void see(DataComparison comparison) {

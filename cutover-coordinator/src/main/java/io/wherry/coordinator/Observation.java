@@ -21,7 +21,7 @@ sealed interface Observation {
     record HeartbeatEmitted(Lsn lsn, long emittedMillis, Slot slot) implements Observation {}
 
     /** A heartbeat's effect reached the target. */
-    record HeartbeatArrived(long emittedMillis, long tookMillis) implements Observation {}
+    record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {}
 
     /** @param behind change records not applied; null = unknown */
     record TargetSeen(List<Relation> relations, Long behind) implements Observation {}
@@ -31,6 +31,9 @@ sealed interface Observation {
 
     /** Both sides' tables were looked at. */
     record SchemaSeen(SchemaDrift drift) implements Observation {}
+
+    /** A difference in schema was dealt with; problem null = it is no more. */
+    record Followed(String object, String problem) implements Observation {}
 
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}

@@ -228,7 +228,7 @@ final class Observers implements AutoCloseable {
             }
         }
         long now = System.currentTimeMillis();
-        tell.accept(new HeartbeatArrived(heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
+        tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
     }
 
     @Override

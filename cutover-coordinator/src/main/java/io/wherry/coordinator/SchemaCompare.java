@@ -81,7 +81,7 @@ public final class SchemaCompare {
         Path archive = null;
         try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
             archive = Files.createTempFile("wherry-schema", ".dump");
-            dumpTool.archive(endpoint, archive);
+            dumpTool.archive(endpoint, archive, Set.of());
             Set<String> known = Databases.settings(connection);
             Set<String> statements = new TreeSet<>();
             for (String section : List.of("pre-data", "post-data")) {

@@ -2,12 +2,14 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
+import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TargetState;
 import io.wherry.coordinator.DeferredDdl.Ddl;
+import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -15,7 +17,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -33,6 +39,11 @@ public final class SchemaCopy {
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                                   AND d.objid = c.oid AND d.deptype = 'e')
              ORDER BY c.oid
+            """;
+
+    private static final String PARTITIONED = """
+            SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'p' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
             """;
 
     private final Migration migration;
@@ -58,7 +69,7 @@ public final class SchemaCopy {
      * @throws SQLException when a statement of the dump fails on the target; nothing is changed then
      */
     public void run() throws SQLException {
-        Dump dump = migration.schema() == Migration.TargetSchemaMode.CREATE ? dump() : Dump.EMPTY;
+        Dump dump = migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : Dump.EMPTY;
         try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
             Set<String> known = Databases.settings(target);
             boolean superuser = Queries.superuser(target);
@@ -66,9 +77,10 @@ public final class SchemaCopy {
             TargetState.create(target);
             Queries.update(
                     target,
-                    "INSERT INTO wherry.migration (name, source_system) VALUES (?, ?)",
+                    "INSERT INTO wherry.migration (name, source_system, deferred) VALUES (?, ?, ?)",
                     migration.name(),
-                    dump.sourceSystem());
+                    dump.sourceSystem(),
+                    dump.deferred());
             List<Entry> preData = preData(dump, known);
             List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
             String script = DumpScript.script(preData, migration.publication(), superuser);
@@ -82,9 +94,71 @@ public final class SchemaCopy {
         }
     }
 
+    /**
+     * Makes tables that came to the source later, with the partitioned tables that they are partitions of; the rest of their
+     * dump goes into {@code wherry.ddl}. Part of the caller's transaction.
+     *
+     * @throws SQLException when the target refuses a statement, for the want of a type perhaps
+     */
+    void add(Connection target, Set<TableId> tables) throws SQLException {
+        Set<TableId> parents;
+        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
+            parents = new HashSet<>(
+                    Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), PARTITIONED));
+        }
+        parents.removeAll(
+                Set.copyOf(Queries.list(target, row -> new TableId(row.getString(1), row.getString(2)), PARTITIONED)));
+        Set<TableId> all = new HashSet<>(parents);
+        all.addAll(tables);
+        for (TableId table : all) {
+            if (!Queries.truth(
+                    target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ?)", table.schema())) {
+                Queries.execute(target, "CREATE SCHEMA " + Identifiers.quote(table.schema()));
+            }
+        }
+        Dump dump = dump(all);
+        Set<String> known = Databases.settings(target);
+        boolean superuser = Queries.superuser(target);
+        Map<Boolean, List<Entry>> preData = preData(dump, known).stream()
+                .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
+        // An attached partition takes part in its parent's indexes by itself.
+        List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data").stream()
+                .filter(entry -> !entry.kind().equals("INDEX ATTACH"))
+                .toList();
+        Queries.execute(target, DumpScript.script(preData.get(false), migration.publication(), superuser));
+        List<Entry> later = new ArrayList<>(postData);
+        later.addAll(preData.get(true));
+        List<Ddl> waiting = new ArrayList<>();
+        for (Ddl ddl : DeferredDdl.plan(later, migration.publication(), tables, List.of())) {
+            if (ddl.stage() == Stage.PARENT) {
+                Queries.execute(target, ddl.sql());
+            } else {
+                waiting.add(ddl);
+            }
+        }
+        DdlStore.append(target, waiting);
+    }
+
+    /**
+     * Puts what waits for the switch in {@code wherry.ddl} anew, as it is on the source now. Part of the caller's
+     * transaction.
+     */
+    void refreshDeferred(Connection target) throws SQLException {
+        Dump dump = dump(Set.of());
+        List<Entry> postData =
+                entries(dump.postData(), Databases.settings(target), dump.postDataEntries(), "post-data");
+        Set<Stage> stages = EnumSet.of(Stage.SWITCH, Stage.AFTER);
+        List<Ddl> waiting =
+                new ArrayList<>(DeferredDdl.plan(postData, migration.publication(), dump.loaded(), dump.refreshes()));
+        waiting.removeIf(ddl -> !stages.contains(ddl.stage()));
+        DdlStore.forget(target, stages);
+        DdlStore.append(target, waiting);
+        Queries.update(target, "UPDATE wherry.migration SET deferred = ?", dump.deferred());
+    }
+
     /** Loads the source's whole schema into an empty database, without data and without our state; for comparisons. */
     void copyInto(Connection empty) throws SQLException {
-        Dump dump = dump();
+        Dump dump = dump(Set.of());
         Set<String> known = Databases.settings(empty);
         List<Entry> preData = preData(dump, known);
         List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
@@ -96,6 +170,7 @@ public final class SchemaCopy {
 
     private record Dump(
             String sourceSystem,
+            String deferred,
             String preData,
             long preDataEntries,
             String postData,
@@ -103,17 +178,21 @@ public final class SchemaCopy {
             Set<TableId> loaded,
             List<String> refreshes,
             List<String> ours) {
-        static final Dump EMPTY = new Dump("", "", 0, "", 0, Set.of(), List.of(), List.of());
+        static final Dump EMPTY = new Dump("", "", "", 0, "", 0, Set.of(), List.of(), List.of());
     }
 
-    private Dump dump() throws SQLException {
+    /** @param tables only these; empty = all there is */
+    private Dump dump(Set<TableId> tables) throws SQLException {
         Path archive = null;
         try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
             archive = Files.createTempFile("wherry-schema", ".dump");
-            dumpTool.archive(migration.source(), archive);
+            // Before the dump, so that what changes in between is brought once more rather than not at all.
+            String deferred = SchemaAdditions.fingerprint(source);
+            dumpTool.archive(migration.source(), archive, tables);
             return new Dump(
                     Queries.string(source, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
                             .orElse(""),
+                    deferred,
                     dumpTool.section(archive, "pre-data"),
                     dumpTool.entries(archive, "pre-data"),
                     dumpTool.section(archive, "post-data"),

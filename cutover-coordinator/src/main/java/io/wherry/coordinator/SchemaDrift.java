@@ -2,9 +2,11 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
 import io.wherry.contract.TableId;
+import io.wherry.coordinator.SchemaAdditions.Addition;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -19,48 +21,35 @@ import java.util.TreeSet;
  * target, or not yet. Cheap, so that it is known long before the window, where the comparison of all rows would find it.
  *
  * @param obstacles what would make the comparison fail, one line each with its remedy
- * @param advice what the target lacks without differing in its rows
  * @param gone tables that were loaded and are not on the source any more: nothing of them is waited for
+ * @param fresh tables that are on the source only
+ * @param additions in what else the tables differ, with {@code target.schema: create}
+ * @param deferred whether what waits for the switch is not what it was when it was copied
+ * @param asOf of the source's write-ahead log: what is named here was committed before it
  */
-record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gone) {
-    static final SchemaDrift NONE = new SchemaDrift(List.of(), List.of(), Set.of());
+record SchemaDrift(
+        List<String> obstacles,
+        Set<TableId> gone,
+        Set<TableId> fresh,
+        List<Addition> additions,
+        boolean deferred,
+        Lsn asOf) {
+    static final SchemaDrift NONE = new SchemaDrift(List.of(), Set.of(), Set.of(), List.of(), false, Lsn.ZERO);
 
     private static final String COLUMNS = """
             SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
-                     || CASE WHEN %s THEN ' generated' ELSE '' END, a.attnotnull, a.atthasdef OR a.attidentity <> ''
+                     || CASE WHEN %s THEN ' generated' ELSE '' END
               FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' AND c.relpersistence <> 't'
                AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname NOT IN ('information_schema', 'wherry')
             """;
 
-    private static final String INDEXES = """
-            SELECT n.nspname, c.relname, 'index ' || quote_ident(n.nspname) || '.' || quote_ident(i.relname) FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid
-              JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND x.indisvalid
-            """;
-
-    private static final String CHECKS = """
-            SELECT n.nspname, c.relname, 'check constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname)
-                     || '.' || quote_ident(c.relname) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-              JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND k.contype = 'c'
-            """;
-
-    private static final String PARENTS = """
-            SELECT n.nspname, c.relname, 'attachment of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' to '
-                     || quote_ident(pn.nspname) || '.' || quote_ident(p.relname)
-              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-              JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
-             WHERE c.relkind = 'r'
-            """;
-
     SchemaDrift {
         obstacles = List.copyOf(obstacles);
-        advice = List.copyOf(advice);
         gone = Set.copyOf(gone);
+        fresh = Set.copyOf(fresh);
+        additions = List.copyOf(additions);
     }
-
-    /** @param type with modifier, and whether generated, as text */
-    private record Column(String type, boolean notNull, boolean filled) {}
 
     /**
      * @param planned the tables of all load plans
@@ -72,7 +61,6 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
         Set<TableId> selected = Catalog.selectedNames(source, migration);
         Set<TableId> onTarget = Catalog.selectedNames(target, migration);
         List<String> obstacles = new ArrayList<>();
-        List<String> advice = new ArrayList<>();
         Set<TableId> gone = new TreeSet<>(planned);
         gone.removeAll(selected);
         for (TableId table : selected) {
@@ -94,51 +82,45 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
                                 + " target: DROP TABLE " + table.quoted());
             }
         }
+        Set<TableId> fresh = new TreeSet<>(selected);
+        fresh.removeAll(onTarget);
         selected.retainAll(onTarget);
         selected.removeIf(table -> !migration.tables().follows(table));
-        Map<TableId, Map<String, Column>> ofSource = columns(source);
-        Map<TableId, Map<String, Column>> ofTarget = columns(target);
+        Map<TableId, Map<String, String>> ofSource = columns(source);
+        Map<TableId, Map<String, String>> ofTarget = columns(target);
         for (TableId table : selected) {
-            compare(
-                    table,
-                    ofSource.getOrDefault(table, Map.of()),
-                    ofTarget.getOrDefault(table, Map.of()),
-                    obstacles,
-                    advice);
+            compare(table, ofSource.getOrDefault(table, Map.of()), ofTarget.getOrDefault(table, Map.of()), obstacles);
         }
+        List<Addition> additions = List.of();
+        boolean deferred = false;
         if (built && migration.schema() == TargetSchemaMode.CREATE) {
-            for (String sql : List.of(PARENTS, INDEXES, CHECKS)) {
-                advice.addAll(missing(sql, source, target, selected));
-            }
+            // Others are still being made: their indexes come after their load.
+            selected.retainAll(planned);
+            additions = SchemaAdditions.read(source, target, selected);
+            deferred = !Queries.truth(
+                    target,
+                    "SELECT deferred IS NOT DISTINCT FROM ? FROM wherry.migration",
+                    SchemaAdditions.fingerprint(source));
         }
-        return new SchemaDrift(obstacles, advice, gone);
+        // After the catalogs were read: what they show was committed before.
+        Lsn asOf = Lsn.parse(Queries.string(source, "SELECT pg_current_wal_insert_lsn()::text")
+                .orElseThrow());
+        return new SchemaDrift(obstacles, gone, fresh, additions, deferred, asOf);
     }
 
     private static void compare(
-            TableId table,
-            Map<String, Column> ofSource,
-            Map<String, Column> ofTarget,
-            List<String> obstacles,
-            List<String> advice) {
-        ofSource.forEach((name, column) -> {
-            Column twin = ofTarget.get(name);
+            TableId table, Map<String, String> ofSource, Map<String, String> ofTarget, List<String> obstacles) {
+        ofSource.forEach((name, type) -> {
+            String twin = ofTarget.get(name);
             String object = "column " + Identifiers.quote(name) + " of " + table;
-            String alter = "ALTER TABLE " + table.quoted() + " ALTER COLUMN " + Identifiers.quote(name);
             if (twin == null) {
-                obstacles.add(
-                        object + " (" + column.type() + ") is on the source only: it comes with the next change of"
-                                + " the table, so update any row; on an empty table, and where it is generated, add it on the"
-                                + " target");
-            } else if (!twin.type().equals(column.type())) {
-                obstacles.add(object + " is " + column.type() + " on the source, " + twin.type()
+                obstacles.add(object + " (" + type + ") is on the source only: it comes with the next change of"
+                        + " the table, so update any row; on an empty table, and where it is generated, add it on the"
+                        + " target");
+            } else if (!twin.equals(type)) {
+                obstacles.add(object + " is " + type + " on the source, " + twin
                         + " on the target: wait until the table's changes stop there, then do as the message says; where"
                         + " no change comes, update any row");
-            } else if (column.notNull() != twin.notNull()) {
-                advice.add("on the target: " + alter + (column.notNull() ? " SET" : " DROP")
-                        + " NOT NULL, as on the source");
-            } else if (column.filled() != twin.filled()) {
-                advice.add("on the target: " + alter + (column.filled() ? " SET" : " DROP")
-                        + " DEFAULT, as on the source");
             }
         });
         ofTarget.keySet().stream()
@@ -150,28 +132,15 @@ record SchemaDrift(List<String> obstacles, List<String> advice, Set<TableId> gon
                         + " where no change comes, update any row"));
     }
 
-    private static Map<TableId, Map<String, Column>> columns(Connection database) throws SQLException {
+    private static Map<TableId, Map<String, String>> columns(Connection database) throws SQLException {
         String generated = Catalog.majorVersion(database) >= 12 ? "a.attgenerated <> ''" : "false";
-        Map<TableId, Map<String, Column>> columns = new TreeMap<>();
+        Map<TableId, Map<String, String>> columns = new TreeMap<>();
         Queries.list(
                 database,
                 row -> columns.computeIfAbsent(
                                 new TableId(row.getString(1), row.getString(2)), table -> new TreeMap<>())
-                        .put(row.getString(3), new Column(row.getString(4), row.getBoolean(5), row.getBoolean(6))),
+                        .put(row.getString(3), row.getString(4)),
                 COLUMNS.formatted(generated));
         return columns;
-    }
-
-    /** @param sql gives schema, table, and what of it is there, in words */
-    private static List<String> missing(String sql, Connection source, Connection target, Set<TableId> tables)
-            throws SQLException {
-        Map<String, TableId> missing = new TreeMap<>();
-        Queries.list(
-                source, row -> missing.put(row.getString(3), new TableId(row.getString(1), row.getString(2))), sql);
-        Queries.list(target, row -> missing.remove(row.getString(3)), sql);
-        return missing.entrySet().stream()
-                .filter(e -> tables.contains(e.getValue()))
-                .map(e -> e.getKey() + " is on the source only: make it on the target")
-                .toList();
     }
 }

@@ -18,16 +18,18 @@ final class StatusBoard {
     private final Facts facts;
     private final Gate gate;
     private final CutoverRun run;
+    private final SchemaFollower follower;
     private volatile Status status;
     private volatile List<StateTime> states = List.of();
     private volatile Totals totals = Totals.NONE;
     private double indexSeconds;
 
-    StatusBoard(Migration migration, Facts facts, Gate gate, CutoverRun run) {
+    StatusBoard(Migration migration, Facts facts, Gate gate, CutoverRun run, SchemaFollower follower) {
         this.migration = migration;
         this.facts = facts;
         this.gate = gate;
         this.run = run;
+        this.follower = follower;
         this.status =
                 new Status(migration.name(), State.LOADING, "source", "the schema", Lag.UNKNOWN, List.of(), List.of());
     }
@@ -107,7 +109,7 @@ final class StatusBoard {
 
     private List<String> withDrift(List<String> steps) {
         List<String> all = new ArrayList<>(facts.drift().obstacles());
-        all.addAll(facts.drift().advice());
+        all.addAll(follower.pending());
         all.addAll(steps);
         return all;
     }

@@ -53,7 +53,7 @@ final class LagTest {
     void lagGrowsWhenNothingArrivesAnyMore() {
         facts.see(new HeartbeatEmitted(new Lsn(10), 1_000, SLOT));
         facts.see(new Positioned(new Position(new Lsn(11), new Lsn(12), 0), 1_030));
-        facts.see(new HeartbeatArrived(1_000, 50));
+        facts.see(new HeartbeatArrived(Lsn.ZERO, 1_000, 50));
         assertThat(facts.lag(1_100)).isEqualTo(new Lag(7L, 30L, null, 50L));
         facts.see(new HeartbeatEmitted(new Lsn(20), 2_000, SLOT));
         assertThat(facts.lag(2_500)).isEqualTo(new Lag(7L, 500L, null, 500L));

@@ -110,48 +110,86 @@ class LiveDdlTest {
     }
 
     @Test
-    void newTablesAreTakenInAndHoldTheCutoverUntilTheyAre() throws Exception {
+    void newTablesAreMadeLoadedAndFollowed() throws Exception {
         migration.execute(
                 source,
-                "CREATE TABLE public.fresh (id int PRIMARY KEY, name text)",
+                "CREATE SCHEMA fresh",
+                "CREATE TABLE fresh.fresh (id serial PRIMARY KEY, name text NOT NULL DEFAULT 'n', CHECK (id > 0))",
+                "CREATE UNIQUE INDEX by_name ON fresh.fresh (lower(name)) WHERE id > 10",
                 "CREATE TABLE public.keyless (name text)",
                 "ALTER TABLE public.renamed RENAME TO moved",
-                "INSERT INTO public.fresh SELECT i, 'n' || i FROM generate_series(1, 1000) i",
+                "INSERT INTO fresh.fresh (name) SELECT 'n' || i FROM generate_series(1, 1000) i",
                 "DROP TABLE public.dropped",
                 "UPDATE public.moved SET name = 'moved' WHERE id = 1",
                 "DROP TABLE public.random",
                 "CREATE TABLE public.random (id int PRIMARY KEY, name varchar(10), gone int)",
-                "INSERT INTO public.random VALUES (1, 'another', 1)");
+                "INSERT INTO public.random VALUES (1, 'another', 1)",
+                "CREATE TABLE public.parted (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)",
+                "CREATE INDEX ON public.parted (at)",
+                "CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+                "INSERT INTO public.parted VALUES (1, '2020-05-05')");
         CutoverResult refused = migration.cutOver();
         assertThat(refused.outcome()).isEqualTo(Outcome.REFUSED);
         assertThat(refused.reason())
-                .contains("public.fresh exists on the source only")
+                .contains("fresh.fresh exists on the source only")
                 .contains("public.keyless exists on the source only")
                 .contains("public.dropped is not on the source any more");
-        await("said").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
-                        migration.coordinator().status().nextSteps().toString())
-                .contains("table public.fresh exists on the source only"));
-
+        migration.execute(target, "DROP TABLE public.dropped", "DROP TABLE public.renamed");
         migration.execute(
-                target,
-                "DROP TABLE public.dropped",
-                "DROP TABLE public.renamed",
-                "CREATE TABLE public.moved (id int PRIMARY KEY, name varchar(10), gone int)",
-                "CREATE TABLE public.fresh (id int PRIMARY KEY, name text)",
-                "CREATE TABLE public.keyless (name text)");
-        migration.execute(
-                source, "INSERT INTO public.keyless VALUES ('a'), ('a')", "DELETE FROM public.fresh WHERE id = 5");
+                source,
+                "INSERT INTO public.keyless VALUES ('a'), ('a')",
+                "DELETE FROM fresh.fresh WHERE id = 5",
+                "CREATE TABLE public.parted_2 PARTITION OF public.parted FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')",
+                "UPDATE public.parted SET at = '2021-05-05'");
         await("taken in")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget(
-                                "SELECT count(*) FROM wherry.relation WHERE ready_at IS NOT NULL"
-                                        + " AND table_name IN ('fresh', 'keyless', 'moved', 'random') AND load_epoch > 1")
-                        == 4);
+                                "SELECT count(*) FROM wherry.relation WHERE ready_at IS NOT NULL AND table_name IN"
+                                        + " ('fresh', 'keyless', 'moved', 'random', 'parted_1', 'parted_2') AND load_epoch > 1")
+                        == 6);
         migration.awaitState(State.IN_SYNC);
-        migration.execute(source, "UPDATE public.fresh SET name = 'late' WHERE id = 6", "DELETE FROM public.random");
+        migration.execute(source, "UPDATE fresh.fresh SET name = 'late' WHERE id = 6", "DELETE FROM public.random");
 
-        assertThat(migration.cutOver().outcome()).isEqualTo(Outcome.COMPLETED);
-        migration.assertSourceEqualsTarget();
+        migration.completeExactly();
+    }
+
+    @Test
+    void whatStandsBesideTheColumnsIsBroughtAfterTheRowsItIsTrueOf() throws Exception {
+        migration.execute(
+                source,
+                "CREATE TABLE public.parted (id int, name text) PARTITION BY RANGE (id)",
+                "CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES FROM (1) TO (100)",
+                "CREATE TABLE public.parted_2 PARTITION OF public.parted FOR VALUES FROM (100) TO (200)");
+        await("taken in")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() ->
+                        migration.numberFromTarget("SELECT count(*) FROM wherry.relation WHERE ready_at IS NOT NULL"
+                                        + " AND table_name IN ('parted_1', 'parted_2')")
+                                == 2);
+        migration.execute(
+                source,
+                "INSERT INTO public.added VALUES (-1, NULL, -1)",
+                "DELETE FROM public.added WHERE id = -1",
+                "ALTER TABLE public.added ADD CHECK (id > 0), ALTER COLUMN name SET NOT NULL, ADD UNIQUE (gone)",
+                "CREATE INDEX ON public.added (name)",
+                "ALTER TABLE public.added ALTER COLUMN gone SET DEFAULT 7",
+                "ALTER TABLE public.renamed ADD FOREIGN KEY (id) REFERENCES public.added ON DELETE CASCADE",
+                "ALTER TABLE public.dropped ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (START 500)",
+                "CREATE INDEX ON public.parted (name)",
+                "ALTER TABLE public.parted DETACH PARTITION public.parted_1",
+                "INSERT INTO public.parted_1 VALUES (1000, 'outside')",
+                "ALTER TABLE public.random ADD COLUMN id_2 int GENERATED ALWAYS AS (id * 2) STORED",
+                """
+                CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'
+                """,
+                "CREATE TRIGGER note BEFORE UPDATE ON public.retyped FOR EACH ROW EXECUTE FUNCTION public.note()");
+        migration.execute(
+                target, "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
+        await("all is followed")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.coordinator().status().nextSteps().size() == 2);
+
+        migration.completeExactly();
     }
 
     private void awaitError(String table, String effect, String remedy) {

@@ -1,0 +1,203 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.TableId;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * How tables that both sides have differ in all but their columns, each difference with the statement that makes the target
+ * like the source. The statements are the source's own deparser's.
+ */
+final class SchemaAdditions {
+    private static final String OURS = """
+             AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
+            """;
+
+    // Parents after their children, nearest first: an index made on a parent takes in those that its partitions have.
+    private static final String CHILDREN_FIRST = """
+             ORDER BY (WITH RECURSIVE up AS (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid UNION ALL
+               SELECT i.inhparent FROM pg_inherits i JOIN up ON i.inhrelid = up.inhparent) SELECT count(*) FROM up) DESC
+            """;
+
+    private static final String INDEXES = """
+            SELECT n.nspname, c.relname, format('index %I.%I', n.nspname, i.relname),
+                   replace(pg_get_indexdef(i.oid), ' ON ONLY ', ' ON '), ''
+              FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+              JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p') AND x.indisvalid
+               AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
+            """ + OURS + CHILDREN_FIRST;
+
+    private static final String CONSTRAINTS = """
+            SELECT n.nspname, c.relname, format('constraint %I of %I.%I', k.conname, n.nspname, c.relname),
+                   format('ALTER TABLE %I.%I ADD CONSTRAINT %I ', n.nspname, c.relname, k.conname),
+                   pg_get_constraintdef(k.oid)
+              FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p') AND k.contype IN ('p', 'u', 'x', 'c') AND (k.conislocal OR k.coninhcount = 0)
+            """ + OURS + CHILDREN_FIRST;
+
+    private static final String ATTACHMENTS = """
+            SELECT n.nspname, c.relname,
+                   format('attachment of %I.%I to %I.%I', n.nspname, c.relname, pn.nspname, p.relname),
+                   CASE WHEN p.relkind = 'p'
+                        THEN format('ALTER TABLE %I.%I ATTACH PARTITION %I.%I ', pn.nspname, p.relname, n.nspname, c.relname)
+                        ELSE format('ALTER TABLE %I.%I INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname) END,
+                   coalesce(pg_get_expr(c.relpartbound, c.oid), '')
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+             WHERE c.relkind IN ('r', 'p')
+            """ + OURS;
+
+    private static final String COLUMN = """
+            SELECT n.nspname, c.relname, format('%s of column %%I of %%I.%%I', a.attname, n.nspname, c.relname),
+                   format('ALTER TABLE %%I.%%I ALTER COLUMN %%I', n.nspname, c.relname, a.attname), %s
+              FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND
+            """;
+    private static final String COLUMNS = COLUMN.formatted("presence", "''") + "true" + OURS;
+    private static final String NOT_NULL = COLUMN.formatted("NOT NULL", "' SET NOT NULL'") + "a.attnotnull" + OURS;
+    private static final String IDENTITY = COLUMN.formatted(
+                    "identity",
+                    "' ADD GENERATED ' || CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END || ' AS IDENTITY'")
+            // Partitions have their parent's from 17 on.
+            + "a.attidentity <> '' AND NOT c.relispartition" + OURS;
+    private static final String DEFAULTS =
+            COLUMN.formatted("default", "' SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)")
+                    + "d.oid IS NOT NULL AND NOT_GENERATED" + OURS;
+
+    // Rows of catalogs whose statements wait for the switch; what changes one of them gives it another xmin.
+    private static final String FINGERPRINT = """
+            SELECT md5(string_agg(catalog || oid || '.' || xmin, ',' ORDER BY catalog, oid)) FROM (
+              SELECT 'c' AS catalog, oid, xmin FROM pg_constraint WHERE contype = 'f'
+              UNION ALL SELECT 't', oid, xmin FROM pg_trigger WHERE NOT tgisinternal
+              UNION ALL SELECT 'p', oid, xmin FROM pg_policy
+              UNION ALL SELECT 'r', oid, xmin FROM pg_rewrite
+              UNION ALL SELECT 'e', oid, xmin FROM pg_event_trigger) s
+            """;
+
+    private final Connection source;
+    private final Connection target;
+    private final Set<TableId> tables;
+    private final List<Addition> additions = new ArrayList<>();
+
+    private SchemaAdditions(Connection source, Connection target, Set<TableId> tables) {
+        this.source = source;
+        this.target = target;
+        this.tables = tables;
+    }
+
+    /**
+     * One difference.
+     *
+     * @param object in words
+     * @param relaxes whether its statement only permits more: then it may run at once, else after all changes from before
+     * @param work on the target
+     */
+    record Addition(String object, boolean relaxes, Work work) {}
+
+    /** What makes the target like the source. */
+    interface Work {
+        void run(Connection target) throws SQLException;
+    }
+
+    /** @param tables the leaf tables that count, on both sides; partitioned tables count where both sides have them */
+    static List<Addition> read(Connection source, Connection target, Set<TableId> tables) throws SQLException {
+        String partitioned = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n"
+                + " ON n.oid = c.relnamespace WHERE c.relkind = 'p'";
+        Set<TableId> all = ids(source, partitioned);
+        all.retainAll(ids(target, partitioned));
+        all.addAll(tables);
+        return new SchemaAdditions(source, target, all).additions();
+    }
+
+    /** Changes with the foreign keys, triggers, rules and policies that wait for the switch. */
+    static String fingerprint(Connection source) throws SQLException {
+        return Queries.string(source, FINGERPRINT).orElse("");
+    }
+
+    private List<Addition> additions() throws SQLException {
+        // Before attachments: a partition that has an index like its parent's keeps it, else gets one of another name.
+        add(difference(source, target, INDEXES));
+        add(difference(source, target, CONSTRAINTS));
+        add(difference(source, target, ATTACHMENTS));
+        for (Found found : difference(target, source, ATTACHMENTS)) {
+            String sql = found.statement
+                    .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
+                    .replace(" INHERIT ", " NO INHERIT ");
+            additions.add(new Addition("no " + found.object, true, to -> Queries.execute(to, sql)));
+        }
+        columns(NOT_NULL, " DROP NOT NULL");
+        columns(IDENTITY, " DROP IDENTITY");
+        columns(DEFAULTS, " DROP DEFAULT");
+        return additions;
+    }
+
+    private void add(List<Found> missing) {
+        missing.forEach(found -> additions.add(
+                new Addition(found.object, false, to -> Queries.execute(to, found.statement + found.definition))));
+    }
+
+    /** What the source's columns have is set; what they have not is dropped. */
+    private void columns(String sql, String drop) throws SQLException {
+        Set<String> common = new HashSet<>();
+        list(source, COLUMNS).forEach(found -> common.add(found.statement));
+        Set<String> ofTarget = new HashSet<>();
+        list(target, COLUMNS).forEach(found -> ofTarget.add(found.statement));
+        common.retainAll(ofTarget);
+        List<Found> missing = new ArrayList<>(difference(source, target, sql));
+        missing.removeIf(found -> !common.contains(found.statement));
+        add(missing);
+        for (Found found : difference(target, source, sql)) {
+            boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
+            if (!changed && common.contains(found.statement)) {
+                additions.add(
+                        new Addition("no " + found.object, true, to -> Queries.execute(to, found.statement + drop)));
+            }
+        }
+    }
+
+    /**
+     * @param object in words, the same on both sides
+     * @param statement that makes it, up to what servers of different versions write differently
+     * @param definition the rest
+     */
+    private record Found(TableId table, String object, String statement, String definition) {}
+
+    private List<Found> difference(Connection has, Connection lacks, String sql) throws SQLException {
+        boolean sameWords = Catalog.majorVersion(source) == Catalog.majorVersion(target);
+        Map<String, Found> other = new LinkedHashMap<>();
+        list(lacks, sql).forEach(found -> other.put(found.object, found));
+        return list(has, sql).stream()
+                .filter(found -> tables.contains(found.table))
+                .filter(found -> {
+                    Found twin = other.get(found.object);
+                    return twin == null
+                            || sql.equals(DEFAULTS) && sameWords && !twin.definition.equals(found.definition);
+                })
+                .toList();
+    }
+
+    private static List<Found> list(Connection database, String sql) throws SQLException {
+        String notGenerated = Catalog.majorVersion(database) >= 12 ? "a.attgenerated = ''" : "true";
+        return Queries.list(
+                database,
+                row -> new Found(
+                        new TableId(row.getString(1), row.getString(2)),
+                        row.getString(3),
+                        row.getString(4),
+                        row.getString(5)),
+                sql.replace("NOT_GENERATED", notGenerated));
+    }
+
+    private static Set<TableId> ids(Connection database, String sql) throws SQLException {
+        return new HashSet<>(Queries.list(database, row -> new TableId(row.getString(1), row.getString(2)), sql));
+    }
+}

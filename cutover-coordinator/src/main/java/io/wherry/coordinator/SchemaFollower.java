@@ -1,0 +1,160 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.WherryException;
+import io.wherry.coordinator.Observation.Followed;
+import io.wherry.coordinator.SchemaAdditions.Addition;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings to the target what DDL on the source added since the schema was copied, where {@code target.schema} is {@code create}:
+ * tables, and what of tables does not come with their rows. All methods but {@link #close} are called by the
+ * coordinator's thread.
+ */
+final class SchemaFollower implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(SchemaFollower.class);
+    private static final String TABLES = "tables that are new on the source";
+    private static final String DEFERRED = "foreign keys, triggers, rules and policies";
+    private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
+
+    private final Migration migration;
+    private final Consumer<Observation> tell;
+    private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema"));
+    /** Object to the end of the source's log when it was first seen. */
+    private final Map<String, Lsn> firstSeen = new HashMap<>();
+    /** Object to what the target said of it. */
+    private final Map<String, String> problems = new HashMap<>();
+
+    private final Map<String, Long> failedNanos = new HashMap<>();
+    private boolean busy;
+
+    SchemaFollower(Migration migration, Consumer<Observation> tell) {
+        this.migration = migration;
+        this.tell = tell;
+    }
+
+    /** Whether something is being done on the target. */
+    boolean busy() {
+        return busy;
+    }
+
+    /**
+     * Begins with what may be done.
+     *
+     * <p>What forbids (a constraint, the bounds of a partition) waits until everything from before it is applied.
+     * Counterexample: rows with {@code v < 0} are made positive, then {@code CHECK (v > 0)} is added; made on the target
+     * between the two, when no such row happens to be there yet, it would refuse a row that was once right.
+     *
+     * @param applied everything up to here is on the target
+     */
+    void offer(SchemaDrift drift, Lsn applied) {
+        Set<String> objects = drift.additions().stream().map(Addition::object).collect(Collectors.toSet());
+        if (!drift.fresh().isEmpty()) {
+            objects.add(TABLES);
+        }
+        if (drift.deferred()) {
+            objects.add(DEFERRED);
+        }
+        firstSeen.keySet().retainAll(objects);
+        problems.keySet().retainAll(objects);
+        failedNanos.keySet().retainAll(objects);
+        objects.forEach(object -> firstSeen.putIfAbsent(object, drift.asOf()));
+        if (busy || migration.schema() != Migration.TargetSchemaMode.CREATE) {
+            return;
+        }
+        if (!drift.fresh().isEmpty() && due(TABLES)) {
+            begin(TABLES, target -> new SchemaCopy(migration, tools()).add(target, drift.fresh()));
+            return;
+        }
+        if (objects.contains(DEFERRED) && due(DEFERRED)) {
+            begin(DEFERRED, target -> new SchemaCopy(migration, tools()).refreshDeferred(target));
+            return;
+        }
+        drift.additions().stream()
+                .filter(addition -> due(addition.object()))
+                .filter(addition -> addition.relaxes() || applied.isAfter(firstSeen.get(addition.object())))
+                .findFirst()
+                .ifPresent(addition -> begin(addition.object(), addition.work()));
+    }
+
+    private boolean due(String object) {
+        Long failed = failedNanos.get(object);
+        return failed == null || System.nanoTime() - failed > AFTER_FAILURE_NANOS;
+    }
+
+    private PostgresTools tools() throws SQLException {
+        return PostgresTools.locate(SchemaCopy.toolsVersion(migration));
+    }
+
+    private void begin(String object, SchemaAdditions.Work work) {
+        busy = true;
+        worker.execute(() -> {
+            String problem = null;
+            try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
+                target.setAutoCommit(false);
+                work.run(target);
+                target.commit();
+                LOG.info("Followed the source: {}", object);
+            } catch (SQLException e) {
+                problem = e.getMessage();
+            } catch (WherryException e) {
+                problem = e.explained();
+            }
+            tell.accept(new Followed(object, problem));
+        });
+    }
+
+    void ended(Followed followed) {
+        busy = false;
+        if (followed.problem() == null) {
+            problems.remove(followed.object());
+        } else {
+            if (!followed.problem().equals(problems.put(followed.object(), followed.problem()))) {
+                LOG.warn("{} could not be brought to the target: {}", followed.object(), followed.problem());
+            }
+            failedNanos.put(followed.object(), System.nanoTime());
+        }
+    }
+
+    /** What is on its way, or could not be done and why, one line each. */
+    List<String> pending() {
+        return firstSeen.keySet().stream()
+                .sorted()
+                .map(object -> problems.containsKey(object)
+                        ? object + " differs from the source, and the target refused: " + problems.get(object)
+                                + "; do on the target what was done on the source"
+                        : object + ": to be brought to the target as on the source")
+                .toList();
+    }
+
+    /** Whether everything was at least tried: what the target refuses is for the operator to judge. */
+    boolean tried() {
+        return problems.keySet().containsAll(firstSeen.keySet());
+    }
+
+    @Override
+    public void close() {
+        worker.shutdownNow();
+        try {
+            if (!worker.awaitTermination(1, TimeUnit.SECONDS)) {
+                // Its transaction ends with the process, or by itself, whole or not at all.
+                return;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
