@@ -231,6 +231,8 @@ final class CoordinatorLoop implements AutoCloseable {
             follow();
         } else if (observation instanceof Observation.Followed followed) {
             follower.ended(followed);
+            // Their indexes are yet to be joined to those of their parents.
+            parentsBuilt &= !followed.object().equals(SchemaFollower.TABLES);
         } else if (observation instanceof Observation.Reported seen) {
             facts.see(seen.status());
         } else if (observation instanceof Observation.Failed seen) {
@@ -251,8 +253,9 @@ final class CoordinatorLoop implements AutoCloseable {
 
     private void follow() {
         State state = control.journal().state();
-        if (state == State.CATCHING_UP || state == State.IN_SYNC) {
-            follower.offer(facts.drift(), facts.applied());
+        if (state.servedBy().equals("source") && !state.inWindow() && state != State.ABORTING) {
+            boolean settled = state == State.CATCHING_UP || state == State.IN_SYNC;
+            follower.offer(facts.drift(), facts.applied(), settled);
         }
     }
 

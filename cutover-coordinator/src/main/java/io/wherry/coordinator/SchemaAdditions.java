@@ -63,6 +63,19 @@ final class SchemaAdditions {
              WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND
             """;
     private static final String COLUMNS = COLUMN.formatted("presence", "''") + "true" + OURS;
+    private static final String GENERATED = """
+            SELECT n.nspname, c.relname, format('column %I of %I.%I', a.attname, n.nspname, c.relname),
+                   format('ALTER TABLE %I.%I ADD COLUMN %I ', n.nspname, c.relname, a.attname),
+                   format('%s %s GENERATED ALWAYS AS (%s) %s', format_type(a.atttypid, a.atttypmod),
+                          CASE WHEN a.attcollation <> t.typcollation
+                               THEN (SELECT format('COLLATE %I.%I', o.nspname, l.collname) FROM pg_collation l
+                                       JOIN pg_namespace o ON o.oid = l.collnamespace WHERE l.oid = a.attcollation) END,
+                          pg_get_expr(d.adbin, d.adrelid), CASE a.attgenerated WHEN 's' THEN 'STORED' END)
+              FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum JOIN pg_type t ON t.oid = a.atttypid
+             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND a.attgenerated <> ''
+               AND NOT c.relispartition AND a.attislocal
+            """ + OURS;
     private static final String NOT_NULL = COLUMN.formatted("NOT NULL", "' SET NOT NULL'") + "a.attnotnull" + OURS;
     private static final String IDENTITY = COLUMN.formatted(
                     "identity",
@@ -98,24 +111,29 @@ final class SchemaAdditions {
      * One difference.
      *
      * @param object in words
+     * @param definition what it is on the source; a server of another version may word it otherwise for ever
      * @param relaxes whether its statement only permits more: then it may run at once, else after all changes from before
      * @param work on the target
      */
-    record Addition(String object, boolean relaxes, Work work) {}
+    record Addition(String object, String definition, boolean relaxes, Work work) {}
 
     /** What makes the target like the source. */
     interface Work {
         void run(Connection target) throws SQLException;
     }
 
-    /** @param tables the leaf tables that count, on both sides; partitioned tables count where both sides have them */
-    static List<Addition> read(Connection source, Connection target, Set<TableId> tables) throws SQLException {
+    /**
+     * @param tables the leaf tables that count, on both sides; partitioned tables count where both sides have them
+     * @param whole also indexes, constraints and attachments, in which a target made by somebody else may well differ
+     */
+    static List<Addition> read(Connection source, Connection target, Set<TableId> tables, boolean whole)
+            throws SQLException {
         String partitioned = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n"
                 + " ON n.oid = c.relnamespace WHERE c.relkind = 'p'";
         Set<TableId> all = ids(source, partitioned);
         all.retainAll(ids(target, partitioned));
         all.addAll(tables);
-        return new SchemaAdditions(source, target, all).additions();
+        return new SchemaAdditions(source, target, all).additions(whole);
     }
 
     /** Changes with the foreign keys, triggers, rules and policies that wait for the switch. */
@@ -123,16 +141,12 @@ final class SchemaAdditions {
         return Queries.string(source, FINGERPRINT).orElse("");
     }
 
-    private List<Addition> additions() throws SQLException {
-        // Before attachments: a partition that has an index like its parent's keeps it, else gets one of another name.
-        add(difference(source, target, INDEXES));
-        add(difference(source, target, CONSTRAINTS));
-        add(difference(source, target, ATTACHMENTS));
-        for (Found found : difference(target, source, ATTACHMENTS)) {
-            String sql = found.statement
-                    .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
-                    .replace(" INHERIT ", " NO INHERIT ");
-            additions.add(new Addition("no " + found.object, true, to -> Queries.execute(to, sql)));
+    private List<Addition> additions(boolean whole) throws SQLException {
+        if (Catalog.majorVersion(source) >= 12) {
+            add(difference(source, target, GENERATED));
+        }
+        if (whole) {
+            structure();
         }
         columns(NOT_NULL, " DROP NOT NULL");
         columns(IDENTITY, " DROP IDENTITY");
@@ -140,9 +154,23 @@ final class SchemaAdditions {
         return additions;
     }
 
+    private void structure() throws SQLException {
+        // Indexes before attachments: a partition that has one like its parent's keeps it, else gets one of another
+        // name.
+        add(difference(source, target, INDEXES));
+        add(difference(source, target, CONSTRAINTS));
+        add(difference(source, target, ATTACHMENTS));
+        for (Found found : difference(target, source, ATTACHMENTS)) {
+            String sql = found.statement
+                    .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
+                    .replace(" INHERIT ", " NO INHERIT ");
+            additions.add(new Addition("no " + found.object, "", true, to -> Queries.execute(to, sql)));
+        }
+    }
+
     private void add(List<Found> missing) {
-        missing.forEach(found -> additions.add(
-                new Addition(found.object, false, to -> Queries.execute(to, found.statement + found.definition))));
+        missing.forEach(found -> additions.add(new Addition(
+                found.object, found.definition, false, to -> Queries.execute(to, found.statement + found.definition))));
     }
 
     /** What the source's columns have is set; what they have not is dropped. */
@@ -158,8 +186,8 @@ final class SchemaAdditions {
         for (Found found : difference(target, source, sql)) {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
-                additions.add(
-                        new Addition("no " + found.object, true, to -> Queries.execute(to, found.statement + drop)));
+                additions.add(new Addition(
+                        "no " + found.object, "", true, to -> Queries.execute(to, found.statement + drop)));
             }
         }
     }
@@ -172,15 +200,13 @@ final class SchemaAdditions {
     private record Found(TableId table, String object, String statement, String definition) {}
 
     private List<Found> difference(Connection has, Connection lacks, String sql) throws SQLException {
-        boolean sameWords = Catalog.majorVersion(source) == Catalog.majorVersion(target);
         Map<String, Found> other = new LinkedHashMap<>();
         list(lacks, sql).forEach(found -> other.put(found.object, found));
         return list(has, sql).stream()
                 .filter(found -> tables.contains(found.table))
                 .filter(found -> {
                     Found twin = other.get(found.object);
-                    return twin == null
-                            || sql.equals(DEFAULTS) && sameWords && !twin.definition.equals(found.definition);
+                    return twin == null || sql.equals(DEFAULTS) && !twin.definition.equals(found.definition);
                 })
                 .toList();
     }

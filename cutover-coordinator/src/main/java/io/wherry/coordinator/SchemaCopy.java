@@ -121,16 +121,12 @@ public final class SchemaCopy {
         boolean superuser = Queries.superuser(target);
         Map<Boolean, List<Entry>> preData = preData(dump, known).stream()
                 .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
-        // An attached partition takes part in its parent's indexes by itself.
-        List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data").stream()
-                .filter(entry -> !entry.kind().equals("INDEX ATTACH"))
-                .toList();
+        List<Entry> later = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
         Queries.execute(target, DumpScript.script(preData.get(false), migration.publication(), superuser));
-        List<Entry> later = new ArrayList<>(postData);
         later.addAll(preData.get(true));
         List<Ddl> waiting = new ArrayList<>();
         for (Ddl ddl : DeferredDdl.plan(later, migration.publication(), tables, List.of())) {
-            if (ddl.stage() == Stage.PARENT) {
+            if (ddl.stage() == Stage.PARENT && !ddl.kind().equals("INDEX ATTACH")) {
                 Queries.execute(target, ddl.sql());
             } else {
                 waiting.add(ddl);

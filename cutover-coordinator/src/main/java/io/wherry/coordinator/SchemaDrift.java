@@ -23,7 +23,7 @@ import java.util.TreeSet;
  * @param obstacles what would make the comparison fail, one line each with its remedy
  * @param gone tables that were loaded and are not on the source any more: nothing of them is waited for
  * @param fresh tables that are on the source only
- * @param additions in what else the tables differ, with {@code target.schema: create}
+ * @param additions in what else the tables differ
  * @param deferred whether what waits for the switch is not what it was when it was copied
  * @param asOf of the source's write-ahead log: what is named here was committed before it
  */
@@ -60,15 +60,19 @@ record SchemaDrift(
             throws SQLException {
         Set<TableId> selected = Catalog.selectedNames(source, migration);
         Set<TableId> onTarget = Catalog.selectedNames(target, migration);
+        boolean create = migration.schema() == TargetSchemaMode.CREATE;
         List<String> obstacles = new ArrayList<>();
         Set<TableId> gone = new TreeSet<>(planned);
         gone.removeAll(selected);
         for (TableId table : selected) {
             if (!onTarget.contains(table)) {
-                obstacles.add(
-                        "table " + table + " exists on the source only: create it on the target, empty, as it is on the"
-                                + " source (pg_dump --schema-only --table), it is then loaded and followed; or name it in"
-                                + " tables.exclude and start again");
+                obstacles.add("table " + table + " exists on the source only: "
+                        + (create
+                                ? "wait until it is made on the target, loaded and followed; where nextSteps says why that"
+                                        + " failed, make it there, empty"
+                                : "create it on the target, empty, as it is on the source (pg_dump --schema-only"
+                                        + " --table), it is then loaded and followed; or name it in tables.exclude and"
+                                        + " start again"));
             } else if (!planned.contains(table)) {
                 obstacles.add(
                         "table " + table + " is new on the source and not replicated yet: the source-connector takes"
@@ -93,10 +97,12 @@ record SchemaDrift(
         }
         List<Addition> additions = List.of();
         boolean deferred = false;
-        if (built && migration.schema() == TargetSchemaMode.CREATE) {
+        if (built) {
             // Others are still being made: their indexes come after their load.
             selected.retainAll(planned);
-            additions = SchemaAdditions.read(source, target, selected);
+            additions = SchemaAdditions.read(source, target, selected, create);
+        }
+        if (built && create) {
             deferred = !Queries.truth(
                     target,
                     "SELECT deferred IS NOT DISTINCT FROM ? FROM wherry.migration",
@@ -113,10 +119,12 @@ record SchemaDrift(
         ofSource.forEach((name, type) -> {
             String twin = ofTarget.get(name);
             String object = "column " + Identifiers.quote(name) + " of " + table;
-            if (twin == null) {
+            if (twin == null && type.endsWith(" generated")) {
+                obstacles.add(object + " (" + type + ") is on the source only: wait until it is brought to the target;"
+                        + " with target.schema: existing, add it there");
+            } else if (twin == null) {
                 obstacles.add(object + " (" + type + ") is on the source only: it comes with the next change of"
-                        + " the table, so update any row; on an empty table, and where it is generated, add it on the"
-                        + " target");
+                        + " the table, so update any row; on an empty table, add it on the target");
             } else if (!twin.equals(type)) {
                 obstacles.add(object + " is " + type + " on the source, " + twin
                         + " on the target: wait until the table's changes stop there, then do as the message says; where"

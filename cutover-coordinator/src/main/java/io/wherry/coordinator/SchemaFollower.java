@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -26,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 final class SchemaFollower implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaFollower.class);
-    private static final String TABLES = "tables that are new on the source";
+    static final String TABLES = "tables that are new on the source";
     private static final String DEFERRED = "foreign keys, triggers, rules and policies";
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
 
@@ -39,7 +40,10 @@ final class SchemaFollower implements AutoCloseable {
     private final Map<String, String> problems = new HashMap<>();
 
     private final Map<String, Long> failedNanos = new HashMap<>();
-    private boolean busy;
+    /** Object to the definition that was given to the target. */
+    private final Map<String, String> done = new ConcurrentHashMap<>();
+
+    private int running;
 
     SchemaFollower(Migration migration, Consumer<Observation> tell) {
         this.migration = migration;
@@ -48,7 +52,7 @@ final class SchemaFollower implements AutoCloseable {
 
     /** Whether something is being done on the target. */
     boolean busy() {
-        return busy;
+        return running > 0;
     }
 
     /**
@@ -59,9 +63,13 @@ final class SchemaFollower implements AutoCloseable {
      * between the two, when no such row happens to be there yet, it would refuse a row that was once right.
      *
      * @param applied everything up to here is on the target
+     * @param settled whether all that the first dump held for tables and their parents is built
      */
-    void offer(SchemaDrift drift, Lsn applied) {
-        Set<String> objects = drift.additions().stream().map(Addition::object).collect(Collectors.toSet());
+    void offer(SchemaDrift drift, Lsn applied, boolean settled) {
+        List<Addition> additions = drift.additions().stream()
+                .filter(addition -> !inOtherWords(addition))
+                .toList();
+        Set<String> objects = additions.stream().map(Addition::object).collect(Collectors.toSet());
         if (!drift.fresh().isEmpty()) {
             objects.add(TABLES);
         }
@@ -72,22 +80,30 @@ final class SchemaFollower implements AutoCloseable {
         problems.keySet().retainAll(objects);
         failedNanos.keySet().retainAll(objects);
         objects.forEach(object -> firstSeen.putIfAbsent(object, drift.asOf()));
-        if (busy || migration.schema() != Migration.TargetSchemaMode.CREATE) {
+        if (running > 0 || migration.schema() != Migration.TargetSchemaMode.CREATE) {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
             begin(TABLES, target -> new SchemaCopy(migration, tools()).add(target, drift.fresh()));
+        }
+        if (!settled) {
             return;
         }
-        if (objects.contains(DEFERRED) && due(DEFERRED)) {
+        if (drift.deferred() && due(DEFERRED)) {
             begin(DEFERRED, target -> new SchemaCopy(migration, tools()).refreshDeferred(target));
-            return;
         }
-        drift.additions().stream()
+        additions.stream()
                 .filter(addition -> due(addition.object()))
                 .filter(addition -> addition.relaxes() || applied.isAfter(firstSeen.get(addition.object())))
-                .findFirst()
-                .ifPresent(addition -> begin(addition.object(), addition.work()));
+                .forEach(addition -> begin(addition.object(), target -> {
+                    addition.work().run(target);
+                    done.put(addition.object(), addition.definition());
+                }));
+    }
+
+    /** A default that was given to the target as the source words it and still reads otherwise there. */
+    private boolean inOtherWords(Addition addition) {
+        return addition.object().startsWith("default ") && addition.definition().equals(done.get(addition.object()));
     }
 
     private boolean due(String object) {
@@ -100,7 +116,7 @@ final class SchemaFollower implements AutoCloseable {
     }
 
     private void begin(String object, SchemaAdditions.Work work) {
-        busy = true;
+        running++;
         worker.execute(() -> {
             String problem = null;
             try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
@@ -118,7 +134,7 @@ final class SchemaFollower implements AutoCloseable {
     }
 
     void ended(Followed followed) {
-        busy = false;
+        running--;
         if (followed.problem() == null) {
             problems.remove(followed.object());
         } else {

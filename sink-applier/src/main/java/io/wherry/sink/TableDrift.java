@@ -27,11 +27,11 @@ final class TableDrift {
     private final boolean ordered;
     private final String table;
 
-    private TableDrift(TableShape shape, Map<String, Existing> existing, boolean ordered) {
+    private TableDrift(TableShape shape, TableId altered, Map<String, Existing> existing, boolean ordered) {
         this.shape = shape;
         this.existing = existing;
         this.ordered = ordered;
-        this.table = shape.id().quoted();
+        this.table = altered.quoted();
     }
 
     /**
@@ -44,16 +44,19 @@ final class TableDrift {
     /**
      * The statements that make the target's table take rows of the shape; none when it does already.
      *
+     * @param altered the table that gets columns: the shape's, or the one that it is a partition of
      * @param existing the target's columns by name
-     * @param ordered whether all changes of the table come one after another: else rows from before and after the change
-     *     mix, and only what does not depend on their order is done
+     * @param ordered whether all changes of the altered table come one after another. Else rows from before and after the
+     *     change mix: a column more on the target is no news then, and a new column keeps for a default what earlier rows
+     *     hold, until the coordinator knows that the last of them has come. Counterexample: {@code ADD COLUMN at timestamptz
+     *     DEFAULT now()} on a table of two partitions; the one is followed, then a row from before comes to the other.
      * @throws DataException when the source did something other than adding columns, or when what earlier rows hold in
      *     them is not known
      */
-    static List<String> statements(TableShape shape, Map<String, Existing> existing, boolean ordered) {
+    static List<String> statements(TableShape shape, TableId altered, Map<String, Existing> existing, boolean ordered) {
         // Shapes without definitions are not the source-connector's.
         boolean defined = shape.columns().stream().allMatch(column -> column.definition() != null);
-        return defined ? new TableDrift(shape, existing, ordered).statements() : List.of();
+        return defined ? new TableDrift(shape, altered, existing, ordered).statements() : List.of();
     }
 
     private List<String> statements() {
@@ -73,7 +76,7 @@ final class TableDrift {
                 requireSame(column, twin);
             }
         }
-        if (!gone.isEmpty() && ordered) {
+        if (!gone.isEmpty() && (ordered || !added.isEmpty())) {
             throw gone(gone, added);
         }
         List<String> statements = new ArrayList<>();
@@ -135,18 +138,14 @@ final class TableDrift {
                             + ", fill it from the source by key, and give it the source's default; rows that changed since"
                             + " come by themselves");
         }
-        if (!ordered && (definition.earlierRows() == EarlierRows.VALUE || definition.defaultExpression() != null)) {
-            throw stop(
-                    "column " + name + " was added on the source with a default, and the table's changes come over"
-                            + " several partitions, in no order",
-                    "ALTER TABLE " + table + " ADD COLUMN " + name + " " + type
-                            + ", without a default until the switch");
-        }
         boolean filled = definition.earlierRows() == EarlierRows.VALUE;
         String earlier = filled ? " DEFAULT " + Identifiers.literal(definition.earlierValue()) : "";
         // Earlier rows would break it otherwise; on the source somebody filled them, and those changes are yet to come.
         String notNull = filled && definition.notNull() ? " NOT NULL" : "";
         statements.add("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS " + name + " " + type + earlier + notNull);
+        if (!ordered) {
+            return;
+        }
         if (definition.defaultExpression() != null) {
             statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " SET DEFAULT "
                     + definition.defaultExpression());

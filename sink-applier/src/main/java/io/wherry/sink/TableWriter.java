@@ -85,7 +85,10 @@ final class TableWriter {
     }
 
     private void follow(TableShape shape, boolean ordered) throws SQLException {
-        List<String> statements = TableDrift.statements(shape, TargetCatalog.existing(target, shape.id()), ordered);
+        // A partition takes no column of its own.
+        TableId root = TargetCatalog.partitionRoot(target, shape.id());
+        List<String> statements = TableDrift.statements(
+                shape, root, TargetCatalog.existing(target, shape.id()), ordered && root.equals(shape.id()));
         for (String sql : statements) {
             LOG.info("{}", sql);
             altered.add(shape.id());

@@ -55,6 +55,16 @@ final class TargetCatalog {
              ORDER BY i.indexrelid
             """;
 
+    private static final String PARTITION_ROOT = """
+            WITH RECURSIVE up(id, depth) AS (
+                SELECT oid, 0 FROM pg_class WHERE oid = to_regclass(?)
+                UNION ALL
+                SELECT i.inhparent, up.depth + 1 FROM up JOIN pg_class c ON c.oid = up.id AND c.relispartition
+                  JOIN pg_inherits i ON i.inhrelid = up.id)
+            SELECT n.nspname, c.relname FROM up JOIN pg_class c ON c.oid = up.id JOIN pg_namespace n ON n.oid = c.relnamespace
+             ORDER BY depth DESC LIMIT 1
+            """;
+
     private static final Set<String> TEXT_EXACT = Set.of(
             "bool",
             "int2",
@@ -108,6 +118,16 @@ final class TargetCatalog {
             }
         }
         return columns;
+    }
+
+    /** The topmost table that this one is a partition of; itself when it is none. */
+    static TableId partitionRoot(Connection target, TableId id) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(PARTITION_ROOT)) {
+            statement.setString(1, id.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next() ? new TableId(row.getString(1), row.getString(2)) : id;
+            }
+        }
     }
 
     static boolean exists(Connection target, TableId id) throws SQLException {

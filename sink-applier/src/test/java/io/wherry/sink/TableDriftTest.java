@@ -69,16 +69,21 @@ class TableDriftTest {
     }
 
     @Test
-    void withoutAnOrderOnlyWhatNeedsNoneIsDone() {
+    void withoutAnOrderRowsFromBeforeMayStillComeAndNothingIsGuessed() {
+        TableId root = new TableId("public", "Root");
         TableShape filled =
-                new TableShape(TABLE, List.of(ID, column("a", "integer", null, EarlierRows.VALUE, "1")), List.of("id"));
-        assertThatThrownBy(() -> TableDrift.statements(filled, Map.of("id", plain("integer")), false))
-                .isInstanceOf(DataException.class)
-                .hasMessageContaining("several partitions");
+                new TableShape(TABLE, List.of(ID, column("a", "integer", "2", EarlierRows.VALUE, "1")), List.of("id"));
+        assertThat(TableDrift.statements(filled, root, Map.of("id", plain("integer")), false))
+                .as("the default is that of the rows from before")
+                .containsExactly("ALTER TABLE \"public\".\"Root\" ADD COLUMN IF NOT EXISTS \"a\" integer DEFAULT '1'");
         TableShape early = new TableShape(TABLE, List.of(ID), List.of("id"));
-        assertThat(TableDrift.statements(early, Map.of("id", plain("integer"), "a", plain("integer")), false))
-                .as("a row from before the column, on another partition")
+        assertThat(TableDrift.statements(early, root, Map.of("id", plain("integer"), "a", plain("integer")), false))
+                .as("a row from before the column")
                 .isEmpty();
+        assertThatThrownBy(() -> TableDrift.statements(
+                        filled, root, Map.of("id", plain("integer"), "old", plain("integer")), false))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("renamed");
     }
 
     private static void assertStopped(Map<String, Existing> existing, String effect, Column... columns) {
@@ -91,7 +96,7 @@ class TableDriftTest {
     }
 
     private static List<String> statements(Map<String, Existing> existing, Column... columns) {
-        return TableDrift.statements(new TableShape(TABLE, List.of(columns), List.of("id")), existing, true);
+        return TableDrift.statements(new TableShape(TABLE, List.of(columns), List.of("id")), TABLE, existing, true);
     }
 
     private static Existing plain(String type) {
