@@ -1,6 +1,7 @@
 package io.wherry.soak;
 
 import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
@@ -14,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -27,15 +29,19 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One migration that is struck again and again: each run writes a seeded history while faults strike, then all is quiet, and
  * both sides must hold the same. The first run strikes while the load is under way.
  */
 final class Episode implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Episode.class);
     private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(4);
     private static final int LEAST_TRANSACTIONS = 15;
-    private static final int FIRST_STRIKE_MILLIS = 8_000;
+    private static final int FIRST_STRIKE_MILLIS = 4_000;
+    private static final int POLL_MILLIS = 50;
     private static final int STRIKE_MILLIS = 1_500;
     private static final int AFTER_MILLIS = 500;
     private static final int SLOW_LOAD_MILLIS = 15;
@@ -68,7 +74,7 @@ final class Episode implements AutoCloseable {
                                 servers.source().port(),
                                 servers.target().port(),
                                 servers.kafka().bootstrapServers())
-                        .replace("kafka: {", "kafka: {default.api.timeout.ms: 10000, "),
+                        .replace("kafka: {", "kafka: {request.timeout.ms: 9000, default.api.timeout.ms: 10000, "),
                 Map.of());
         List<Path> files = new ArrayList<>();
         // One for each instance that may run at once: they differ by the port of the console.
@@ -123,12 +129,17 @@ final class Episode implements AutoCloseable {
         Random random = new Random(seed * 1_000_003 + number);
         List<FaultKind> kinds = kinds(number, random);
         long began = System.nanoTime();
-        History history = new History(servers.source(), name, seed * 1_000_003 + number, LEAST_TRANSACTIONS);
-        if (number == 0 && random.nextBoolean()) {
-            servers.sourceProxy().delay(SLOW_LOAD_MILLIS);
+        History history =
+                new History(servers.source(), name, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS);
+        if (number == 0) {
+            // Half of the first strikes hit the preparations, half the load, which may be a slow one.
+            servers.sourceProxy().delay(random.nextBoolean() ? SLOW_LOAD_MILLIS : 0);
+            if (random.nextBoolean()) {
+                awaitSlot();
+            }
         }
-        int within = number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS;
-        strike(kinds, within, random);
+        strike(kinds, number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS, random);
+        awaitSlot();
         servers.sourceProxy().heal();
         long healed = System.nanoTime();
         Thread.sleep(AFTER_MILLIS);
@@ -145,6 +156,23 @@ final class Episode implements AutoCloseable {
             return failed(report, kinds, e.getMessage(), List.of());
         }
         return compared(report, kinds, drain).lasting((System.nanoTime() - began) / 1_000_000);
+    }
+
+    private void awaitSlot() throws InterruptedException {
+        String slots = "SELECT FROM pg_replication_slots WHERE slot_name = " + Identifiers.literal(direct.slot());
+        long deadline = System.nanoTime() + RECOVERY_LIMIT.toNanos();
+        while (System.nanoTime() < deadline) {
+            try (Connection session = SoakServers.open(servers.source(), name);
+                    Statement statement = session.createStatement();
+                    ResultSet row = statement.executeQuery(slots)) {
+                if (row.next()) {
+                    return;
+                }
+            } catch (SQLException e) {
+                LOG.debug("the source is struck", e);
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
     }
 
     /** Every kind in turn, in a seeded order; every third time with another beside it. */

@@ -37,17 +37,20 @@ final class History {
     private final EmbeddedPostgres source;
     private final String database;
     private final List<Thread> threads = new ArrayList<>();
+    private final boolean leavePrepared;
     private final AtomicInteger committed = new AtomicInteger();
     private volatile boolean finishing;
 
     /**
      * Begins to write.
      *
+     * @param leavePrepared leave some prepared transactions to {@link #finish}; a slot is not made before they end
      * @param transactions that each session tries at least, before {@link #finish} ends it
      */
-    History(EmbeddedPostgres source, String database, long seed, int transactions) {
+    History(EmbeddedPostgres source, String database, long seed, boolean leavePrepared, int transactions) {
         this.source = source;
         this.database = database;
+        this.leavePrepared = leavePrepared;
         for (int i = 0; i < SESSIONS; i++) {
             RandomGenerator random = new Random(seed * SESSIONS + i);
             Thread thread = new Thread(() -> write(random, transactions), "soak-session-" + i);
@@ -135,7 +138,7 @@ final class History {
             String id = "p" + Long.toHexString(random.nextLong());
             statement.execute("PREPARE TRANSACTION '" + id + "'");
             session.commit();
-            if (random.nextInt(3) > 0) {
+            if (!leavePrepared || random.nextInt(3) > 0) {
                 session.setAutoCommit(true);
                 sleep(random.nextInt(100));
                 statement.execute((random.nextInt(3) == 0 ? "ROLLBACK" : "COMMIT") + " PREPARED '" + id + "'");
