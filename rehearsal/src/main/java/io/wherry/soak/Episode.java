@@ -43,6 +43,7 @@ final class Episode implements AutoCloseable {
     private static final int FIRST_STRIKE_MILLIS = 4_000;
     private static final int POLL_MILLIS = 50;
     private static final int STRIKE_MILLIS = 1_500;
+    private static final int AFTER_FIRST_MILLIS = 3_000;
     private static final int AFTER_MILLIS = 500;
     private static final int SLOW_LOAD_MILLIS = 15;
 
@@ -142,7 +143,7 @@ final class Episode implements AutoCloseable {
         awaitSlot();
         servers.sourceProxy().heal();
         long healed = System.nanoTime();
-        Thread.sleep(AFTER_MILLIS);
+        Thread.sleep(number == 0 ? AFTER_FIRST_MILLIS : AFTER_MILLIS);
         int transactions = history.finish();
         SoakReport report = SoakReport.ofRun(kinds, transactions);
         Drain drain = new Drain(direct, source, target);
@@ -159,7 +160,8 @@ final class Episode implements AutoCloseable {
     }
 
     private void awaitSlot() throws InterruptedException {
-        String slots = "SELECT FROM pg_replication_slots WHERE slot_name = " + Identifiers.literal(direct.slot());
+        String slots = "SELECT FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL AND slot_name = "
+                + Identifiers.literal(direct.slot());
         long deadline = System.nanoTime() + RECOVERY_LIMIT.toNanos();
         while (System.nanoTime() < deadline) {
             try (Connection session = SoakServers.open(servers.source(), name);

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
@@ -169,13 +170,42 @@ final class MigrationFixture implements AutoCloseable {
 
     void startProcess(String service, int heapMebibytes) {
         children.put(
-                service,
-                WherryProcess.start(
-                        directory.resolve(service + ".log"),
-                        heapMebibytes,
-                        service,
-                        "-f",
-                        directory.resolve("m.yaml").toString()));
+                service, WherryProcess.start(directory.resolve(service + ".log"), heapMebibytes, arguments(service)));
+    }
+
+    /**
+     * Starts a service that dies at a failpoint, and waits until it has.
+     *
+     * @param meanwhile what is to happen until then, again and again
+     */
+    void dieAt(String service, String failpoint, Runnable meanwhile) {
+        Path log = directory.resolve(service + ".log");
+        Process process = WherryProcess.startArmed(log, failpoint, arguments(service));
+        children.put(service, process);
+        await(failpoint).atMost(PATIENCE).pollInterval(Duration.ofMillis(50)).until(() -> {
+            meanwhile.run();
+            return !process.isAlive();
+        });
+        assertThat(process.exitValue())
+                .as(() -> failpoint + ": " + log(service))
+                .isEqualTo(Failpoints.EXIT_CODE);
+        children.remove(service);
+    }
+
+    private String[] arguments(String command, String... more) {
+        List<String> arguments = new ArrayList<>(List.of(
+                command,
+                "-f",
+                directory.resolve("m.yaml").toString(),
+                "--data",
+                directory.resolve("state").toString()));
+        arguments.addAll(List.of(more));
+        return arguments.toArray(String[]::new);
+    }
+
+    /** Asks a coordinator in a process of its own for the cutover, in a process of its own. */
+    Process askForCutover() {
+        return WherryProcess.start(directory.resolve("cutover.log"), arguments("cutover", "--yes"));
     }
 
     /** {@code kill -9}. */
