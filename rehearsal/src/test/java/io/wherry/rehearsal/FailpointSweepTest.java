@@ -44,7 +44,7 @@ class FailpointSweepTest {
             fixture.startProcess("source");
             sweep("sink", Effect.PLAN_APPLIED, Effect.CHUNK_APPLIED);
             fixture.startProcess("sink");
-            sweep("coordinator", Effect.INDEXING, Effect.TABLE_READY, Effect.CATCHING_UP, Effect.IN_SYNC);
+            sweep("coordinator", Effect.TABLE_READY, Effect.INDEXING, Effect.CATCHING_UP, Effect.IN_SYNC);
             fixture.kill("sink");
             fixture.startProcess("coordinator");
             sweep("sink", Effect.BATCH_APPLIED, Effect.GROUP_OFFSETS);
