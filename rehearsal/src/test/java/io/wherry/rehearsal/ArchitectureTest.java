@@ -84,6 +84,7 @@ class ArchitectureTest {
                     "io.wherry.sink",
                     "io.wherry.coordinator",
                     "io.wherry.rehearsal",
+                    "io.wherry.random",
                     "io.wherry.cli")
             .because("one flat package a module (and one for the command line) keeps every concern in sight");
 }
