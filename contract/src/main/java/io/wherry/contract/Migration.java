@@ -31,8 +31,28 @@ public record Migration(
         EXISTING
     }
 
-    /** Which tables: patterns {@code schema.table} with {@code *}; excluded wins over included. */
-    public record Tables(List<String> include, List<String> exclude) {
+    /**
+     * Which tables: patterns {@code schema.table} with {@code *}; excluded wins over included.
+     *
+     * @param where SQL condition on the rows that are wanted, by {@code schema.table}; all rows of the others
+     * @param loadOnly loaded once; changes are not followed, nor compared
+     */
+    public record Tables(List<String> include, List<String> exclude, Map<String, String> where, List<String> loadOnly) {
+        public Tables(List<String> include, List<String> exclude) {
+            this(include, exclude, Map.of(), List.of());
+        }
+
+        /** Whether the table's changes are wanted too. */
+        public boolean follows(TableId table) {
+            return selects(table) && !matches(loadOnly, table);
+        }
+
+        /** The condition on the table's rows as a WHERE clause, with a blank before it; empty = all rows. */
+        public String whereClause(TableId table) {
+            String condition = where.get(table.toString());
+            return condition == null ? "" : " WHERE (" + condition + ")";
+        }
+
         public boolean selects(TableId table) {
             return matches(include, table) && !matches(exclude, table);
         }

@@ -96,7 +96,11 @@ public final class MigrationFile {
 
     private static Tables tables(Settings section) {
         List<String> include = section.texts("include");
-        return new Tables(include.isEmpty() ? List.of("*") : include, section.texts("exclude"));
+        return new Tables(
+                include.isEmpty() ? List.of("*") : include,
+                section.texts("exclude"),
+                section.section("where").properties(),
+                section.texts("load-only"));
     }
 
     private static Map<String, String> kafka(Settings section) {

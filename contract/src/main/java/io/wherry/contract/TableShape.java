@@ -14,8 +14,40 @@ public record TableShape(TableId id, List<Column> columns, List<String> identity
         identity = List.copyOf(identity);
     }
 
-    /** @param type the column's type, never with a modifier */
-    public record Column(String name, TypeName type) {}
+    /**
+     * @param type the column's type, never with a modifier
+     * @param definition null where nobody needs to make the column
+     */
+    public record Column(String name, TypeName type, ColumnDefinition definition) {
+        public Column(String name, TypeName type) {
+            this(name, type, null);
+        }
+    }
+
+    /** What the rows from before a column's time hold in it. */
+    public enum EarlierRows {
+        NULL,
+        /** One value, the same in every row. */
+        VALUE,
+        /** The source wrote its rows anew, without telling: each may hold another value. */
+        UNKNOWN
+    }
+
+    /**
+     * What it takes to add the column to a table elsewhere; all as SQL text.
+     *
+     * @param type with its modifier, {@code character varying(20)}; null when the type is gone from the source
+     * @param collation where it is not the type's own, else null
+     * @param defaultExpression null = none
+     * @param earlierValue for {@link EarlierRows#VALUE}, in the type's text form; else null
+     */
+    public record ColumnDefinition(
+            String type,
+            String collation,
+            boolean notNull,
+            String defaultExpression,
+            EarlierRows earlierRows,
+            String earlierValue) {}
 
     /** A type's schema and name as in {@code pg_type}: {@code pg_catalog.int4}. */
     public record TypeName(String schema, String name) {

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.ColumnDefinition;
+import io.wherry.contract.TableShape.EarlierRows;
 import io.wherry.contract.TableShape.TypeName;
 import java.util.List;
 import org.apache.avro.Schema;
@@ -16,7 +18,10 @@ class ChangeSchemasTest {
                     new Column("id", new TypeName("pg_catalog", "int8")),
                     new Column("2nd \"name\"", new TypeName("pg_catalog", "text")),
                     new Column("_x0032nd", new TypeName("odd.schema", "My.Enum")),
-                    new Column("ok", new TypeName("pg_catalog", "bool"))),
+                    new Column(
+                            "ok",
+                            new TypeName("pg_catalog", "bool"),
+                            new ColumnDefinition("boolean", null, true, "(1 = 1)", EarlierRows.VALUE, "t"))),
             List.of("id"));
 
     @Test

@@ -32,6 +32,19 @@ class MigrationFileTest {
     }
 
     @Test
+    void tablesMayBeFilteredAndLoadedOnly() {
+        Migration.Tables tables = MigrationFile.parse(
+                        LEAST + "tables: {where: {public.a: \"kind = 'EPC'\"}, load-only: [\"public.b*\"]}",
+                        Map.of("SECRET", ""))
+                .tables();
+        assertThat(tables.whereClause(new TableId("public", "a"))).isEqualTo(" WHERE (kind = 'EPC')");
+        assertThat(tables.whereClause(new TableId("public", "b"))).isEmpty();
+        assertThat(tables.follows(new TableId("public", "a"))).isTrue();
+        assertThat(tables.follows(new TableId("public", "b1"))).isFalse();
+        assertThat(tables.selects(new TableId("public", "b1"))).isTrue();
+    }
+
+    @Test
     void everyProblemIsReportedAtOnce() {
         String file = LEAST.replace("name: shop", "name: Shop!") + """
                 tabels: {include: ["public.*"]}

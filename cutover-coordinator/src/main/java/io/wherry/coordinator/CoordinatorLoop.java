@@ -224,6 +224,8 @@ final class CoordinatorLoop implements AutoCloseable {
             facts.see(seen);
         } else if (observation instanceof Observation.TargetSeen seen) {
             facts.see(seen, now);
+        } else if (observation instanceof Observation.SchemaSeen seen) {
+            facts.see(seen.drift());
         } else if (observation instanceof Observation.Reported seen) {
             facts.see(seen.status());
         } else if (observation instanceof Observation.Failed seen) {
@@ -371,9 +373,15 @@ final class CoordinatorLoop implements AutoCloseable {
         }
         Fence.Plan fence;
         try {
+            facts.see(steps.drift());
+            if (!facts.drift().obstacles().isEmpty()) {
+                String drift = String.join("; ", facts.drift().obstacles());
+                result.complete(new CutoverResult(Outcome.REFUSED, drift, List.of(), 0));
+                return;
+            }
             fence = steps.planFence();
         } catch (SQLException e) {
-            result.complete(new CutoverResult(Outcome.REFUSED, "the source: " + e.getMessage(), List.of(), 0));
+            result.complete(new CutoverResult(Outcome.REFUSED, "source or target: " + e.getMessage(), List.of(), 0));
             return;
         }
         if (!fence.obstacles().isEmpty()) {

@@ -42,6 +42,14 @@ final class CutoverSteps {
         }
     }
 
+    /** How the tables of both sides have come apart, now. */
+    SchemaDrift drift() throws SQLException {
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
+            return SchemaDrift.read(migration, source, target, progress.planned(), true);
+        }
+    }
+
     /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
     Lsn fence(Fence.Plan plan, Window window) throws SQLException, InterruptedException {
         try (Connection source = openSource()) {
@@ -160,6 +168,9 @@ final class CutoverSteps {
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
             Fence.Plan fence = Fence.plan(source, migration.cutover().fence());
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress.planned(), true);
+            drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            drift.advice().forEach(advice -> plan.add("ADVICE: " + advice));
             plan.addAll(fence.steps());
             Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
             plan.add("wait until the target has everything, compare every row of every table");

@@ -28,7 +28,7 @@ import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 
 /**
- * Compares every row of every selected table on both sides, by hashing in the databases. While applications write, rows that
+ * Compares every row of every table that is followed on both sides (of the source those that its filter wants), by hashing in the databases. While applications write, rows that
  * are on their way count as different; inside the fenced window the answer is exact.
  *
  * <p>Catches a missing, doubled or altered row, whatever the column. Cannot catch: rows of tables not selected, and two
@@ -68,6 +68,7 @@ public final class DataCompare {
                 Connection target = Sessions.open(migration, migration.target(), "compare")) {
             // The largest first, so that it does not run alone at the end.
             tables = Catalog.selected(source, migration).stream()
+                    .filter(table -> migration.tables().follows(table.id()))
                     .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
                     .toList();
             onTarget =
@@ -114,9 +115,9 @@ public final class DataCompare {
                     results.add(compare(
                             table,
                             onTarget.get(table.id()),
-                            sql -> {
-                                Future<Sums> ofSource = sources.submit(() -> sums(source, sql));
-                                Sums ofTarget = sums(target, sql);
+                            (ofSourceSql, ofTargetSql) -> {
+                                Future<Sums> ofSource = sources.submit(() -> sums(source, ofSourceSql));
+                                Sums ofTarget = sums(target, ofTargetSql);
                                 return new Both(result(ofSource), ofTarget);
                             },
                             bases,
@@ -132,9 +133,9 @@ public final class DataCompare {
 
     private record Both(Sums source, Sums target) {}
 
-    /** Runs one query on both sides at the same time. */
+    /** Runs a query on each side at the same time. */
     private interface OnBoth {
-        Both run(String sql) throws SQLException, InterruptedException;
+        Both run(String ofSource, String ofTarget) throws SQLException, InterruptedException;
     }
 
     /** @param hash sum of the rows' hashes, null without rows */
@@ -161,8 +162,10 @@ public final class DataCompare {
                     List.of(),
                     "has columns " + names + " on the source, " + targetNames + " on the target");
         }
-        String sql = RowHash.table(table, columns, bases, extended);
-        Both sums = onBoth.run(sql);
+        String filter = migration.tables().whereClause(table.id());
+        Both sums = onBoth.run(
+                RowHash.table(table, columns, bases, extended, filter),
+                RowHash.table(table, columns, bases, extended, ""));
         if (sums.source().equals(sums.target())) {
             return new TableResult(
                     table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
@@ -170,7 +173,8 @@ public final class DataCompare {
         return new RowDifferences(migration)
                 .find(
                         table,
-                        RowHash.sortedRows(table, columns, bases),
+                        RowHash.sortedRows(table, columns, bases, filter),
+                        RowHash.sortedRows(table, columns, bases, ""),
                         sums.source().rows(),
                         sums.target().rows());
     }

@@ -20,9 +20,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What the coordinator has been told so far. Used by its thread only. */
 final class Facts {
+    private static final Logger LOG = LoggerFactory.getLogger(Facts.class);
     private static final int HEARTBEATS_KEPT = 10_000;
     // Observations older than this say nothing about now.
     private static final long STALE_MILLIS = 10_000;
@@ -35,6 +38,7 @@ final class Facts {
     private final Map<TableId, Captured> captured = new HashMap<>();
     private final Map<String, String> buildProblems = new TreeMap<>();
     private final Map<TableId, Boolean> verified = new HashMap<>();
+    private SchemaDrift drift = SchemaDrift.NONE;
     private Slot slot;
     private long slotSeenMillis;
     private Long behind;
@@ -76,7 +80,9 @@ final class Facts {
 
     void see(TargetSeen seen, long nowMillis) {
         relations.clear();
-        seen.relations().forEach(relation -> relations.put(relation.table(), relation));
+        seen.relations().stream()
+                .filter(relation -> !drift.gone().contains(relation.table()))
+                .forEach(relation -> relations.put(relation.table(), relation));
         behind = seen.behind();
         targetSeenMillis = nowMillis;
     }
@@ -95,6 +101,19 @@ final class Facts {
         }
     }
 
+    void see(SchemaDrift seen) {
+        if (!seen.obstacles().equals(drift.obstacles())) {
+            seen.obstacles().forEach(obstacle -> LOG.warn("{}", obstacle));
+        }
+        drift = seen;
+        relations.keySet().removeAll(seen.gone());
+    }
+
+    /** How the tables of both sides have come apart. */
+    SchemaDrift drift() {
+        return drift;
+    }
+
     void see(DataComparison comparison) {
         comparison.tables().forEach(table -> verified.put(table.table(), table.equal()));
     }
@@ -106,7 +125,10 @@ final class Facts {
 
     /** Why the target cannot be in sync whatever the lag; empty = nothing is known. */
     Optional<String> obstacle(long nowMillis) {
-        return slotProblem().or(this::stopped).or(() -> recentFailure(nowMillis));
+        return slotProblem()
+                .or(this::stopped)
+                .or(() -> drift.obstacles().stream().findFirst())
+                .or(() -> recentFailure(nowMillis));
     }
 
     private Optional<String> recentFailure(long nowMillis) {

@@ -29,6 +29,9 @@ sealed interface Observation {
     /** A piece of index building ended; problem null when well. */
     record Built(TableId table, double seconds, String problem) implements Observation {}
 
+    /** Both sides' tables were looked at. */
+    record SchemaSeen(SchemaDrift drift) implements Observation {}
+
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}
 

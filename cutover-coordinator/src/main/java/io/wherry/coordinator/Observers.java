@@ -67,6 +67,7 @@ final class Observers implements AutoCloseable {
                 thread("status", r -> follow(r, migration.topics().status(), true, this::status)),
                 thread("source", this::watchSource),
                 thread("target", this::watchTarget),
+                thread("schema", this::watchSchema),
                 thread("heartbeat", this::followHeartbeats));
     }
 
@@ -175,6 +176,23 @@ final class Observers implements AutoCloseable {
                 Long behind = partitions.isEmpty() ? null : Drain.behind(probe.vector(), probe.checkpoints());
                 tell.accept(new TargetSeen(relations, behind));
                 repeater.pause(PERIOD_MILLIS / 2);
+            }
+        }
+    }
+
+    private void watchSchema(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection source = Sessions.open(migration, migration.source(), "watch schema");
+                Connection target = Sessions.open(migration, migration.target(), "watch schema")) {
+            while (!repeater.closing()) {
+                long began = System.nanoTime();
+                Set<TableId> planned = progress.planned();
+                if (!planned.isEmpty()) {
+                    SchemaDrift drift = SchemaDrift.read(migration, source, target, planned, applying.getAsBoolean());
+                    progress.gone(drift.gone());
+                    tell.accept(new Observation.SchemaSeen(drift));
+                }
+                // On thousands of tables it takes its time; then less often.
+                repeater.pause(Math.max(2 * PERIOD_MILLIS, (System.nanoTime() - began) / 100_000));
             }
         }
     }

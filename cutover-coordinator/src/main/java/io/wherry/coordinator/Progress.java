@@ -15,6 +15,7 @@ import org.apache.kafka.common.TopicPartition;
 final class Progress {
     private Position position;
     private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
+    private Set<TableId> gone = Set.of();
 
     /** A position read from Kafka; the topic gives them in rising order. */
     synchronized void reached(Position newer) {
@@ -27,13 +28,26 @@ final class Progress {
         plan.tables().forEach(table -> tables.put(table.id(), table));
     }
 
+    /** These tables are not on the source any more: nothing of them counts. */
+    synchronized void gone(Set<TableId> dropped) {
+        gone = dropped;
+    }
+
+    /** All tables that any plan named. */
+    synchronized Set<TableId> planned() {
+        return Set.copyOf(tables.keySet());
+    }
+
+    /** The tables that are on the source. */
     synchronized Map<TableId, LoadPlan.Table> tables() {
-        return Map.copyOf(tables);
+        Map<TableId, LoadPlan.Table> present = new TreeMap<>(tables);
+        present.keySet().removeAll(gone);
+        return Map.copyOf(present);
     }
 
     synchronized Set<TopicPartition> partitions() {
         Set<TopicPartition> partitions = new LinkedHashSet<>();
-        for (LoadPlan.Table table : tables.values()) {
+        for (LoadPlan.Table table : tables().values()) {
             for (int i = 0; i < table.partitions(); i++) {
                 partitions.add(new TopicPartition(table.topic(), i));
             }

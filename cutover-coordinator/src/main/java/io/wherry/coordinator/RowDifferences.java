@@ -27,12 +27,16 @@ final class RowDifferences {
         this.migration = migration;
     }
 
-    /** @param sql gives md5 and key, ordered by md5 bytewise */
-    TableResult find(Catalog.Table table, String sql, long sourceRows, long targetRows) throws SQLException {
+    /**
+     * @param ofSource query that gives md5 and key, ordered by md5 bytewise
+     * @param ofTarget the same for the target
+     */
+    TableResult find(Catalog.Table table, String ofSource, String ofTarget, long sourceRows, long targetRows)
+            throws SQLException {
         Set<String> keys = new LinkedHashSet<>();
         long beyond = 0;
-        try (Rows source = new Rows(migration.source(), sql);
-                Rows target = new Rows(migration.target(), sql)) {
+        try (Rows source = new Rows(migration.source(), ofSource);
+                Rows target = new Rows(migration.target(), ofTarget)) {
             while (source.hash != null || target.hash != null) {
                 int order = source.hash == null ? 1 : target.hash == null ? -1 : source.hash.compareTo(target.hash);
                 if (order == 0) {

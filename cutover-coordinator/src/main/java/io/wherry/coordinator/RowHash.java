@@ -53,23 +53,29 @@ final class RowHash {
      *
      * @param extended whether both servers have {@code hashtextextended} (11 and newer); it costs less than md5. It gives other
      *     numbers on a big-endian machine: then the comparison row by row decides, which uses md5
+     * @param filter WHERE clause, with a blank before it; empty = all rows
      */
-    static String table(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases, boolean extended) {
+    static String table(
+            Catalog.Table table,
+            List<CatalogColumn> columns,
+            Map<Long, String> bases,
+            boolean extended,
+            String filter) {
         String row = row(columns, bases);
         String hash = extended
                 ? "hashtextextended(" + row + ", 0)"
                 : "('x' || substr(md5(" + row + "), 1, 16))::bit(64)::bigint";
-        return "SELECT count(*), sum(" + hash + ") FROM ONLY " + table.id().quoted();
+        return "SELECT count(*), sum(" + hash + ") FROM ONLY " + table.id().quoted() + filter;
     }
 
     /** Every row's md5 and what names the row for people, ordered by md5 bytewise. */
-    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases) {
+    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases, String filter) {
         List<String> naming = table.identity().isEmpty()
                 ? table.columns().stream().map(CatalogColumn::name).toList()
                 : table.identity();
         String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
         return "SELECT md5(" + row(columns, bases) + ") COLLATE \"C\" AS h, left(ROW(" + key
-                + ")::text, 200) AS key FROM ONLY " + table.id().quoted() + " ORDER BY 1";
+                + ")::text, 200) AS key FROM ONLY " + table.id().quoted() + filter + " ORDER BY 1";
     }
 
     /** @param bases names of the base types of domains, by the domain's oid, schema {@code pg_catalog} only */

@@ -96,13 +96,20 @@ final class StatusBoard {
 
     private List<String> nextSteps(State state) {
         return switch (state) {
-            case LOADING, INDEXING, CATCHING_UP -> List.of("wait until the state is IN_SYNC");
-            case IN_SYNC -> List.of("wherry cutover --dry-run", "wherry cutover");
+            case LOADING, INDEXING, CATCHING_UP -> withDrift(List.of("wait until the state is IN_SYNC"));
+            case IN_SYNC -> withDrift(List.of("wherry cutover --dry-run", "wherry cutover"));
             case FENCING, DRAINING, VERIFYING, PREPARING_TARGET -> List.of("wherry abort");
             case ABORTING -> List.of("wait until the source is open again");
             case SWITCHING -> List.of("see that the traffic switch can succeed; it is tried again");
             case COMPLETED -> completedSteps();
         };
+    }
+
+    private List<String> withDrift(List<String> steps) {
+        List<String> all = new ArrayList<>(facts.drift().obstacles());
+        all.addAll(facts.drift().advice());
+        all.addAll(steps);
+        return all;
     }
 
     private List<String> completedSteps() {

@@ -2,10 +2,19 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.ChangeSchemas;
+import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.TypeName;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.List;
+import org.apache.avro.Schema;
 import org.junit.jupiter.api.Test;
 
 final class EmbeddedRegistryTest {
@@ -28,6 +37,23 @@ final class EmbeddedRegistryTest {
             assertThat(send(HttpRequest.newBuilder(URI.create(registry.url() + "/schemas/ids/" + id))))
                     .contains("\\\"string\\\"");
         }
+    }
+
+    @Test
+    void aShapeOfAnotherTypeIsTakenWhateverCompatibilityIsAskedFor() throws Exception {
+        String subject = "retyped-value";
+        SchemaRegistry registry = new ConfluentRegistry(SharedBroker.registryUrl());
+        int first = registry.register(subject, schema("int4"));
+        send(HttpRequest.newBuilder(URI.create(SharedBroker.registryUrl() + "/config/" + subject))
+                .header("Content-Type", "application/vnd.schemaregistry.v1+json")
+                .PUT(HttpRequest.BodyPublishers.ofString("{\"compatibility\": \"FULL\"}")));
+
+        assertThat(registry.register(subject, schema("bool"))).isNotEqualTo(first);
+    }
+
+    private static Schema schema(String type) {
+        List<Column> columns = List.of(new Column("a", new TypeName("pg_catalog", type)));
+        return ChangeSchemas.value(new TableShape(new TableId("public", "retyped"), columns, List.of()));
     }
 
     private static String send(HttpRequest.Builder request) throws Exception {

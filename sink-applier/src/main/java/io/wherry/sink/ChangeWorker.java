@@ -2,7 +2,6 @@ package io.wherry.sink;
 
 import io.wherry.contract.DataException;
 import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
@@ -176,7 +175,10 @@ final class ChangeWorker {
             Reading reading = readings.get(partition);
             try {
                 for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
-                    decode(reading, record, batch.part(reading.relation()));
+                    if (!reading.add(record, decoder, batch)) {
+                        consumer.seek(partition, reading.from());
+                        break;
+                    }
                 }
             } catch (DataException e) {
                 batch.drop(reading.relation().table());
@@ -192,22 +194,6 @@ final class ChangeWorker {
         return batch;
     }
 
-    private void decode(Reading reading, ConsumerRecord<byte[], byte[]> record, ChangeBatch.Part part) {
-        Change change = reading.add(record, decoder, part.changes().size());
-        if (change == null
-                || !new Lsn(change.commitLsn()).isAfter(reading.relation().snapshotLsn())) {
-            return;
-        }
-        if (reading.relation().partitions() > 1 && change.concernsSeveralKeys()) {
-            throw new DataException(
-                    "apply changes to",
-                    reading.relation().table().toString(),
-                    "a key change or TRUNCATE on a table with several change partitions, whose order is not known here",
-                    "Remove it from apply.partitions and load it again");
-        }
-        part.changes().add(change);
-    }
-
     private void apply(ChangeBatch batch) throws SQLException {
         Set<TableId> singly = new HashSet<>();
         while (!batch.isEmpty()) {
@@ -219,7 +205,8 @@ final class ChangeWorker {
                     deferChecks(true);
                     for (ChangeBatch.Part part : batch.parts()) {
                         current = part.relation();
-                        writer.apply(current.table(), part.changes(), singly.contains(current.table()));
+                        boolean ordered = current.partitions() == 1;
+                        writer.apply(current.table(), ordered, part.changes(), singly.contains(current.table()));
                     }
                     current = null;
                     checking = true;
@@ -230,10 +217,10 @@ final class ChangeWorker {
                     target.commit();
                     return;
                 }
-                target.rollback();
+                rollBack();
                 stale.forEach(table -> leave(batch, table));
             } catch (SQLException | DataException e) {
-                target.rollback();
+                rollBack();
                 current = checking ? batch.violated(e) : current;
                 String object = current == null ? "batch" : current.table().toString();
                 WherryException failure = Failures.explain("apply changes to", object, e);
@@ -250,6 +237,11 @@ final class ChangeWorker {
                 }
             }
         }
+    }
+
+    private void rollBack() throws SQLException {
+        target.rollback();
+        writer.rolledBack();
     }
 
     /** What the source checked at the end of a statement or a transaction cannot be checked row by row here. */

@@ -161,12 +161,22 @@ final class LoadLane {
             statement.setString(4, header.table().table());
             try (ResultSet row = statement.executeQuery()) {
                 if (!row.next() || row.getInt(1) < header.epoch()) {
-                    return false;
+                    return isHeldBack(header.table());
                 }
                 decide(header, row.getInt(1), row.getBoolean(2), row.getBoolean(3));
                 return true;
             }
         }
+    }
+
+    /** A new table that is not made on the target yet is not brought in; other tables' chunks must not wait for it. */
+    private boolean isHeldBack(TableId table) throws SQLException {
+        boolean missing = !TargetCatalog.exists(target, table);
+        if (missing) {
+            target.rollback();
+            held.add(table);
+        }
+        return missing;
     }
 
     private void decide(ChunkHeader header, int loadEpoch, boolean stopped, boolean applied) throws SQLException {

@@ -5,6 +5,7 @@ import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.TableId;
 import io.wherry.contract.TopicTail;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -13,8 +14,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -65,6 +68,7 @@ final class PlanFollower {
     private final Connection target;
     private final Checkpoints checkpoints;
     private final StopSignal stop;
+    private final Set<TableId> missing = new HashSet<>();
 
     /** @param target a session in transaction mode that is this follower's alone */
     PlanFollower(Migration migration, Connection target, long epoch, StopSignal stop) {
@@ -84,10 +88,14 @@ final class PlanFollower {
                 tail.readAll(record -> addPlan(record, plans));
             }
             while (!stop.isRequested()) {
+                List<LoadPlan> waiting = new ArrayList<>();
                 for (LoadPlan plan : plans) {
-                    bringIn(plan, offsets);
+                    if (!bringIn(plan, offsets)) {
+                        waiting.add(plan);
+                    }
                 }
                 plans.clear();
+                plans.addAll(waiting);
                 tail.poll(POLL).forEach(record -> addPlan(record, plans));
             }
         }
@@ -112,11 +120,18 @@ final class PlanFollower {
         }
     }
 
-    private void bringIn(LoadPlan plan, KafkaConsumer<byte[], byte[]> offsets) throws SQLException {
+    /** @return whether all of it is in; false while a table of it is missing on the target */
+    private boolean bringIn(LoadPlan plan, KafkaConsumer<byte[], byte[]> offsets) throws SQLException {
         checkpoints.holdCurrent();
+        boolean complete = true;
         for (LoadPlan.Table table : plan.tables()) {
             int known = knownEpoch(table);
-            if (known < plan.epoch()) {
+            if (known < plan.epoch() && !TargetCatalog.exists(target, table.id())) {
+                complete = false;
+                if (missing.add(table.id())) {
+                    LOG.warn("{} is new on the source and missing on the target; its load waits for it", table.id());
+                }
+            } else if (known < plan.epoch()) {
                 bringIn(plan, table, known > 0, offsets);
             }
         }
@@ -127,6 +142,7 @@ final class PlanFollower {
         }
         checkpoints(FIRST_CHECKPOINT, load, lanes, offsets);
         target.commit();
+        return complete;
     }
 
     private void bringIn(LoadPlan plan, LoadPlan.Table table, boolean again, KafkaConsumer<byte[], byte[]> offsets)

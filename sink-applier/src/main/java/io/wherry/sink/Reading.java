@@ -1,7 +1,9 @@
 package io.wherry.sink;
 
+import io.wherry.contract.DataException;
 import io.wherry.contract.LargeValues;
 import io.wherry.contract.Lsn;
+import io.wherry.contract.TableShape;
 import io.wherry.sink.Checkpoints.Move;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +25,10 @@ final class Reading {
     private final LargeValues.Joiner joiner = new LargeValues.Joiner();
     private final List<Change> held = new ArrayList<>();
     private long checkpoint;
+    private long from;
+    /** Of the change last seen; null = none yet. */
+    private TableShape shape;
+
     private Lsn lastLsn = Lsn.ZERO;
     private int cut;
     private long cutOffset;
@@ -60,22 +66,59 @@ final class Reading {
         }
     }
 
-    /** The change that ends with {@code record}; null while more records belong to it. */
-    Change add(ConsumerRecord<byte[], byte[]> record, ChangeDecoder decoder, int changesBefore) {
-        long unfinished = joiner.unfinishedFrom();
+    /** Offset of the first record of the change last begun with. */
+    long from() {
+        return from;
+    }
+
+    /**
+     * Adds the change that ends with {@code record} to the batch, unless the table changed its shape just before it: what came
+     * before must be committed then, because a table that stops here goes on here, after the operator has altered it, and
+     * cannot take rows of the earlier shape any more.
+     *
+     * @return whether to go on; false = the partition must be read again {@link #from} there on, in another batch
+     * @throws DataException when the record is not a change that can be applied
+     */
+    boolean add(ConsumerRecord<byte[], byte[]> record, ChangeDecoder decoder, ChangeBatch batch) {
+        if (joiner.unfinishedFrom() < 0) {
+            from = record.offset();
+        }
         byte[] value = joiner.add(record);
         if (value == null) {
-            return null;
+            return true;
         }
         Change change = decoder.decode(value, partition + " offset " + record.offset());
         Lsn lsn = new Lsn(change.commitLsn());
+        boolean loaded = !lsn.isAfter(relation.snapshotLsn());
+        if (!loaded) {
+            TableShape earlier = shape;
+            shape = change.shape();
+            if (earlier != null && earlier != shape) {
+                return false;
+            }
+        }
+        List<Change> changes = batch.part(relation).changes();
         if (!lsn.equals(lastLsn)) {
-            cut = changesBefore;
-            cutOffset = unfinished >= 0 ? unfinished : record.offset();
+            cut = changes.size();
+            cutOffset = from;
             cutLsn = lastLsn;
             lastLsn = lsn;
         }
-        return change;
+        if (!loaded) {
+            requireOneKey(change);
+            changes.add(change);
+        }
+        return true;
+    }
+
+    private void requireOneKey(Change change) {
+        if (relation.partitions() > 1 && change.concernsSeveralKeys()) {
+            throw new DataException(
+                    "apply changes to",
+                    relation.table().toString(),
+                    "a key change or TRUNCATE on a table with several change partitions, whose order is not known here",
+                    "Remove it from apply.partitions and load it again");
+        }
     }
 
     /**

@@ -10,12 +10,17 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Types;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Applies events to tables within the caller's transaction. Not safe for use by several threads. */
 final class TableWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(TableWriter.class);
     private static final String REFERENCED = """
             SELECT EXISTS (SELECT FROM pg_constraint
                             WHERE contype = 'f' AND confrelid = CAST(? AS regclass) AND conrelid <> confrelid)
@@ -23,24 +28,26 @@ final class TableWriter {
 
     private final Connection target;
     private final Map<TableId, Map<TableShape, BoundTable>> bound = new HashMap<>();
+    private final Set<TableId> altered = new HashSet<>();
 
     TableWriter(Connection target) {
         this.target = target;
     }
 
     /**
+     * @param ordered whether all changes of the table come one after another
      * @param changes of one table, in the order they came
      * @param singly one statement an event
      * @throws DataException when the target's rows are not those the events speak of
      */
-    void apply(TableId table, List<Change> changes, boolean singly) throws SQLException {
+    void apply(TableId table, boolean ordered, List<Change> changes, boolean singly) throws SQLException {
         for (int from = 0; from < changes.size(); ) {
             TableShape shape = changes.get(from).shape();
             int to = from + 1;
             while (to < changes.size() && changes.get(to).shape() == shape) {
                 to++;
             }
-            for (Step step : BatchPlan.of(bind(table, shape), changes.subList(from, to), singly)) {
+            for (Step step : BatchPlan.of(bind(table, ordered, shape), changes.subList(from, to), singly)) {
                 execute(table, step);
             }
             from = to;
@@ -52,7 +59,13 @@ final class TableWriter {
         bound.remove(table);
     }
 
-    private BoundTable bind(TableId table, TableShape shape) throws SQLException {
+    /** The caller's transaction did not commit, nor then what it added to tables. */
+    void rolledBack() {
+        altered.forEach(bound::remove);
+        altered.clear();
+    }
+
+    private BoundTable bind(TableId table, boolean ordered, TableShape shape) throws SQLException {
         // By identity: the decoder makes one shape a schema, and comparing hundreds of columns each batch is wasted.
         Map<TableShape, BoundTable> shapes = bound.computeIfAbsent(table, id -> new IdentityHashMap<>());
         BoundTable known = shapes.get(shape);
@@ -64,10 +77,23 @@ final class TableWriter {
                         "its topic holds changes of " + shape.id(),
                         "Look who else writes to this migration's topics");
             }
+            follow(shape, ordered);
             known = BoundTable.bind(shape, TargetCatalog.read(target, table));
             shapes.put(shape, known);
         }
         return known;
+    }
+
+    private void follow(TableShape shape, boolean ordered) throws SQLException {
+        List<String> statements = TableDrift.statements(shape, TargetCatalog.existing(target, shape.id()), ordered);
+        for (String sql : statements) {
+            LOG.info("{}", sql);
+            altered.add(shape.id());
+            try (Statement statement = target.createStatement()) {
+                statement.setEscapeProcessing(false);
+                statement.execute(sql);
+            }
+        }
     }
 
     private void execute(TableId table, Step step) throws SQLException {

@@ -93,7 +93,24 @@ final class TargetCatalog {
         return new TargetTable(id, columns(target, id), uniqueKeys(target, id));
     }
 
-    private static boolean exists(Connection target, TableId id) throws SQLException {
+    /** The table's columns by name, with their types as SQL text. */
+    static Map<String, TableDrift.Existing> existing(Connection target, TableId id) throws SQLException {
+        String generated = Catalog.majorVersion(target) >= 12 ? "attgenerated <> ''" : "false";
+        Map<String, TableDrift.Existing> columns = new LinkedHashMap<>();
+        try (PreparedStatement statement =
+                target.prepareStatement("SELECT attname, format_type(atttypid, atttypmod), " + generated
+                        + " FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped")) {
+            statement.setString(1, id.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    columns.put(row.getString(1), new TableDrift.Existing(row.getString(2), row.getBoolean(3)));
+                }
+            }
+        }
+        return columns;
+    }
+
+    static boolean exists(Connection target, TableId id) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
             statement.setString(1, id.quoted());
             try (ResultSet row = statement.executeQuery()) {

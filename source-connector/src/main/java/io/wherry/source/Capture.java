@@ -14,10 +14,11 @@ import io.wherry.source.ControlTopic.Memory;
 import io.wherry.source.ControlTopic.SourceIdentity;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
@@ -43,6 +44,12 @@ final class Capture implements AutoCloseable {
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
+    /** Number of the file that held each table's rows when they were loaded. */
+    private final Map<TableId, Long> files = new ConcurrentHashMap<>();
+
+    private final Map<TableId, Route> routes = new ConcurrentHashMap<>();
+    private final NewTables newTables;
+    private Connection watch;
     private volatile boolean loaded;
     private volatile boolean closing;
 
@@ -53,6 +60,7 @@ final class Capture implements AutoCloseable {
         this.budget = budget;
         control = new ControlTopic(migration);
         sessions = new OpenSessions(migration);
+        newTables = new NewTables(migration, control, routes);
         registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
     }
 
@@ -65,6 +73,7 @@ final class Capture implements AutoCloseable {
         prepareAndStart();
         while (!closing) {
             lock.heartbeat();
+            lookForNewTables();
             control.status(new SourceStatus(
                     loaded ? "STREAMING" : "LOADING", System.currentTimeMillis(), budget.peak(), counts.captured()));
             waitForTick();
@@ -72,6 +81,34 @@ final class Capture implements AutoCloseable {
                 throw failure.get();
             }
         }
+    }
+
+    /** Only once the load is complete: one snapshot at a time is kept on the source. */
+    private void lookForNewTables() {
+        if (!loaded || closing) {
+            return;
+        }
+        try {
+            if (watch == null) {
+                watch = sessions.open("new tables");
+            }
+            if (newTables.found(watch)) {
+                Set<TableId> tables = newTables.takeIn(watch);
+                if (!tables.isEmpty()) {
+                    loaded = false;
+                    KafkaTopics.Layout layout = KafkaTopics.ensure(migration, tables);
+                    start("load", () -> load(tables, layout, null));
+                }
+            }
+        } catch (SQLException e) {
+            throw new RetryableException(
+                    "look for new tables on", "the source", e.getMessage(), "Look whether it is up", e);
+        }
+    }
+
+    private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
+        new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files).run(first);
+        loaded = true;
     }
 
     private void prepareAndStart() {
@@ -86,15 +123,20 @@ final class Capture implements AutoCloseable {
             } else {
                 control.source(identity);
             }
+            if (Publication.exists(session, migration)) {
+                Set<TableId> replaced = new HashSet<>(memory.loaded().keySet());
+                replaced.removeAll(Publication.published(session, migration));
+                replaced.removeIf(table -> !migration.tables().follows(table));
+                replaced.forEach(control::unloaded);
+                memory = replaced.isEmpty() ? memory : ControlTopic.read(migration);
+            }
             Publication.ensure(session, migration, tables);
+            memory.loaded().forEach((table, load) -> files.put(table, load.file()));
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
-            start("load", () -> {
-                new LoadRounds(migration, selected, layout, control, sessions, counts, budget).run(first);
-                loaded = true;
-            });
-            Map<TableId, Route> routes = routes(memory, selected, layout);
-            start("stream", () -> runStream(routes, layout));
+            start("load", () -> load(selected, layout, first));
+            route(memory, selected, layout);
+            start("stream", () -> runStream(layout));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
         }
@@ -109,8 +151,7 @@ final class Capture implements AutoCloseable {
     }
 
     /** A table that is no longer selected keeps its route: its changes still come, and its earlier load needs them. */
-    private Map<TableId, Route> routes(Memory memory, Set<TableId> selected, KafkaTopics.Layout layout) {
-        Map<TableId, Route> routes = new HashMap<>();
+    private void route(Memory memory, Set<TableId> selected, KafkaTopics.Layout layout) {
         for (LoadPlan plan : memory.plans()) {
             plan.tables()
                     .forEach(table -> routes.put(table.id(), new Route(table.id(), table.topic(), table.partitions())));
@@ -123,10 +164,9 @@ final class Capture implements AutoCloseable {
                             migration.topics().changes(table),
                             layout.partitions().get(table)));
         }
-        return routes;
     }
 
-    private void runStream(Map<TableId, Route> routes, KafkaTopics.Layout layout) {
+    private void runStream(KafkaTopics.Layout layout) {
         Backoff backoff = new Backoff();
         while (!closing) {
             long began = System.nanoTime();
@@ -136,7 +176,7 @@ final class Capture implements AutoCloseable {
                         ControlTopic.read(migration),
                         ChangePublisher.lastPosition(migration),
                         () -> closing);
-                streamOnce(routes, layout);
+                streamOnce(layout);
             } catch (RetryableException e) {
                 LOG.warn("{}; starting the stream again", e.explained());
             } catch (FencedException e) {
@@ -150,9 +190,9 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    private void streamOnce(Map<TableId, Route> routes, KafkaTopics.Layout layout) {
+    private void streamOnce(KafkaTopics.Layout layout) {
         try (ChangeStream started =
-                new ChangeStream(migration, routes, registry, counts, layout.transactionTimeout())) {
+                new ChangeStream(migration, routes, registry, counts, files, layout.transactionTimeout())) {
             stream.set(started);
             if (!closing) {
                 LOG.info("streaming from slot {}", migration.slot());

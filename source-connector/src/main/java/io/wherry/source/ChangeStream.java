@@ -47,6 +47,7 @@ final class ChangeStream implements AutoCloseable {
      * Fences any earlier publisher; the engine does not run yet.
      *
      * @param routes where each table's changes go
+     * @param files number of the file that held each table's rows when they were loaded
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
     ChangeStream(
@@ -54,10 +55,11 @@ final class ChangeStream implements AutoCloseable {
             Map<TableId, Route> routes,
             SchemaRegistry registry,
             CaptureCounts counts,
+            Map<TableId, Long> files,
             Duration transactionTimeout) {
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         publisher = new ChangePublisher(migration, transactionTimeout);
-        shapes = new RelationShapes(migration);
+        shapes = new RelationShapes(migration, files);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes::of, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))

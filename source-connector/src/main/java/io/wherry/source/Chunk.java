@@ -11,16 +11,24 @@ import java.util.stream.Collectors;
  *
  * @param number within the table, from 0
  * @param condition SQL that selects its rows; empty = all
+ * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
  */
-record Chunk(Catalog.Table table, int number, String condition) {
+record Chunk(Catalog.Table table, int number, String condition, String filter) {
     /** The COPY statement that reads it. Rows of child tables come under the children's own names. */
     String copy() {
         String columns = table.writable().stream()
                 .map(column -> Identifiers.quote(column.name()))
                 .collect(Collectors.joining(", "));
         return "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted()
-                + (condition.isEmpty() ? "" : " WHERE " + condition) + ") TO STDOUT (FORMAT "
+                + where() + ") TO STDOUT (FORMAT "
                 + (binary() ? "binary" : "text") + ")";
+    }
+
+    private String where() {
+        if (condition.isEmpty()) {
+            return filter;
+        }
+        return (filter.isEmpty() ? " WHERE " : filter + " AND ") + condition;
     }
 
     List<String> columns() {

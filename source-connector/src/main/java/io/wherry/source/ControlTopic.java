@@ -30,8 +30,13 @@ final class ControlTopic implements AutoCloseable {
     /** Which database this migration reads: a server restored elsewhere or a second database must not pass for it. */
     record SourceIdentity(String systemIdentifier, String database) {}
 
-    /** Every chunk of the table is in Kafka. */
-    record TableLoaded(TableId table, int epoch) {}
+    /**
+     * Every chunk of the table is in Kafka.
+     *
+     * @param epoch of that load; 0 = what was loaded is void, the table is another one now
+     * @param file number of the file that held the rows: another one later means that they were written anew
+     */
+    record TableLoaded(TableId table, int epoch, long file) {}
 
     /** Every table of the load plan is in Kafka. */
     record Loaded(int epoch) {}
@@ -39,9 +44,9 @@ final class ControlTopic implements AutoCloseable {
     /**
      * What earlier runs left.
      *
-     * @param loaded epoch of the load that is complete in Kafka, for the tables that have one
+     * @param loaded the load that is complete in Kafka, for the tables that have one
      */
-    record Memory(Optional<SourceIdentity> source, List<LoadPlan> plans, Map<TableId, Integer> loaded) {
+    record Memory(Optional<SourceIdentity> source, List<LoadPlan> plans, Map<TableId, TableLoaded> loaded) {
         int lastEpoch() {
             return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
         }
@@ -63,7 +68,7 @@ final class ControlTopic implements AutoCloseable {
     /** Reads the topic from its beginning. */
     static Memory read(Migration migration) {
         List<LoadPlan> plans = new ArrayList<>();
-        Map<TableId, Integer> loaded = new HashMap<>();
+        Map<TableId, TableLoaded> loaded = new HashMap<>();
         List<SourceIdentity> sources = new ArrayList<>();
         try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
             tail.readAll(record -> {
@@ -71,7 +76,8 @@ final class ControlTopic implements AutoCloseable {
                     case LoadPlan.KEY -> plans.add(Json.read(record.value(), LoadPlan.class));
                     case TABLE_LOADED -> {
                         TableLoaded table = Json.read(record.value(), TableLoaded.class);
-                        loaded.put(table.table(), table.epoch());
+                        loaded.put(table.table(), table);
+                        loaded.values().removeIf(load -> load.epoch() == 0);
                     }
                     case SOURCE -> sources.add(Json.read(record.value(), SourceIdentity.class));
                     default -> {
@@ -99,6 +105,11 @@ final class ControlTopic implements AutoCloseable {
 
     void tableLoaded(TableLoaded table) {
         write(TABLE_LOADED, table);
+    }
+
+    /** The table has to be loaded again. */
+    void unloaded(TableId table) {
+        tableLoaded(new TableLoaded(table, 0, 0));
     }
 
     void loaded(Loaded loaded) {

@@ -147,7 +147,7 @@ final class FullLoad implements AutoCloseable {
             counts.rowsRead(table, rows);
         }
         if (left.isEmpty()) {
-            control.tableLoaded(new TableLoaded(table, plan.epoch()));
+            control.tableLoaded(new TableLoaded(table, plan.epoch(), snapshot.file(chunk.table())));
         }
     }
 

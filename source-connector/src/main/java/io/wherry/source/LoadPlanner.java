@@ -39,8 +39,12 @@ final class LoadPlanner {
         }
     }
 
-    /** The table's chunks, numbered from 0. */
-    List<Chunk> chunks(Catalog.Table table) throws SQLException {
+    /**
+     * The table's chunks, numbered from 0.
+     *
+     * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
+     */
+    List<Chunk> chunks(Catalog.Table table, String filter) throws SQLException {
         List<String> conditions = List.of("");
         if (tidRanges) {
             long pages = table.heapBytes() / pageBytes;
@@ -60,7 +64,7 @@ final class LoadPlanner {
         }
         List<Chunk> chunks = new ArrayList<>();
         for (String condition : conditions) {
-            chunks.add(new Chunk(table, chunks.size(), condition));
+            chunks.add(new Chunk(table, chunks.size(), condition, filter));
         }
         return chunks;
     }

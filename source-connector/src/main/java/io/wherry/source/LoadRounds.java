@@ -12,6 +12,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,7 +32,9 @@ final class LoadRounds {
     private final OpenSessions sessions;
     private final CaptureCounts counts;
     private final BlockBudget budget;
+    private final Map<TableId, Long> files;
 
+    /** @param files gets the number of the file that held each table's rows */
     LoadRounds(
             Migration migration,
             Set<TableId> tables,
@@ -39,7 +42,8 @@ final class LoadRounds {
             ControlTopic control,
             OpenSessions sessions,
             CaptureCounts counts,
-            BlockBudget budget) {
+            BlockBudget budget,
+            Map<TableId, Long> files) {
         this.migration = migration;
         this.tables = tables;
         this.layout = layout;
@@ -47,6 +51,7 @@ final class LoadRounds {
         this.sessions = sessions;
         this.counts = counts;
         this.budget = budget;
+        this.files = files;
     }
 
     /** @param first snapshot of the slot just made, or null when the slot is older: closed by this method */
@@ -87,8 +92,9 @@ final class LoadRounds {
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
         for (Catalog.Table table : snapshot.tables(missing)) {
-            List<Chunk> parts = planner.chunks(table);
+            List<Chunk> parts = planner.chunks(table, migration.tables().whereClause(table.id()));
             chunks.addAll(parts);
+            files.put(table.id(), snapshot.file(table));
             planned.add(new LoadPlan.Table(
                     table.id(),
                     migration.topics().changes(table.id()),

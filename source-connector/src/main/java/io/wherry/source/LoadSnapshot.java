@@ -113,6 +113,11 @@ final class LoadSnapshot implements AutoCloseable {
         }
     }
 
+    /** Number of the file that holds the table's rows in the snapshot; 0 = none. */
+    long file(Catalog.Table table) {
+        return files.getOrDefault(table.oid(), 0L);
+    }
+
     /** The session that keeps the snapshot. */
     Connection session() {
         return anchor;

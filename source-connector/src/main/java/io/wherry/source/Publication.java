@@ -20,7 +20,10 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The publication on the source: exactly the selected tables, each by name, so that nothing enters unasked. */
+/**
+ * The publication on the source: exactly the tables whose changes are wanted, each by name, so that nothing enters unasked.
+ * Its row filters turn an update by which a row comes to be wanted into an insert, and the opposite into a delete.
+ */
 final class Publication {
     private static final Logger LOG = LoggerFactory.getLogger(Publication.class);
     private static final String LOCK_NOT_AVAILABLE = "55P03";
@@ -48,10 +51,13 @@ final class Publication {
     }
 
     /**
-     * Makes the publication, or adds the tables that it lacks. Tables that would refuse updates once published get REPLICA
+     * Makes the publication, or adds those tables that it lacks and whose changes are wanted. Tables that would refuse updates once published get REPLICA
      * IDENTITY FULL first, each noted at the publication in the same transaction.
      */
-    static void ensure(Connection source, Migration migration, List<Catalog.Table> tables) throws SQLException {
+    static void ensure(Connection source, Migration migration, List<Catalog.Table> selected) throws SQLException {
+        List<Catalog.Table> tables = selected.stream()
+                .filter(table -> migration.tables().follows(table.id()))
+                .toList();
         String name = Identifiers.quote(migration.publication());
         if (!exists(source, migration)) {
             String publish =
@@ -71,7 +77,10 @@ final class Publication {
         List<Catalog.Table> missing =
                 tables.stream().filter(t -> !published.contains(t.id())).toList();
         if (!missing.isEmpty()) {
-            alter(source, migration.publication(), "ALTER PUBLICATION " + name + " ADD TABLE " + names(missing));
+            alter(
+                    source,
+                    migration.publication(),
+                    "ALTER PUBLICATION " + name + " ADD TABLE " + names(missing, migration));
         }
     }
 
@@ -93,14 +102,20 @@ final class Publication {
     }
 
     // ONLY: a parent would otherwise bring its children in, also those that are excluded.
-    private static String names(List<Catalog.Table> tables) {
-        return tables.stream().map(t -> "ONLY " + t.id().quoted()).collect(Collectors.joining(", "));
+    private static String names(List<Catalog.Table> tables, Migration migration) {
+        return tables.stream()
+                .map(t -> "ONLY " + t.id().quoted() + migration.tables().whereClause(t.id()))
+                .collect(Collectors.joining(", "));
     }
 
-    private static Set<TableId> published(Connection source, Migration migration) throws SQLException {
+    /** The tables of the publication. A table that was dropped and made anew under its name is not among them. */
+    static Set<TableId> published(Connection source, Migration migration) throws SQLException {
         Set<TableId> published = new HashSet<>();
-        try (PreparedStatement statement = source.prepareStatement(
-                "SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = ?")) {
+        try (PreparedStatement statement =
+                source.prepareStatement("SELECT n.nspname, c.relname FROM pg_catalog.pg_publication p"
+                        + " JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid"
+                        + " JOIN pg_catalog.pg_class c ON c.oid = r.prrelid"
+                        + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = ?")) {
             statement.setString(1, migration.publication());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {

@@ -17,8 +17,9 @@ record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> 
     /**
      * @param identity part of the replica identity
      * @param typeOid of the column's type
+     * @param typeModifier {@code atttypmod}; -1 = none
      */
-    record RelationColumn(String name, boolean identity, long typeOid) {}
+    record RelationColumn(String name, boolean identity, long typeOid, int typeModifier) {}
 
     /** Reads the message after its type byte. */
     static Relation read(ByteBuffer message) {
@@ -32,8 +33,7 @@ record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> 
             boolean identity = (message.get() & 1) != 0;
             String name = text(message);
             long typeOid = Integer.toUnsignedLong(message.getInt());
-            message.getInt();
-            columns.add(new RelationColumn(name, identity, typeOid));
+            columns.add(new RelationColumn(name, identity, typeOid, message.getInt()));
         }
         return new Relation(
                 oid, new TableId(schema.isEmpty() ? "pg_catalog" : schema, table), replicaIdentity, columns);

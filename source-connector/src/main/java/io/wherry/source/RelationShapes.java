@@ -3,8 +3,10 @@ package io.wherry.source;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.ColumnDefinition;
 import io.wherry.contract.TableShape.TypeName;
 import io.wherry.source.Relation.RelationColumn;
 import java.sql.Connection;
@@ -26,19 +28,24 @@ final class RelationShapes implements AutoCloseable {
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
 
     private final Migration migration;
+    private final Map<TableId, Long> files;
     private final Map<Long, TypeName> types = new HashMap<>();
     private Connection session;
 
-    RelationShapes(Migration migration) {
+    /** @param files number of the file that held each table's rows when they were loaded */
+    RelationShapes(Migration migration, Map<TableId, Long> files) {
         this.migration = migration;
+        this.files = files;
     }
 
     /** @throws RetryableException when the source does not answer */
     TableShape of(Relation relation) {
         try {
+            Map<String, ColumnDefinition> definitions =
+                    ColumnDefinitions.read(session(), relation, files.get(relation.id()));
             List<Column> columns = new ArrayList<>();
             for (RelationColumn column : relation.columns()) {
-                columns.add(new Column(column.name(), type(column.typeOid())));
+                columns.add(new Column(column.name(), type(column.typeOid()), definitions.get(column.name())));
             }
             return new TableShape(relation.id(), columns, identity(relation));
         } catch (SQLException e) {

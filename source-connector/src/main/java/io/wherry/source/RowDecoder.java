@@ -8,8 +8,12 @@ import io.wherry.contract.TableShape;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Decodes the pgoutput messages that speak of rows (R, I, U, D, T) and of transactions (B, C), protocol version 1, and hands
@@ -17,6 +21,7 @@ import java.util.function.Function;
  * the server sends each relation anew.
  */
 final class RowDecoder {
+    private static final Logger LOG = LoggerFactory.getLogger(RowDecoder.class);
     /** PostgreSQL counts from 2000-01-01, in µs. */
     private static final long EPOCH_MILLIS = 946_684_800_000L;
 
@@ -27,6 +32,7 @@ final class RowDecoder {
     private final CaptureCounts counts;
     private final Map<Integer, Relation> relations = new HashMap<>();
     private final Map<Integer, ChangeEncoder> encoders = new HashMap<>();
+    private final Set<TableId> leftOut = new HashSet<>();
     private final AvroWriter writer = new AvroWriter();
     private final Tuple before = new Tuple();
     private final Tuple after = new Tuple();
@@ -103,6 +109,10 @@ final class RowDecoder {
 
     private void row(char kind, ByteBuffer message) {
         int oid = message.getInt();
+        if (route(oid) == null) {
+            message.position(message.limit());
+            return;
+        }
         ChangeEncoder encoder = encoder(oid);
         char part = (char) message.get();
         boolean identityOnly = part == 'K';
@@ -148,8 +158,11 @@ final class RowDecoder {
         message.get();
         for (int i = 0; i < count; i++) {
             int oid = message.getInt();
-            ChangeEncoder encoder = encoder(oid);
             Route route = route(oid);
+            if (route == null) {
+                continue;
+            }
+            ChangeEncoder encoder = encoder(oid);
             order++;
             byte[] value = encoder.value(null, false, null, ChangeSchemas.TRUNCATE, source());
             // Every partition gets it: a worker that saw none of it would go on applying rows from before it.
@@ -174,18 +187,23 @@ final class RowDecoder {
         return known;
     }
 
+    /**
+     * Where the table's changes go. Null for a table that is not known by its name: renamed since, or put into the
+     * publication by somebody. Its rows are left out; if it is selected it will be loaded, by a later snapshot
+     * ({@link NewTables}).
+     */
     private Route route(int oid) {
         Relation relation = relations.get(oid);
-        Route route = relation == null ? null : routes.get(relation.id());
-        if (route == null) {
+        if (relation == null) {
             throw new DataException(
                     "decode",
-                    relation == null
-                            ? "table number " + Integer.toUnsignedLong(oid)
-                            : relation.id().toString(),
-                    "changes of a table that this migration does not know",
-                    "It was renamed, or somebody added it to the publication: rename it back, or ALTER PUBLICATION … DROP"
-                            + " TABLE, and start again");
+                    "table number " + Integer.toUnsignedLong(oid),
+                    "the stream did not describe it",
+                    "Report this with the source's version");
+        }
+        Route route = routes.get(relation.id());
+        if (route == null && leftOut.add(relation.id())) {
+            LOG.warn("{}: changes of a table that is not known (yet) are left out", relation.id());
         }
         return route;
     }

@@ -90,6 +90,7 @@ public final class SourcePreflight {
             error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
         }
         findings.addAll(TableChecks.check(session, migration, tables));
+        findings.addAll(FilterChecks.check(session, migration, tables));
     }
 
     private void server() throws SQLException {

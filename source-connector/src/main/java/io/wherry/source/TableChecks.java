@@ -47,7 +47,8 @@ final class TableChecks {
             Migration migration, Catalog.Table table, Rights rights, String role, List<Finding> findings) {
         String name = table.id().toString();
         String quoted = table.id().quoted();
-        if (!rights.owned) {
+        boolean followed = migration.tables().follows(table.id());
+        if (followed && !rights.owned) {
             findings.add(Finding.error(
                     name,
                     "belongs to another role, so it cannot be published",
@@ -63,13 +64,13 @@ final class TableChecks {
             findings.add(Finding.error(
                     name, "row-level security hides rows from this role", "ALTER ROLE " + role + " BYPASSRLS"));
         }
-        if (table.unlogged()) {
+        if (followed && table.unlogged()) {
             findings.add(Finding.error(
                     name,
                     "is unlogged: its changes are not in the write-ahead log",
-                    "ALTER TABLE " + quoted + " SET LOGGED, or name it in tables.exclude"));
+                    "ALTER TABLE " + quoted + " SET LOGGED, or name it in tables.exclude or tables.load-only"));
         }
-        if (Publication.lacksIdentity(table)) {
+        if (followed && Publication.lacksIdentity(table)) {
             findings.add(
                     rights.owned
                             ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")

@@ -90,7 +90,7 @@ final class LoadPlannerTest {
                 0,
                 0,
                 0);
-        assertThat(new Chunk(table, 0, "").copy())
+        assertThat(new Chunk(table, 0, "", "").copy())
                 .isEqualTo("COPY (SELECT \"x\", \"y\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT text)");
     }
 

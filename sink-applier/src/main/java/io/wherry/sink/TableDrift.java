@@ -1,0 +1,173 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.TableShape.ColumnDefinition;
+import io.wherry.contract.TableShape.EarlierRows;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * What the stream's next shape asks of the target's table (pure). New columns are added in their place among the changes;
+ * all else would have to guess what happened on the source, and stops the table.
+ */
+final class TableDrift {
+    private static final String CLEAR = "; then, on the target: UPDATE wherry.relation SET stopped_because = NULL"
+            + " WHERE schema_name = %s AND table_name = %s";
+
+    private final TableShape shape;
+    private final Map<String, Existing> existing;
+    private final boolean ordered;
+    private final String table;
+
+    private TableDrift(TableShape shape, Map<String, Existing> existing, boolean ordered) {
+        this.shape = shape;
+        this.existing = existing;
+        this.ordered = ordered;
+        this.table = shape.id().quoted();
+    }
+
+    /**
+     * A column of the target's table.
+     *
+     * @param type with its modifier, as SQL text
+     */
+    record Existing(String type, boolean generated) {}
+
+    /**
+     * The statements that make the target's table take rows of the shape; none when it does already.
+     *
+     * @param existing the target's columns by name
+     * @param ordered whether all changes of the table come one after another: else rows from before and after the change
+     *     mix, and only what does not depend on their order is done
+     * @throws DataException when the source did something other than adding columns, or when what earlier rows hold in
+     *     them is not known
+     */
+    static List<String> statements(TableShape shape, Map<String, Existing> existing, boolean ordered) {
+        // Shapes without definitions are not the source-connector's.
+        boolean defined = shape.columns().stream().allMatch(column -> column.definition() != null);
+        return defined ? new TableDrift(shape, existing, ordered).statements() : List.of();
+    }
+
+    private List<String> statements() {
+        Set<String> gone = new TreeSet<>();
+        existing.forEach((name, column) -> {
+            if (!column.generated()) {
+                gone.add(name);
+            }
+        });
+        List<Column> added = new ArrayList<>();
+        for (Column column : shape.columns()) {
+            gone.remove(column.name());
+            Existing twin = existing.get(column.name());
+            if (twin == null) {
+                added.add(column);
+            } else {
+                requireSame(column, twin);
+            }
+        }
+        if (!gone.isEmpty() && ordered) {
+            throw gone(gone, added);
+        }
+        List<String> statements = new ArrayList<>();
+        added.forEach(column -> add(column, statements));
+        return statements;
+    }
+
+    private void requireSame(Column column, Existing twin) {
+        String name = Identifiers.quote(column.name());
+        String type = column.definition().type();
+        if (twin.generated()) {
+            throw stop(
+                    "column " + name + " is generated on the target and not on the source any more",
+                    "ALTER TABLE " + table + " ALTER COLUMN " + name + " DROP EXPRESSION");
+        }
+        if (type != null && !type.equals(twin.type())) {
+            throw stop(
+                    "column " + name + " has type " + type + " on the source now, " + twin.type()
+                            + " on the target; from here on rows come in the new type",
+                    "ALTER TABLE " + table + " ALTER COLUMN " + name + " TYPE " + type
+                            + ", with the USING clause that the source had");
+        }
+    }
+
+    private DataException gone(Set<String> gone, List<Column> added) {
+        String names = quoted(gone);
+        if (added.isEmpty()) {
+            return stop(
+                    "the rows from here on have no column " + names + ": it was dropped on the source",
+                    gone.stream()
+                            .map(name -> "ALTER TABLE " + table + " DROP COLUMN " + Identifiers.quote(name))
+                            .collect(Collectors.joining("; ")));
+        }
+        String fresh = quoted(added.stream().map(Column::name).toList());
+        String renamed = "ALTER TABLE " + table + " RENAME COLUMN "
+                + Identifiers.quote(gone.iterator().next()) + " TO "
+                + Identifiers.quote(added.get(0).name());
+        return stop(
+                "the rows from here on have no column " + names + " but a new column " + fresh
+                        + ": it was renamed on the source, or dropped and another one added",
+                renamed + " if it was renamed; DROP COLUMN " + names + " if it was dropped, the new one is then added");
+    }
+
+    private void add(Column column, List<String> statements) {
+        ColumnDefinition definition = column.definition();
+        String name = Identifiers.quote(column.name());
+        if (definition.type() == null) {
+            throw stop(
+                    "column " + name + " was added on the source with a type that is no longer there",
+                    "ALTER TABLE " + table + " ADD COLUMN " + name + " with the type that it has now");
+        }
+        String type = definition.type() + (definition.collation() == null ? "" : " COLLATE " + definition.collation());
+        if (definition.earlierRows() == EarlierRows.UNKNOWN) {
+            throw stop(
+                    "column " + name
+                            + " was added on the source, which wrote the table's rows anew: what they hold in it"
+                            + " (a default of its own for each row, an identity) is not in the stream",
+                    "ALTER TABLE " + table + " ADD COLUMN " + name + " " + type
+                            + ", fill it from the source by key, and give it the source's default; rows that changed since"
+                            + " come by themselves");
+        }
+        if (!ordered && (definition.earlierRows() == EarlierRows.VALUE || definition.defaultExpression() != null)) {
+            throw stop(
+                    "column " + name + " was added on the source with a default, and the table's changes come over"
+                            + " several partitions, in no order",
+                    "ALTER TABLE " + table + " ADD COLUMN " + name + " " + type
+                            + ", without a default until the switch");
+        }
+        boolean filled = definition.earlierRows() == EarlierRows.VALUE;
+        String earlier = filled ? " DEFAULT " + Identifiers.literal(definition.earlierValue()) : "";
+        // Earlier rows would break it otherwise; on the source somebody filled them, and those changes are yet to come.
+        String notNull = filled && definition.notNull() ? " NOT NULL" : "";
+        statements.add("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS " + name + " " + type + earlier + notNull);
+        if (definition.defaultExpression() != null) {
+            statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " SET DEFAULT "
+                    + definition.defaultExpression());
+        } else if (filled) {
+            statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " DROP DEFAULT");
+        }
+    }
+
+    private static String quoted(Iterable<String> names) {
+        List<String> quoted = new ArrayList<>();
+        names.forEach(name -> quoted.add(Identifiers.quote(name)));
+        return String.join(", ", quoted);
+    }
+
+    private DataException stop(String effect, String remedy) {
+        TableId id = shape.id();
+        return new DataException(
+                "apply changes to",
+                id.toString(),
+                effect,
+                "On the target: " + remedy
+                        + CLEAR.formatted(Identifiers.literal(id.schema()), Identifiers.literal(id.table())));
+    }
+}
