@@ -6,6 +6,7 @@ import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
 import io.wherry.contract.TableId;
+import io.wherry.random.RandomSchema;
 import io.wherry.rehearsal.FreePorts;
 import io.wherry.soak.SoakReport.Failure;
 import java.io.IOException;
@@ -52,6 +53,7 @@ final class Episode implements AutoCloseable {
     private final String name;
     private final long seed;
     private final List<FaultKind> deck = new ArrayList<>(Arrays.asList(FaultKind.values()));
+    private final RandomSchema schema;
     private final Migration direct;
     private final Endpoint source;
     private final Endpoint target;
@@ -67,6 +69,7 @@ final class Episode implements AutoCloseable {
         name = "soak-" + Long.toString(seed);
         Collections.shuffle(deck, new Random(seed));
         servers.createDatabases(name);
+        schema = new RandomSchema(seed, servers.source().major());
         source = SoakServers.direct(servers.source(), name);
         target = SoakServers.direct(servers.target(), name);
         fill();
@@ -119,6 +122,9 @@ final class Episode implements AutoCloseable {
             for (String sql : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
                 statement.execute(sql);
             }
+            for (String sql : schema.statements()) {
+                statement.execute(sql);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -131,7 +137,7 @@ final class Episode implements AutoCloseable {
         List<FaultKind> kinds = kinds(number, random);
         long began = System.nanoTime();
         History history =
-                new History(servers.source(), name, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS);
+                new History(servers.source(), name, schema, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS);
         if (number == 0) {
             // Half of the first strikes hit the preparations, half the load, which may be a slow one.
             servers.sourceProxy().delay(random.nextBoolean() ? SLOW_LOAD_MILLIS : 0);

@@ -1,5 +1,9 @@
 package io.wherry.soak;
 
+import io.wherry.random.HistoryRunner;
+import io.wherry.random.HistoryStep;
+import io.wherry.random.RandomHistory;
+import io.wherry.random.RandomSchema;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.StringReader;
@@ -13,6 +17,8 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.random.RandomGenerator;
 import org.postgresql.PGConnection;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A seeded random history: several sessions with short and long transactions between one another, over connections that log
@@ -20,7 +26,10 @@ import org.postgresql.PGConnection;
  */
 final class History {
     private static final int SESSIONS = 4;
+    private static final Logger LOG = LoggerFactory.getLogger(History.class);
     private static final long RECONNECT_MILLIS = 100;
+    private static final long STEP_MILLIS = 4;
+    private static final int STEPS = 10;
     // As an application must where the constraint cannot be deferred.
     private static final String SWAP_CODES = """
             DO $$ DECLARE a int; b int; BEGIN
@@ -36,6 +45,7 @@ final class History {
 
     private final EmbeddedPostgres source;
     private final String database;
+    private final RandomHistory randomTables;
     private final List<Thread> threads = new ArrayList<>();
     private final boolean leavePrepared;
     private final AtomicInteger committed = new AtomicInteger();
@@ -44,19 +54,27 @@ final class History {
     /**
      * Begins to write.
      *
+     * @param schema random tables, beside those of our own, for a history of its own
      * @param leavePrepared leave some prepared transactions to {@link #finish}; a slot is not made before they end
      * @param transactions that each session tries at least, before {@link #finish} ends it
      */
-    History(EmbeddedPostgres source, String database, long seed, boolean leavePrepared, int transactions) {
+    History(
+            EmbeddedPostgres source,
+            String database,
+            RandomSchema schema,
+            long seed,
+            boolean leavePrepared,
+            int transactions) {
         this.source = source;
         this.database = database;
         this.leavePrepared = leavePrepared;
+        randomTables = new RandomHistory(schema, seed, leavePrepared);
         for (int i = 0; i < SESSIONS; i++) {
-            RandomGenerator random = new Random(seed * SESSIONS + i);
-            Thread thread = new Thread(() -> write(random, transactions), "soak-session-" + i);
-            threads.add(thread);
-            thread.start();
+            RandomGenerator own = new Random(seed * SESSIONS + i);
+            threads.add(new Thread(() -> write(own, transactions), "soak-session-" + i));
         }
+        threads.add(new Thread(() -> writeRandomTables(transactions), "soak-random-tables"));
+        threads.forEach(Thread::start);
     }
 
     /**
@@ -87,6 +105,34 @@ final class History {
             }
         }
         return ids;
+    }
+
+    /** One statement after another, of sessions in turns: what the server refuses, it refuses. */
+    private void writeRandomTables(int transactions) {
+        try (HistoryRunner runner =
+                new HistoryRunner(source.jdbcUrl(database), source.superuser(), source.password())) {
+            for (int step = 0; step < STEPS * transactions || !finishing; step++) {
+                if (!attempt(runner, randomTables.next()) || !sleep(STEP_MILLIS)) {
+                    return;
+                }
+            }
+            for (HistoryStep step : randomTables.rest()) {
+                attempt(runner, step);
+            }
+        } catch (SQLException e) {
+            LOG.debug("a session was lost before it was closed", e);
+        }
+    }
+
+    /** @return false when interrupted */
+    private static boolean attempt(HistoryRunner runner, HistoryStep step) {
+        try {
+            runner.run(step);
+            return true;
+        } catch (SQLException e) {
+            // The source is struck: the next step of this session logs in again.
+            return sleep(RECONNECT_MILLIS);
+        }
     }
 
     private void write(RandomGenerator random, int transactions) {

@@ -89,6 +89,7 @@ class ArchitectureTest {
                     "io.wherry.coordinator",
                     "io.wherry.rehearsal",
                     "io.wherry.soak",
+                    "io.wherry.random",
                     "io.wherry.cli")
             .because(
                     "one flat package a module (and one each for the soak and the command line) keeps every concern in sight");
