@@ -16,9 +16,13 @@ final class WherryProcess {
         return start(log, LAUNCHER_HEAP_MEBIBYTES, arguments);
     }
 
-    /** One that dies at a failpoint. */
+    /** One that dies at a failpoint, and so needs no optimised code. */
     static Process startArmed(Path log, String failpoint, String... arguments) {
-        return start(log, LAUNCHER_HEAP_MEBIBYTES, List.of("-D" + Failpoints.PROPERTY + "=" + failpoint), arguments);
+        return start(
+                log,
+                LAUNCHER_HEAP_MEBIBYTES,
+                List.of("-XX:TieredStopAtLevel=1", "-D" + Failpoints.PROPERTY + "=" + failpoint),
+                arguments);
     }
 
     /** @param heapMebibytes the most it may take */
