@@ -33,7 +33,7 @@ final class SoakCommand implements Callable<Integer> {
 
     @Option(
             names = "--runs-per-migration",
-            defaultValue = "33",
+            defaultValue = "15",
             description = "most runs on one migration (default: ${DEFAULT-VALUE})")
     private int runsPerMigration;
 

@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Episode implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Episode.class);
-    private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(4);
+    private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(10);
     private static final int LEAST_TRANSACTIONS = 15;
     private static final int FIRST_STRIKE_MILLIS = 4_000;
     private static final int POLL_MILLIS = 50;
@@ -131,26 +131,39 @@ final class Episode implements AutoCloseable {
     }
 
     /** One run more, with what it found; a failed one is the episode's last. */
-    SoakReport run() throws InterruptedException, SQLException, IOException {
+    SoakReport run() throws InterruptedException, IOException {
         int number = run++;
         Random random = new Random(seed * 1_000_003 + number);
         List<FaultKind> kinds = kinds(number, random);
-        long began = System.nanoTime();
-        History history =
-                new History(servers.source(), name, schema, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS);
-        if (number == 0) {
-            // Half of the first strikes hit the preparations, half the load, which may be a slow one.
-            servers.sourceProxy().delay(random.nextBoolean() ? SLOW_LOAD_MILLIS : 0);
-            if (random.nextBoolean()) {
-                awaitSlot();
-            }
+        try {
+            return run(number, kinds, random);
+        } catch (SQLException | RuntimeException e) {
+            LOG.error("run {} of seed {}", run, seed, e);
+            return failed(SoakReport.ofRun(kinds, 0), kinds, "the run itself failed: " + e, List.of());
         }
-        strike(kinds, number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS, random);
-        awaitSlot();
-        servers.sourceProxy().heal();
-        long healed = System.nanoTime();
-        Thread.sleep(number == 0 ? AFTER_FIRST_MILLIS : AFTER_MILLIS);
-        int transactions = history.finish();
+    }
+
+    private SoakReport run(int number, List<FaultKind> kinds, Random random)
+            throws InterruptedException, SQLException, IOException {
+        long began = System.nanoTime();
+        long healed;
+        int transactions;
+        try (History history = new History(
+                servers.source(), name, schema, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS)) {
+            if (number == 0) {
+                // Half of the first strikes hit the preparations, half the load, which may be a slow one.
+                servers.sourceProxy().delay(random.nextBoolean() ? SLOW_LOAD_MILLIS : 0);
+                if (random.nextBoolean()) {
+                    awaitSlot();
+                }
+            }
+            strike(kinds, number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS, random);
+            awaitSlot();
+            servers.sourceProxy().heal();
+            healed = System.nanoTime();
+            Thread.sleep(number == 0 ? AFTER_FIRST_MILLIS : AFTER_MILLIS);
+            transactions = history.finish();
+        }
         SoakReport report = SoakReport.ofRun(kinds, transactions);
         Drain drain = new Drain(direct, source, target);
         try {

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * A seeded random history: several sessions with short and long transactions between one another, over connections that log
  * in again when theirs breaks. What fails is rolled back: only what the source holds in the end counts.
  */
-final class History {
+final class History implements AutoCloseable {
     private static final int SESSIONS = 4;
     private static final Logger LOG = LoggerFactory.getLogger(History.class);
     private static final long RECONNECT_MILLIS = 100;
@@ -94,6 +94,12 @@ final class History {
             }
         }
         return committed.get();
+    }
+
+    /** Has the sessions end soon, whatever they have written. */
+    @Override
+    public void close() {
+        finishing = true;
     }
 
     private static List<String> prepared(Statement statement) throws SQLException {

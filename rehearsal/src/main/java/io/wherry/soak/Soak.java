@@ -61,13 +61,13 @@ public final class Soak {
             List<String> ended = episode.ended();
             ended.forEach(line -> out.println("  ended by itself: " + line));
             keeping = options.keep() && !total.clean();
+            if (total.clean()) {
+                Directories.delete(directory);
+            }
             return total.ended(ended.size());
         } finally {
             if (!keeping) {
                 episode.close();
-            }
-            if (total.clean()) {
-                Directories.delete(directory);
             }
         }
     }

@@ -1,22 +1,22 @@
 package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import java.sql.SQLException;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 
 /**
- * One migration whose services die at every failpoint, one after another, in the order in which a migration comes to them:
- * before and after each effect. Each start goes on from what the death before it left.
+ * One migration whose services die at every failpoint: before and after each effect, in the order in which each service comes
+ * to them. Each start goes on from what the death before it left.
  */
 class FailpointSweepTest {
-    private final Set<Effect> swept = EnumSet.noneOf(Effect.class);
+    private final Set<Effect> swept = ConcurrentHashMap.newKeySet();
     private MigrationFixture migration;
     private Process cutover;
 
@@ -28,9 +28,7 @@ class FailpointSweepTest {
             fixture.file("");
             fixture.keepWriting(100);
 
-            sweep("coordinator", Effect.SCHEMA);
-            fixture.startProcess("coordinator");
-            sweep(
+            CompletableFuture<Void> source = sweeping(
                     "source",
                     Effect.PUBLICATION,
                     Effect.SLOT,
@@ -39,21 +37,25 @@ class FailpointSweepTest {
                     Effect.TABLE_LOADED,
                     Effect.KAFKA_COMMIT,
                     Effect.SLOT_ADVANCE);
-            sweep("sink", Effect.TAKE_OVER);
-            fixture.kill("coordinator");
-            fixture.startProcess("source");
-            sweep("sink", Effect.PLAN_APPLIED, Effect.CHUNK_APPLIED);
-            fixture.startProcess("sink");
-            sweep("coordinator", Effect.TABLE_READY, Effect.INDEXING, Effect.CATCHING_UP, Effect.IN_SYNC);
-            fixture.kill("sink");
-            fixture.startProcess("coordinator");
-            sweep("sink", Effect.BATCH_APPLIED, Effect.GROUP_OFFSETS);
-            fixture.startProcess("sink");
-            awaitState("IN_SYNC");
-            fixture.kill("coordinator");
-            sweepWhile("coordinator", this::addTable, Effect.LOADING);
-
-            sweepWhile(
+            CompletableFuture<Void> sink = sweeping(
+                    "sink",
+                    Effect.TAKE_OVER,
+                    Effect.PLAN_APPLIED,
+                    Effect.CHUNK_APPLIED,
+                    Effect.BATCH_APPLIED,
+                    Effect.GROUP_OFFSETS);
+            sweep(
+                    "coordinator",
+                    () -> {},
+                    Effect.SCHEMA,
+                    Effect.TABLE_READY,
+                    Effect.INDEXING,
+                    Effect.CATCHING_UP,
+                    Effect.IN_SYNC);
+            source.join();
+            sink.join();
+            sweep("coordinator", this::addTable, Effect.LOADING);
+            sweep(
                     "coordinator",
                     this::cutOverWhenInSync,
                     Effect.FENCING,
@@ -68,17 +70,21 @@ class FailpointSweepTest {
                     Effect.COMPLETED);
             fixture.stopWriting();
 
-            assertThat(swept).as("every effect has its turn").isEqualTo(EnumSet.allOf(Effect.class));
+            assertThat(swept).as("every effect has its turn").containsExactlyInAnyOrder(Effect.values());
             assertThat(fixture.acknowledged()).isPositive();
             fixture.assertSourceEqualsTarget();
         }
     }
 
-    private void sweep(String service, Effect... effects) {
-        sweepWhile(service, () -> {}, effects);
+    /** Beside the others; in the end the service runs unarmed. */
+    private CompletableFuture<Void> sweeping(String service, Effect... effects) {
+        return CompletableFuture.runAsync(() -> {
+            sweep(service, () -> {}, effects);
+            migration.startProcess(service);
+        });
     }
 
-    private void sweepWhile(String service, Runnable meanwhile, Effect... effects) {
+    private void sweep(String service, Runnable meanwhile, Effect... effects) {
         for (Effect effect : effects) {
             for (boolean after : List.of(false, true)) {
                 migration.dieAt(service, Failpoints.name(effect, after), meanwhile);
@@ -92,10 +98,6 @@ class FailpointSweepTest {
                         "SELECT count(*) FROM (SELECT state FROM wherry.journal ORDER BY id DESC LIMIT 1)"
                                 + " j WHERE state = '" + state + "'")
                 == 1;
-    }
-
-    private void awaitState(String state) {
-        await(state).atMost(MigrationFixture.PATIENCE).until(() -> isIn(state));
     }
 
     /** A table more each time that all are loaded: the load is incomplete again. */

@@ -33,11 +33,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 
@@ -52,7 +52,7 @@ final class MigrationFixture implements AutoCloseable {
     private final String name;
     private final String database;
     private final List<Service> services = new ArrayList<>();
-    private final Map<String, Process> children = new HashMap<>();
+    private final Map<String, Process> children = new ConcurrentHashMap<>();
     private CutoverCoordinator coordinator;
     private Traffic traffic;
 
@@ -179,7 +179,7 @@ final class MigrationFixture implements AutoCloseable {
      * @param meanwhile what is to happen until then, again and again
      */
     void dieAt(String service, String failpoint, Runnable meanwhile) {
-        await(failpoint).atMost(PATIENCE).pollInterval(Duration.ofMillis(50)).until(() -> {
+        await(failpoint).atMost(PATIENCE.multipliedBy(4)).pollInterval(Duration.ofMillis(50)).until(() -> {
             meanwhile.run();
             Process process = children.get(service);
             if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
