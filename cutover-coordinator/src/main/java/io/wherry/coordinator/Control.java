@@ -1,6 +1,8 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import java.sql.Connection;
@@ -28,15 +30,18 @@ final class Control implements AutoCloseable {
      *
      * @throws DataException when the target refuses a statement of the source's schema
      */
-    static Optional<Control> take(Migration migration) throws SQLException {
+    static Optional<Control> take(Migration migration, Failpoints failpoints) throws SQLException {
         Connection target = Sessions.open(migration, migration.target(), "coordinator");
         Optional<Control> control = Optional.empty();
         try {
             if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
                 if (Journal.read(target).isEmpty()) {
+                    failpoints.before(Effect.SCHEMA);
                     copySchema(migration);
+                    failpoints.after(Effect.SCHEMA);
                 }
-                control = Optional.of(new Control(target, Journal.read(target).orElseThrow()));
+                control = Optional.of(
+                        new Control(target, Journal.read(target).orElseThrow().with(failpoints)));
             }
             return control;
         } finally {

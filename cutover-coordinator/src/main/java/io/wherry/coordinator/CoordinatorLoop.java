@@ -1,5 +1,6 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
@@ -35,6 +36,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
 
     private final Migration migration;
+    private final Failpoints failpoints;
     private final BlockingQueue<Observation> queue = new LinkedBlockingQueue<>();
     private final Progress progress = new Progress();
     private final Latencies latencies = new Latencies();
@@ -54,12 +56,13 @@ final class CoordinatorLoop implements AutoCloseable {
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
 
-    CoordinatorLoop(Migration migration, TrafficSwitch traffic) {
+    CoordinatorLoop(Migration migration, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
+        this.failpoints = failpoints;
         this.gate = new Gate(migration.cutover());
         this.observers = new Observers(migration, progress, queue::add, () -> applying);
-        this.indexes = new IndexBuilder(migration, queue::add);
-        this.steps = new CutoverSteps(migration, progress, traffic);
+        this.indexes = new IndexBuilder(migration, queue::add, failpoints);
+        this.steps = new CutoverSteps(migration, progress, traffic, failpoints);
         this.run = new CutoverRun(migration, steps, queue::add);
         this.follower = new SchemaFollower(migration, queue::add);
         this.board = new StatusBoard(migration, facts, gate, run, follower);
@@ -182,7 +185,7 @@ final class CoordinatorLoop implements AutoCloseable {
     /** One attempt; waits a little when it fails. */
     private void takeControl() throws InterruptedException {
         try {
-            control = Control.take(migration).orElse(null);
+            control = Control.take(migration, failpoints).orElse(null);
             if (control != null) {
                 return;
             }

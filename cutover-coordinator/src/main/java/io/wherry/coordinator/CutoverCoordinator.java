@@ -1,6 +1,7 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Finding.Severity;
 import io.wherry.contract.Migration;
@@ -27,7 +28,7 @@ public final class CutoverCoordinator implements Service {
     /** @param stateDirectory where the HTTP token is kept when the configuration gives none */
     public CutoverCoordinator(Migration migration, Path stateDirectory) {
         this.migration = migration;
-        this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration));
+        this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration), Failpoints.armed());
         this.http = new HttpApi(migration.http(), stateDirectory, this);
     }
 

@@ -1,6 +1,8 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Heartbeat;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -29,11 +31,13 @@ final class CutoverSteps {
     private final Migration migration;
     private final Progress progress;
     private final TrafficSwitch traffic;
+    private final Failpoints failpoints;
 
-    CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic) {
+    CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
         this.progress = progress;
         this.traffic = traffic;
+        this.failpoints = failpoints;
     }
 
     Fence.Plan planFence() throws SQLException {
@@ -56,7 +60,9 @@ final class CutoverSteps {
             if (!plan.obstacles().isEmpty()) {
                 throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
             }
+            failpoints.before(Effect.FENCE);
             Fence.close(source, plan);
+            failpoints.after(Effect.FENCE);
             awaitAlone(source, window);
             window.pause(SETTLE_MILLIS);
             awaitAlone(source, window);
@@ -140,7 +146,9 @@ final class CutoverSteps {
 
     /** SWITCHING: forward only, every part idempotent. */
     void moveTraffic(String fenceLsn) throws SQLException, InterruptedException {
+        failpoints.before(Effect.TRAFFIC);
         traffic.move(fenceLsn);
+        failpoints.after(Effect.TRAFFIC);
         try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
             if (TargetPreflight.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
@@ -157,7 +165,9 @@ final class CutoverSteps {
     /** ABORTING: the source serves as before. May run any number of times. */
     void unfence(Fence.Plan plan) throws SQLException {
         try (Connection source = openSource()) {
+            failpoints.before(Effect.UNFENCE);
             Fence.open(source, plan);
+            failpoints.after(Effect.UNFENCE);
         }
     }
 

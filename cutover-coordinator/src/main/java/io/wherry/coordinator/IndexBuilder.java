@@ -1,5 +1,7 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
@@ -31,13 +33,15 @@ final class IndexBuilder implements AutoCloseable {
     private static final long AFTER_FAILURE_NANOS = 10_000_000_000L;
 
     private final Migration migration;
+    private final Failpoints failpoints;
     private final Consumer<Observation> tell;
     private final ExecutorService workers;
     /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
     private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
 
-    IndexBuilder(Migration migration, Consumer<Observation> tell) {
+    IndexBuilder(Migration migration, Consumer<Observation> tell, Failpoints failpoints) {
         this.migration = migration;
+        this.failpoints = failpoints;
         this.tell = tell;
         int workersWanted = Math.max(2, Math.min(MOST_AT_ONCE, migration.load().readers()));
         this.workers = Executors.newFixedThreadPool(workersWanted, Threads.named("wherry-index"));
@@ -101,7 +105,9 @@ final class IndexBuilder implements AutoCloseable {
                     table.schema(),
                     table.table(),
                     relation.epoch());
+            failpoints.before(Effect.TABLE_READY);
             target.commit();
+            failpoints.after(Effect.TABLE_READY);
         }
     }
 

@@ -2,6 +2,8 @@ package io.wherry.coordinator;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.Json;
 import io.wherry.coordinator.StateMachine.Event;
@@ -23,9 +25,11 @@ final class Journal {
     private static final String UNIQUE_VIOLATION = "23505";
 
     private final List<Row> rows;
+    private final Failpoints failpoints;
 
-    private Journal(List<Row> rows) {
+    private Journal(List<Row> rows, Failpoints failpoints) {
         this.rows = new ArrayList<>(rows);
+        this.failpoints = failpoints;
     }
 
     record Row(long id, Instant at, State state, JsonNode detail) {}
@@ -37,7 +41,12 @@ final class Journal {
         }
         List<Row> rows = Queries.list(
                 target, Journal::row, "SELECT id, at, state, detail::text FROM wherry.journal ORDER BY id");
-        return rows.isEmpty() ? Optional.empty() : Optional.of(new Journal(rows));
+        return rows.isEmpty() ? Optional.empty() : Optional.of(new Journal(rows, Failpoints.NONE));
+    }
+
+    /** The same, with places to die at around each new row. */
+    Journal with(Failpoints armed) {
+        return new Journal(rows, armed);
     }
 
     /** Writes the first row within the caller's transaction. */
@@ -83,7 +92,10 @@ final class Journal {
         State next = StateMachine.next(state(), event)
                 .orElseThrow(() -> new DataException(
                         "advance", "journal", event + " has no meaning in " + state(), "Report this with the log"));
+        Effect effect = Effect.valueOf(next.name());
+        failpoints.before(effect);
         rows.add(insert(target, last().id() + 1, next, detail));
+        failpoints.after(effect);
         return next;
     }
 

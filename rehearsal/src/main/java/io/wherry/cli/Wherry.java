@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
         description = "Moves a live PostgreSQL database to another PostgreSQL while applications keep writing.",
         subcommands = {
             RehearseCommand.class,
+            SoakCommand.class,
             CheckCommand.class,
             UpCommand.class,
             ServiceCommands.Source.class,

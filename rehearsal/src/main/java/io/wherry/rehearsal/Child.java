@@ -3,6 +3,7 @@ package io.wherry.rehearsal;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -10,7 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A server process started by {@link ChildProcesses}. */
-final class Child {
+public final class Child {
     private static final Logger LOGGER = LoggerFactory.getLogger(Child.class);
 
     private final String name;
@@ -29,15 +30,17 @@ final class Child {
         return name;
     }
 
-    long pid() {
+    public long pid() {
         return process.pid();
     }
 
-    boolean isAlive() {
+    /** Whether it runs; a suspended one does. */
+    public boolean isAlive() {
         return process.isAlive();
     }
 
-    Path log() {
+    /** Standard output and standard error. */
+    public Path log() {
         return log;
     }
 
@@ -64,17 +67,38 @@ final class Child {
             return;
         }
         // Process.destroy knows TERM only, which PostgreSQL takes as "wait until every client has gone".
+        signal(stopSignal, List.of(process.toHandle()));
+    }
+
+    /** {@code SIGSTOP} to the process and all it has started: it hangs with its connections open. */
+    public void suspend() {
+        signal("STOP", tree());
+    }
+
+    /** Lets a suspended process go on. */
+    public void resume() {
+        signal("CONT", tree());
+    }
+
+    private void signal(String signal, List<ProcessHandle> handles) {
+        List<String> command = new ArrayList<>(List.of("kill", "-s", signal));
+        handles.forEach(handle -> command.add(Long.toString(handle.pid())));
         try {
-            Process kill = new ProcessBuilder("kill", "-s", stopSignal, Long.toString(process.pid()))
+            Process kill = new ProcessBuilder(command)
                     .redirectErrorStream(true)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .start();
             kill.waitFor();
         } catch (IOException e) {
-            throw new ServerException("Cannot run `kill` to stop " + name + ": " + e.getMessage(), e);
+            throw new ServerException("Cannot run `kill` on " + name + ": " + e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private List<ProcessHandle> tree() {
+        return Stream.concat(Stream.of(process.toHandle()), process.descendants())
+                .toList();
     }
 
     void awaitEnd(Duration limit) {
@@ -90,9 +114,8 @@ final class Child {
     }
 
     /** Kills the process and all it has started, as a crash would, and returns when none is left. */
-    void kill() {
-        List<ProcessHandle> handles = Stream.concat(Stream.of(process.toHandle()), process.descendants())
-                .toList();
+    public void kill() {
+        List<ProcessHandle> handles = tree();
         // The parent first: a postmaster that saw its backends die would start a recovery.
         handles.forEach(ProcessHandle::destroyForcibly);
         handles.forEach(handle -> handle.onExit().join());

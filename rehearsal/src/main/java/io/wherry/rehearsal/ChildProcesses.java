@@ -62,7 +62,7 @@ public final class ChildProcesses implements AutoCloseable {
      * @param crashSignal what the watchdog sends when this JVM was killed
      * @param log takes standard output and standard error: a file, because a pipe that nobody reads would block it
      */
-    synchronized Child start(
+    public synchronized Child start(
             String name, List<String> command, Path directory, Path log, String stopSignal, String crashSignal) {
         if (closed) {
             throw new ServerException("Cannot start " + name + ": the run has been closed");

@@ -13,18 +13,18 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 
 /** What the standard library lacks for directories and log files. */
-final class Directories {
+public final class Directories {
     private Directories() {}
 
     /** Creates {@code directory} with its parents, enterable by every user whatever the umask says. */
-    static Path create(Path directory) throws IOException {
+    public static Path create(Path directory) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         return directory;
     }
 
     /** Removes a tree without following symbolic links; files that vanish meanwhile do not matter. */
-    static void delete(Path root) throws IOException {
+    public static void delete(Path root) throws IOException {
         if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
@@ -55,7 +55,7 @@ final class Directories {
     }
 
     /** The last 25 lines of a log, or a note why there are none. */
-    static String tail(Path log) {
+    public static String tail(Path log) {
         try {
             // Not readAllLines: a log may hold bytes that are not UTF-8.
             List<String> lines = new String(Files.readAllBytes(log), StandardCharsets.UTF_8)

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
@@ -36,20 +37,31 @@ public final class EmbeddedKafka implements AutoCloseable {
     private final Path libraries;
     private final Path directory;
     private final Ports ports;
+    private final Optional<Proxied> proxied;
     private Child server;
 
     private record Ports(int broker, int controller) {}
 
-    private EmbeddedKafka(ChildProcesses children, Path libraries, Path directory, Ports ports) {
+    /**
+     * A second listener for clients that come through a proxy, as the broker tells each client where to go on.
+     *
+     * @param port where the broker listens
+     * @param proxyPort where the proxy does, on 127.0.0.1
+     */
+    public record Proxied(int port, int proxyPort) {}
+
+    private EmbeddedKafka(
+            ChildProcesses children, Path libraries, Path directory, Ports ports, Optional<Proxied> proxied) {
         this.children = children;
         this.libraries = libraries;
         this.directory = directory;
         this.ports = ports;
+        this.proxied = proxied;
     }
 
-    /** As {@link #start(ChildProcesses, Path, Map)} without further settings. */
+    /** As {@link #start(ChildProcesses, Path, Map, Optional)} without settings and proxy. */
     public static EmbeddedKafka start(ChildProcesses children, Path directory) {
-        return start(children, directory, Map.of());
+        return start(children, directory, Map.of(), Optional.empty());
     }
 
     /**
@@ -59,13 +71,15 @@ public final class EmbeddedKafka implements AutoCloseable {
      * @param settings broker properties on top of ours
      * @throws ServerException when the broker cannot be fetched or does not come up; shows the end of its log
      */
-    public static EmbeddedKafka start(ChildProcesses children, Path directory, Map<String, String> settings) {
+    public static EmbeddedKafka start(
+            ChildProcesses children, Path directory, Map<String, String> settings, Optional<Proxied> proxied) {
         Path libraries = new MavenArtifacts(Cache.standard()).libraries("kafka-" + VERSION, JARS);
         Path absolute = directory.toAbsolutePath();
         EmbeddedKafka kafka;
         try {
             Directories.create(absolute);
-            kafka = new EmbeddedKafka(children, libraries, absolute, ports(absolute.resolve("server.properties")));
+            kafka = new EmbeddedKafka(
+                    children, libraries, absolute, ports(absolute.resolve("server.properties")), proxied);
             kafka.prepare(settings);
         } catch (IOException e) {
             throw new ServerException("Cannot prepare Kafka in " + absolute + ": " + e, e);
@@ -124,9 +138,16 @@ public final class EmbeddedKafka implements AutoCloseable {
         properties.put("process.roles", "broker,controller");
         properties.put("node.id", "1");
         String broker = "BROKER://127.0.0.1:" + ports.broker();
-        properties.put("listeners", broker + ",CONTROLLER://127.0.0.1:" + ports.controller());
-        properties.put("advertised.listeners", broker);
-        properties.put("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT");
+        properties.put(
+                "listeners",
+                broker + ",CONTROLLER://127.0.0.1:" + ports.controller()
+                        + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.port()).orElse(""));
+        properties.put(
+                "advertised.listeners",
+                broker
+                        + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.proxyPort())
+                                .orElse(""));
+        properties.put("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT");
         properties.put("inter.broker.listener.name", "BROKER");
         properties.put("controller.listener.names", "CONTROLLER");
         properties.put("controller.quorum.voters", "1@127.0.0.1:" + ports.controller());
@@ -218,6 +239,16 @@ public final class EmbeddedKafka implements AutoCloseable {
     /** Kills the broker, as the machine's out-of-memory killer might. */
     public void kill() {
         server.kill();
+    }
+
+    /** Hangs with every process and connection of it, until {@link #resume()}. */
+    public void suspend() {
+        server.suspend();
+    }
+
+    /** Goes on after {@link #suspend()}. */
+    public void resume() {
+        server.resume();
     }
 
     /** Starts again with the same ports and data; stops first when it is running. */

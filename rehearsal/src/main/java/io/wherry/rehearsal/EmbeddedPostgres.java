@@ -184,6 +184,16 @@ public final class EmbeddedPostgres implements AutoCloseable {
         server.kill();
     }
 
+    /** Hangs with every process and connection of it, until {@link #resume()}. */
+    public void suspend() {
+        server.suspend();
+    }
+
+    /** Goes on after {@link #suspend()}. */
+    public void resume() {
+        server.resume();
+    }
+
     /** Starts again on the same port and data directory; stops first when it is running. */
     public void restart() {
         stop();

@@ -15,7 +15,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * between kill and restart, a client that keeps trying to connect would otherwise sooner or later be given the server's
  * own port as its local one, and the server could not come back.
  */
-final class FreePorts {
+public final class FreePorts {
     private static final int FIRST = 20_000;
     private static final int LAST = 32_000;
     private static final Set<Integer> TAKEN = ConcurrentHashMap.newKeySet();
@@ -23,7 +23,7 @@ final class FreePorts {
     private FreePorts() {}
 
     /** A port nobody listens on, different from all handed out before in this process. */
-    static int next() {
+    public static int next() {
         for (int attempt = 0; attempt < 1_000; attempt++) {
             int port = ThreadLocalRandom.current().nextInt(FIRST, LAST);
             if (isFree(port) && TAKEN.add(port)) {

@@ -5,10 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The command line of a child JVM: the same Java as ours. */
-final class JavaCommand {
+public final class JavaCommand {
     private JavaCommand() {}
 
-    static List<String> of(String... arguments) {
+    /** @param arguments after {@code java} */
+    public static List<String> of(String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(arguments));

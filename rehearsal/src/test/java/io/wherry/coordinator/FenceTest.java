@@ -3,6 +3,7 @@ package io.wherry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -28,7 +29,8 @@ final class FenceTest {
             app.setAutoCommit(false);
             Queries.string(app, "SELECT txid_current()::text");
             assertThat(Fence.remaining(source)).hasSize(1);
-            CutoverSteps steps = new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration));
+            CutoverSteps steps =
+                    new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
             Fence.Plan plan = steps.planFence();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.roles()).containsExactlyInAnyOrder("app", "reader");
@@ -55,7 +57,8 @@ final class FenceTest {
             servers.run(
                     servers.source, "shop", "BEGIN; INSERT INTO public.note VALUES ('x'); PREPARE TRANSACTION 'held'");
             Migration migration = servers.migration();
-            CutoverSteps steps = new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration));
+            CutoverSteps steps =
+                    new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
             Fence.Plan plan = steps.planFence();
             assertThatThrownBy(() -> steps.fence(plan, new Window(Duration.ofMillis(500))))
                     .hasMessageContaining("max-downtime")

@@ -25,6 +25,8 @@ class ArchitectureTest {
             .definedBy("io.wherry.coordinator..")
             .layer("rehearsal")
             .definedBy("io.wherry.rehearsal..")
+            .layer("soak")
+            .definedBy("io.wherry.soak..")
             .layer("cli")
             .definedBy("io.wherry.cli..")
             .whereLayer("source")
@@ -34,6 +36,8 @@ class ArchitectureTest {
             .whereLayer("coordinator")
             .mayOnlyBeAccessedByLayers("rehearsal", "cli")
             .whereLayer("rehearsal")
+            .mayOnlyBeAccessedByLayers("soak", "cli")
+            .whereLayer("soak")
             .mayOnlyBeAccessedByLayers("cli")
             .whereLayer("cli")
             .mayNotBeAccessedByAnyLayer()
@@ -84,6 +88,9 @@ class ArchitectureTest {
                     "io.wherry.sink",
                     "io.wherry.coordinator",
                     "io.wherry.rehearsal",
+                    "io.wherry.soak",
+                    "io.wherry.random",
                     "io.wherry.cli")
-            .because("one flat package a module (and one for the command line) keeps every concern in sight");
+            .because(
+                    "one flat package a module (and one each for the soak and the command line) keeps every concern in sight");
 }

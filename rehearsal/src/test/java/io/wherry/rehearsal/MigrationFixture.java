@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
@@ -32,11 +33,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 
@@ -51,7 +52,7 @@ final class MigrationFixture implements AutoCloseable {
     private final String name;
     private final String database;
     private final List<Service> services = new ArrayList<>();
-    private final Map<String, Process> children = new HashMap<>();
+    private final Map<String, Process> children = new ConcurrentHashMap<>();
     private CutoverCoordinator coordinator;
     private Traffic traffic;
 
@@ -169,13 +170,44 @@ final class MigrationFixture implements AutoCloseable {
 
     void startProcess(String service, int heapMebibytes) {
         children.put(
-                service,
-                WherryProcess.start(
-                        directory.resolve(service + ".log"),
-                        heapMebibytes,
+                service, WherryProcess.start(directory.resolve(service + ".log"), heapMebibytes, arguments(service)));
+    }
+
+    /**
+     * Starts a service that dies at a failpoint, and waits until it has.
+     *
+     * @param meanwhile what is to happen until then, again and again
+     */
+    void dieAt(String service, String failpoint, Runnable meanwhile) {
+        await(failpoint).atMost(PATIENCE.multipliedBy(4)).pollInterval(Duration.ofMillis(50)).until(() -> {
+            meanwhile.run();
+            Process process = children.get(service);
+            if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
+                // The first time, or a server did not answer in time: a supervisor starts it again.
+                children.put(
                         service,
-                        "-f",
-                        directory.resolve("m.yaml").toString()));
+                        WherryProcess.startArmed(directory.resolve(service + ".log"), failpoint, arguments(service)));
+                return false;
+            }
+            return !process.isAlive();
+        });
+        children.remove(service);
+    }
+
+    private String[] arguments(String command, String... more) {
+        List<String> arguments = new ArrayList<>(List.of(
+                command,
+                "-f",
+                directory.resolve("m.yaml").toString(),
+                "--data",
+                directory.resolve("state").toString()));
+        arguments.addAll(List.of(more));
+        return arguments.toArray(String[]::new);
+    }
+
+    /** Asks a coordinator in a process of its own for the cutover, in a process of its own. */
+    Process askForCutover() {
+        return WherryProcess.start(directory.resolve("cutover.log"), arguments("cutover", "--yes"));
     }
 
     /** {@code kill -9}. */

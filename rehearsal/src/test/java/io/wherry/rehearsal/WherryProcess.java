@@ -1,5 +1,6 @@
 package io.wherry.rehearsal;
 
+import io.wherry.contract.Failpoints;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,21 +16,33 @@ final class WherryProcess {
         return start(log, LAUNCHER_HEAP_MEBIBYTES, arguments);
     }
 
+    /** One that dies at a failpoint, and so needs no optimised code. */
+    static Process startArmed(Path log, String failpoint, String... arguments) {
+        return start(
+                log,
+                LAUNCHER_HEAP_MEBIBYTES,
+                List.of("-XX:TieredStopAtLevel=1", "-D" + Failpoints.PROPERTY + "=" + failpoint),
+                arguments);
+    }
+
     /** @param heapMebibytes the most it may take */
     static Process start(Path log, int heapMebibytes, String... arguments) {
+        return start(log, heapMebibytes, List.of(), arguments);
+    }
+
+    private static Process start(Path log, int heapMebibytes, List<String> options, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 ProcessHandle.current().info().command().orElse("java"),
                 "-Xmx" + heapMebibytes + "m",
                 "-XX:+UseParallelGC",
-                "-XX:+ExitOnOutOfMemoryError",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "io.wherry.cli.Wherry"));
+                "-XX:+ExitOnOutOfMemoryError"));
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.wherry.cli.Wherry"));
         command.addAll(List.of(arguments));
         try {
             return new ProcessBuilder(command)
                     .redirectErrorStream(true)
-                    .redirectOutput(log.toFile())
+                    .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                     .start();
         } catch (IOException e) {
             throw new IllegalStateException(e);

@@ -1,5 +1,6 @@
 package io.wherry.sink;
 
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Sessions;
@@ -31,6 +32,7 @@ final class ApplySession implements AutoCloseable {
     private final SchemaRegistry registry;
     private final Connection lease;
     private final long epoch;
+    private final Failpoints failpoints;
     private final StopSignal stop = new StopSignal();
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
@@ -44,11 +46,12 @@ final class ApplySession implements AutoCloseable {
     }
 
     /** @param lease session that holds the lock */
-    ApplySession(Migration migration, SchemaRegistry registry, Connection lease, long epoch) {
+    ApplySession(Migration migration, SchemaRegistry registry, Connection lease, long epoch, Failpoints failpoints) {
         this.migration = migration;
         this.registry = registry;
         this.lease = lease;
         this.epoch = epoch;
+        this.failpoints = failpoints;
     }
 
     /**
@@ -59,7 +62,7 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing) throws SQLException {
         Connection forPlans = open("sink plans");
-        start("plans", () -> new PlanFollower(migration, forPlans, epoch, stop).run());
+        start("plans", () -> new PlanFollower(migration, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < migration.apply().workers(); i++) {
             int number = i;
             Connection session = open("sink worker " + number);
@@ -68,8 +71,8 @@ final class ApplySession implements AutoCloseable {
             // the whole of it.
             execute(session, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
             boolean checked = !isReplica(session);
-            ChangeWorker worker =
-                    new ChangeWorker(migration, registry, number, session, checked, epoch, () -> relations, stop);
+            ChangeWorker worker = new ChangeWorker(
+                    migration, registry, number, session, checked, epoch, () -> relations, stop, failpoints);
             start("worker-" + i, worker::run);
         }
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
@@ -95,8 +98,9 @@ final class ApplySession implements AutoCloseable {
         // Whoever
         // acts on a chunk that is in (the coordinator) commits durably, and with that everything before it.
         execute(session, "SET synchronous_commit = off");
-        start("lane-" + partition, () -> new LoadLane(migration, session, epoch, () -> relations, stop, partition)
-                .run());
+        start(
+                "lane-" + partition,
+                () -> new LoadLane(migration, session, epoch, () -> relations, stop, partition, failpoints).run());
     }
 
     private Connection open(String purpose) throws SQLException {

@@ -1,6 +1,8 @@
 package io.wherry.sink;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
@@ -41,6 +43,7 @@ final class ChangeWorker {
     private final Checkpoints checkpoints;
     private final Supplier<Map<TableId, Relation>> relations;
     private final StopSignal stop;
+    private final Failpoints failpoints;
     private final ChangeDecoder decoder;
     private final TableWriter writer;
     private final Map<TopicPartition, Reading> readings = new HashMap<>();
@@ -59,7 +62,8 @@ final class ChangeWorker {
             boolean checked,
             long epoch,
             Supplier<Map<TableId, Relation>> relations,
-            StopSignal stop) {
+            StopSignal stop,
+            Failpoints failpoints) {
         this.migration = migration;
         this.number = number;
         this.target = target;
@@ -67,6 +71,7 @@ final class ChangeWorker {
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = relations;
         this.stop = stop;
+        this.failpoints = failpoints;
         this.decoder = new ChangeDecoder(registry);
         this.writer = new TableWriter(target);
     }
@@ -114,11 +119,13 @@ final class ChangeWorker {
             offsets.put(move.partition(), new OffsetAndMetadata(move.nextOffset()));
         }
         if (!offsets.isEmpty()) {
+            failpoints.before(Effect.GROUP_OFFSETS);
             consumer.commitAsync(offsets, (committed, failure) -> {
                 if (failure != null) {
                     LOG.debug("Group offsets for lag tools were not committed: {}", failure.toString());
                 }
             });
+            failpoints.after(Effect.GROUP_OFFSETS);
         }
     }
 
@@ -214,7 +221,9 @@ final class ChangeWorker {
                     checking = false;
                     batch.count(target);
                     checkpoints.move(batch.moves());
+                    failpoints.before(Effect.BATCH_APPLIED);
                     target.commit();
+                    failpoints.after(Effect.BATCH_APPLIED);
                     return;
                 }
                 rollBack();

@@ -1,6 +1,8 @@
 package io.wherry.sink;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadRecords;
 import io.wherry.contract.LoadRecords.Block;
@@ -62,6 +64,7 @@ final class LoadLane {
     private final Supplier<Map<TableId, Relation>> relations;
     private final StopSignal stop;
     private final TopicPartition partition;
+    private final Failpoints failpoints;
 
     private long checkpoint;
     private final Set<TableId> held = new HashSet<>();
@@ -75,12 +78,14 @@ final class LoadLane {
             long epoch,
             Supplier<Map<TableId, Relation>> relations,
             StopSignal stop,
-            int partition) {
+            int partition,
+            Failpoints failpoints) {
         this.migration = migration;
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = relations;
         this.stop = stop;
+        this.failpoints = failpoints;
         this.partition = new TopicPartition(migration.topics().load(), partition);
     }
 
@@ -206,7 +211,9 @@ final class LoadLane {
         } else {
             checkpoints.holdCurrent();
         }
+        failpoints.before(Effect.CHUNK_APPLIED);
         target.commit();
+        failpoints.after(Effect.CHUNK_APPLIED);
         checkpoint = held.isEmpty() ? next : checkpoint;
         LOG.debug("Chunk {} of {} {}", open.chunk(), open.table(), writer == null ? "passed over" : "loaded");
         open = null;

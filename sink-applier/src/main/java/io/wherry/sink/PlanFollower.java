@@ -1,5 +1,7 @@
 package io.wherry.sink;
 
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
@@ -68,14 +70,16 @@ final class PlanFollower {
     private final Connection target;
     private final Checkpoints checkpoints;
     private final StopSignal stop;
+    private final Failpoints failpoints;
     private final Set<TableId> missing = new HashSet<>();
 
     /** @param target a session in transaction mode that is this follower's alone */
-    PlanFollower(Migration migration, Connection target, long epoch, StopSignal stop) {
+    PlanFollower(Migration migration, Connection target, long epoch, StopSignal stop, Failpoints failpoints) {
         this.migration = migration;
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
         this.stop = stop;
+        this.failpoints = failpoints;
     }
 
     /** Follows until stopped. */
@@ -141,7 +145,9 @@ final class PlanFollower {
             throw new RetryableException("find topic", load, "the broker does not know it yet", "");
         }
         checkpoints(FIRST_CHECKPOINT, load, lanes, offsets);
+        failpoints.before(Effect.PLAN_APPLIED);
         target.commit();
+        failpoints.after(Effect.PLAN_APPLIED);
         return complete;
     }
 

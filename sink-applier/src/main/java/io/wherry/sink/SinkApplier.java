@@ -1,6 +1,8 @@
 package io.wherry.sink;
 
 import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
@@ -27,6 +29,7 @@ public final class SinkApplier implements Service {
 
     private final Migration migration;
     private final SchemaRegistry registry;
+    private final Failpoints failpoints = Failpoints.armed();
     private final StopSignal closing = new StopSignal();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
     private final Thread supervisor = new Thread(this::supervise, "wherry-sink");
@@ -89,9 +92,11 @@ public final class SinkApplier implements Service {
     private void applyUntilFailure() {
         try (Connection lease = connect()) {
             if (awaitTurn(lease)) {
+                failpoints.before(Effect.TAKE_OVER);
                 long epoch = Lease.takeOver(lease);
+                failpoints.after(Effect.TAKE_OVER);
                 LOG.info("Applying to {} as epoch {}", migration.target(), epoch);
-                try (ApplySession session = new ApplySession(migration, registry, lease, epoch)) {
+                try (ApplySession session = new ApplySession(migration, registry, lease, epoch, failpoints)) {
                     session.run(closing);
                 }
             }

@@ -2,6 +2,8 @@ package io.wherry.source;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
@@ -38,6 +40,7 @@ final class Capture implements AutoCloseable {
     private final InstanceLock lock;
     private final CaptureCounts counts;
     private final BlockBudget budget;
+    private final Failpoints failpoints;
     private final ControlTopic control;
     private final OpenSessions sessions;
     private final ConfluentRegistry registry;
@@ -53,11 +56,12 @@ final class Capture implements AutoCloseable {
     private volatile boolean loaded;
     private volatile boolean closing;
 
-    Capture(Migration migration, InstanceLock lock, CaptureCounts counts, BlockBudget budget) {
+    Capture(Migration migration, InstanceLock lock, CaptureCounts counts, BlockBudget budget, Failpoints failpoints) {
         this.migration = migration;
         this.lock = lock;
         this.counts = counts;
         this.budget = budget;
+        this.failpoints = failpoints;
         control = new ControlTopic(migration);
         sessions = new OpenSessions(migration);
         newTables = new NewTables(migration, control, routes);
@@ -107,7 +111,7 @@ final class Capture implements AutoCloseable {
     }
 
     private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
-        new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files).run(first);
+        new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files, failpoints).run(first);
         loaded = true;
     }
 
@@ -130,7 +134,9 @@ final class Capture implements AutoCloseable {
                 replaced.forEach(control::unloaded);
                 memory = replaced.isEmpty() ? memory : ControlTopic.read(migration);
             }
+            failpoints.before(Effect.PUBLICATION);
             Publication.ensure(session, migration, tables);
+            failpoints.after(Effect.PUBLICATION);
             memory.loaded().forEach((table, load) -> files.put(table, load.file()));
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
@@ -147,7 +153,13 @@ final class Capture implements AutoCloseable {
         boolean begun = !memory.plans().isEmpty()
                 || ReplicationSlot.find(session, migration.slot()).isPresent()
                 || ChangePublisher.lastPosition(migration).isPresent();
-        return begun ? null : LoadSnapshot.take(migration, sessions, true);
+        if (begun) {
+            return null;
+        }
+        failpoints.before(Effect.SLOT);
+        LoadSnapshot snapshot = LoadSnapshot.take(migration, sessions, true);
+        failpoints.after(Effect.SLOT);
+        return snapshot;
     }
 
     /** A table that is no longer selected keeps its route: its changes still come, and its earlier load needs them. */
@@ -192,7 +204,7 @@ final class Capture implements AutoCloseable {
 
     private void streamOnce(KafkaTopics.Layout layout) {
         try (ChangeStream started =
-                new ChangeStream(migration, routes, registry, counts, files, layout.transactionTimeout())) {
+                new ChangeStream(migration, routes, registry, counts, files, layout.transactionTimeout(), failpoints)) {
             stream.set(started);
             if (!closing) {
                 LOG.info("streaming from slot {}", migration.slot());

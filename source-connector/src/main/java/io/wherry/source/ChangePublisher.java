@@ -1,5 +1,7 @@
 package io.wherry.source;
 
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LargeValues;
@@ -35,6 +37,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(5);
 
     private final String positionTopic;
+    private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
     private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
@@ -56,7 +59,8 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
      *
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
-    ChangePublisher(Migration migration, Duration transactionTimeout) {
+    ChangePublisher(Migration migration, Duration transactionTimeout, Failpoints failpoints) {
+        this.failpoints = failpoints;
         positionTopic = migration.topics().position();
         producer = KafkaClients.producer(
                 migration,
@@ -183,7 +187,9 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         long began = System.nanoTime();
         send(new ProducerRecord<>(positionTopic, 0, KEY, Json.write(covered)));
         try {
+            failpoints.before(Effect.KAFKA_COMMIT);
             producer.commitTransaction();
+            failpoints.after(Effect.KAFKA_COMMIT);
         } catch (KafkaException e) {
             throw fail(e);
         }

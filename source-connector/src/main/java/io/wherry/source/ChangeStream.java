@@ -5,6 +5,8 @@ import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
 import io.debezium.engine.RecordChangeEvent;
 import io.debezium.engine.format.ChangeEventFormat;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
@@ -37,6 +39,7 @@ final class ChangeStream implements AutoCloseable {
     private final String engineName;
     private final ChangePublisher publisher;
     private final RelationShapes shapes;
+    private final Failpoints failpoints;
     private final DebeziumEngine<RecordChangeEvent<SourceRecord>> engine;
     private final CountDownLatch settled = new CountDownLatch(1);
     private volatile boolean begun;
@@ -56,9 +59,11 @@ final class ChangeStream implements AutoCloseable {
             SchemaRegistry registry,
             CaptureCounts counts,
             Map<TableId, Long> files,
-            Duration transactionTimeout) {
+            Duration transactionTimeout,
+            Failpoints failpoints) {
+        this.failpoints = failpoints;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
-        publisher = new ChangePublisher(migration, transactionTimeout);
+        publisher = new ChangePublisher(migration, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes::of, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));
@@ -128,7 +133,9 @@ final class ChangeStream implements AutoCloseable {
         RecordChangeEvent<SourceRecord> last = records.get(records.size() - 1);
         Object commit = last.record().sourceOffset().get("lsn_commit");
         if (commit instanceof Long lsn && publisher.awaitCommitted(new Lsn(lsn), COVERED_WAIT)) {
+            failpoints.before(Effect.SLOT_ADVANCE);
             committer.markProcessed(last);
+            failpoints.after(Effect.SLOT_ADVANCE);
         }
         committer.markBatchFinished();
     }

@@ -1,6 +1,7 @@
 package io.wherry.source;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
 import io.wherry.contract.LoadRecords;
 import io.wherry.contract.LoadRecords.Block;
 import io.wherry.contract.LoadRecords.ChunkHeader;
@@ -170,7 +171,9 @@ final class ChunkReader implements Runnable {
             load.snapshot().leave(session);
             ChunkTrailer trailer = new ChunkTrailer(
                     header.table(), header.epoch(), header.chunk(), copy.rows(), bytes, (int) digest.getValue());
+            load.failpoints().before(Effect.CHUNK);
             send(trailer, noteFailure).get();
+            load.failpoints().after(Effect.CHUNK);
             if (failure.get() != null) {
                 throw KafkaFailures.explain("send load", failure.get());
             }

@@ -1,5 +1,7 @@
 package io.wherry.source;
 
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
@@ -34,6 +36,7 @@ final class FullLoad implements AutoCloseable {
     private final Set<TableId> givenUp = ConcurrentHashMap.newKeySet();
     private final CaptureCounts counts;
     private final BlockBudget budget;
+    private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
 
@@ -44,13 +47,15 @@ final class FullLoad implements AutoCloseable {
             LoadPlan plan,
             List<Chunk> chunks,
             CaptureCounts counts,
-            BlockBudget budget) {
+            BlockBudget budget,
+            Failpoints failpoints) {
         this.migration = migration;
         this.control = control;
         this.snapshot = snapshot;
         this.plan = plan;
         this.counts = counts;
         this.budget = budget;
+        this.failpoints = failpoints;
         this.queue = new ConcurrentLinkedQueue<>(chunks);
         for (Chunk chunk : chunks) {
             chunksLeft
@@ -123,6 +128,10 @@ final class FullLoad implements AutoCloseable {
         return budget;
     }
 
+    Failpoints failpoints() {
+        return failpoints;
+    }
+
     /** The next chunk, or null when none is left or the load has failed. */
     Chunk next() {
         while (!failed()) {
@@ -147,7 +156,9 @@ final class FullLoad implements AutoCloseable {
             counts.rowsRead(table, rows);
         }
         if (left.isEmpty()) {
+            failpoints.before(Effect.TABLE_LOADED);
             control.tableLoaded(new TableLoaded(table, plan.epoch(), snapshot.file(chunk.table())));
+            failpoints.after(Effect.TABLE_LOADED);
         }
     }
 

@@ -2,6 +2,8 @@ package io.wherry.source;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
+import io.wherry.contract.Effect;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
@@ -33,6 +35,7 @@ final class LoadRounds {
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Map<TableId, Long> files;
+    private final Failpoints failpoints;
 
     /** @param files gets the number of the file that held each table's rows */
     LoadRounds(
@@ -43,7 +46,8 @@ final class LoadRounds {
             OpenSessions sessions,
             CaptureCounts counts,
             BlockBudget budget,
-            Map<TableId, Long> files) {
+            Map<TableId, Long> files,
+            Failpoints failpoints) {
         this.migration = migration;
         this.tables = tables;
         this.layout = layout;
@@ -52,6 +56,7 @@ final class LoadRounds {
         this.counts = counts;
         this.budget = budget;
         this.files = files;
+        this.failpoints = failpoints;
     }
 
     /** @param first snapshot of the slot just made, or null when the slot is older: closed by this method */
@@ -104,8 +109,10 @@ final class LoadRounds {
                     table.bytes()));
         }
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
+        failpoints.before(Effect.PLAN);
         control.plan(plan);
-        try (FullLoad load = new FullLoad(migration, control, snapshot, plan, chunks, counts, budget)) {
+        failpoints.after(Effect.PLAN);
+        try (FullLoad load = new FullLoad(migration, control, snapshot, plan, chunks, counts, budget, failpoints)) {
             load.run(layout.lanes());
         }
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();

@@ -1,6 +1,7 @@
 package io.wherry.source;
 
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Failpoints;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
@@ -24,6 +25,7 @@ public final class SourceConnector implements Service {
     private static final long BUDGET_BYTES = 48L << 20;
 
     private final Migration migration;
+    private final Failpoints failpoints = Failpoints.armed();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
     private final CaptureCounts counts = new CaptureCounts();
     private final BlockBudget budget = new BlockBudget(BUDGET_BYTES);
@@ -93,7 +95,7 @@ public final class SourceConnector implements Service {
             if (lock == null) {
                 return;
             }
-            try (Capture acting = new Capture(migration, lock, counts, budget)) {
+            try (Capture acting = new Capture(migration, lock, counts, budget, failpoints)) {
                 capture.set(acting);
                 if (!closing) {
                     acting.run();

@@ -10,7 +10,7 @@ import java.util.HexFormat;
 import java.util.List;
 
 /** The lines of a COPY in text format; a giant one by its digest, for both sides' tables stand in memory together. */
-final class CopyLines extends OutputStream {
+public final class CopyLines extends OutputStream {
     private static final int GIANT_BYTES = 1 << 20;
 
     private final List<String> lines = new ArrayList<>();
@@ -53,7 +53,8 @@ final class CopyLines extends OutputStream {
         line = new ByteArrayOutputStream();
     }
 
-    List<String> sorted() {
+    /** The lines, sorted. */
+    public List<String> sorted() {
         return lines.stream().sorted().toList();
     }
 }

@@ -1,0 +1,73 @@
+package io.wherry.contract;
+
+import java.util.Locale;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Places where a test has the process die as by {@code kill -9}: before and after each {@link Effect}. None is armed unless
+ * the system property {@value #PROPERTY} names it, as {@code before-slot} or {@code after-kafka-commit}.
+ */
+public final class Failpoints {
+    /** Names the armed place. */
+    public static final String PROPERTY = "wherry.failpoint";
+
+    /** Exit code of a process that died at one; no other way of ending has it. */
+    public static final int EXIT_CODE = 86;
+
+    /** Nothing is armed. */
+    public static final Failpoints NONE = new Failpoints(null, false);
+
+    private static final Logger LOG = LoggerFactory.getLogger(Failpoints.class);
+
+    private final Effect effect;
+    private final boolean after;
+
+    private Failpoints(Effect effect, boolean after) {
+        this.effect = effect;
+        this.after = after;
+    }
+
+    /** What the system property says. @throws ConfigurationException when it names no place */
+    public static Failpoints armed() {
+        String place = System.getProperty(PROPERTY);
+        if (place == null) {
+            return NONE;
+        }
+        for (Effect known : Effect.values()) {
+            for (boolean isAfter : new boolean[] {false, true}) {
+                if (name(known, isAfter).equals(place)) {
+                    return new Failpoints(known, isAfter);
+                }
+            }
+        }
+        throw new ConfigurationException(
+                PROPERTY, "'" + place + "' is no failpoint", "Write before- or after- and an effect");
+    }
+
+    /** The name by which a place is armed. */
+    public static String name(Effect effect, boolean after) {
+        return (after ? "after-" : "before-")
+                + effect.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** The effect comes next. */
+    public void before(Effect reached) {
+        if (reached == effect && !after) {
+            die();
+        }
+    }
+
+    /** The effect has come about. */
+    public void after(Effect reached) {
+        if (reached == effect && after) {
+            die();
+        }
+    }
+
+    private void die() {
+        LOG.warn("failpoint {} reached", name(effect, after));
+        // No hook, no finally, no buffer written: as a kill from outside.
+        Runtime.getRuntime().halt(EXIT_CODE);
+    }
+}

@@ -1,0 +1,62 @@
+package io.wherry.random;
+
+import io.wherry.contract.Identifiers;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** A database's schemas, types and tables, made from a seed. */
+public final class RandomSchema {
+    private final long seed;
+    private final int version;
+    private final List<String> schemas;
+    private final List<String> statements = new ArrayList<>();
+    private final RandomTables tables;
+
+    /**
+     * @param seed the same seed and version make the same schema
+     * @param version major version of the server
+     */
+    public RandomSchema(long seed, int version) {
+        this.seed = seed;
+        this.version = version;
+        SplittableRandom random = new SplittableRandom(seed);
+        RandomNames names = new RandomNames(random);
+        schemas = List.of(Identifiers.quote(names.next()), Identifiers.quote(names.next()));
+        schemas.forEach(schema -> statements.add("CREATE SCHEMA " + schema));
+        RandomTypes types = new RandomTypes(version, schemas.get(0), random);
+        statements.addAll(types.statements());
+        tables = new RandomTables(version, schemas, names, types, random);
+        tables.create(random.nextInt(5, 9));
+        statements.addAll(tables.statements());
+    }
+
+    public long seed() {
+        return seed;
+    }
+
+    /** Major version of the server that it was made for. */
+    public int version() {
+        return version;
+    }
+
+    /** DDL in order. */
+    public List<String> statements() {
+        return List.copyOf(statements);
+    }
+
+    /** What lets a role write everything. */
+    public List<String> grants(String role) {
+        List<String> grants = new ArrayList<>();
+        for (String schema : schemas) {
+            grants.add("GRANT USAGE ON SCHEMA " + schema + " TO " + Identifiers.quote(role));
+            grants.add("GRANT ALL ON ALL TABLES IN SCHEMA " + schema + " TO " + Identifiers.quote(role));
+            grants.add("GRANT ALL ON ALL SEQUENCES IN SCHEMA " + schema + " TO " + Identifiers.quote(role));
+        }
+        return grants;
+    }
+
+    List<RandomTable> tables() {
+        return tables.tables();
+    }
+}

@@ -1,0 +1,185 @@
+package io.wherry.soak;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Heartbeat;
+import io.wherry.contract.Json;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Position;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.SourceStatus;
+import io.wherry.contract.TableId;
+import io.wherry.contract.TopicTail;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+
+/** Waits until everything that was written on the quiet source is on the target, by the documented positions alone. */
+final class Drain {
+    private static final long POLL_MILLIS = 200;
+
+    private final Migration migration;
+    private final Endpoint source;
+    private final Endpoint target;
+    private String missing = "";
+
+    /** @param migration with the broker's direct address; the ends are past the network's faults too */
+    Drain(Migration migration, Endpoint source, Endpoint target) {
+        this.migration = migration;
+        this.source = source;
+        this.target = target;
+    }
+
+    /** A table has stopped, and only a human starts it again. */
+    static final class StoppedException extends Exception {
+        private static final long serialVersionUID = 1;
+
+        StoppedException(String message) {
+            super(message);
+        }
+    }
+
+    /**
+     * @return whether all is on the target; false when {@code limit} has passed, and then {@link #missing} says what is not
+     * @throws StoppedException when a table has stopped
+     */
+    boolean await(Duration limit) throws InterruptedException, StoppedException {
+        long deadline = System.nanoTime() + limit.toNanos();
+        long began = System.currentTimeMillis();
+        Lsn sentinel = Lsn.ZERO;
+        while (System.nanoTime() < deadline) {
+            try {
+                if (sentinel.equals(Lsn.ZERO)) {
+                    sentinel = sentinel();
+                }
+                missing = look(sentinel, began);
+                if (missing.isEmpty()) {
+                    return true;
+                }
+            } catch (SQLException | KafkaException | ExecutionException e) {
+                // A server that was struck is not back yet.
+                missing = e.toString();
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+        return false;
+    }
+
+    String missing() {
+        return missing;
+    }
+
+    private Lsn sentinel() throws SQLException {
+        try (Connection session = Sessions.open(migration, source, "soak")) {
+            return Heartbeat.emit(session);
+        }
+    }
+
+    private String look(Lsn sentinel, long began)
+            throws SQLException, ExecutionException, InterruptedException, StoppedException {
+        Position position = last(migration.topics().position(), Position.class);
+        if (position == null || sentinel.isAfter(position.commitLsn())) {
+            return "position " + position + " is before the sentinel " + sentinel;
+        }
+        SourceStatus status = last(migration.topics().status(), SourceStatus.class);
+        if (status == null || status.atMillis() < began || !status.phase().equals("STREAMING")) {
+            return "the source-connector has not said since that the load is complete";
+        }
+        try (Connection session = Sessions.open(migration, target, "soak");
+                Statement statement = session.createStatement()) {
+            String notReady = notReady(statement);
+            return notReady.isEmpty() ? behind(statement) : notReady;
+        }
+    }
+
+    private <T> T last(String topic, Class<T> type) {
+        try (TopicTail tail = new TopicTail(migration, topic)) {
+            ConsumerRecord<byte[], byte[]> last = tail.last();
+            return last == null ? null : Json.read(last.value(), type);
+        }
+    }
+
+    private String notReady(Statement statement) throws SQLException, StoppedException {
+        Set<TableId> missingTables;
+        try (Connection session = Sessions.open(migration, source, "soak")) {
+            missingTables = Catalog.selected(session, migration).stream()
+                    .map(Catalog.Table::id)
+                    .collect(Collectors.toCollection(HashSet::new));
+        }
+        try (ResultSet row = statement.executeQuery(
+                "SELECT schema_name, table_name, stopped_because, ready_at IS NOT NULL FROM wherry.relation")) {
+            while (row.next()) {
+                TableId table = new TableId(row.getString(1), row.getString(2));
+                if (row.getString(3) != null) {
+                    throw new StoppedException(table + " has stopped: " + row.getString(3));
+                }
+                if (row.getBoolean(4)) {
+                    missingTables.remove(table);
+                }
+            }
+        }
+        return missingTables.isEmpty() ? "" : "not loaded and indexed: " + missingTables;
+    }
+
+    private String behind(Statement statement) throws SQLException, ExecutionException, InterruptedException {
+        Map<TopicPartition, Long> checkpoints = new HashMap<>();
+        try (ResultSet row = statement.executeQuery("SELECT r.topic, p.number, coalesce(c.next_offset, -1)"
+                + " FROM wherry.relation r CROSS JOIN LATERAL generate_series(0, r.partitions - 1) AS p (number)"
+                + " LEFT JOIN wherry.checkpoint c ON c.partition = p.number AND c.topic = r.topic")) {
+            while (row.next()) {
+                checkpoints.put(new TopicPartition(row.getString(1), row.getInt(2)), row.getLong(3));
+            }
+        }
+        for (Map.Entry<TopicPartition, Long> end : ends(checkpoints.keySet()).entrySet()) {
+            if (checkpoints.get(end.getKey()) < end.getValue()) {
+                return end.getKey() + " is applied up to " + checkpoints.get(end.getKey()) + " of " + end.getValue();
+            }
+        }
+        return "";
+    }
+
+    /** High watermarks: a transaction that is still open or was aborted must have been passed too. */
+    private Map<TopicPartition, Long> ends(Set<TopicPartition> partitions)
+            throws ExecutionException, InterruptedException {
+        try (Admin admin = KafkaClients.admin(migration)) {
+            return admin
+                    .listOffsets(partitions.stream().collect(Collectors.toMap(p -> p, p -> OffsetSpec.latest())))
+                    .all()
+                    .get()
+                    .entrySet()
+                    .stream()
+                    .collect(Collectors.toMap(
+                            Map.Entry::getKey, e -> e.getValue().offset()));
+        }
+    }
+
+    /** Topics of the changes of every table. */
+    List<String> changeTopics() throws SQLException {
+        try (Connection session = Sessions.open(migration, target, "soak");
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT topic FROM wherry.relation ORDER BY topic")) {
+            List<String> topics = new ArrayList<>();
+            while (row.next()) {
+                topics.add(row.getString(1));
+            }
+            return topics;
+        }
+    }
+}

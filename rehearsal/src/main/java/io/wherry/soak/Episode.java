@@ -1,0 +1,295 @@
+package io.wherry.soak;
+
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.Migration;
+import io.wherry.contract.MigrationFile;
+import io.wherry.contract.TableId;
+import io.wherry.random.RandomSchema;
+import io.wherry.rehearsal.FreePorts;
+import io.wherry.soak.SoakReport.Failure;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One migration that is struck again and again: each run writes a seeded history while faults strike, then all is quiet, and
+ * both sides must hold the same. The first run strikes while the load is under way.
+ */
+final class Episode implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Episode.class);
+    private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(10);
+    private static final int LEAST_TRANSACTIONS = 15;
+    private static final int FIRST_STRIKE_MILLIS = 4_000;
+    private static final int POLL_MILLIS = 50;
+    private static final int STRIKE_MILLIS = 1_500;
+    private static final int AFTER_FIRST_MILLIS = 3_000;
+    private static final int AFTER_MILLIS = 500;
+    private static final int SLOW_LOAD_MILLIS = 15;
+
+    private final SoakServers servers;
+    private final Path directory;
+    private final String name;
+    private final long seed;
+    private final List<FaultKind> deck = new ArrayList<>(Arrays.asList(FaultKind.values()));
+    private final RandomSchema schema;
+    private final Migration direct;
+    private final Endpoint source;
+    private final Endpoint target;
+    private final Fleet fleet;
+    private final TopicAudit audit;
+    private int run;
+
+    /** @param directory for the migration's files and the services' logs */
+    Episode(SoakServers servers, Path directory, long seed) throws SQLException, IOException {
+        this.servers = servers;
+        this.directory = Files.createDirectories(directory);
+        this.seed = seed;
+        name = "soak-" + Long.toString(seed);
+        Collections.shuffle(deck, new Random(seed));
+        servers.createDatabases(name);
+        schema = new RandomSchema(seed, servers.source().major());
+        source = SoakServers.direct(servers.source(), name);
+        target = SoakServers.direct(servers.target(), name);
+        fill();
+        direct = MigrationFile.parse(
+                file(
+                                servers.source().port(),
+                                servers.target().port(),
+                                servers.kafka().bootstrapServers())
+                        .replace("kafka: {", "kafka: {request.timeout.ms: 9000, default.api.timeout.ms: 10000, "),
+                Map.of());
+        List<Path> files = new ArrayList<>();
+        // One for each instance that may run at once: they differ by the port of the console.
+        for (int instance = 0; instance < 3; instance++) {
+            files.add(Files.writeString(
+                    this.directory.resolve("m" + instance + ".yaml"),
+                    file(
+                            servers.sourceProxy().port(),
+                            servers.targetProxy().port(),
+                            "127.0.0.1:" + servers.kafkaProxy().port())));
+        }
+        audit = new TopicAudit(direct);
+        fleet = new Fleet(servers.processes(), this.directory, files);
+    }
+
+    private String file(int sourcePort, int targetPort, String bootstrap) {
+        String url = "jdbc:postgresql://127.0.0.1:%d/%s";
+        return """
+                name: %s
+                source: {url: "%s", user: postgres, password: postgres}
+                target: {url: "%s", user: postgres, password: postgres}
+                kafka: {bootstrap.servers: "%s"}
+                registry: {url: "%s"}
+                load: {readers: 2}
+                apply: {workers: 2, partitions: {public.hot: 3}}
+                cutover: {max-lag: 2s, stable-for: 2s, max-downtime: 2m}
+                http: {listen: "127.0.0.1:%d"}
+                """.formatted(
+                        name,
+                        url.formatted(sourcePort, name),
+                        url.formatted(targetPort, name),
+                        bootstrap,
+                        servers.registry().url(),
+                        FreePorts.next());
+    }
+
+    private void fill() throws SQLException {
+        try (InputStream in = Episode.class.getResourceAsStream("schema.sql");
+                Connection session = SoakServers.open(servers.source(), name);
+                Statement statement = session.createStatement()) {
+            for (String sql : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+                statement.execute(sql);
+            }
+            for (String sql : schema.statements()) {
+                statement.execute(sql);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** One run more, with what it found; a failed one is the episode's last. */
+    SoakReport run() throws InterruptedException, IOException {
+        int number = run++;
+        Random random = new Random(seed * 1_000_003 + number);
+        List<FaultKind> kinds = kinds(number, random);
+        try {
+            return run(number, kinds, random);
+        } catch (SQLException | RuntimeException e) {
+            LOG.error("run {} of seed {}", run, seed, e);
+            return failed(SoakReport.ofRun(kinds, 0), kinds, "the run itself failed: " + e, List.of());
+        }
+    }
+
+    private SoakReport run(int number, List<FaultKind> kinds, Random random)
+            throws InterruptedException, SQLException, IOException {
+        long began = System.nanoTime();
+        long healed;
+        int transactions;
+        try (History history = new History(
+                servers.source(), name, schema, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS)) {
+            if (number == 0) {
+                // Half of the first strikes hit the preparations, half the load, which may be a slow one.
+                servers.sourceProxy().delay(random.nextBoolean() ? SLOW_LOAD_MILLIS : 0);
+                if (random.nextBoolean()) {
+                    awaitSlot();
+                }
+            }
+            strike(kinds, number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS, random);
+            awaitSlot();
+            servers.sourceProxy().heal();
+            healed = System.nanoTime();
+            Thread.sleep(number == 0 ? AFTER_FIRST_MILLIS : AFTER_MILLIS);
+            transactions = history.finish();
+        }
+        SoakReport report = SoakReport.ofRun(kinds, transactions);
+        Drain drain = new Drain(direct, source, target);
+        try {
+            boolean drained = drain.await(RECOVERY_LIMIT);
+            report = report.recoveredIn((System.nanoTime() - healed) / 1_000_000);
+            if (!drained) {
+                return failed(report, kinds, "not recovered: " + drain.missing(), List.of());
+            }
+        } catch (Drain.StoppedException e) {
+            return failed(report, kinds, e.getMessage(), List.of());
+        }
+        return compared(report, kinds, drain).lasting((System.nanoTime() - began) / 1_000_000);
+    }
+
+    private void awaitSlot() throws InterruptedException {
+        String slots = "SELECT FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL AND slot_name = "
+                + Identifiers.literal(direct.slot());
+        long deadline = System.nanoTime() + RECOVERY_LIMIT.toNanos();
+        while (System.nanoTime() < deadline) {
+            try (Connection session = SoakServers.open(servers.source(), name);
+                    Statement statement = session.createStatement();
+                    ResultSet row = statement.executeQuery(slots)) {
+                if (row.next()) {
+                    return;
+                }
+            } catch (SQLException e) {
+                LOG.debug("the source is struck", e);
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+    }
+
+    /** Every kind in turn, in a seeded order; every third time with another beside it. */
+    private List<FaultKind> kinds(int number, Random random) {
+        FaultKind first = deck.get(number % deck.size());
+        FaultKind second = deck.get(random.nextInt(deck.size()));
+        return random.nextInt(3) == 0 && second.victim() != first.victim() ? List.of(first, second) : List.of(first);
+    }
+
+    private void strike(List<FaultKind> kinds, int withinMillis, Random random) throws InterruptedException {
+        List<CompletableFuture<Void>> strikes = new ArrayList<>();
+        for (FaultKind kind : kinds) {
+            int after = random.nextInt(withinMillis);
+            Faults faults = new Faults(servers, fleet, name, new Random(random.nextLong()));
+            CompletableFuture<Void> done = new CompletableFuture<>();
+            strikes.add(done);
+            new Thread(
+                            () -> {
+                                try {
+                                    Thread.sleep(after);
+                                    faults.strike(kind);
+                                    done.complete(null);
+                                } catch (InterruptedException | RuntimeException e) {
+                                    done.completeExceptionally(e);
+                                }
+                            },
+                            "soak-" + kind)
+                    .start();
+        }
+        for (CompletableFuture<Void> strike : strikes) {
+            try {
+                strike.get();
+            } catch (ExecutionException e) {
+                throw new IllegalStateException("A fault could not strike", e.getCause());
+            }
+        }
+    }
+
+    private SoakReport compared(SoakReport before, List<FaultKind> kinds, Drain drain)
+            throws SQLException, IOException {
+        List<String> notes = new ArrayList<>();
+        SoakReport report = before;
+        for (Map.Entry<TableId, TableDifference> table :
+                new TableComparison(direct, source, target).run().entrySet()) {
+            TableDifference difference = table.getValue();
+            report = report.with(difference);
+            if (!difference.isEmpty()) {
+                notes.add(table.getKey() + ": lost " + difference.lost() + ", doubled " + difference.doubled()
+                        + ", different " + difference.different());
+                notes.addAll(difference.examples());
+            }
+        }
+        long audited = audit.records();
+        List<String> order = audit.look(drain.changeTopics());
+        report = report.audited(audit.records() - audited, order.size());
+        notes.addAll(order);
+        return notes.isEmpty() ? report : failed(report, kinds, notes.get(0), notes);
+    }
+
+    private SoakReport failed(SoakReport report, List<FaultKind> kinds, String problem, List<String> notes)
+            throws IOException {
+        Files.writeString(
+                directory.resolve("failure.txt"),
+                "run " + run + " of seed " + seed + "\nfaults " + kinds + "\n" + problem + "\n"
+                        + String.join("\n", notes) + "\n");
+        for (Path log : List.of(
+                servers.source().log(),
+                servers.target().log(),
+                servers.kafka().log(),
+                servers.registry().log())) {
+            Files.copy(log, directory.resolve("server-" + log.getParent().getFileName() + ".log"));
+        }
+        String replay = "./wherry soak --runs " + run + " --seed " + seed;
+        return report.with(
+                new Failure(seed, run, kinds.stream().map(Enum::name).toList(), problem, replay, directory.toString()));
+    }
+
+    /** What the services wrote last when they ended by themselves. */
+    List<String> ended() {
+        return fleet.ended();
+    }
+
+    /** Ends the services and removes what the servers hold of the episode. */
+    @Override
+    public void close() {
+        fleet.close();
+        try (Admin admin = KafkaClients.admin(direct)) {
+            List<String> topics = admin.listTopics().names().get().stream()
+                    .filter(topic -> topic.startsWith(name + "."))
+                    .collect(Collectors.toList());
+            admin.deleteTopics(topics).all().get();
+            servers.dropDatabases(name, direct.slot());
+        } catch (ExecutionException | SQLException e) {
+            throw new IllegalStateException("Cannot clean up after " + name, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

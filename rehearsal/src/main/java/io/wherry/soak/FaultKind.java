@@ -1,0 +1,61 @@
+package io.wherry.soak;
+
+/** What can strike. The victim tells which kinds can strike together: two of one victim would undo each other. */
+public enum FaultKind {
+    KILL_SOURCE(Victim.SOURCE),
+    KILL_SINK(Victim.SINK),
+    KILL_COORDINATOR(Victim.COORDINATOR),
+    KILL_BROKER(Victim.BROKER),
+    KILL_REGISTRY(Victim.REGISTRY),
+    KILL_SOURCE_DATABASE(Victim.SOURCE_DATABASE),
+    KILL_TARGET_DATABASE(Victim.TARGET_DATABASE),
+    HANG_SOURCE(Victim.SOURCE),
+    HANG_SINK(Victim.SINK),
+    HANG_COORDINATOR(Victim.COORDINATOR),
+    HANG_BROKER(Victim.BROKER),
+    HANG_SOURCE_DATABASE(Victim.SOURCE_DATABASE),
+    HANG_TARGET_DATABASE(Victim.TARGET_DATABASE),
+    TWIN_SOURCE(Victim.SOURCE),
+    TWIN_SINK(Victim.SINK),
+    TWIN_COORDINATOR(Victim.COORDINATOR),
+    ZOMBIE_SOURCE(Victim.SOURCE),
+    ZOMBIE_SINK(Victim.SINK),
+    ZOMBIE_COORDINATOR(Victim.COORDINATOR),
+    RESTART_BROKER(Victim.BROKER),
+    RESTART_SOURCE_DATABASE(Victim.SOURCE_DATABASE),
+    RESTART_TARGET_DATABASE(Victim.TARGET_DATABASE),
+    TERMINATE_SOURCE_SESSIONS(Victim.SOURCE_NETWORK),
+    TERMINATE_TARGET_SESSIONS(Victim.TARGET_NETWORK),
+    CUT_SOURCE_DATABASE(Victim.SOURCE_NETWORK),
+    CUT_TARGET_DATABASE(Victim.TARGET_NETWORK),
+    CUT_BROKER(Victim.BROKER_NETWORK),
+    SILENCE_SOURCE_DATABASE(Victim.SOURCE_NETWORK),
+    SILENCE_TARGET_DATABASE(Victim.TARGET_NETWORK),
+    SILENCE_BROKER(Victim.BROKER_NETWORK),
+    DELAY_SOURCE_DATABASE(Victim.SOURCE_NETWORK),
+    DELAY_TARGET_DATABASE(Victim.TARGET_NETWORK),
+    DELAY_BROKER(Victim.BROKER_NETWORK);
+
+    enum Victim {
+        SOURCE,
+        SINK,
+        COORDINATOR,
+        BROKER,
+        REGISTRY,
+        SOURCE_DATABASE,
+        TARGET_DATABASE,
+        SOURCE_NETWORK,
+        TARGET_NETWORK,
+        BROKER_NETWORK
+    }
+
+    private final Victim victim;
+
+    FaultKind(Victim victim) {
+        this.victim = victim;
+    }
+
+    Victim victim() {
+        return victim;
+    }
+}

@@ -1,0 +1,165 @@
+package io.wherry.soak;
+
+import io.wherry.contract.Identifiers;
+import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.soak.Fleet.Role;
+import java.sql.SQLException;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Strikes and heals. Each method returns when the fault is over; what it hit may need longer to be well again. */
+final class Faults {
+    private static final Logger LOG = LoggerFactory.getLogger(Faults.class);
+    // Longer than the source's wal_sender_timeout and the broker's session; a hang may also outlive the instance lock's
+    // 15 s.
+    private static final int HANG_MILLIS = 7_000;
+    private static final int LONG_HANG_MILLIS = 17_000;
+    private static final int JVM_MILLIS = 4_000;
+
+    private final SoakServers servers;
+    private final Fleet fleet;
+    private final String migration;
+    private final RandomGenerator random;
+
+    /** @param migration its name, by which its sessions are known */
+    Faults(SoakServers servers, Fleet fleet, String migration, RandomGenerator random) {
+        this.servers = servers;
+        this.fleet = fleet;
+        this.migration = migration;
+        this.random = random;
+    }
+
+    /** @throws InterruptedException when the soak is being stopped */
+    void strike(FaultKind kind) throws InterruptedException {
+        switch (kind) {
+            case KILL_SOURCE -> kill(Role.SOURCE);
+            case KILL_SINK -> kill(Role.SINK);
+            case KILL_COORDINATOR -> kill(Role.COORDINATOR);
+            case HANG_SOURCE -> hang(Role.SOURCE);
+            case HANG_SINK -> hang(Role.SINK);
+            case HANG_COORDINATOR -> hang(Role.COORDINATOR);
+            case TWIN_SOURCE -> twin(Role.SOURCE);
+            case TWIN_SINK -> twin(Role.SINK);
+            case TWIN_COORDINATOR -> twin(Role.COORDINATOR);
+            case ZOMBIE_SOURCE -> zombie(Role.SOURCE);
+            case ZOMBIE_SINK -> zombie(Role.SINK);
+            case ZOMBIE_COORDINATOR -> zombie(Role.COORDINATOR);
+            case KILL_BROKER -> {
+                servers.kafka().kill();
+                pause(0, 2_000);
+                servers.kafka().restart();
+            }
+            case RESTART_BROKER -> servers.kafka().restart();
+            case HANG_BROKER -> {
+                servers.kafka().suspend();
+                pause(HANG_MILLIS, 1_000);
+                servers.kafka().resume();
+            }
+            case KILL_REGISTRY -> {
+                servers.registry().kill();
+                pause(0, 1_000);
+                servers.registry().restart();
+            }
+            case KILL_SOURCE_DATABASE -> kill(servers.source());
+            case KILL_TARGET_DATABASE -> kill(servers.target());
+            case RESTART_SOURCE_DATABASE -> servers.source().restart();
+            case RESTART_TARGET_DATABASE -> servers.target().restart();
+            case HANG_SOURCE_DATABASE -> hang(servers.source());
+            case HANG_TARGET_DATABASE -> hang(servers.target());
+            case TERMINATE_SOURCE_SESSIONS -> terminate(servers.source());
+            case TERMINATE_TARGET_SESSIONS -> terminate(servers.target());
+            case CUT_SOURCE_DATABASE -> cut(servers.sourceProxy());
+            case CUT_TARGET_DATABASE -> cut(servers.targetProxy());
+            case CUT_BROKER -> cut(servers.kafkaProxy());
+            case SILENCE_SOURCE_DATABASE -> silence(servers.sourceProxy());
+            case SILENCE_TARGET_DATABASE -> silence(servers.targetProxy());
+            case SILENCE_BROKER -> silence(servers.kafkaProxy());
+            case DELAY_SOURCE_DATABASE -> delay(servers.sourceProxy());
+            case DELAY_TARGET_DATABASE -> delay(servers.targetProxy());
+            case DELAY_BROKER -> delay(servers.kafkaProxy());
+        }
+    }
+
+    private void kill(Role role) throws InterruptedException {
+        fleet.killOldest(role);
+        pause(0, 1_000);
+        fleet.start(role);
+    }
+
+    private void hang(Role role) throws InterruptedException {
+        fleet.oldest(role).suspend();
+        pause(hangMillis(), 1_000);
+        fleet.oldest(role).resume();
+    }
+
+    /** A standby takes over from one that is killed. */
+    private void twin(Role role) throws InterruptedException {
+        fleet.start(role);
+        pause(JVM_MILLIS, 1_000);
+        fleet.killOldest(role);
+    }
+
+    /** The server ends the sessions of one that hangs, a standby takes over, and then the first wakes and goes on. */
+    private void zombie(Role role) throws InterruptedException {
+        fleet.start(role);
+        pause(JVM_MILLIS, 1_000);
+        fleet.oldest(role).suspend();
+        terminate(servers.source());
+        terminate(servers.target());
+        pause(2_000, 5_000);
+        fleet.oldest(role).resume();
+        pause(500, 3_000);
+        fleet.killOldest(role);
+    }
+
+    private void kill(EmbeddedPostgres server) throws InterruptedException {
+        server.kill();
+        pause(0, 1_000);
+        server.restart();
+    }
+
+    private void hang(EmbeddedPostgres server) throws InterruptedException {
+        server.suspend();
+        pause(hangMillis(), 1_000);
+        server.resume();
+    }
+
+    private int hangMillis() {
+        return random.nextInt(4) == 0 ? LONG_HANG_MILLIS : HANG_MILLIS;
+    }
+
+    private void terminate(EmbeddedPostgres server) {
+        try {
+            SoakServers.execute(
+                    server,
+                    "postgres",
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
+                            + Identifiers.literal("wherry " + migration + " %"));
+        } catch (SQLException e) {
+            LOG.debug("another fault has ended the sessions already", e);
+        }
+    }
+
+    private void cut(TcpProxy proxy) throws InterruptedException {
+        proxy.cut();
+        pause(0, 3_000);
+        proxy.heal();
+    }
+
+    private void silence(TcpProxy proxy) throws InterruptedException {
+        proxy.swallow();
+        pause(hangMillis(), 1_000);
+        proxy.heal();
+    }
+
+    private void delay(TcpProxy proxy) throws InterruptedException {
+        proxy.delay(random.nextInt(5, 60));
+        pause(1_000, 3_000);
+        proxy.heal();
+    }
+
+    private void pause(int millis, int more) throws InterruptedException {
+        Thread.sleep(millis + random.nextInt(more));
+    }
+}

@@ -1,0 +1,136 @@
+package io.wherry.soak;
+
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
+import io.wherry.rehearsal.Cache;
+import io.wherry.rehearsal.ChildProcesses;
+import io.wherry.rehearsal.EmbeddedKafka;
+import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.rehearsal.EmbeddedRegistry;
+import io.wherry.rehearsal.FreePorts;
+import io.wherry.rehearsal.PostgresClientInstaller;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Map;
+import java.util.Optional;
+
+/** The servers of a soak, for one episode after another, and the network that the services reach them by. */
+final class SoakServers implements AutoCloseable {
+    private final ChildProcesses processes = new ChildProcesses();
+    private final EmbeddedPostgres source;
+    private final EmbeddedPostgres target;
+    private final EmbeddedKafka kafka;
+    private final EmbeddedRegistry registry;
+    private final TcpProxy sourceProxy;
+    private final TcpProxy targetProxy;
+    private final TcpProxy kafkaProxy;
+
+    SoakServers(int sourceVersion, int targetVersion) {
+        try {
+            Path directory = processes.temporaryDirectory("wherry-soak");
+            registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
+            new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
+            // A client that hangs for longer than this loses its stream: the time-out that a hung source-connector
+            // meets.
+            Map<String, String> settings = Map.of("wal_sender_timeout", "5s");
+            source = EmbeddedPostgres.start(processes, sourceVersion, directory.resolve("source"), settings);
+            target = EmbeddedPostgres.start(processes, targetVersion, directory.resolve("target"), Map.of());
+            sourceProxy = new TcpProxy(source.port());
+            targetProxy = new TcpProxy(target.port());
+            int behind = FreePorts.next();
+            kafkaProxy = new TcpProxy(behind);
+            kafka = EmbeddedKafka.start(
+                    processes,
+                    directory.resolve("kafka"),
+                    Map.of(),
+                    Optional.of(new EmbeddedKafka.Proxied(behind, kafkaProxy.port())));
+            registry.awaitReady();
+        } catch (RuntimeException e) {
+            processes.close();
+            throw e;
+        }
+    }
+
+    ChildProcesses processes() {
+        return processes;
+    }
+
+    EmbeddedPostgres source() {
+        return source;
+    }
+
+    EmbeddedPostgres target() {
+        return target;
+    }
+
+    EmbeddedKafka kafka() {
+        return kafka;
+    }
+
+    EmbeddedRegistry registry() {
+        return registry;
+    }
+
+    TcpProxy sourceProxy() {
+        return sourceProxy;
+    }
+
+    TcpProxy targetProxy() {
+        return targetProxy;
+    }
+
+    TcpProxy kafkaProxy() {
+        return kafkaProxy;
+    }
+
+    /** A login past the proxy, which no fault of the network concerns. */
+    static Endpoint direct(EmbeddedPostgres server, String database) {
+        return new Endpoint(server.jdbcUrl(database), server.superuser(), server.password());
+    }
+
+    /** Runs statements on a server, each in a transaction of its own. */
+    static void execute(EmbeddedPostgres server, String database, String... statements) throws SQLException {
+        try (Connection session = open(server, database);
+                Statement statement = session.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    static Connection open(EmbeddedPostgres server, String database) throws SQLException {
+        return DriverManager.getConnection(server.jdbcUrl(database), server.superuser(), server.password());
+    }
+
+    void createDatabases(String name) throws SQLException {
+        for (EmbeddedPostgres server : new EmbeddedPostgres[] {source, target}) {
+            execute(server, "postgres", "CREATE DATABASE " + Identifiers.quote(name) + " TEMPLATE template0");
+        }
+    }
+
+    /** Removes what an episode leaves behind on the databases. */
+    void dropDatabases(String name, String slot) throws SQLException {
+        String ended =
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = " + Identifiers.literal(name);
+        for (EmbeddedPostgres server : new EmbeddedPostgres[] {source, target}) {
+            execute(
+                    server,
+                    "postgres",
+                    ended,
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name LIKE "
+                            + Identifiers.literal(slot + "%"),
+                    "DROP DATABASE IF EXISTS " + Identifiers.quote(name));
+        }
+    }
+
+    @Override
+    public void close() {
+        sourceProxy.close();
+        targetProxy.close();
+        kafkaProxy.close();
+        processes.close();
+    }
+}

@@ -1,0 +1,59 @@
+package io.wherry.soak;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
+import io.wherry.rehearsal.CopyLines;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.postgresql.PGConnection;
+
+/** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
+final class TableComparison {
+    private final Migration migration;
+    private final Endpoint source;
+    private final Endpoint target;
+
+    TableComparison(Migration migration, Endpoint source, Endpoint target) {
+        this.migration = migration;
+        this.source = source;
+        this.target = target;
+    }
+
+    Map<TableId, TableDifference> run() throws SQLException, IOException {
+        Map<TableId, TableDifference> found = new TreeMap<>(Comparator.comparing(TableId::toString));
+        try (Connection left = Sessions.open(migration, source, "soak");
+                Connection right = Sessions.open(migration, target, "soak")) {
+            for (Catalog.Table table : Catalog.selected(left, migration)) {
+                List<String> key = table.identity();
+                String columns = Stream.concat(
+                                key.stream(),
+                                table.columns().stream()
+                                        .map(Catalog.CatalogColumn::name)
+                                        .filter(column -> !key.contains(column)))
+                        .map(Identifiers::quote)
+                        .collect(Collectors.joining(", "));
+                String copy =
+                        "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted() + ") TO STDOUT";
+                found.put(table.id(), TableDifference.of(lines(left, copy), lines(right, copy), key.size()));
+            }
+        }
+        return found;
+    }
+
+    private static List<String> lines(Connection session, String copy) throws SQLException, IOException {
+        CopyLines lines = new CopyLines();
+        session.unwrap(PGConnection.class).getCopyAPI().copyOut(copy, lines);
+        return lines.sorted();
+    }
+}

@@ -1,0 +1,126 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.wherry.contract.Identifiers;
+import io.wherry.coordinator.State;
+import io.wherry.random.HistoryRunner;
+import io.wherry.random.HistoryStep;
+import io.wherry.random.RandomHistory;
+import io.wherry.random.RandomSchema;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Schemas, rows and transactions that nobody thought of, made from seeds of the clock: before, during and after the load. {@code
+ * -Dwherry.seeds=200} runs as many, {@code -Dwherry.seed=N} begins with that one.
+ */
+class RandomMigrationTest {
+    private static final int BEFORE = 150;
+    private static final int AT_START = 100;
+    private static final int AFTER = 150;
+
+    private static ServerPair servers;
+
+    @BeforeAll
+    static void start() {
+        servers = new ServerPair();
+    }
+
+    @AfterAll
+    static void stop() {
+        servers.close();
+    }
+
+    static LongStream seeds() {
+        boolean given = System.getProperty("wherry.seed") != null;
+        long first = Long.getLong("wherry.seed", System.currentTimeMillis());
+        return LongStream.range(first, first + Integer.getInteger("wherry.seeds", given ? 1 : 3));
+    }
+
+    @ParameterizedTest
+    @MethodSource("seeds")
+    void arrivesExactly(long seed) throws Exception {
+        try {
+            migrate(seed);
+        } catch (Throwable e) {
+            throw new AssertionError(
+                    "seed " + seed + "; again: mvn verify -pl rehearsal -am -Dtest=RandomMigrationTest"
+                            + " -Dsurefire.failIfNoSpecifiedTests=false -Dwherry.seed=" + seed + " -Dwherry.source="
+                            + servers.source().major() + " -Dwherry.target="
+                            + servers.target().major(),
+                    e);
+        }
+    }
+
+    private static void migrate(long seed) throws Exception {
+        String name = "random-" + seed;
+        RandomSchema schema = new RandomSchema(seed, servers.source().major());
+        RandomHistory history = new RandomHistory(schema, seed, true);
+        try (MigrationFixture migration = MigrationFixture.between(servers, name)) {
+            migration.execute(
+                    migration.migration().source(), schema.statements().toArray(String[]::new));
+            try (HistoryRunner runner = new HistoryRunner(
+                    servers.source().jdbcUrl(name), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD)) {
+                run(runner, history, BEFORE);
+                migration.startAll();
+                run(runner, history, AT_START);
+                // The slot waits for the end of the transactions that began before it.
+                end(runner, history);
+                migration.awaitSlot();
+                await("in sync")
+                        .atMost(MigrationFixture.PATIENCE)
+                        .pollInterval(Duration.ofMillis(20))
+                        .until(() -> {
+                            run(runner, history, 2);
+                            return migration.coordinator().status().state() == State.CATCHING_UP;
+                        });
+                run(runner, history, AFTER);
+                end(runner, history);
+                assertThat(runner.accepted()).isGreaterThan(runner.refused());
+            }
+            migration.awaitState(State.IN_SYNC);
+            migration.cutOverAndCompare();
+        }
+        drop(name);
+    }
+
+    /** Makes room for the next seed: a server has ten slots. */
+    private static void drop(String name) throws SQLException {
+        String database = Identifiers.quote(name);
+        for (EmbeddedPostgres server : List.of(servers.source(), servers.target())) {
+            try (Connection connection = DriverManager.getConnection(
+                            server.jdbcUrl("postgres"), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
+                    Statement statement = connection.createStatement()) {
+                statement.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                        + Identifiers.literal(name));
+                statement.execute(
+                        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = "
+                                + Identifiers.literal(name));
+                statement.execute("DROP DATABASE " + database);
+            }
+        }
+    }
+
+    private static void run(HistoryRunner runner, RandomHistory history, int steps) throws Exception {
+        for (int i = 0; i < steps; i++) {
+            runner.run(history.next());
+        }
+    }
+
+    private static void end(HistoryRunner runner, RandomHistory history) throws Exception {
+        for (HistoryStep step : history.rest()) {
+            runner.run(step);
+        }
+    }
+}
