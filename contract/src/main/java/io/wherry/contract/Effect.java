@@ -10,8 +10,6 @@ public enum Effect {
     PLAN,
     /** A chunk's trailer is in Kafka. */
     CHUNK,
-    /** A table's load is noted in the control topic as complete. */
-    TABLE_LOADED,
     /** A Kafka transaction of changes with its position is committed. */
     KAFKA_COMMIT,
     /** The engine was told how far the slot may move. */

@@ -20,7 +20,33 @@ public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables) {
      * @param chunks number of chunks, numbered from 0
      * @param rowsEstimated by the statistics, -1 when unknown
      * @param bytesEstimated size of the heap and TOAST in bytes
+     * @param resumed what this load goes on with; null = nothing, all chunks are read anew
      */
     public record Table(
-            TableId id, String topic, int partitions, int chunks, long rowsEstimated, long bytesEstimated) {}
+            TableId id,
+            String topic,
+            int partitions,
+            int chunks,
+            long rowsEstimated,
+            long bytesEstimated,
+            Resumed resumed) {
+        public Table(TableId id, String topic, int partitions, int chunks, long rowsEstimated, long bytesEstimated) {
+            this(id, topic, partitions, chunks, rowsEstimated, bytesEstimated, null);
+        }
+    }
+
+    /**
+     * A load that goes on after its snapshot is gone. Chunks that are in Kafka stay; the others are read under the new
+     * snapshot, and one more, the last, brings the rows that were written since the first snapshot wherever they are now.
+     *
+     * <p>Before, the target removes each row that a change between the two snapshots names by its key. What is left of the
+     * chunks that stay are rows which nobody has touched, so they are in the new snapshot too; with the others it is
+     * complete, whole and without a row twice. That rows move is why the missing chunks alone would not do: a row of a
+     * missing chunk that an UPDATE moved to the place of a finished one would be in neither.
+     *
+     * @param epoch of the load before
+     * @param chunks that stay, ascending
+     * @param key columns that identify a row
+     */
+    public record Resumed(int epoch, List<Integer> chunks, List<String> key) {}
 }

@@ -27,10 +27,25 @@ public final class LoadRecords {
      * @param chunk number within the table, from 0
      * @param binary COPY format: binary, else text
      * @param columns names in the order of the stream
+     * @param replaces key columns; its rows take the place of those with the same key. Empty = there are none
      */
     public record ChunkHeader(
-            TableId table, int epoch, int chunk, Lsn snapshotLsn, boolean binary, List<String> columns)
-            implements LoadRecord {}
+            TableId table,
+            int epoch,
+            int chunk,
+            Lsn snapshotLsn,
+            boolean binary,
+            List<String> columns,
+            List<String> replaces)
+            implements LoadRecord {
+        public ChunkHeader {
+            replaces = replaces == null ? List.of() : List.copyOf(replaces);
+        }
+
+        public ChunkHeader(TableId table, int epoch, int chunk, Lsn snapshotLsn, boolean binary, List<String> columns) {
+            this(table, epoch, chunk, snapshotLsn, binary, columns, List.of());
+        }
+    }
 
     /** @param bytes of the COPY stream; begins and ends anywhere, also inside a value */
     public record Block(byte[] bytes) implements LoadRecord {}

@@ -62,8 +62,19 @@ public record Migration(
         }
     }
 
-    /** @param readers parallel COPY readers on the source, and lanes */
-    public record Load(int readers) {}
+    /**
+     * @param readers parallel COPY readers on the source, and lanes
+     * @param chunkBytes about the size of a chunk on the source
+     * @param retries of a chunk, after which its table is given up until the operator says to try again
+     */
+    public record Load(int readers, long chunkBytes, int retries) {
+        public static final int CHUNK_MEBIBYTES = 48;
+        public static final int RETRIES = 5;
+
+        public Load(int readers) {
+            this(readers, (long) CHUNK_MEBIBYTES << 20, RETRIES);
+        }
+    }
 
     /**
      * @param workers parallel writers of changes on the target

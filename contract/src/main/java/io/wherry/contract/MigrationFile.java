@@ -74,7 +74,7 @@ public final class MigrationFile {
                 tables(root.section("tables")),
                 kafka(root.section("kafka")),
                 root.section("registry").text("url"),
-                new Load(root.section("load").number("readers", 4, 1, 64)),
+                load(root.section("load")),
                 apply(root.section("apply")),
                 cutover(root.section("cutover")),
                 http(root.section("http")));
@@ -109,6 +109,13 @@ public final class MigrationFile {
             section.missing("bootstrap.servers", "host:port of a broker; leave out kafka for the embedded one");
         }
         return properties;
+    }
+
+    private static Load load(Settings section) {
+        return new Load(
+                section.number("readers", 4, 1, 64),
+                (long) section.number("chunk-mebibytes", Load.CHUNK_MEBIBYTES, 1, 4096) << 20,
+                section.number("retries", Load.RETRIES, 0, 100));
     }
 
     private static Apply apply(Settings section) {

@@ -3,6 +3,7 @@ package io.wherry.contract;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.Properties;
 
 /** PostgreSQL sessions with output settings pinned, so that both sides write and read every value's text alike. */
@@ -33,6 +34,25 @@ public final class Sessions {
      */
     public static Connection open(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
         return DriverManager.getConnection(endpoint.url(), properties(migration, endpoint, purpose));
+    }
+
+    /**
+     * Opens a session that holds a lock for an instance, so that its twin waits. When this machine is gone without a word the
+     * server ends the session, and with it the lock, within nine seconds.
+     */
+    public static Connection openLock(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
+        Connection session = open(migration, endpoint, purpose);
+        // Of an answer on its way to a peer that is gone, keep-alive knows nothing; tcp_user_timeout exists since 12.
+        try (Statement statement = session.createStatement()) {
+            statement.execute("SELECT pg_catalog.set_config(name, CASE name WHEN 'tcp_keepalives_idle' THEN '3'"
+                    + " WHEN 'tcp_keepalives_interval' THEN '2' WHEN 'tcp_keepalives_count' THEN '3' ELSE '9000' END, false)"
+                    + " FROM pg_catalog.pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval',"
+                    + " 'tcp_keepalives_count', 'tcp_user_timeout')");
+        } catch (SQLException e) {
+            session.close();
+            throw e;
+        }
+        return session;
     }
 
     /** Opens a session for the replication protocol ({@code CREATE_REPLICATION_SLOT} and the like). */

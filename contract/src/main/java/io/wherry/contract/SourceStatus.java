@@ -8,8 +8,28 @@ import java.util.List;
  * @param phase {@code LOADING} or {@code STREAMING} (the load is complete in Kafka)
  * @param atMillis time of the report, ms since 1970
  * @param blockBytesPeak most bytes of load blocks held in memory at once
+ * @param failed tables whose load was given up until the operator says to try again
+ * @param problem why no changes are captured, with the remedy; null = they are
  */
-public record SourceStatus(String phase, long atMillis, long blockBytesPeak, List<Captured> tables) {
+public record SourceStatus(
+        String phase,
+        long atMillis,
+        long blockBytesPeak,
+        List<Captured> tables,
+        List<FailedLoad> failed,
+        String problem) {
+    public SourceStatus {
+        tables = List.copyOf(tables);
+        failed = failed == null ? List.of() : List.copyOf(failed);
+    }
+
+    public SourceStatus(String phase, long atMillis, long blockBytesPeak, List<Captured> tables) {
+        this(phase, atMillis, blockBytesPeak, tables, List.of(), null);
+    }
+
+    /** @param reason what failed, with what to do about it */
+    public record FailedLoad(TableId table, String reason) {}
+
     /** Counts since the process began: rows read by the load, and changes put into Kafka. */
     public record Captured(TableId table, long rowsRead, long insert, long update, long delete, long truncate) {}
 }

@@ -31,7 +31,7 @@ final class Control implements AutoCloseable {
      * @throws DataException when the target refuses a statement of the source's schema
      */
     static Optional<Control> take(Migration migration, Failpoints failpoints) throws SQLException {
-        Connection target = Sessions.open(migration, migration.target(), "coordinator");
+        Connection target = Sessions.openLock(migration, migration.target(), "coordinator");
         Optional<Control> control = Optional.empty();
         try {
             if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {

@@ -4,6 +4,7 @@ import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Order;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
@@ -118,6 +119,16 @@ final class CoordinatorLoop implements AutoCloseable {
             result.complete(possible);
         }));
         return result;
+    }
+
+    /**
+     * Tells the source-connector what the operator wants.
+     *
+     * @param table by name; empty = all
+     * @return the tables that are meant
+     */
+    List<TableId> order(Order.Kind kind, Optional<String> table) throws SQLException {
+        return new Orders(migration).give(kind, table, progress.planned(), status().state());
     }
 
     private void work() {
@@ -325,6 +336,7 @@ final class CoordinatorLoop implements AutoCloseable {
         Journal journal = control.journal();
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();
+        facts.see(progress.epochs());
         boolean loaded = !plan.isEmpty() && facts.notLoaded(plan).isEmpty();
         boolean ready = loaded && facts.notReady(plan).isEmpty();
         applying = ready;

@@ -5,8 +5,10 @@ import io.wherry.contract.Failpoints;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Finding.Severity;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Order;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -108,6 +110,21 @@ public final class CutoverCoordinator implements Service {
     /** Gives up a cutover under way; false when there is none, or it is past the point of no return. */
     public CompletionStage<Boolean> abort() {
         return loop.abort();
+    }
+
+    /**
+     * Lets tables go on whose load was given up or whose changes stopped.
+     *
+     * @param table by name; empty = all
+     * @return the tables that are meant
+     */
+    public List<TableId> retry(Optional<String> table) throws SQLException {
+        return loop.order(Order.Kind.RETRY, table);
+    }
+
+    /** Loads tables again from the beginning; all of them: under a new slot. Otherwise as {@link #retry}. */
+    public List<TableId> reload(Optional<String> table) throws SQLException {
+        return loop.order(Order.Kind.RELOAD, table);
     }
 
     @Override

@@ -20,7 +20,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +42,10 @@ final class Facts {
     private final Map<String, String> buildProblems = new TreeMap<>();
     private final Map<TableId, Boolean> verified = new HashMap<>();
     private SchemaDrift drift = SchemaDrift.NONE;
+    private final Map<TableId, String> failed = new TreeMap<>();
+    private final SlotForecast forecast = new SlotForecast();
+    private Map<TableId, Integer> epochs = Map.of();
+    private String sourceProblem;
     private Slot slot;
     private long slotSeenMillis;
     private Long behind;
@@ -58,6 +64,7 @@ final class Facts {
 
     void see(HeartbeatEmitted heartbeat) {
         slot = heartbeat.slot();
+        forecast.see(slot, heartbeat.emittedMillis());
         slotSeenMillis = heartbeat.emittedMillis();
         onTheirWay.add(heartbeat);
         if (onTheirWay.size() > HEARTBEATS_KEPT) {
@@ -92,6 +99,14 @@ final class Facts {
 
     void see(SourceStatus status) {
         status.tables().forEach(table -> captured.put(table.table(), table));
+        failed.clear();
+        status.failed().forEach(load -> failed.put(load.table(), load.reason()));
+        sourceProblem = status.problem();
+    }
+
+    /** @param least the least epoch of a load that counts, for each table */
+    void see(Map<TableId, Integer> least) {
+        epochs = least;
     }
 
     void see(Observation.Built built) {
@@ -139,6 +154,35 @@ final class Facts {
                 .or(() -> recentFailure(nowMillis));
     }
 
+    /** What does not go on before somebody looks after it. */
+    Optional<String> halted() {
+        return Optional.ofNullable(sourceProblem)
+                .or(this::slotProblem)
+                .or(this::failedLoad)
+                .or(this::stopped);
+    }
+
+    private Optional<String> failedLoad() {
+        return failed.entrySet().stream()
+                .map(e -> "the load of " + e.getKey() + " failed: " + e.getValue())
+                .findFirst();
+    }
+
+    /** What the operator can do about what is halted. */
+    List<String> remedies() {
+        List<String> remedies = new ArrayList<>();
+        if (sourceProblem != null || slotProblem().isPresent()) {
+            remedies.add("wherry reload --all");
+        }
+        Set<TableId> tables = new TreeSet<>(failed.keySet());
+        relations.values().stream()
+                .filter(r -> r.stoppedBecause() != null)
+                .map(Relation::table)
+                .forEach(tables::add);
+        tables.forEach(table -> remedies.add("mend what stopped " + table + ", then wherry retry --table " + table));
+        return remedies;
+    }
+
     private Optional<String> recentFailure(long nowMillis) {
         return failure != null && nowMillis - failureSeenMillis < FAILURE_MILLIS
                 ? Optional.of(failure)
@@ -160,14 +204,18 @@ final class Facts {
     /** Tables of the plan whose rows are not all there; all of them when the target has not heard of them. */
     List<TableId> notLoaded(Map<TableId, LoadPlan.Table> plan) {
         return plan.keySet().stream()
-                .filter(t -> !relations.containsKey(t) || !relations.get(t).loaded())
+                .filter(t -> !loaded(relations.get(t)))
                 .sorted()
                 .toList();
     }
 
+    private boolean loaded(Relation relation) {
+        return relation != null && relation.loaded() && relation.epoch() >= epochs.getOrDefault(relation.table(), 0);
+    }
+
     List<TableId> notReady(Map<TableId, LoadPlan.Table> plan) {
         return plan.keySet().stream()
-                .filter(t -> !relations.containsKey(t) || !relations.get(t).ready())
+                .filter(t -> !loaded(relations.get(t)) || !relations.get(t).ready())
                 .sorted()
                 .toList();
     }
@@ -193,6 +241,18 @@ final class Facts {
                 : Optional.empty();
     }
 
+    SlotStatus slot(long nowMillis) {
+        if (slot == null || nowMillis - slotSeenMillis > STALE_MILLIS) {
+            return SlotStatus.UNKNOWN;
+        }
+        return new SlotStatus(
+                slot.retainedBytes(),
+                slot.walStatus(),
+                slot.keepBytes(),
+                slot.safeBytes(),
+                forecast.lostInSeconds(slot.safeBytes()));
+    }
+
     List<TableStatus> tables(Map<TableId, LoadPlan.Table> plan) {
         List<TableStatus> tables = new ArrayList<>();
         new TreeMap<>(plan).forEach((id, planned) -> tables.add(table(id, planned)));
@@ -204,10 +264,10 @@ final class Facts {
         Captured counts = captured.get(id);
         String error = relation != null && relation.stoppedBecause() != null
                 ? relation.stoppedBecause()
-                : buildProblems.get(id.toString());
+                : failed.getOrDefault(id, buildProblems.get(id.toString()));
         return new TableStatus(
                 id.toString(),
-                state(relation),
+                failed.containsKey(id) ? "FAILED" : state(relation),
                 relation == null ? 0 : relation.rowsLoaded(),
                 planned.rowsEstimated() < 0 ? null : Long.valueOf(planned.rowsEstimated()),
                 counts == null ? new Counts(0, 0, 0) : new Counts(counts.insert(), counts.update(), counts.delete()),
@@ -218,13 +278,13 @@ final class Facts {
                 error);
     }
 
-    private static String state(Relation relation) {
+    private String state(Relation relation) {
         if (relation == null) {
             return "WAITING";
         }
         if (relation.stoppedBecause() != null) {
             return "STOPPED";
         }
-        return relation.ready() ? "APPLYING" : relation.loaded() ? "INDEXING" : "LOADING";
+        return !loaded(relation) ? "LOADING" : relation.ready() ? "APPLYING" : "INDEXING";
     }
 }

@@ -3,8 +3,11 @@ package io.wherry.coordinator;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.DataException;
 import io.wherry.contract.Json;
 import io.wherry.contract.Migration.Http;
+import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -14,8 +17,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
+import java.sql.SQLException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -30,6 +37,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class HttpApi implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HttpApi.class);
+    private static final Set<String> CHANGING = Set.of("/api/cutover", "/api/abort", "/api/retry", "/api/reload");
     private static final int LARGEST_BODY = 64 * 1024;
     private static final int TOKEN_BYTES = 32;
     private static final int THREADS = 4;
@@ -106,7 +114,7 @@ public final class HttpApi implements AutoCloseable {
     private Reply reply(HttpExchange exchange) {
         String path = exchange.getRequestURI().getPath();
         boolean post = exchange.getRequestMethod().equals("POST");
-        boolean changes = path.equals("/api/cutover") || path.equals("/api/abort");
+        boolean changes = CHANGING.contains(path);
         if (post != changes) {
             return Reply.error(
                     405, exchange.getRequestMethod() + " is not for " + path, "Use " + (changes ? "POST" : "GET"));
@@ -132,12 +140,37 @@ public final class HttpApi implements AutoCloseable {
                         .cutover(query != null && query.contains("dryRun=true"))
                         .thenApply(Object.class::cast));
             case "/api/abort" -> await(coordinator.abort().thenApply(aborted -> Map.of("aborting", aborted)));
+            case "/api/retry" -> ordered(coordinator::retry, query);
+            case "/api/reload" -> ordered(coordinator::reload, query);
             default ->
                 Reply.error(
                         404,
                         "no such path: " + path,
                         "See /api/status, /api/lag, /api/tables, /metrics, /livez, /readyz");
         };
+    }
+
+    private interface Giving {
+        List<TableId> give(Optional<String> table) throws SQLException;
+    }
+
+    /** @param query {@code table=} and its name, or {@code all=true} */
+    private static Reply ordered(Giving order, String query) {
+        boolean named = query != null && query.startsWith("table=");
+        if (!named && !"all=true".equals(query)) {
+            return Reply.error(400, "which table is not said", "Add ?table=schema.table or ?all=true");
+        }
+        try {
+            List<TableId> tables = order.give(named ? Optional.of(query.substring(6)) : Optional.empty());
+            return Reply.json(
+                    200, Map.of("tables", tables.stream().map(TableId::toString).toList()));
+        } catch (DataException e) {
+            return Reply.error(409, e.getMessage(), e.hint());
+        } catch (WherryException e) {
+            return Reply.error(503, e.getMessage(), e.hint());
+        } catch (SQLException e) {
+            return Reply.error(503, "the target: " + e.getMessage(), "Look whether it is up");
+        }
     }
 
     private Reply ready(boolean verbose) {

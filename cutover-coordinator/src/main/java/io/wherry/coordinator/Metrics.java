@@ -17,6 +17,13 @@ final class Metrics {
             metrics.sample("wherry_state", "state=\"" + state + "\"", state == status.state() ? 1 : 0);
         }
         metrics.gauge("wherry_slot_retained_bytes", status.lag().slotBytes(), 1);
+        metrics.gauge("wherry_slot_keep_bytes", status.slot().keepBytes(), 1);
+        metrics.gauge("wherry_slot_safe_bytes", status.slot().safeBytes(), 1);
+        metrics.gauge("wherry_slot_lost_in_seconds", status.slot().lostInSeconds(), 1);
+        if (status.slot().walStatus() != null) {
+            metrics.type("wherry_slot_wal_status", "gauge");
+            metrics.sample("wherry_slot_wal_status", "status=\"" + status.slot().walStatus() + "\"", 1);
+        }
         metrics.gauge("wherry_source_to_kafka_lag_seconds", status.lag().sourceToKafkaMillis(), 1e3);
         metrics.gauge("wherry_kafka_to_target_lag_records", status.lag().kafkaToTargetRecords(), 1);
         metrics.gauge("wherry_end_to_end_lag_seconds", status.lag().endToEndMillis(), 1e3);
@@ -26,6 +33,10 @@ final class Metrics {
         status.tables()
                 .forEach(t -> metrics.sample(
                         "wherry_table_stopped", table(t), t.state().equals("STOPPED") ? 1 : 0));
+        metrics.type("wherry_table_failed", "gauge");
+        status.tables()
+                .forEach(t -> metrics.sample(
+                        "wherry_table_failed", table(t), t.state().equals("FAILED") ? 1 : 0));
         metrics.type("wherry_changes_captured_total", "counter");
         status.tables().forEach(t -> metrics.changes("wherry_changes_captured_total", t, t.captured()));
         metrics.type("wherry_changes_applied_total", "counter");

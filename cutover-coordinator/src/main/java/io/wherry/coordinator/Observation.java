@@ -55,8 +55,12 @@ sealed interface Observation {
     /**
      * @param retainedBytes write-ahead log kept for the slot; null without slot
      * @param walStatus {@code reserved}, {@code extended}, {@code unreserved}, {@code lost}; null before version 13
+     * @param keepBytes {@code max_slot_wal_keep_size}; null without limit and before 13
+     * @param safeBytes that can be written before the slot may be lost; null without limit and before 13
      */
-    record Slot(Long retainedBytes, boolean active, String walStatus) {}
+    record Slot(Long retainedBytes, boolean active, String walStatus, Long keepBytes, Long safeBytes) {
+        static final Slot MISSING = new Slot(null, false, null, null, null);
+    }
 
     /** A table as the target knows it. */
     record Relation(

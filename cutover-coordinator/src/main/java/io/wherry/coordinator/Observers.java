@@ -6,6 +6,7 @@ import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Order;
 import io.wherry.contract.Position;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.SourceStatus;
@@ -38,6 +39,13 @@ final class Observers implements AutoCloseable {
 
     private static final long CHECKPOINT_POLL_MILLIS = 25;
     private static final Duration WAIT = Duration.ofMillis(500);
+    private static final String SLOT = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, ";
+
+    private static final String LIMITS = "wal_status, (SELECT setting::bigint * 1048576 FROM pg_catalog.pg_settings"
+            + " WHERE name = 'max_slot_wal_keep_size' AND setting <> '-1'), safe_wal_size";
+
+    private static final String NO_LIMITS = "NULL::text, NULL::bigint, NULL::bigint";
+
     private static final String RELATIONS = """
             SELECT r.schema_name, r.table_name, r.load_epoch, r.chunks, coalesce(c.chunks, 0) AS done,
                    coalesce(c.rows, 0) AS loaded_rows, coalesce(c.bytes, 0) AS loaded_bytes, r.ready_at IS NOT NULL AS ready,
@@ -121,6 +129,8 @@ final class Observers implements AutoCloseable {
         String key = new String(row.key(), StandardCharsets.UTF_8);
         if (key.equals(LoadPlan.KEY)) {
             progress.planned(Json.read(row.value(), LoadPlan.class));
+        } else if (key.equals(Order.KEY)) {
+            progress.ordered(Json.read(row.value(), Order.class));
         }
     }
 
@@ -130,19 +140,23 @@ final class Observers implements AutoCloseable {
 
     private void watchSource(Repeater repeater) throws SQLException, InterruptedException {
         try (Connection source = Sessions.open(migration, migration.source(), "heartbeat")) {
-            // wal_status exists since 13.
-            String walStatus =
-                    source.getMetaData().getDatabaseMajorVersion() >= 13 ? "wal_status" : "NULL::text AS wal_status";
+            String slotQuery = SLOT
+                    + (source.getMetaData().getDatabaseMajorVersion() >= 13 ? LIMITS : NO_LIMITS)
+                    + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?";
             while (!repeater.closing()) {
                 Slot slot = Queries.list(
                                 source,
-                                row -> new Slot(row.getLong(1), row.getBoolean(2), row.getString(3)),
-                                "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, "
-                                        + walStatus + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?",
+                                row -> new Slot(
+                                        row.getObject(1, Long.class),
+                                        row.getBoolean(2),
+                                        row.getString(3),
+                                        row.getObject(4, Long.class),
+                                        row.getObject(5, Long.class)),
+                                slotQuery,
                                 migration.slot())
                         .stream()
                         .findFirst()
-                        .orElse(new Slot(null, false, null));
+                        .orElse(Slot.MISSING);
                 long emitted = System.currentTimeMillis();
                 Lsn lsn = Heartbeat.emit(source);
                 HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);

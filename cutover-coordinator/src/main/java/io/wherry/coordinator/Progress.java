@@ -2,6 +2,7 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
+import io.wherry.contract.Order;
 import io.wherry.contract.Position;
 import io.wherry.contract.TableId;
 import java.time.Duration;
@@ -15,6 +16,7 @@ import org.apache.kafka.common.TopicPartition;
 final class Progress {
     private Position position;
     private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
+    private final Map<TableId, Integer> epochs = new TreeMap<>();
     private Set<TableId> gone = Set.of();
 
     /** A position read from Kafka; the topic gives them in rising order. */
@@ -25,7 +27,20 @@ final class Progress {
 
     /** A load plan; plans come in the order of their epochs. */
     synchronized void planned(LoadPlan plan) {
+        plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
         plan.tables().forEach(table -> tables.put(table.id(), table));
+    }
+
+    /** What the operator wants loaded again counts as not loaded, even before the load plan comes. */
+    synchronized void ordered(Order order) {
+        if (order.kind() == Order.Kind.RELOAD) {
+            epochs.replaceAll((table, epoch) -> order.means(table) ? epoch + 1 : epoch);
+        }
+    }
+
+    /** The least epoch of a load that counts, for each table. */
+    synchronized Map<TableId, Integer> epochs() {
+        return Map.copyOf(epochs);
     }
 
     /** These tables are not on the source any more: nothing of them counts. */

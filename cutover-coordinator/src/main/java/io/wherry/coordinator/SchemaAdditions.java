@@ -77,9 +77,15 @@ final class SchemaAdditions {
                AND NOT c.relispartition AND a.attislocal
             """ + OURS;
     private static final String NOT_NULL = COLUMN.formatted("NOT NULL", "' SET NOT NULL'") + "a.attnotnull" + OURS;
-    private static final String IDENTITY = COLUMN.formatted(
-                    "identity",
-                    "' ADD GENERATED ' || CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END || ' AS IDENTITY'")
+    private static final String IDENTITY = COLUMN.formatted("identity", """
+            (SELECT format(' ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %I.%I START WITH %s INCREMENT BY %s MINVALUE %s'
+                             || ' MAXVALUE %s CACHE %s %s)',
+                           CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END, qn.nspname, q.relname, s.seqstart,
+                           s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END)
+               FROM pg_depend p JOIN pg_sequence s ON s.seqrelid = p.objid JOIN pg_class q ON q.oid = p.objid
+               JOIN pg_namespace qn ON qn.oid = q.relnamespace
+              WHERE p.classid = 'pg_class'::regclass AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype = 'i')
+            """)
             // Partitions have their parent's from 17 on.
             + "a.attidentity <> '' AND NOT c.relispartition" + OURS;
     private static final String DEFAULTS =

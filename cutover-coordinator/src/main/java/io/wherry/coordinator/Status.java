@@ -8,6 +8,7 @@ import java.util.List;
  * @param state one of {@link State}
  * @param servedBy {@code source}, {@code target}, or {@code none} within the window
  * @param waitsFor what must happen before the next state; empty = nothing
+ * @param slot what is kept for the replication slot, and how long it will last
  * @param nextSteps what the operator can do now
  */
 public record Status(
@@ -16,6 +17,7 @@ public record Status(
         String servedBy,
         String waitsFor,
         Lag lag,
+        SlotStatus slot,
         List<TableStatus> tables,
         List<String> nextSteps) {
     public Status {
@@ -27,7 +29,8 @@ public record Status(
     public record Counts(long insert, long update, long delete) {}
 
     /**
-     * @param state {@code WAITING}, {@code LOADING}, {@code INDEXING}, {@code APPLYING} or {@code STOPPED}
+     * @param state {@code WAITING}, {@code LOADING}, {@code INDEXING}, {@code APPLYING}, {@code FAILED} (its load was given up) or
+     *     {@code STOPPED} (an event contradicts the target)
      * @param rowsEstimated by the source's statistics; null = unknown
      * @param captured changes put into Kafka since the source-connector began
      * @param applied changes applied to the target

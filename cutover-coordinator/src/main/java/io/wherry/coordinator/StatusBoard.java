@@ -30,8 +30,15 @@ final class StatusBoard {
         this.gate = gate;
         this.run = run;
         this.follower = follower;
-        this.status =
-                new Status(migration.name(), State.LOADING, "source", "the schema", Lag.UNKNOWN, List.of(), List.of());
+        this.status = new Status(
+                migration.name(),
+                State.LOADING,
+                "source",
+                "the schema",
+                Lag.UNKNOWN,
+                SlotStatus.UNKNOWN,
+                List.of(),
+                List.of());
     }
 
     Status status() {
@@ -54,7 +61,14 @@ final class StatusBoard {
     void waiting(String what) {
         Status last = status;
         status = new Status(
-                last.name(), last.state(), last.servedBy(), what, Lag.UNKNOWN, last.tables(), last.nextSteps());
+                last.name(),
+                last.state(),
+                last.servedBy(),
+                what,
+                Lag.UNKNOWN,
+                SlotStatus.UNKNOWN,
+                last.tables(),
+                last.nextSteps());
     }
 
     void publish(Journal journal, Map<TableId, LoadPlan.Table> plan, long nowMillis) {
@@ -65,6 +79,7 @@ final class StatusBoard {
                 state.servedBy(),
                 waitsFor(state, plan),
                 facts.lag(nowMillis),
+                facts.slot(nowMillis),
                 facts.tables(plan),
                 nextSteps(state));
         states = times(journal.rows(), nowMillis);
@@ -83,7 +98,8 @@ final class StatusBoard {
             case LOADING ->
                 plan.isEmpty()
                         ? "the source-connector's load plan"
-                        : facts.notLoaded(plan).size() + " of " + plan.size() + " tables to be loaded";
+                        : facts.notLoaded(plan).size() + " of " + plan.size() + " tables to be loaded"
+                                + facts.halted().map(halted -> "; " + halted).orElse("");
             case INDEXING ->
                 facts.buildProblem()
                         .orElse(facts.notReady(plan).size() + " of " + plan.size() + " tables to be indexed");
@@ -108,7 +124,8 @@ final class StatusBoard {
     }
 
     private List<String> withDrift(List<String> steps) {
-        List<String> all = new ArrayList<>(facts.drift().obstacles());
+        List<String> all = new ArrayList<>(facts.remedies());
+        all.addAll(facts.drift().obstacles());
         all.addAll(follower.pending());
         all.addAll(steps);
         return all;

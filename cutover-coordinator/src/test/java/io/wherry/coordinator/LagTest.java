@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 final class LagTest {
     private static final TopicPartition A = new TopicPartition("a", 0);
     private static final TopicPartition B = new TopicPartition("b", 0);
-    private static final Slot SLOT = new Slot(7L, true, null);
+    private static final Slot SLOT = new Slot(7L, true, null, null, null);
 
     private final Latencies latencies = new Latencies();
     private final Facts facts = new Facts(latencies);

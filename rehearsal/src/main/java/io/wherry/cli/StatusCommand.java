@@ -55,7 +55,18 @@ final class StatusCommand implements Callable<Integer> {
         return status.path("name").asText() + ": " + status.path("state").asText() + ", served by "
                 + status.path("servedBy").asText()
                 + (waitsFor.isEmpty() || waitsFor.equals("null") ? "" : ", waits for " + waitsFor)
-                + "\n" + lag(status.path("lag")) + "\n";
+                + "\n" + lag(status.path("lag")) + "\n" + slot(status.path("slot")) + "\n";
+    }
+
+    private static String slot(JsonNode slot) {
+        JsonNode lost = slot.path("lostInSeconds");
+        return "slot: " + slot.path("walStatus").asText("unknown").replace("null", "unknown") + ", keeps "
+                + value(slot, "retainedBytes", " bytes")
+                + (slot.path("keepBytes").isNumber()
+                        ? " of at most " + value(slot, "keepBytes", " bytes") + ", safe for another "
+                                + value(slot, "safeBytes", " bytes")
+                        : "")
+                + (lost.isNumber() ? ", LOST IN " + lost.asLong() / 60 + " min as it grows now" : "");
     }
 
     private static String lag(JsonNode lag) {
@@ -82,7 +93,8 @@ final class StatusCommand implements Callable<Integer> {
                     table.path("applied").path("update").asLong(),
                     table.path("applied").path("delete").asLong(),
                     table.path("error").isTextual()
-                            ? "  STOPPED: " + table.path("error").asText()
+                            ? "  " + table.path("state").asText() + ": "
+                                    + table.path("error").asText()
                             : ""));
         }
         return lines.toString();

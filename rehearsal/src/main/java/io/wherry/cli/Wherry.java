@@ -27,6 +27,8 @@ import picocli.CommandLine.Spec;
             StatusCommand.Tables.class,
             StatusCommand.LagCommand.class,
             VerifyCommand.class,
+            RetryCommand.class,
+            RetryCommand.Reload.class,
             CutoverCommand.class,
             AbortCommand.class,
             CommandLine.HelpCommand.class

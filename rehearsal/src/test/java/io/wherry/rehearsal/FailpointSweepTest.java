@@ -34,7 +34,6 @@ class FailpointSweepTest {
                     Effect.SLOT,
                     Effect.PLAN,
                     Effect.CHUNK,
-                    Effect.TABLE_LOADED,
                     Effect.KAFKA_COMMIT,
                     Effect.SLOT_ADVANCE);
             CompletableFuture<Void> sink = sweeping(

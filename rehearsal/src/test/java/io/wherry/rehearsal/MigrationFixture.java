@@ -7,6 +7,7 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
 import io.wherry.contract.Service;
@@ -39,6 +40,9 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.postgresql.PGConnection;
 
 /** A migration between two embedded servers over the shared broker, with verbs for what happens to it. */
@@ -179,18 +183,22 @@ final class MigrationFixture implements AutoCloseable {
      * @param meanwhile what is to happen until then, again and again
      */
     void dieAt(String service, String failpoint, Runnable meanwhile) {
-        await(failpoint).atMost(PATIENCE.multipliedBy(4)).pollInterval(Duration.ofMillis(50)).until(() -> {
-            meanwhile.run();
-            Process process = children.get(service);
-            if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
-                // The first time, or a server did not answer in time: a supervisor starts it again.
-                children.put(
-                        service,
-                        WherryProcess.startArmed(directory.resolve(service + ".log"), failpoint, arguments(service)));
-                return false;
-            }
-            return !process.isAlive();
-        });
+        await(failpoint)
+                .atMost(PATIENCE.multipliedBy(4))
+                .pollInterval(Duration.ofMillis(50))
+                .until(() -> {
+                    meanwhile.run();
+                    Process process = children.get(service);
+                    if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
+                        // The first time, or a server did not answer in time: a supervisor starts it again.
+                        children.put(
+                                service,
+                                WherryProcess.startArmed(
+                                        directory.resolve(service + ".log"), failpoint, arguments(service)));
+                        return false;
+                    }
+                    return !process.isAlive();
+                });
         children.remove(service);
     }
 
@@ -208,6 +216,81 @@ final class MigrationFixture implements AutoCloseable {
     /** Asks a coordinator in a process of its own for the cutover, in a process of its own. */
     Process askForCutover() {
         return WherryProcess.start(directory.resolve("cutover.log"), arguments("cutover", "--yes"));
+    }
+
+    /** Starts one more instance of a service as a process, known by {@code key}. */
+    void startTwin(String key, String service) {
+        children.put(
+                key,
+                WherryProcess.start(
+                        directory.resolve(key + ".log"),
+                        WherryProcess.LAUNCHER_HEAP_MEBIBYTES,
+                        service,
+                        "-f",
+                        directory.resolve("m.yaml").toString()));
+    }
+
+    /** Sends a signal, such as STOP and CONT, to a process that was started here. */
+    void signal(String key, String signal) {
+        Command.run(
+                List.of("kill", "-" + signal, Long.toString(children.get(key).pid())),
+                directory,
+                directory.resolve("kill.log"),
+                PATIENCE,
+                key + " cannot be signalled");
+    }
+
+    boolean isAlive(String key) {
+        return children.get(key).isAlive();
+    }
+
+    /** Runs a command to its end and returns its exit code. */
+    int run(String... arguments) throws InterruptedException {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.addAll(List.of(
+                "-f",
+                directory.resolve("m.yaml").toString(),
+                "--data",
+                directory.resolve("state").toString()));
+        return WherryProcess.start(directory.resolve("command.log"), all.toArray(String[]::new))
+                .waitFor();
+    }
+
+    /** Changes a line of the migration's file. */
+    void configure(String from, String to) {
+        Path file = directory.resolve("m.yaml");
+        try {
+            String text = Files.readString(file);
+            assertThat(text).contains(from);
+            Files.writeString(file, text.replace(from, to));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Runs SQL as the server's own superuser. */
+    void executeAsSuperuser(EmbeddedPostgres server, String... statements) throws SQLException {
+        try (Connection connection =
+                        DriverManager.getConnection(server.jdbcUrl(database), server.superuser(), server.password());
+                Statement statement = connection.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    /** Bytes a second that each lane of the load may send, so that it has a middle. */
+    void slowDownLoad(int lanes, double bytes) throws Exception {
+        try (Admin admin = KafkaClients.admin(migration())) {
+            for (int lane = 0; lane < lanes; lane++) {
+                ClientQuotaEntity who =
+                        new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, "wherry-" + name + "-load-" + lane));
+                admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
+                                who, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytes)))))
+                        .all()
+                        .get();
+            }
+        }
     }
 
     /** {@code kill -9}. */

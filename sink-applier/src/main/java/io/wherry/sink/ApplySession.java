@@ -62,7 +62,7 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing) throws SQLException {
         Connection forPlans = open("sink plans");
-        start("plans", () -> new PlanFollower(migration, forPlans, epoch, stop, failpoints).run());
+        start("plans", () -> new PlanFollower(migration, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < migration.apply().workers(); i++) {
             int number = i;
             Connection session = open("sink worker " + number);

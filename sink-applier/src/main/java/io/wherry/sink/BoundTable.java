@@ -51,7 +51,7 @@ record BoundTable(TableId id, List<BoundColumn> columns, List<BoundColumn> key, 
                         "apply changes to",
                         shape.id().toString(),
                         "the target has no column " + Identifiers.quote(name),
-                        "Add it with the source's type, then clear wherry.relation.stopped_because");
+                        "Add it with the source's type, then wherry retry");
             }
             boolean inKey = shape.identity().contains(name);
             BoundColumn bound =

@@ -20,6 +20,7 @@ final class ChunkWriter {
 
     private final Connection target;
     private final ChunkHeader header;
+    private final RowsByKey replacing;
     private final CopyIn copy;
     private final CRC32C crc = new CRC32C();
     private long bytes;
@@ -27,13 +28,18 @@ final class ChunkWriter {
     ChunkWriter(Connection target, ChunkHeader header) throws SQLException {
         this.target = target;
         this.header = header;
-        this.copy = target.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql(header));
+        this.replacing = header.replaces().isEmpty()
+                ? null
+                : new RowsByKey(
+                        target, TargetCatalog.read(target, header.table()), "wherry_replacing", header.columns());
+        String into = replacing == null ? header.table().quoted() : replacing.name();
+        this.copy = target.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql(header, into));
     }
 
-    static String copySql(ChunkHeader header) {
+    private static String copySql(ChunkHeader header, String into) {
         String columns = header.columns().stream().map(Identifiers::quote).collect(Collectors.joining(", "));
-        return "COPY " + header.table().quoted() + (columns.isEmpty() ? "" : " (" + columns + ")")
-                + " FROM STDIN (FORMAT " + (header.binary() ? "binary" : "text") + ")";
+        return "COPY " + into + (columns.isEmpty() ? "" : " (" + columns + ")") + " FROM STDIN (FORMAT "
+                + (header.binary() ? "binary" : "text") + ")";
     }
 
     void write(byte[] block) throws SQLException {
@@ -54,6 +60,10 @@ final class ChunkWriter {
         long rows = copy.endCopy();
         if (rows != trailer.rows()) {
             throw differs(trailer, rows + " rows");
+        }
+        if (replacing != null) {
+            replacing.delete(header.replaces());
+            replacing.insert(header.columns());
         }
         try (PreparedStatement statement = target.prepareStatement(CHUNK)) {
             statement.setString(1, header.table().schema());

@@ -27,7 +27,7 @@ final class Failures {
         return new DataException(operation, object, describe(failure), hint(failure), failure);
     }
 
-    /** As {@link #explain}, for opening a session: a wrong password or database is the operator's to mend. */
+    /** As {@link #explain}, for opening the first session: a wrong password or database is the operator's to mend. */
     static WherryException explainLogin(Endpoint target, SQLException failure) {
         String state = String.valueOf(failure.getSQLState());
         return state.startsWith("28") || state.equals("3D000")
@@ -40,6 +40,7 @@ final class Failures {
     static boolean isRetryable(String state) {
         return state == null
                 || state.startsWith("08")
+                || state.startsWith("28")
                 || state.startsWith("53")
                 || state.startsWith("57P0")
                 || switch (state) {
@@ -55,8 +56,7 @@ final class Failures {
 
     private static String hint(Throwable failure) {
         return failure instanceof SQLException sql
-                ? "The target refused it (SQLSTATE " + sql.getSQLState()
-                        + "); mend the target, then clear wherry.relation.stopped_because"
+                ? "The target refused it (SQLSTATE " + sql.getSQLState() + "); mend the target, then wherry retry"
                 : "";
     }
 }

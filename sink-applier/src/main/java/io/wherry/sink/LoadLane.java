@@ -40,6 +40,9 @@ final class LoadLane {
     private static final Logger LOG = LoggerFactory.getLogger(LoadLane.class);
     private static final Duration POLL = Duration.ofMillis(100);
 
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
+    private static final int MOST_DOUBLINGS = 6;
+
     // A lane holds what one fetch brought and the fetch after it; all lanes together stay below 32 MiB.
     private static final int FETCHED_BYTES = 16 << 20;
     private static final int LONGEST_FETCH_BYTES = 1 << 20;
@@ -69,6 +72,9 @@ final class LoadLane {
     private long checkpoint;
     private final Set<TableId> held = new HashSet<>();
     private ChunkHeader open;
+    private long openOffset;
+    private long failedOffset = -1;
+    private int failures;
     private ChunkWriter writer;
 
     /** @param target a session in transaction mode that is this lane's alone */
@@ -109,7 +115,10 @@ final class LoadLane {
                     if (stop.isRequested()) {
                         break;
                     }
-                    handle(record);
+                    if (!handle(record)) {
+                        consumer.seek(partition, failedOffset);
+                        break;
+                    }
                 }
             }
             close();
@@ -123,20 +132,23 @@ final class LoadLane {
         });
     }
 
-    private void handle(ConsumerRecord<byte[], byte[]> record) throws SQLException {
+    /** @return false when the chunk is to be tried again from its header */
+    private boolean handle(ConsumerRecord<byte[], byte[]> record) throws SQLException {
         LoadRecord decoded = LoadRecords.parse(record);
         try {
             if (decoded instanceof ChunkHeader header) {
                 // The reader of the chunk before this one died.
                 close();
+                openOffset = record.offset();
                 begin(header);
             } else if (decoded instanceof Block block && writer != null) {
                 writer.write(block.bytes());
             } else if (decoded instanceof ChunkTrailer trailer && open != null) {
                 finish(trailer, record.offset() + 1);
             }
+            return true;
         } catch (SQLException | DataException e) {
-            fail(e);
+            return fail(e);
         }
     }
 
@@ -165,10 +177,16 @@ final class LoadLane {
             statement.setString(3, header.table().schema());
             statement.setString(4, header.table().table());
             try (ResultSet row = statement.executeQuery()) {
-                if (!row.next() || row.getInt(1) < header.epoch()) {
+                boolean known = row.next();
+                boolean in = known && row.getInt(1) == header.epoch() && row.getBoolean(3);
+                if (known && row.getBoolean(2) && row.getInt(1) <= header.epoch() && !in) {
+                    hold(header.table());
+                    return true;
+                }
+                if (!known || row.getInt(1) < header.epoch()) {
                     return isHeldBack(header.table());
                 }
-                decide(header, row.getInt(1), row.getBoolean(2), row.getBoolean(3));
+                decide(header, row.getInt(1), row.getBoolean(3));
                 return true;
             }
         }
@@ -178,18 +196,19 @@ final class LoadLane {
     private boolean isHeldBack(TableId table) throws SQLException {
         boolean missing = !TargetCatalog.exists(target, table);
         if (missing) {
-            target.rollback();
-            held.add(table);
+            hold(table);
         }
         return missing;
     }
 
-    private void decide(ChunkHeader header, int loadEpoch, boolean stopped, boolean applied) throws SQLException {
+    private void hold(TableId table) throws SQLException {
+        target.rollback();
+        held.add(table);
+    }
+
+    private void decide(ChunkHeader header, int loadEpoch, boolean applied) throws SQLException {
         if (loadEpoch > header.epoch() || applied) {
             target.rollback();
-        } else if (stopped) {
-            target.rollback();
-            held.add(header.table());
         } else {
             writer = new ChunkWriter(target, header);
         }
@@ -229,7 +248,8 @@ final class LoadLane {
         writer = null;
     }
 
-    private void fail(Exception e) throws SQLException {
+    /** @return false when the chunk is to be tried again; true when its table is stopped */
+    private boolean fail(Exception e) throws SQLException {
         if (open == null) {
             throw Failures.explain("load from", partition.toString(), e);
         }
@@ -239,10 +259,19 @@ final class LoadLane {
             throw failure;
         }
         int loadEpoch = open.epoch();
+        failures = openOffset == failedOffset ? failures + 1 : 1;
+        failedOffset = openOffset;
         close();
+        if (failures <= migration.load().retries()) {
+            LOG.warn("{}; trying again", failure.explained());
+            stop.await(FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, MOST_DOUBLINGS)));
+            return false;
+        }
+        failedOffset = -1;
         LOG.error("Load of {} is stopped: {}", table, failure.explained(), failure);
         Relations.stop(target, table, loadEpoch, failure.explained(), checkpoints.epoch());
         target.commit();
         held.add(table);
+        return true;
     }
 }

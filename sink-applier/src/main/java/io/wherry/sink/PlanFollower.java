@@ -1,5 +1,6 @@
 package io.wherry.sink;
 
+import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
@@ -7,13 +8,16 @@ import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TopicTail;
+import io.wherry.contract.WherryException;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -69,13 +73,21 @@ final class PlanFollower {
     private final Migration migration;
     private final Connection target;
     private final Checkpoints checkpoints;
+    private final ResumedLoad resumedLoad;
     private final StopSignal stop;
     private final Failpoints failpoints;
     private final Set<TableId> missing = new HashSet<>();
 
     /** @param target a session in transaction mode that is this follower's alone */
-    PlanFollower(Migration migration, Connection target, long epoch, StopSignal stop, Failpoints failpoints) {
+    PlanFollower(
+            Migration migration,
+            SchemaRegistry registry,
+            Connection target,
+            long epoch,
+            StopSignal stop,
+            Failpoints failpoints) {
         this.migration = migration;
+        this.resumedLoad = new ResumedLoad(migration, target, registry);
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
         this.stop = stop;
@@ -124,7 +136,7 @@ final class PlanFollower {
         }
     }
 
-    /** @return whether all of it is in; false while a table of it is missing on the target */
+    /** @return whether all of it is in; false while a table is missing on the target or its earlier chunks are not in */
     private boolean bringIn(LoadPlan plan, KafkaConsumer<byte[], byte[]> offsets) throws SQLException {
         checkpoints.holdCurrent();
         boolean complete = true;
@@ -135,8 +147,10 @@ final class PlanFollower {
                 if (missing.add(table.id())) {
                     LOG.warn("{} is new on the source and missing on the target; its load waits for it", table.id());
                 }
-            } else if (known < plan.epoch()) {
+            } else if (known < plan.epoch() && table.resumed() == null) {
                 bringIn(plan, table, known > 0, offsets);
+            } else if (known < plan.epoch()) {
+                complete &= resume(plan, table, known, offsets);
             }
         }
         String load = migration.topics().load();
@@ -151,6 +165,43 @@ final class PlanFollower {
         return complete;
     }
 
+    /** @return whether it could be brought in */
+    private boolean resume(LoadPlan plan, LoadPlan.Table table, int known, KafkaConsumer<byte[], byte[]> offsets)
+            throws SQLException {
+        Savepoint before = target.setSavepoint();
+        try {
+            if (known < table.resumed().epoch()
+                    || Relations.isStopped(target, table.id())
+                    || !resumedLoad.ready(plan, table)) {
+                return false;
+            }
+            resumedLoad.begin(plan, table);
+            relation(plan, table);
+            forgetChunks(plan, table);
+            checkpoints(FIRST_CHECKPOINT, table.topic(), table.partitions(), offsets);
+            return true;
+        } catch (SQLException | DataException e) {
+            WherryException failure =
+                    Failures.explain("go on with the load of", table.id().toString(), e);
+            if (!(failure instanceof DataException)) {
+                throw failure;
+            }
+            LOG.error("Load of {} is stopped: {}", table.id(), failure.explained(), failure);
+            target.rollback(before);
+            Relations.stop(target, table.id(), known, failure.explained(), checkpoints.epoch());
+            return false;
+        }
+    }
+
+    private void forgetChunks(LoadPlan plan, LoadPlan.Table table) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(FORGET_CHUNKS)) {
+            statement.setString(1, table.id().schema());
+            statement.setString(2, table.id().table());
+            statement.setInt(3, plan.epoch());
+            statement.executeUpdate();
+        }
+    }
+
     private void bringIn(LoadPlan plan, LoadPlan.Table table, boolean again, KafkaConsumer<byte[], byte[]> offsets)
             throws SQLException {
         LOG.info(
@@ -162,13 +213,13 @@ final class PlanFollower {
                 again ? "; rows of the earlier load are removed" : "");
         if (again) {
             new TableWriter(target).truncate(table.id());
-            try (PreparedStatement statement = target.prepareStatement(FORGET_CHUNKS)) {
-                statement.setString(1, table.id().schema());
-                statement.setString(2, table.id().table());
-                statement.setInt(3, plan.epoch());
-                statement.executeUpdate();
-            }
+            forgetChunks(plan, table);
         }
+        relation(plan, table);
+        checkpoints(again ? SET_BACK_CHECKPOINT : FIRST_CHECKPOINT, table.topic(), table.partitions(), offsets);
+    }
+
+    private void relation(LoadPlan plan, LoadPlan.Table table) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(RELATION)) {
             statement.setString(1, table.topic());
             statement.setInt(2, table.partitions());
@@ -181,7 +232,6 @@ final class PlanFollower {
             statement.setString(9, table.id().table());
             statement.executeUpdate();
         }
-        checkpoints(again ? SET_BACK_CHECKPOINT : FIRST_CHECKPOINT, table.topic(), table.partitions(), offsets);
     }
 
     private int knownEpoch(LoadPlan.Table table) throws SQLException {

@@ -23,6 +23,10 @@ final class Relations {
               FROM wherry.relation r WHERE r.schema_name = ? AND r.table_name = ? AND r.load_epoch = ?
             """;
 
+    private static final String STOPPED = """
+            SELECT FROM wherry.relation WHERE schema_name = ? AND table_name = ? AND stopped_because IS NOT NULL
+            """;
+
     private static final String STOP = """
             UPDATE wherry.relation SET stopped_because = ?
              WHERE schema_name = ? AND table_name = ? AND load_epoch = ?
@@ -61,6 +65,16 @@ final class Relations {
             statement.setInt(3, relation.loadEpoch());
             try (ResultSet row = statement.executeQuery()) {
                 return row.next() && row.getBoolean(1);
+            }
+        }
+    }
+
+    static boolean isStopped(Connection target, TableId table) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(STOPPED)) {
+            statement.setString(1, table.schema());
+            statement.setString(2, table.table());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
             }
         }
     }

@@ -3,6 +3,7 @@ package io.wherry.sink;
 import io.wherry.contract.ConfluentRegistry;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
@@ -32,6 +33,7 @@ public final class SinkApplier implements Service {
     private final Failpoints failpoints = Failpoints.armed();
     private final StopSignal closing = new StopSignal();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
+    private boolean connected;
     private final Thread supervisor = new Thread(this::supervise, "wherry-sink");
 
     /** @param migration with broker and registry filled in */
@@ -72,7 +74,8 @@ public final class SinkApplier implements Service {
             long begun = System.nanoTime();
             try {
                 applyUntilFailure();
-            } catch (RetryableException e) {
+            } catch (RetryableException | FencedException e) {
+                // Fenced: another one applies, and has the lock; this one stands by.
                 boolean lasted = System.nanoTime() - begun > LONGEST_PAUSE.toNanos();
                 pause = lasted ? FIRST_PAUSE : pause;
                 LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis());
@@ -107,9 +110,14 @@ public final class SinkApplier implements Service {
 
     private Connection connect() {
         try {
-            return Sessions.open(migration, migration.target(), "sink");
+            Connection session = Sessions.openLock(migration, migration.target(), "sink");
+            connected = true;
+            return session;
         } catch (SQLException e) {
-            throw Failures.explainLogin(migration.target(), e);
+            // What once was right may be again: a password is changed on one side first.
+            throw connected
+                    ? Failures.explain("log in to", migration.target().toString(), e)
+                    : Failures.explainLogin(migration.target(), e);
         }
     }
 

@@ -98,7 +98,7 @@ final class TargetCatalog {
                     "apply changes to",
                     id.toString(),
                     "the target has no such table",
-                    "Create it as on the source, then clear wherry.relation.stopped_because");
+                    "Create it as on the source, then wherry retry");
         }
         return new TargetTable(id, columns(target, id), uniqueKeys(target, id));
     }

@@ -2,28 +2,37 @@ package io.wherry.source;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
+import io.wherry.contract.Json;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Order;
+import io.wherry.contract.Position;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.TableId;
+import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
-import io.wherry.source.ControlTopic.Memory;
+import io.wherry.source.ControlTopic.SlotMade;
 import io.wherry.source.ControlTopic.SourceIdentity;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,12 +56,15 @@ final class Capture implements AutoCloseable {
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
+    private final FailedTables failed = new FailedTables();
     /** Number of the file that held each table's rows when they were loaded. */
     private final Map<TableId, Long> files = new ConcurrentHashMap<>();
 
     private final Map<TableId, Route> routes = new ConcurrentHashMap<>();
     private final NewTables newTables;
+    private TopicTail orders;
     private Connection watch;
+    private volatile String problem;
     private volatile boolean loaded;
     private volatile boolean closing;
 
@@ -78,11 +90,31 @@ final class Capture implements AutoCloseable {
         while (!closing) {
             lock.heartbeat();
             lookForNewTables();
+            follow(orders.poll(Duration.ZERO));
             control.status(new SourceStatus(
-                    loaded ? "STREAMING" : "LOADING", System.currentTimeMillis(), budget.peak(), counts.captured()));
+                    loaded ? "STREAMING" : "LOADING",
+                    System.currentTimeMillis(),
+                    budget.peak(),
+                    counts.captured(),
+                    failed.list(),
+                    problem));
             waitForTick();
             if (failure.get() != null && !closing) {
                 throw failure.get();
+            }
+        }
+    }
+
+    private void follow(Iterable<ConsumerRecord<byte[], byte[]>> records) {
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            if (record.key() != null && Order.KEY.equals(new String(record.key(), StandardCharsets.UTF_8))) {
+                Order order = Json.read(record.value(), Order.class);
+                if (order.kind() == Order.Kind.RETRY) {
+                    failed.retry(order);
+                } else {
+                    // The next term finds the order in the control topic, and what is to be loaded then.
+                    throw new RetryableException("capture", "", "the operator ordered a new load", "");
+                }
             }
         }
     }
@@ -111,7 +143,19 @@ final class Capture implements AutoCloseable {
     }
 
     private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
-        new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files, failpoints).run(first);
+        new LoadRounds(
+                        migration,
+                        tables,
+                        layout,
+                        control,
+                        sessions,
+                        failed,
+                        lock::heartbeat,
+                        counts,
+                        budget,
+                        files,
+                        failpoints)
+                .run(first);
         loaded = true;
     }
 
@@ -120,24 +164,25 @@ final class Capture implements AutoCloseable {
             List<Catalog.Table> tables = Catalog.selected(session, migration);
             Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
             KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
-            Memory memory = ControlTopic.read(migration);
+            orders = new TopicTail(migration, migration.topics().control());
+            Memory memory = ControlTopic.read(orders);
             SourceIdentity identity = SlotGuard.identity(session);
             if (memory.source().isPresent()) {
                 SlotGuard.requireSame(memory.source().get(), identity);
             } else {
                 control.source(identity);
             }
-            if (Publication.exists(session, migration)) {
-                Set<TableId> replaced = new HashSet<>(memory.loaded().keySet());
-                replaced.removeAll(Publication.published(session, migration));
-                replaced.removeIf(table -> !migration.tables().follows(table));
-                replaced.forEach(control::unloaded);
-                memory = replaced.isEmpty() ? memory : ControlTopic.read(migration);
+            // One that was dropped is for SlotGuard to report: what was written meanwhile cannot be decoded any more.
+            boolean publish = memory.plans().isEmpty() || memory.slotWanted() || Publication.exists(session, migration);
+            if (publish && !memory.plans().isEmpty()) {
+                memory = unloadReplaced(session, memory);
             }
-            failpoints.before(Effect.PUBLICATION);
-            Publication.ensure(session, migration, tables);
-            failpoints.after(Effect.PUBLICATION);
-            memory.loaded().forEach((table, load) -> files.put(table, load.file()));
+            if (publish) {
+                failpoints.before(Effect.PUBLICATION);
+                Publication.ensure(session, migration, tables);
+                failpoints.after(Effect.PUBLICATION);
+            }
+            files.putAll(memory.loaded());
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
             start("load", () -> load(selected, layout, first));
@@ -148,14 +193,37 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    /** Makes the slot, at the very first start only; a slot that is missing later is for {@link SlotGuard} to report. */
+    /** A table that was dropped and made anew under its name is not published any more, and has to be loaded again. */
+    private Memory unloadReplaced(Connection session, Memory memory) throws SQLException {
+        Set<TableId> replaced = new HashSet<>(memory.loaded().keySet());
+        replaced.removeAll(Publication.published(session, migration));
+        replaced.removeIf(table -> !migration.tables().follows(table));
+        replaced.forEach(control::unloaded);
+        return replaced.isEmpty() ? memory : ControlTopic.read(migration);
+    }
+
+    /**
+     * Makes the slot, at the very first start and when the operator has ordered a new load of everything; one that is missing
+     * otherwise is for {@link SlotGuard} to report.
+     */
     private LoadSnapshot firstSnapshot(Connection session, Memory memory) throws SQLException {
-        boolean begun = !memory.plans().isEmpty()
-                || ReplicationSlot.find(session, migration.slot()).isPresent()
-                || ChangePublisher.lastPosition(migration).isPresent();
-        if (begun) {
-            return null;
+        Optional<Position> position = ChangePublisher.lastPosition(migration);
+        boolean exists = ReplicationSlot.find(session, migration.slot()).isPresent();
+        if (memory.slotWanted()) {
+            if (exists) {
+                ReplicationSlot.endReader(session, migration.slot());
+                ReplicationSlot.drop(session, migration.slot());
+            }
+            LoadSnapshot snapshot = takeWithSlot();
+            SlotGuard.requireAhead(migration, snapshot.lsn(), position);
+            control.slotMade(new SlotMade(snapshot.lsn()));
+            return snapshot;
         }
+        boolean begun = !memory.plans().isEmpty() || exists || position.isPresent();
+        return begun ? null : takeWithSlot();
+    }
+
+    private LoadSnapshot takeWithSlot() throws SQLException {
         failpoints.before(Effect.SLOT);
         LoadSnapshot snapshot = LoadSnapshot.take(migration, sessions, true);
         failpoints.after(Effect.SLOT);
@@ -179,16 +247,13 @@ final class Capture implements AutoCloseable {
     }
 
     private void runStream(KafkaTopics.Layout layout) {
-        Backoff backoff = new Backoff();
+        Backoff backoff = new Backoff(() -> closing);
         while (!closing) {
             long began = System.nanoTime();
             try {
-                SlotGuard.check(
-                        migration,
-                        ControlTopic.read(migration),
-                        ChangePublisher.lastPosition(migration),
-                        () -> closing);
-                streamOnce(layout);
+                if (slotServes()) {
+                    streamOnce(layout);
+                }
             } catch (RetryableException e) {
                 LOG.warn("{}; starting the stream again", e.explained());
             } catch (FencedException e) {
@@ -200,6 +265,21 @@ final class Capture implements AutoCloseable {
                 backoff.pause(began);
             }
         }
+    }
+
+    /** Whether the stream can go on without a gap. If not, that is declared, and only the operator's order helps. */
+    private boolean slotServes() {
+        try {
+            SlotGuard.check(
+                    migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration), () -> closing);
+            problem = null;
+        } catch (DataException e) {
+            if (problem == null) {
+                LOG.error("{}", e.explained());
+            }
+            problem = e.explained();
+        }
+        return problem == null;
     }
 
     private void streamOnce(KafkaTopics.Layout layout) {
@@ -259,6 +339,7 @@ final class Capture implements AutoCloseable {
         for (Thread thread : threads) {
             Quietly.close(thread::join);
         }
+        Quietly.close(orders);
         control.close();
     }
 }

@@ -12,8 +12,9 @@ import java.util.stream.Collectors;
  * @param number within the table, from 0
  * @param condition SQL that selects its rows; empty = all
  * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
+ * @param replaces key columns: its rows take the place of those with the same key; empty = there are none
  */
-record Chunk(Catalog.Table table, int number, String condition, String filter) {
+record Chunk(Catalog.Table table, int number, String condition, String filter, List<String> replaces) {
     /** The COPY statement that reads it. Rows of child tables come under the children's own names. */
     String copy() {
         String columns = table.writable().stream()

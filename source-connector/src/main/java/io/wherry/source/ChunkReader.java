@@ -1,12 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
-import io.wherry.contract.LoadRecords;
 import io.wherry.contract.LoadRecords.Block;
 import io.wherry.contract.LoadRecords.ChunkHeader;
 import io.wherry.contract.LoadRecords.ChunkTrailer;
-import io.wherry.contract.LoadRecords.LoadRecord;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
@@ -14,12 +11,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32C;
 import org.apache.kafka.clients.producer.Callback;
-import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,19 +25,19 @@ final class ChunkReader implements Runnable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ChunkReader.class);
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
-    private static final int READ_ATTEMPTS = 3;
-    private static final long RETRY_MILLIS = 1000;
 
     private final FullLoad load;
     private final int lane;
+    private final LaneProducer producer;
     private final CountDownLatch connected;
     private final byte[] block = new byte[BLOCK_BYTES];
     private Connection session;
 
     /** @param connected no reader begins before all have a session: a load short of connections fails at once */
-    ChunkReader(FullLoad load, int lane, CountDownLatch connected) {
+    ChunkReader(FullLoad load, int lane, LaneProducer producer, CountDownLatch connected) {
         this.load = load;
         this.lane = lane;
+        this.producer = producer;
         this.connected = connected;
     }
 
@@ -75,31 +69,49 @@ final class ChunkReader implements Runnable {
 
     /** A chunk that failed is sent again from its header; readers of the topic drop what had no trailer. */
     private void readWithRetries(Chunk chunk) throws SQLException, InterruptedException {
+        Backoff backoff = new Backoff(load::failed);
         for (int failures = 0; ; ) {
+            long began = System.nanoTime();
             enterSnapshot();
             try {
                 read(chunk);
                 return;
             } catch (SQLException | IOException e) {
+                producer.abandon();
                 if (altered(e)) {
                     load.giveUp(chunk.table().id(), e.getMessage());
                     reopen();
                     return;
                 }
-                if (++failures == READ_ATTEMPTS || load.failed()) {
-                    throw unreadable(chunk, e);
+                failures++;
+                boolean last = failures > load.migration().load().retries();
+                if (load.failed() || last && sourceIsAway(e)) {
+                    throw new RetryableException(
+                            "read", chunk.table().id().toString(), e.getMessage(), "Look whether the source is up", e);
+                }
+                if (last) {
+                    load.failTable(chunk, "chunk " + chunk.number() + ": " + e.getMessage());
+                    reopen();
+                    return;
                 }
                 LOG.warn("{} chunk {}: {}; reading it again", chunk.table().id(), chunk.number(), e.getMessage());
             } catch (RetryableException e) {
+                producer.abandon();
                 if (load.failed()) {
                     throw e;
                 }
                 // As long as it takes: giving up would mean to load everything anew under another snapshot.
                 LOG.warn("{} chunk {}: {}", chunk.table().id(), chunk.number(), e.explained());
             }
-            Thread.sleep(RETRY_MILLIS);
+            backoff.pause(began);
             reopen();
         }
+    }
+
+    /** The connection broke, or the server is going down: not the table's fault. */
+    private static boolean sourceIsAway(Exception e) {
+        String state = e instanceof SQLException sql && sql.getSQLState() != null ? sql.getSQLState() : "08";
+        return state.startsWith("08") || state.startsWith("57P");
     }
 
     private void enterSnapshot() throws SQLException {
@@ -110,16 +122,6 @@ final class ChunkReader implements Runnable {
             reopen();
             load.snapshot().enter(session);
         }
-    }
-
-    private WherryException unreadable(Chunk chunk, Exception e) {
-        String table = chunk.table().id().toString();
-        String state = e instanceof SQLException sql && sql.getSQLState() != null ? sql.getSQLState() : "08";
-        if (load.failed() || state.startsWith("08") || state.startsWith("57")) {
-            return new RetryableException("read", table, e.getMessage(), "Look whether the source is up", e);
-        }
-        String hint = "Run it by hand on the source to see more: " + chunk.copy();
-        return new DataException("read", table, e.getMessage(), hint, e);
     }
 
     // The old session may stand in the middle of its COPY.
@@ -149,11 +151,12 @@ final class ChunkReader implements Runnable {
                 chunk.number(),
                 load.plan().snapshotLsn(),
                 chunk.binary(),
-                chunk.columns());
+                chunk.columns(),
+                chunk.replaces());
         CRC32C digest = new CRC32C();
         long bytes = 0;
         try {
-            var ignored = send(header, noteFailure);
+            producer.send(header, noteFailure);
             CopyStream copy = new CopyStream(session, chunk.copy());
             for (int size = copy.read(block); size > 0; size = copy.read(block)) {
                 digest.update(block, 0, size);
@@ -164,21 +167,18 @@ final class ChunkReader implements Runnable {
                 }
             }
             if (!load.snapshot().sees(session, chunk.table())) {
+                producer.abandon();
                 load.giveUp(chunk.table().id(), "rewritten since the snapshot");
                 load.snapshot().leave(session);
                 return;
             }
             load.snapshot().leave(session);
-            ChunkTrailer trailer = new ChunkTrailer(
-                    header.table(), header.epoch(), header.chunk(), copy.rows(), bytes, (int) digest.getValue());
             load.failpoints().before(Effect.CHUNK);
-            send(trailer, noteFailure).get();
+            producer.finish(new ChunkTrailer(
+                    header.table(), header.epoch(), header.chunk(), copy.rows(), bytes, (int) digest.getValue()));
             load.failpoints().after(Effect.CHUNK);
-            if (failure.get() != null) {
-                throw KafkaFailures.explain("send load", failure.get());
-            }
             load.chunkDone(chunk, copy.rows());
-        } catch (ExecutionException | KafkaException e) {
+        } catch (KafkaException e) {
             throw KafkaFailures.explain("send load", e);
         }
     }
@@ -188,7 +188,7 @@ final class ChunkReader implements Runnable {
         boolean handedOver = false;
         try {
             // The producer copies the bytes before it returns, so the block is used again.
-            var ignored = send(new Block(size == block.length ? block : Arrays.copyOf(block, size)), (metadata, e) -> {
+            producer.send(new Block(size == block.length ? block : Arrays.copyOf(block, size)), (metadata, e) -> {
                 load.budget().giveBack(size);
                 noteFailure.onCompletion(metadata, e);
             });
@@ -198,10 +198,5 @@ final class ChunkReader implements Runnable {
                 load.budget().giveBack(size);
             }
         }
-    }
-
-    private Future<RecordMetadata> send(LoadRecord record, Callback done) {
-        String topic = load.migration().topics().load();
-        return load.producer().send(LoadRecords.record(topic, lane, record), done);
     }
 }

@@ -3,96 +3,95 @@ package io.wherry.source;
 import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TopicTail;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
 /** What the source-connector remembers, as records of the control topic. Safe for use by several threads. */
 final class ControlTopic implements AutoCloseable {
-    private static final String SOURCE = "source";
-    private static final String TABLE_LOADED = "table-loaded";
+    static final String SOURCE = "source";
+    static final String UNLOADED = "unloaded";
+    static final String CUT = "cut";
+    static final String CHUNK_LOADED = "chunk-loaded";
+    static final String SLOT_MADE = "slot-made";
     private static final String LOADED = "loaded";
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
     /** Which database this migration reads: a server restored elsewhere or a second database must not pass for it. */
     record SourceIdentity(String systemIdentifier, String database) {}
 
-    /**
-     * Every chunk of the table is in Kafka.
-     *
-     * @param epoch of that load; 0 = what was loaded is void, the table is another one now
-     * @param file number of the file that held the rows: another one later means that they were written anew
-     */
-    record TableLoaded(TableId table, int epoch, long file) {}
+    /** What was loaded of the table is void: it is another one now. */
+    record Unloaded(TableId table) {}
 
     /** Every table of the load plan is in Kafka. */
     record Loaded(int epoch) {}
 
+    /** A chunk is in Kafka; written in the Kafka transaction that holds its trailer. */
+    record ChunkLoaded(TableId table, int epoch, int chunk) {}
+
     /**
-     * What earlier runs left.
+     * A slot took the place of one that could not serve any more.
      *
-     * @param loaded the load that is complete in Kafka, for the tables that have one
+     * @param snapshotLsn the last commit LSN that the snapshot at its beginning holds
      */
-    record Memory(Optional<SourceIdentity> source, List<LoadPlan> plans, Map<TableId, TableLoaded> loaded) {
-        int lastEpoch() {
-            return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
-        }
-    }
+    record SlotMade(Lsn snapshotLsn) {}
 
     private static final String STATUS = "status";
 
     private final String topic;
     private final String statusTopic;
     private final KafkaProducer<byte[], byte[]> producer;
+    private final KafkaProducer<byte[], byte[]> statusProducer;
 
+    /**
+     * Fences an earlier source-connector. Without that: it is stopped just before it writes its load plan, another takes over,
+     * reads the topic and plans; the first wakes, and two plans of one epoch name different snapshots.
+     */
     ControlTopic(Migration migration) {
         topic = migration.topics().control();
         statusTopic = migration.topics().status();
-        producer = KafkaClients.producer(
-                migration, Map.of("linger.ms", 0, "client.id", "wherry-" + migration.name() + "-control"));
+        String id = "wherry-" + migration.name() + "-control";
+        // How a large table was cut is a long record.
+        Map<String, Object> settings =
+                Map.of("linger.ms", 0, "compression.type", "lz4", "max.request.size", 16 << 20, "client.id", id);
+        statusProducer = KafkaClients.producer(migration, settings);
+        Map<String, Object> transactional = new HashMap<>(settings);
+        transactional.put("transactional.id", id);
+        producer = KafkaClients.producer(migration, transactional);
+        try {
+            producer.initTransactions();
+        } catch (KafkaException e) {
+            close();
+            throw KafkaFailures.explain("write the control topic", e);
+        }
     }
 
     /** Reads the topic from its beginning. */
     static Memory read(Migration migration) {
-        List<LoadPlan> plans = new ArrayList<>();
-        Map<TableId, TableLoaded> loaded = new HashMap<>();
-        List<SourceIdentity> sources = new ArrayList<>();
         try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
-            tail.readAll(record -> {
-                switch (key(record)) {
-                    case LoadPlan.KEY -> plans.add(Json.read(record.value(), LoadPlan.class));
-                    case TABLE_LOADED -> {
-                        TableLoaded table = Json.read(record.value(), TableLoaded.class);
-                        loaded.put(table.table(), table);
-                        loaded.values().removeIf(load -> load.epoch() == 0);
-                    }
-                    case SOURCE -> sources.add(Json.read(record.value(), SourceIdentity.class));
-                    default -> {
-                        // Completion is for others.
-                    }
-                }
-            });
+            return read(tail);
+        }
+    }
+
+    /** As {@link #read(Migration)}; what comes later can then be polled from the tail. */
+    static Memory read(TopicTail tail) {
+        Memory memory = new Memory();
+        try {
+            tail.readAll(memory::see);
         } catch (KafkaException e) {
             throw KafkaFailures.explain("read the control topic", e);
         }
-        return new Memory(sources.stream().findFirst(), List.copyOf(plans), Map.copyOf(loaded));
-    }
-
-    private static String key(ConsumerRecord<byte[], byte[]> record) {
-        return record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+        return memory;
     }
 
     void source(SourceIdentity identity) {
@@ -103,13 +102,17 @@ final class ControlTopic implements AutoCloseable {
         write(LoadPlan.KEY, plan);
     }
 
-    void tableLoaded(TableLoaded table) {
-        write(TABLE_LOADED, table);
+    void cut(Cut cut) {
+        write(CUT, cut);
+    }
+
+    void slotMade(SlotMade made) {
+        write(SLOT_MADE, made);
     }
 
     /** The table has to be loaded again. */
     void unloaded(TableId table) {
-        tableLoaded(new TableLoaded(table, 0, 0));
+        write(UNLOADED, new Unloaded(table));
     }
 
     void loaded(Loaded loaded) {
@@ -117,26 +120,33 @@ final class ControlTopic implements AutoCloseable {
     }
 
     void status(SourceStatus status) {
-        write(statusTopic, STATUS, status);
-    }
-
-    private void write(String key, Object value) {
-        write(topic, key, value);
-    }
-
-    private void write(String to, String key, Object value) {
         try {
-            producer.send(new ProducerRecord<>(to, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value)))
-                    .get();
+            statusProducer.send(record(statusTopic, STATUS, status)).get();
         } catch (ExecutionException | KafkaException e) {
-            throw KafkaFailures.explain("write to topic " + to, e);
+            throw KafkaFailures.explain("write to topic " + statusTopic, e);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("write to the control topic", e);
+            throw Stopped.interrupted("write the status", e);
         }
+    }
+
+    private synchronized void write(String key, Object value) {
+        try {
+            producer.beginTransaction();
+            // The commit fails when this does.
+            var ignored = producer.send(record(topic, key, value));
+            producer.commitTransaction();
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("write to topic " + topic, e);
+        }
+    }
+
+    private static ProducerRecord<byte[], byte[]> record(String topic, String key, Object value) {
+        return new ProducerRecord<>(topic, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value));
     }
 
     @Override
     public void close() {
         producer.close(CLOSE_WAIT);
+        statusProducer.close(CLOSE_WAIT);
     }
 }

@@ -1,89 +1,65 @@
 package io.wherry.source;
 
-import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
-import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
-import io.wherry.source.ControlTopic.TableLoaded;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Reads all chunks of one load plan, by several readers under one snapshot, into the load topic. */
-final class FullLoad implements AutoCloseable {
+final class FullLoad {
     private static final Logger LOG = LoggerFactory.getLogger(FullLoad.class);
-    private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
     private final Migration migration;
-    private final ControlTopic control;
     private final LoadSnapshot snapshot;
     private final LoadPlan plan;
     private final Queue<Chunk> queue;
-    private final Map<TableId, Set<Integer>> chunksLeft = new ConcurrentHashMap<>();
+    private final Queue<Chunk> setAside = new ConcurrentLinkedQueue<>();
     private final Set<TableId> givenUp = ConcurrentHashMap.newKeySet();
+    private final FailedTables failedTables;
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Failpoints failpoints;
-    private final KafkaProducer<byte[], byte[]> producer;
+    private final List<LaneProducer> lanes;
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
 
+    /** @param lanes one for each reader */
     FullLoad(
             Migration migration,
-            ControlTopic control,
             LoadSnapshot snapshot,
             LoadPlan plan,
             List<Chunk> chunks,
+            List<LaneProducer> lanes,
+            FailedTables failedTables,
             CaptureCounts counts,
             BlockBudget budget,
             Failpoints failpoints) {
         this.migration = migration;
-        this.control = control;
         this.snapshot = snapshot;
         this.plan = plan;
+        this.lanes = lanes;
+        this.failedTables = failedTables;
         this.counts = counts;
         this.budget = budget;
         this.failpoints = failpoints;
         this.queue = new ConcurrentLinkedQueue<>(chunks);
-        for (Chunk chunk : chunks) {
-            chunksLeft
-                    .computeIfAbsent(chunk.table().id(), id -> ConcurrentHashMap.newKeySet())
-                    .add(chunk.number());
-        }
-        producer = KafkaClients.producer(
-                migration,
-                Map.of(
-                        "compression.type",
-                        "lz4",
-                        "linger.ms",
-                        5,
-                        "batch.size",
-                        ChunkReader.BLOCK_BYTES + 64 * 1024,
-                        "max.request.size",
-                        2 * ChunkReader.BLOCK_BYTES,
-                        "buffer.memory",
-                        32L << 20,
-                        "client.id",
-                        "wherry-" + migration.name() + "-load"));
     }
 
     /**
-     * Reads until every chunk is acknowledged by Kafka, on {@code lanes} threads. Tables that were altered meanwhile are
-     * left incomplete, for another plan.
+     * Reads until every chunk is in Kafka, one thread a lane. Tables that failed or were altered meanwhile are left
+     * incomplete, for another plan.
      */
-    void run(int lanes) {
+    void run() {
         LOG.info(
                 "load {}: {} tables, {} chunks, snapshot at {}",
                 plan.epoch(),
@@ -91,9 +67,10 @@ final class FullLoad implements AutoCloseable {
                 queue.size(),
                 plan.snapshotLsn());
         List<Thread> threads = new ArrayList<>();
-        CountDownLatch connected = new CountDownLatch(lanes);
-        for (int lane = 0; lane < lanes; lane++) {
-            threads.add(new Thread(new ChunkReader(this, lane, connected), "wherry-source-load-" + lane));
+        CountDownLatch connected = new CountDownLatch(lanes.size());
+        for (int lane = 0; lane < lanes.size(); lane++) {
+            ChunkReader reader = new ChunkReader(this, lane, lanes.get(lane), connected);
+            threads.add(new Thread(reader, "wherry-source-load-" + lane));
         }
         threads.forEach(Thread::start);
         for (Thread thread : threads) {
@@ -120,10 +97,6 @@ final class FullLoad implements AutoCloseable {
         return snapshot;
     }
 
-    KafkaProducer<byte[], byte[]> producer() {
-        return producer;
-    }
-
     BlockBudget budget() {
         return budget;
     }
@@ -136,11 +109,35 @@ final class FullLoad implements AutoCloseable {
     Chunk next() {
         while (!failed()) {
             Chunk chunk = queue.poll();
-            if (chunk == null || !givenUp.contains(chunk.table().id())) {
+            if (chunk == null) {
+                chunk = retried();
+            }
+            if (chunk == null) {
+                return null;
+            }
+            TableId table = chunk.table().id();
+            if (failedTables.contains(table)) {
+                setAside.add(chunk);
+            } else if (!givenUp.contains(table)) {
                 return chunk;
             }
         }
         return null;
+    }
+
+    private Chunk retried() {
+        for (Chunk chunk : setAside) {
+            if (!failedTables.contains(chunk.table().id()) && setAside.remove(chunk)) {
+                return chunk;
+            }
+        }
+        return null;
+    }
+
+    /** The table's chunks cannot be read: those left are set aside until the operator says to try again. */
+    void failTable(Chunk chunk, String reason) {
+        failedTables.add(chunk.table().id(), reason);
+        setAside.add(chunk);
     }
 
     /** Whether to stop: another reader has failed, or the load is being broken off. */
@@ -148,18 +145,9 @@ final class FullLoad implements AutoCloseable {
         return failure.get() != null || snapshot.closed();
     }
 
-    /** Every record of the chunk is acknowledged. May be told twice, when noting the table's end failed the first time. */
+    /** The chunk is in Kafka. */
     void chunkDone(Chunk chunk, long rows) {
-        TableId table = chunk.table().id();
-        Set<Integer> left = chunksLeft.get(table);
-        if (left.remove(chunk.number())) {
-            counts.rowsRead(table, rows);
-        }
-        if (left.isEmpty()) {
-            failpoints.before(Effect.TABLE_LOADED);
-            control.tableLoaded(new TableLoaded(table, plan.epoch(), snapshot.file(chunk.table())));
-            failpoints.after(Effect.TABLE_LOADED);
-        }
+        counts.rowsRead(chunk.table().id(), rows);
     }
 
     /** The table was altered since the snapshot: what was read of it is void. */
@@ -171,10 +159,5 @@ final class FullLoad implements AutoCloseable {
 
     void fail(WherryException e) {
         failure.compareAndSet(null, e);
-    }
-
-    @Override
-    public void close() {
-        producer.close(CLOSE_WAIT);
     }
 }

@@ -37,7 +37,7 @@ final class InstanceLock implements AutoCloseable {
      * @return the lock, or null when given up
      */
     static InstanceLock acquire(Migration migration, BooleanSupplier closing) throws SQLException {
-        Connection session = Sessions.open(migration, migration.source(), "source lock");
+        Connection session = Sessions.openLock(migration, migration.source(), "source lock");
         boolean kept = false;
         try {
             // A source that is gone without a word must not keep a zombie believing in its lock.

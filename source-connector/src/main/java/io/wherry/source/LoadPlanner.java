@@ -3,6 +3,7 @@ package io.wherry.source;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration.Load;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -14,63 +15,86 @@ import java.util.Locale;
 /** Cuts tables into chunks of about equal size. */
 final class LoadPlanner {
     private static final long SMALL_BYTES = 8L << 20;
-    private static final long CHUNK_BYTES = 48L << 20;
     /** Without TID range scans a chunk may cost a scan of the whole table, so they are fewer. */
-    private static final long KEY_CHUNK_BYTES = 256L << 20;
+    private static final int KEY_CHUNKS_FEWER = 5;
 
     private static final int SAMPLES_A_CHUNK = 200;
     private static final int TID_RANGES_SINCE = 14;
 
     private final Connection session;
-    private final int readers;
+    private final Load load;
     private final long pageBytes;
     private final boolean tidRanges;
+    private final long firstTransaction;
+    private final long endTransaction;
 
     /** @param session under the load's snapshot, whose sample then holds the load's keys */
-    LoadPlanner(Connection session, int readers) throws SQLException {
+    LoadPlanner(Connection session, Load load) throws SQLException {
         this.session = session;
-        this.readers = readers;
+        this.load = load;
         this.tidRanges = Catalog.majorVersion(session) >= TID_RANGES_SINCE;
         try (PreparedStatement statement =
-                        session.prepareStatement("SELECT pg_catalog.current_setting('block_size')::bigint");
+                        session.prepareStatement("SELECT pg_catalog.current_setting('block_size')::bigint,"
+                                + " pg_catalog.txid_snapshot_xmin(s), pg_catalog.txid_snapshot_xmax(s)"
+                                + " FROM pg_catalog.txid_current_snapshot() s");
                 ResultSet row = statement.executeQuery()) {
             row.next();
             pageBytes = row.getLong(1);
+            firstTransaction = row.getLong(2);
+            endTransaction = row.getLong(3);
         }
     }
 
+    /** The first transaction that the snapshot cannot know of, with its epoch. */
+    long endTransaction() {
+        return endTransaction;
+    }
+
     /**
-     * The table's chunks, numbered from 0.
+     * Cuts a table.
      *
+     * @param epoch of the load plan
+     * @param file number of the file that holds the rows
      * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
      */
-    List<Chunk> chunks(Catalog.Table table, String filter) throws SQLException {
-        List<String> conditions = List.of("");
+    Cut cut(Catalog.Table table, int epoch, long file, String filter) throws SQLException {
+        String by = "ctid";
+        String type = "pg_catalog.tid";
+        List<String> bounds = List.of();
         if (tidRanges) {
             long pages = table.heapBytes() / pageBytes;
             long perPage = pages == 0 ? 1 : Math.max(1, (table.rowsEstimated() + pages - 1) / pages);
-            int count = chunkCount(table.bytes(), CHUNK_BYTES, readers, pages * perPage);
-            conditions = tidRanges(pages, perPage, count);
+            int count = chunkCount(table.bytes(), load.chunkBytes(), load.readers(), pages * perPage);
+            bounds = tidBounds(pages, perPage, count);
         } else if (!table.primaryKey().isEmpty()) {
-            int count = chunkCount(table.bytes(), KEY_CHUNK_BYTES, readers, Long.MAX_VALUE);
+            int count = chunkCount(table.bytes(), KEY_CHUNKS_FEWER * load.chunkBytes(), load.readers(), Long.MAX_VALUE);
             CatalogColumn key = table.columns().stream()
                     .filter(column -> column.name().equals(table.primaryKey().get(0)))
                     .findFirst()
                     .orElseThrow();
             // Another schema's type has its operators there, out of reach of our search_path.
             if (count > 1 && key.type().schema().equals("pg_catalog")) {
-                conditions = keyRanges(key, sample(table, key, count));
+                by = Identifiers.quote(key.name());
+                type = key.type().quoted();
+                bounds = sample(table, key, count);
             }
         }
-        List<Chunk> chunks = new ArrayList<>();
-        for (String condition : conditions) {
-            chunks.add(new Chunk(table, chunks.size(), condition, filter));
-        }
-        return chunks;
+        return new Cut(
+                table.id(),
+                epoch,
+                table.oid(),
+                file,
+                Cut.columns(table),
+                filter,
+                table.identity(),
+                by,
+                type,
+                bounds,
+                firstTransaction);
     }
 
     static int chunkCount(long bytes, long chunkBytes, int readers, long most) {
-        if (bytes <= SMALL_BYTES) {
+        if (bytes <= Math.min(SMALL_BYTES, chunkBytes)) {
             return 1;
         }
         long wanted = Math.max(readers, (bytes + chunkBytes - 1) / chunkBytes);
@@ -78,36 +102,17 @@ final class LoadPlanner {
     }
 
     /**
-     * Ranges of row positions that meet without a gap. The first has no lower and the last no upper bound, so that rows
-     * which the snapshot sees on pages added after the count are in one too.
+     * Row positions that cut a table into {@code count} parts.
      *
      * @param perPage rows a page, as far as known: few pages of giant values must be cut too
      */
-    static List<String> tidRanges(long pages, long perPage, int count) {
+    static List<String> tidBounds(long pages, long perPage, int count) {
         List<String> bounds = new ArrayList<>();
         for (int i = 1; i < count; i++) {
             long position = pages * perPage * i / count;
-            bounds.add("'(" + position / perPage + "," + position % perPage + ")'::pg_catalog.tid");
+            bounds.add("(" + position / perPage + "," + position % perPage + ")");
         }
-        return ranges("ctid", bounds);
-    }
-
-    /** Ranges of a key between the given values; the same openness at both ends. */
-    static List<String> keyRanges(CatalogColumn key, List<String> values) {
-        String type = "::" + key.type().quoted();
-        return ranges(
-                Identifiers.quote(key.name()),
-                values.stream().map(value -> Identifiers.literal(value) + type).toList());
-    }
-
-    private static List<String> ranges(String column, List<String> bounds) {
-        List<String> conditions = new ArrayList<>();
-        for (int i = 0; i <= bounds.size(); i++) {
-            String from = i == 0 ? "" : column + " >= " + bounds.get(i - 1);
-            String to = i == bounds.size() ? "" : column + " < " + bounds.get(i);
-            conditions.add(from + (from.isEmpty() || to.isEmpty() ? "" : " AND ") + to);
-        }
-        return conditions;
+        return bounds;
     }
 
     /** Values of the key that cut a sample of the table into {@code count} equal parts, ascending and distinct. */

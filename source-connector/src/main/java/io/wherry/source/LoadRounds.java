@@ -5,23 +5,26 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.LoadPlan;
+import io.wherry.contract.LoadPlan.Resumed;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.Loaded;
-import io.wherry.source.ControlTopic.Memory;
+import io.wherry.source.Memory.Resumable;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Loads until every table is completely in Kafka. A round is one snapshot and one {@link LoadPlan} over the tables still
- * missing: at first all; after a restart those whose snapshot died with the process; then those altered meanwhile.
+ * missing: at first all; after a restart those whose snapshot died with the process; then those altered meanwhile, or given
+ * up until the operator said to try again. A table that can goes on with the chunks it lacks.
  */
 final class LoadRounds {
     private static final Logger LOG = LoggerFactory.getLogger(LoadRounds.class);
@@ -32,18 +35,25 @@ final class LoadRounds {
     private final KafkaTopics.Layout layout;
     private final ControlTopic control;
     private final OpenSessions sessions;
+    private final FailedTables failed;
+    private final Runnable requireLock;
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Map<TableId, Long> files;
     private final Failpoints failpoints;
 
-    /** @param files gets the number of the file that held each table's rows */
+    /**
+     * @param requireLock fails when this source-connector is not the one that acts
+     * @param files gets the number of the file that held each table's rows
+     */
     LoadRounds(
             Migration migration,
             Set<TableId> tables,
             KafkaTopics.Layout layout,
             ControlTopic control,
             OpenSessions sessions,
+            FailedTables failed,
+            Runnable requireLock,
             CaptureCounts counts,
             BlockBudget budget,
             Map<TableId, Long> files,
@@ -53,6 +63,8 @@ final class LoadRounds {
         this.layout = layout;
         this.control = control;
         this.sessions = sessions;
+        this.failed = failed;
+        this.requireLock = requireLock;
         this.counts = counts;
         this.budget = budget;
         this.files = files;
@@ -61,66 +73,124 @@ final class LoadRounds {
 
     /** @param first snapshot of the slot just made, or null when the slot is older: closed by this method */
     void run(LoadSnapshot first) {
+        List<LaneProducer> lanes = new ArrayList<>();
         LoadSnapshot snapshot = first;
         try {
-            for (int round = 1; round <= MOST_ROUNDS; round++) {
+            if (ControlTopic.read(migration).loaded().keySet().containsAll(tables)) {
+                return;
+            }
+            // Before reading what is in Kafka: an earlier process that still runs could add to it, but for being
+            // fenced.
+            for (int lane = 0; lane < layout.lanes(); lane++) {
+                lanes.add(new LaneProducer(migration, lane, layout.transactionTimeout(), requireLock));
+            }
+            for (int altered = 0; altered < MOST_ROUNDS && !sessions.closed(); ) {
                 Memory memory = ControlTopic.read(migration);
                 Set<TableId> missing = new HashSet<>(tables);
                 missing.removeAll(memory.loaded().keySet());
-                if (missing.isEmpty()) {
-                    return;
-                }
-                if (snapshot == null) {
+                missing.removeIf(failed::contains);
+                if (snapshot == null && !missing.isEmpty()) {
                     snapshot = LoadSnapshot.take(migration, sessions, false);
                 }
-                if (round(snapshot, missing, memory.lastEpoch() + 1)) {
-                    return;
-                }
+                List<TableId> left = missing.isEmpty() ? List.of() : round(snapshot, missing, memory, lanes);
                 Quietly.close(snapshot);
                 snapshot = null;
+                if (left.isEmpty()) {
+                    List<TableId> givenUp =
+                            tables.stream().filter(failed::contains).toList();
+                    if (givenUp.isEmpty()) {
+                        control.loaded(new Loaded(memory.lastEpoch()));
+                        LOG.info("load: complete in Kafka");
+                        return;
+                    }
+                    failed.awaitRetry(givenUp, sessions::closed);
+                } else {
+                    altered++;
+                }
             }
         } catch (SQLException e) {
             throw new RetryableException("load", "from the source", e.getMessage(), "Look whether it is up", e);
         } finally {
             Quietly.close(snapshot);
+            lanes.forEach(LaneProducer::close);
         }
-        throw new DataException(
-                "load",
-                "tables",
-                "some were altered or truncated in each of " + MOST_ROUNDS + " rounds",
-                "Hold back ALTER TABLE, TRUNCATE and VACUUM FULL until the load is done");
+        if (!sessions.closed()) {
+            throw new DataException(
+                    "load",
+                    "tables",
+                    "some were altered or truncated in each of " + MOST_ROUNDS + " rounds",
+                    "Hold back ALTER TABLE, TRUNCATE and VACUUM FULL until the load is done");
+        }
     }
 
-    /** @return whether every missing table that still exists is loaded */
-    private boolean round(LoadSnapshot snapshot, Set<TableId> missing, int epoch) throws SQLException {
-        LoadPlanner planner = new LoadPlanner(snapshot.session(), layout.lanes());
+    /** @return tables that are neither loaded nor given up, though they still exist */
+    private List<TableId> round(LoadSnapshot snapshot, Set<TableId> missing, Memory memory, List<LaneProducer> lanes)
+            throws SQLException {
+        int epoch = memory.lastEpoch() + 1;
+        LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
         for (Catalog.Table table : snapshot.tables(missing)) {
-            List<Chunk> parts = planner.chunks(table, migration.tables().whereClause(table.id()));
+            String filter = migration.tables().whereClause(table.id());
+            long file = snapshot.file(table);
+            files.put(table.id(), file);
+            // Changes tell which rows of finished chunks are stale, so they must be followed.
+            Optional<Resumable> resumable = migration.tables().follows(table.id())
+                    ? memory.resumable(table, file, filter, planner.endTransaction())
+                    : Optional.empty();
+            List<Chunk> parts;
+            if (resumable.isPresent()) {
+                parts = chunksLeft(table, filter, resumable.get(), planner.endTransaction());
+            } else {
+                Cut cut = planner.cut(table, epoch, file, filter);
+                control.cut(cut);
+                parts = new ArrayList<>();
+                for (int i = 0; i < cut.size(); i++) {
+                    parts.add(new Chunk(table, i, cut.condition(i), filter, List.of()));
+                }
+            }
             chunks.addAll(parts);
-            files.put(table.id(), snapshot.file(table));
             planned.add(new LoadPlan.Table(
                     table.id(),
                     migration.topics().changes(table.id()),
                     layout.partitions().get(table.id()),
-                    parts.size(),
+                    resumable.map(r -> r.cut().size() + 1).orElse(parts.size()),
                     table.rowsEstimated(),
-                    table.bytes()));
+                    table.bytes(),
+                    resumable
+                            .map(r -> new Resumed(
+                                    r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
+                            .orElse(null)));
         }
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
         failpoints.before(Effect.PLAN);
         control.plan(plan);
         failpoints.after(Effect.PLAN);
-        try (FullLoad load = new FullLoad(migration, control, snapshot, plan, chunks, counts, budget, failpoints)) {
-            load.run(layout.lanes());
-        }
+        new FullLoad(migration, snapshot, plan, chunks, lanes, failed, counts, budget, failpoints).run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
-        if (planned.stream().allMatch(table -> loaded.contains(table.id()))) {
-            control.loaded(new Loaded(epoch));
-            LOG.info("load {}: complete in Kafka", epoch);
-            return true;
+        return planned.stream()
+                .map(LoadPlan.Table::id)
+                .filter(table -> !loaded.contains(table) && !failed.contains(table))
+                .toList();
+    }
+
+    /** Those not in Kafka, and one more with what was written since to the rows of the others. */
+    private static List<Chunk> chunksLeft(
+            Catalog.Table table, String filter, Resumable resumable, long endTransaction) {
+        Cut cut = resumable.cut();
+        LOG.info(
+                "{}: {} of {} chunks are in Kafka, going on",
+                table.id(),
+                resumable.chunks().size(),
+                cut.size());
+        List<Chunk> left = new ArrayList<>();
+        for (int i = 0; i < cut.size(); i++) {
+            if (!resumable.chunks().contains(i)) {
+                left.add(new Chunk(table, i, cut.condition(i), filter, List.of()));
+            }
         }
-        return false;
+        String changed = cut.changed(resumable.chunks(), endTransaction);
+        left.add(new Chunk(table, cut.size(), changed, filter, cut.key()));
+        return left;
     }
 }

@@ -30,6 +30,8 @@ import org.slf4j.LoggerFactory;
 final class LoadSnapshot implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LoadSnapshot.class);
 
+    private static final int LOCK_SECONDS = 10;
+
     private final OpenSessions sessions;
     private final Connection anchor;
     private final String name;
@@ -140,6 +142,8 @@ final class LoadSnapshot implements AutoCloseable {
         try (Statement statement = session.createStatement()) {
             statement.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
             statement.execute("SET TRANSACTION SNAPSHOT " + Identifiers.literal(snapshot));
+            // A table that others keep locked must not hold up the chunks of all the others for ever.
+            statement.execute("SET LOCAL lock_timeout = '" + LOCK_SECONDS + "s'");
         }
     }
 

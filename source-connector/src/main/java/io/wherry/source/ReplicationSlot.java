@@ -80,6 +80,16 @@ final class ReplicationSlot {
         }
     }
 
+    /** Ends the session that reads the slot, if there is one and it is our role's. */
+    static void endReader(Connection session, String name) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(a.pid)"
+                + " FROM pg_catalog.pg_replication_slots s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid"
+                + " WHERE s.slot_name = ? AND a.usename = current_user")) {
+            statement.setString(1, name);
+            statement.execute();
+        }
+    }
+
     static void drop(Connection session, String name) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_drop_replication_slot(?)")) {
             statement.setString(1, name);

@@ -7,7 +7,6 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
-import io.wherry.source.ControlTopic.Memory;
 import io.wherry.source.ControlTopic.SourceIdentity;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -16,6 +15,7 @@ import java.sql.SQLException;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,6 +26,9 @@ import org.slf4j.LoggerFactory;
 final class SlotGuard {
     private static final Logger LOG = LoggerFactory.getLogger(SlotGuard.class);
     private static final long POLL_MILLIS = 500;
+    private static final String RELOAD = "Nothing is lost that is still on the source: wherry reload makes a new slot"
+            + " and loads all tables again; until then the target stays behind";
+
     private static final String ANEW =
             "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again";
 
@@ -64,12 +67,16 @@ final class SlotGuard {
             memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(session)));
             if (!Publication.exists(session, migration)) {
                 throw new DataException(
-                        "stream changes", "publication " + migration.publication(), "it was dropped", ANEW);
+                        "stream changes", "publication " + migration.publication(), "it was dropped", RELOAD);
             }
             ReplicationSlot.State slot = require(session, migration);
             for (boolean told = false; slot.active() && !closing.getAsBoolean(); told = true) {
                 if (!told) {
-                    LOG.info("slot {} is still in use by an earlier session; waiting", migration.slot());
+                    LOG.info("slot {} is still in use by an earlier session; ending it", migration.slot());
+                    // The instance lock is ours: nobody else may read the slot, and the server may take a minute to
+                    // notice
+                    // that the one who did is gone.
+                    ReplicationSlot.endReader(session, migration.slot());
                 }
                 Thread.sleep(POLL_MILLIS);
                 slot = require(session, migration);
@@ -107,8 +114,11 @@ final class SlotGuard {
         Optional<Lsn> firstSnapshot =
                 memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
         // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.
-        Optional<Lsn> limit =
-                position.map(Position::endLsn).or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1)));
+        Optional<Lsn> limit = Stream.of(
+                        position.map(Position::endLsn).or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1))),
+                        memory.slotMade().map(lsn -> new Lsn(lsn.value() + 1)))
+                .flatMap(Optional::stream)
+                .max(Comparator.naturalOrder());
         if (limit.isPresent() && slot.confirmedFlush().isAfter(limit.get())) {
             throw lost(
                     migration,
@@ -118,7 +128,22 @@ final class SlotGuard {
     }
 
     private static DataException lost(Migration migration, String problem) {
-        return new DataException("stream changes", "slot " + migration.slot(), problem, ANEW);
+        return new DataException("stream changes", "slot " + migration.slot(), problem, RELOAD);
+    }
+
+    /**
+     * @param snapshot the last commit LSN that a new slot's snapshot holds
+     * @throws DataException when Kafka holds changes that this source does not: its topics would then contradict the load
+     */
+    static void requireAhead(Migration migration, Lsn snapshot, Optional<Position> position) {
+        if (position.isPresent() && position.get().commitLsn().isAfter(snapshot)) {
+            throw new DataException(
+                    "load again from",
+                    "slot " + migration.slot(),
+                    "Kafka holds changes up to " + position.get().commitLsn() + ", this source stands at " + snapshot
+                            + " only: it has lost what it once committed",
+                    ANEW);
+        }
     }
 
     private static RetryableException unreachable(SQLException e) {

@@ -2,6 +2,7 @@ package io.wherry.source;
 
 import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
@@ -60,13 +61,14 @@ public final class SourceConnector implements Service {
     }
 
     private void run() {
-        Backoff backoff = new Backoff();
+        Backoff backoff = new Backoff(() -> closing);
         try {
             while (!closing) {
                 long began = System.nanoTime();
                 try {
                     act();
-                } catch (RetryableException e) {
+                } catch (RetryableException | FencedException e) {
+                    // Fenced: another one acts. Then the lock is not ours any more, and we stand by.
                     if (!closing) {
                         LOG.warn("{}; starting again", e.explained());
                         backoff.pause(began);

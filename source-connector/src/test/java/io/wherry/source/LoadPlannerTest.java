@@ -7,6 +7,7 @@ import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape.TypeName;
 import java.util.List;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 final class LoadPlannerTest {
@@ -35,27 +36,41 @@ final class LoadPlannerTest {
 
     @Test
     void rangesMeetAndAreOpenAtBothEnds() {
-        assertThat(LoadPlanner.tidRanges(10, 1, 3))
+        Cut cut = cut("ctid", "pg_catalog.tid", LoadPlanner.tidBounds(10, 1, 3), 7);
+        assertThat(List.of(cut.condition(0), cut.condition(1), cut.condition(2)))
                 .containsExactly(
                         "ctid < '(3,0)'::pg_catalog.tid",
                         "ctid >= '(3,0)'::pg_catalog.tid AND ctid < '(6,0)'::pg_catalog.tid",
                         "ctid >= '(6,0)'::pg_catalog.tid");
-        assertThat(LoadPlanner.tidRanges(10, 1, 1)).containsExactly("");
+        assertThat(cut("ctid", "pg_catalog.tid", List.of(), 7).condition(0)).isEmpty();
     }
 
     @Test
     void onePageOfGiantValuesIsCutBetweenItsRows() {
-        assertThat(LoadPlanner.tidRanges(1, 40, 2))
-                .containsExactly("ctid < '(0,20)'::pg_catalog.tid", "ctid >= '(0,20)'::pg_catalog.tid");
+        assertThat(LoadPlanner.tidBounds(1, 40, 2)).containsExactly("(0,20)");
     }
 
     @Test
-    void keyRangesQuoteValuesAndNames() {
-        CatalogColumn key = column("O'Key", "pg_catalog", "text", 'b', 0);
-        assertThat(LoadPlanner.keyRanges(key, List.of("a'\\b")))
-                .containsExactly(
-                        "\"O'Key\" < E'a''\\\\b'::\"pg_catalog\".\"text\"",
-                        "\"O'Key\" >= E'a''\\\\b'::\"pg_catalog\".\"text\"");
+    void keyRangesQuoteValues() {
+        Cut cut = cut("\"O'Key\"", "\"pg_catalog\".\"text\"", List.of("a'\\b"), 7);
+        assertThat(cut.condition(0)).isEqualTo("\"O'Key\" < E'a''\\\\b'::\"pg_catalog\".\"text\"");
+        assertThat(cut.condition(1)).isEqualTo("\"O'Key\" >= E'a''\\\\b'::\"pg_catalog\".\"text\"");
+    }
+
+    @Test
+    void whatChangedIsLookedForInRunsOfFinishedChunks() {
+        Cut cut = cut("k", "int4", List.of("10", "20", "30", "40"), (3L << 32) + 5);
+        String news = "pg_catalog.mod(xmin::pg_catalog.text::bigint - 5 + 4294967296, 4294967296) < 100";
+        assertThat(cut.changed(new TreeSet<>(List.of(0, 1, 3)), (3L << 32) + 105))
+                .isEqualTo("((k < '20'::int4) OR (k >= '30'::int4 AND k < '40'::int4)) AND " + news);
+        assertThat(cut.changed(new TreeSet<>(List.of(4)), (3L << 32) + 105))
+                .isEqualTo("((k >= '40'::int4)) AND " + news);
+        assertThat(cut.changed(new TreeSet<>(List.of(0, 1, 2, 3, 4)), (3L << 32) + 105))
+                .isEqualTo(news);
+    }
+
+    private static Cut cut(String by, String type, List<String> bounds, long firstTransaction) {
+        return new Cut(new TableId("s", "t"), 1, 2, 3, List.of(), "", List.of("k"), by, type, bounds, firstTransaction);
     }
 
     @Test
@@ -90,7 +105,7 @@ final class LoadPlannerTest {
                 0,
                 0,
                 0);
-        assertThat(new Chunk(table, 0, "", "").copy())
+        assertThat(new Chunk(table, 0, "", "", List.of()).copy())
                 .isEqualTo("COPY (SELECT \"x\", \"y\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT text)");
     }
 

@@ -1,0 +1,86 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.Json;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Order;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+
+/** Gives the operator's orders about tables: to the source-connector by the control topic, to the sink-applier by the target. */
+final class Orders {
+    private static final int SEND_MILLIS = 10_000;
+    private static final String CLEAR = "UPDATE wherry.relation SET stopped_because = NULL"
+            + " WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
+
+    private final Migration migration;
+
+    Orders(Migration migration) {
+        this.migration = migration;
+    }
+
+    /**
+     * @param table by name; empty = all
+     * @param known all tables of the migration
+     * @return the tables that are meant
+     * @throws DataException when there is no such table, or it is too late
+     */
+    List<TableId> give(Order.Kind kind, Optional<String> table, Set<TableId> known, State state) throws SQLException {
+        String operation = kind == Order.Kind.RETRY ? "retry" : "load again";
+        List<TableId> meant = known.stream()
+                .filter(id -> table.isEmpty() || table.get().equals(id.toString()))
+                .sorted()
+                .toList();
+        if (meant.isEmpty()) {
+            throw new DataException(
+                    operation, table.orElse("tables"), "this migration has no such table", "See wherry tables");
+        }
+        if (!state.servedBy().equals("source")) {
+            throw new DataException(operation, table.orElse("all tables"), "the state is " + state, "It is too late");
+        }
+        if (kind == Order.Kind.RETRY) {
+            try (Connection target = Sessions.open(migration, migration.target(), "retry")) {
+                for (TableId id : meant) {
+                    Queries.update(target, CLEAR, id.schema(), id.table());
+                }
+            }
+        }
+        send(new Order(kind, table.isEmpty() ? null : meant.get(0), System.currentTimeMillis()));
+        return meant;
+    }
+
+    private void send(Order order) {
+        String topic = migration.topics().control();
+        Map<String, Object> settings = Map.of(
+                "max.block.ms",
+                SEND_MILLIS,
+                "request.timeout.ms",
+                SEND_MILLIS / 2,
+                "delivery.timeout.ms",
+                SEND_MILLIS,
+                "linger.ms",
+                0);
+        try (KafkaProducer<byte[], byte[]> producer = KafkaClients.producer(migration, settings)) {
+            producer.send(new ProducerRecord<>(topic, 0, Order.KEY.getBytes(StandardCharsets.UTF_8), Json.write(order)))
+                    .get();
+        } catch (ExecutionException | KafkaException e) {
+            throw new RetryableException("write to topic", topic, e.getMessage(), "Look whether Kafka is up", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("write to topic", topic, "interrupted", "", e);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.wherry.coordinator.CutoverResult;
+import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.State;
+import io.wherry.coordinator.Status;
+import io.wherry.coordinator.Status.TableStatus;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** A chunk that fails for good takes its own table out of the load, and nothing else. */
+class LoadFailureTest {
+    @Test
+    void oneTableCannotBeReadAndAnotherCannotBeWritten() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("failing", 15, 15)) {
+            migration.file("");
+            migration.configure("{readers: 2}", "{readers: 2, chunk-mebibytes: 1, retries: 1}");
+            migration.execute(
+                    migration.migration().source(),
+                    "CREATE TABLE public.fine (id int PRIMARY KEY, body text)",
+                    "INSERT INTO public.fine SELECT i, repeat(md5(i::text), 8) FROM generate_series(1, 12000) i",
+                    "CREATE TABLE public.denied (id int PRIMARY KEY, n int)",
+                    "INSERT INTO public.denied SELECT i, i FROM generate_series(1, 100) i",
+                    "CREATE TABLE public.checked (id int PRIMARY KEY, n int)",
+                    "INSERT INTO public.checked SELECT i, i FROM generate_series(1, 100) i",
+                    "ANALYZE");
+            migration.slowDownLoad(2, 400_000);
+            migration.startCoordinator();
+            await("tables on the target")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.journal") > 0);
+            migration.execute(
+                    migration.migration().target(), "ALTER TABLE public.checked ADD CONSTRAINT ours CHECK (n <> 77)");
+            migration.startSource();
+            migration.awaitSlot();
+            migration.executeAsSuperuser(
+                    migration.source(),
+                    "REVOKE SELECT ON public.denied FROM wherry",
+                    "ALTER ROLE wherry NOSUPERUSER REPLICATION");
+            migration.startSink();
+
+            await("both given up, the third loaded")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> state(migration, "public.denied").equals("FAILED")
+                            && state(migration, "public.checked").equals("STOPPED")
+                            && state(migration, "public.fine").equals("APPLYING"));
+            Status status = migration.coordinator().status();
+            assertThat(table(status, "public.denied").error()).contains("permission denied for table denied");
+            assertThat(table(status, "public.checked").error()).contains("violates check constraint \"ours\"");
+            assertThat(status.waitsFor()).contains("2 of 3 tables").contains("public.denied");
+            assertThat(status.nextSteps())
+                    .anySatisfy(step -> assertThat(step).contains("wherry retry --table public.denied"))
+                    .anySatisfy(step -> assertThat(step).contains("wherry retry --table public.checked"));
+            assertThat(migration.cutOver()).extracting(CutoverResult::outcome).isEqualTo(Outcome.REFUSED);
+
+            migration.executeAsSuperuser(
+                    migration.source(),
+                    "GRANT SELECT ON public.denied TO wherry",
+                    "ALTER ROLE wherry SUPERUSER",
+                    "UPDATE public.denied SET n = -1 WHERE id = 5",
+                    "UPDATE public.fine SET body = 'changed' WHERE id = 5");
+            migration.execute(migration.migration().target(), "ALTER TABLE public.checked DROP CONSTRAINT ours");
+            assertThat(migration.run("retry", "--table", "public.denied")).isZero();
+            assertThat(migration.run("retry")).isZero();
+            await("mended")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().tables().stream()
+                            .allMatch(table -> table.error() == null));
+            migration.awaitState(State.IN_SYNC);
+            migration.completeExactly();
+        }
+    }
+
+    private static String state(MigrationFixture migration, String name) {
+        List<TableStatus> tables = migration.coordinator().status().tables();
+        return tables.stream()
+                .filter(table -> table.table().equals(name))
+                .map(TableStatus::state)
+                .findFirst()
+                .orElse("");
+    }
+
+    private static TableStatus table(Status status, String name) {
+        return status.tables().stream()
+                .filter(table -> table.table().equals(name))
+                .findFirst()
+                .orElseThrow();
+    }
+}

@@ -1,0 +1,112 @@
+package io.wherry.source;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Catalog.CatalogColumn;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.TableId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedSet;
+
+/**
+ * How a table was cut into chunks, and what must be the same for another run to go on with them; record of the control topic.
+ * Chunk <i>n</i> holds the rows from bound <i>n - 1</i> on and below bound <i>n</i>; the first and the last are open, so that rows
+ * on pages added after the count are in one too.
+ *
+ * @param epoch of the load plan that cut it
+ * @param file number of the file that held the rows; another one means that they have other places now
+ * @param columns names and types that were read
+ * @param filter WHERE clause with the condition on the rows that are wanted; empty = all
+ * @param key columns that identify a row; empty = nothing does
+ * @param by column that the chunks are ranges of, as SQL
+ * @param type of that column, as SQL
+ * @param bounds values of it, ascending
+ * @param firstTransaction the oldest that the snapshot does not see, with its epoch: nothing before it is news
+ */
+record Cut(
+        TableId table,
+        int epoch,
+        long oid,
+        long file,
+        List<String> columns,
+        String filter,
+        List<String> key,
+        String by,
+        String type,
+        List<String> bounds,
+        long firstTransaction) {
+    /** Transaction numbers in a row's header go round. */
+    private static final long TRANSACTION_NUMBERS = 1L << 32;
+
+    /** Names and types of the columns that a load reads. */
+    static List<String> columns(Catalog.Table table) {
+        List<String> columns = new ArrayList<>();
+        for (CatalogColumn column : table.writable()) {
+            columns.add(column.name() + " " + column.type().quoted() + " " + column.typeOid());
+        }
+        return columns;
+    }
+
+    /** Number of chunks. */
+    int size() {
+        return bounds.size() + 1;
+    }
+
+    /** SQL that selects the rows of a chunk; empty = all. */
+    String condition(int chunk) {
+        return range(chunk, chunk);
+    }
+
+    /**
+     * SQL that selects rows of the given chunks that may have been written since the first snapshot. It takes in some that were
+     * not: those of transactions that had ended but for an older one that had not, and those of transactions so old that
+     * their number has come round again.
+     *
+     * @param endTransaction the first that the present snapshot cannot know of, with its epoch
+     */
+    String changed(SortedSet<Integer> chunks, long endTransaction) {
+        List<String> ranges = new ArrayList<>();
+        int from = -1;
+        int to = -1;
+        for (int chunk : chunks) {
+            if (from >= 0 && chunk > to + 1) {
+                ranges.add("(" + range(from, to) + ")");
+                from = chunk;
+            }
+            from = from < 0 ? chunk : from;
+            to = chunk;
+        }
+        String last = range(from, to);
+        String where = last.isEmpty() ? "" : "(" + String.join(" OR ", with(ranges, "(" + last + ")")) + ") AND ";
+        return where + "pg_catalog.mod(xmin::pg_catalog.text::bigint - " + firstTransaction % TRANSACTION_NUMBERS
+                + " + " + TRANSACTION_NUMBERS + ", " + TRANSACTION_NUMBERS + ") < "
+                + (endTransaction - firstTransaction);
+    }
+
+    /** Whether a load of the table as it is now can go on with these chunks. */
+    boolean fits(Catalog.Table now, long fileNow, String filterNow, long endTransaction) {
+        return !key.isEmpty()
+                && key.equals(now.identity())
+                && oid == now.oid()
+                && file == fileNow
+                && columns.equals(columns(now))
+                && filter.equals(filterNow)
+                && endTransaction - firstTransaction < TRANSACTION_NUMBERS;
+    }
+
+    private static List<String> with(List<String> some, String more) {
+        List<String> all = new ArrayList<>(some);
+        all.add(more);
+        return all;
+    }
+
+    private String range(int first, int last) {
+        String from = first == 0 ? "" : by + " >= " + bound(first - 1);
+        String to = last == bounds.size() ? "" : by + " < " + bound(last);
+        return from + (from.isEmpty() || to.isEmpty() ? "" : " AND ") + to;
+    }
+
+    private String bound(int i) {
+        return Identifiers.literal(bounds.get(i)) + "::" + type;
+    }
+}

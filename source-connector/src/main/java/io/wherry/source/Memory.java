@@ -1,0 +1,161 @@
+package io.wherry.source;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Json;
+import io.wherry.contract.LoadPlan;
+import io.wherry.contract.Lsn;
+import io.wherry.contract.Order;
+import io.wherry.contract.TableId;
+import io.wherry.source.ControlTopic.ChunkLoaded;
+import io.wherry.source.ControlTopic.SlotMade;
+import io.wherry.source.ControlTopic.SourceIdentity;
+import io.wherry.source.ControlTopic.Unloaded;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/** What earlier runs left in the control topic, fed record by record. Not safe for use by several threads. */
+final class Memory {
+    private final List<LoadPlan> plans = new ArrayList<>();
+    private final Map<TableId, Cut> cuts = new HashMap<>();
+    /** For each table the chunks in Kafka since it was last cut, with the epoch that they came with. */
+    private final Map<TableId, TreeMap<Integer, Integer>> chunks = new HashMap<>();
+
+    private Optional<SourceIdentity> source = Optional.empty();
+    private Optional<Lsn> slotMade = Optional.empty();
+    private boolean slotWanted;
+
+    void see(ConsumerRecord<byte[], byte[]> record) {
+        switch (record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8)) {
+            case LoadPlan.KEY -> plans.add(Json.read(record.value(), LoadPlan.class));
+            case ControlTopic.CUT -> {
+                Cut cut = Json.read(record.value(), Cut.class);
+                forget(cut.table());
+                cuts.put(cut.table(), cut);
+            }
+            case ControlTopic.CHUNK_LOADED -> {
+                ChunkLoaded chunk = Json.read(record.value(), ChunkLoaded.class);
+                chunks.computeIfAbsent(chunk.table(), table -> new TreeMap<>()).put(chunk.chunk(), chunk.epoch());
+            }
+            case ControlTopic.UNLOADED ->
+                forget(Json.read(record.value(), Unloaded.class).table());
+            case ControlTopic.SLOT_MADE -> {
+                slotMade = Optional.of(Json.read(record.value(), SlotMade.class).snapshotLsn());
+                slotWanted = false;
+            }
+            case Order.KEY -> follow(Json.read(record.value(), Order.class));
+            case ControlTopic.SOURCE -> {
+                if (source.isEmpty()) {
+                    source = Optional.of(Json.read(record.value(), SourceIdentity.class));
+                }
+            }
+            default -> {
+                // Completion is for others.
+            }
+        }
+    }
+
+    private void follow(Order order) {
+        if (order.kind() != Order.Kind.RELOAD) {
+            return;
+        }
+        if (order.table() != null) {
+            forget(order.table());
+        } else {
+            cuts.clear();
+            chunks.clear();
+            slotWanted = true;
+        }
+    }
+
+    private void forget(TableId table) {
+        cuts.remove(table);
+        chunks.remove(table);
+    }
+
+    /** The database that the migration began with. */
+    Optional<SourceIdentity> source() {
+        return source;
+    }
+
+    List<LoadPlan> plans() {
+        return plans;
+    }
+
+    /**
+     * The tables that are completely in Kafka, with the number of the file that held the rows: another one later means that
+     * they were written anew.
+     */
+    Map<TableId, Long> loaded() {
+        Map<TableId, LoadPlan.Table> planned = new HashMap<>();
+        Map<TableId, Integer> epochs = new HashMap<>();
+        for (LoadPlan plan : plans) {
+            for (LoadPlan.Table table : plan.tables()) {
+                planned.put(table.id(), table);
+                epochs.put(table.id(), plan.epoch());
+            }
+        }
+        Map<TableId, Long> loaded = new HashMap<>();
+        chunks.forEach((table, done) -> {
+            Cut cut = cuts.get(table);
+            if (cut != null && planned.containsKey(table)) {
+                boolean whole = done.headMap(cut.size()).size() == cut.size();
+                boolean current = planned.get(table).resumed() == null
+                        || epochs.get(table).equals(done.get(cut.size()));
+                if (whole && current) {
+                    loaded.put(table, cut.file());
+                }
+            }
+        });
+        return loaded;
+    }
+
+    int lastEpoch() {
+        return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
+    }
+
+    /** Whether the operator wants everything loaded again under a new slot, and there is none yet. */
+    boolean slotWanted() {
+        return slotWanted;
+    }
+
+    /** The last commit LSN that the load's snapshot held, for a slot that took the place of another. */
+    Optional<Lsn> slotMade() {
+        return slotMade;
+    }
+
+    /**
+     * What a new load of the table can go on with.
+     *
+     * @param epoch of the last load plan that names it
+     * @param chunks in Kafka; at least one
+     */
+    record Resumable(Cut cut, int epoch, SortedSet<Integer> chunks) {}
+
+    /** @param endTransaction the first that the present snapshot cannot know of */
+    Optional<Resumable> resumable(Catalog.Table table, long file, String filter, long endTransaction) {
+        Cut cut = cuts.get(table.id());
+        SortedSet<Integer> done = new TreeSet<>(
+                cut == null
+                        ? List.of()
+                        : chunks.getOrDefault(table.id(), new TreeMap<>())
+                                .headMap(cut.size())
+                                .keySet());
+        return !done.isEmpty() && cut.fits(table, file, filter, endTransaction)
+                ? lastPlan(table.id()).map(plan -> new Resumable(cut, plan.epoch(), done))
+                : Optional.empty();
+    }
+
+    private Optional<LoadPlan> lastPlan(TableId table) {
+        return plans.stream()
+                .filter(plan -> plan.tables().stream().anyMatch(t -> t.id().equals(table)))
+                .reduce((earlier, later) -> later);
+    }
+}
