@@ -321,7 +321,14 @@ final class MigrationFixture implements AutoCloseable {
                 });
     }
 
-    private String log(String service) {
+    /** Waits until a service ends by itself. @return its exit code */
+    int awaitEnd(String service) {
+        Process process = children.remove(service);
+        await(service + " ends").atMost(PATIENCE).until(() -> !process.isAlive());
+        return process.exitValue();
+    }
+
+    String log(String service) {
         try {
             return Files.readString(directory.resolve(service + ".log"));
         } catch (IOException e) {
