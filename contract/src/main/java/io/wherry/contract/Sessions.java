@@ -23,7 +23,8 @@ public final class Sessions {
             + " -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c row_security=off"
             + " -c default_transaction_read_only=off";
 
-    private static final int LOGIN_SECONDS = 10;
+    private static final int CONNECT_SECONDS = 10;
+    private static final int LOGIN_SECONDS = 30;
 
     private Sessions() {}
 
@@ -72,7 +73,7 @@ public final class Sessions {
         properties.setProperty("ApplicationName", APPLICATION + migration.name() + " " + purpose);
         properties.setProperty("options", PINNED);
         properties.setProperty("loginTimeout", Integer.toString(LOGIN_SECONDS));
-        properties.setProperty("connectTimeout", Integer.toString(LOGIN_SECONDS));
+        properties.setProperty("connectTimeout", Integer.toString(CONNECT_SECONDS));
         properties.setProperty("tcpKeepAlive", "true");
         return properties;
     }

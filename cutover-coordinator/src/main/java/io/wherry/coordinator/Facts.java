@@ -148,8 +148,7 @@ final class Facts {
 
     /** Why the target cannot be in sync whatever the lag; empty = nothing is known. */
     Optional<String> obstacle(long nowMillis) {
-        return slotProblem()
-                .or(this::stopped)
+        return halted()
                 .or(() -> drift.obstacles().stream().findFirst())
                 .or(() -> recentFailure(nowMillis));
     }
@@ -236,6 +235,10 @@ final class Facts {
 
     /** Why the slot can no longer serve; empty = it can. */
     private Optional<String> slotProblem() {
+        // A load plan is made after the slot.
+        if (slot == Slot.MISSING && !epochs.isEmpty()) {
+            return Optional.of("the replication slot is not on the source any more");
+        }
         return slot != null && "lost".equals(slot.walStatus())
                 ? Optional.of("the replication slot is lost: the source removed write-ahead log that was still needed")
                 : Optional.empty();
