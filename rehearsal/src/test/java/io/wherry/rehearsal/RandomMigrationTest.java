@@ -1,7 +1,6 @@
 package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Identifiers;
 import io.wherry.coordinator.State;
@@ -13,8 +12,8 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -28,6 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class RandomMigrationTest {
     private static final int BEFORE = 150;
     private static final int AT_START = 100;
+    private static final int DURING = 100;
     private static final int AFTER = 150;
 
     private static ServerPair servers;
@@ -73,20 +73,14 @@ class RandomMigrationTest {
             try (HistoryRunner runner = new HistoryRunner(
                     servers.source().jdbcUrl(name), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD)) {
                 run(runner, history, BEFORE);
+                // On its own thread: the start waits for the transactions that run, and they for nobody.
+                CompletableFuture<Void> writing = CompletableFuture.runAsync(() -> runAndEnd(runner, history, AT_START));
                 migration.startAll();
-                run(runner, history, AT_START);
-                // The slot waits for the end of the transactions that began before it.
-                end(runner, history);
+                writing.join();
                 migration.awaitSlot();
-                await("in sync")
-                        .atMost(MigrationFixture.PATIENCE)
-                        .pollInterval(Duration.ofMillis(20))
-                        .until(() -> {
-                            run(runner, history, 2);
-                            return migration.coordinator().status().state() == State.CATCHING_UP;
-                        });
-                run(runner, history, AFTER);
-                end(runner, history);
+                run(runner, history, DURING);
+                migration.awaitState(State.IN_SYNC);
+                runAndEnd(runner, history, AFTER);
                 assertThat(runner.accepted()).isGreaterThan(runner.refused());
             }
             migration.awaitState(State.IN_SYNC);
@@ -112,15 +106,22 @@ class RandomMigrationTest {
         }
     }
 
-    private static void run(HistoryRunner runner, RandomHistory history, int steps) throws Exception {
+    private static void run(HistoryRunner runner, RandomHistory history, int steps) {
         for (int i = 0; i < steps; i++) {
-            runner.run(history.next());
+            run(runner, history.next());
         }
     }
 
-    private static void end(HistoryRunner runner, RandomHistory history) throws Exception {
-        for (HistoryStep step : history.rest()) {
+    private static void runAndEnd(HistoryRunner runner, RandomHistory history, int steps) {
+        run(runner, history, steps);
+        history.rest().forEach(step -> run(runner, step));
+    }
+
+    private static void run(HistoryRunner runner, HistoryStep step) {
+        try {
             runner.run(step);
+        } catch (SQLException e) {
+            throw new IllegalStateException(step.toString(), e);
         }
     }
 }
