@@ -282,7 +282,8 @@ final class RandomWrites {
         return new Write("DO $wherry$ BEGIN IF EXISTS (SELECT FROM " + table.name()
                 + ") AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = "
                 + Identifiers.literal(table.name()) + "::regclass) THEN ALTER TABLE " + table.name() + " ADD COLUMN "
-                + Identifiers.quote(column) + " " + type.sql() + " DEFAULT " + value + "; UPDATE " + table.name() + " SET "
+                + Identifiers.quote(column) + " " + type.sql() + " DEFAULT " + value + "; UPDATE " + table.name()
+                + " SET "
                 + same + " = " + same + "; END IF; END $wherry$");
     }
 

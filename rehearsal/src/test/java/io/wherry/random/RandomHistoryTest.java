@@ -19,10 +19,12 @@ class RandomHistoryTest {
         List<String> all = Stream.concat(Stream.generate(history::next).limit(5_000), history.rest().stream())
                 .map(HistoryStep::sql)
                 .toList();
-        assertThat(count(all, "BEGIN")).isEqualTo(count(all, "COMMIT") + count(all, "ROLLBACK") + count(all, "PREPARE"));
+        assertThat(count(all, "BEGIN"))
+                .isEqualTo(count(all, "COMMIT") + count(all, "ROLLBACK") + count(all, "PREPARE"));
         assertThat(count(all, "PREPARE TRANSACTION"))
                 .isPositive()
-                .isEqualTo(all.stream().filter(sql -> sql.contains(" PREPARED '")).count());
+                .isEqualTo(
+                        all.stream().filter(sql -> sql.contains(" PREPARED '")).count());
     }
 
     /** Statements that begin so; ends of prepared transactions and returns to savepoints do not count. */

@@ -70,7 +70,8 @@ class RandomMigrationTest {
     }
 
     private static String command(long seed) {
-        return "mvn verify -pl rehearsal -am -Dtest=RandomMigrationTest -Dsurefire.failIfNoSpecifiedTests=false -Dwherry.seed="
+        return "mvn verify -pl rehearsal -am -Dtest=RandomMigrationTest -Dsurefire.failIfNoSpecifiedTests=false"
+                + " -Dwherry.seed="
                 + seed + " -Dwherry.source=" + servers.source().major() + " -Dwherry.target="
                 + servers.target().major();
     }
@@ -85,7 +86,8 @@ class RandomMigrationTest {
                     servers.source().jdbcUrl(name), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD)) {
                 run(runner, history, BEFORE);
                 // On its own thread: the start waits for the transactions that run, and they for nobody.
-                CompletableFuture<Void> writing = CompletableFuture.runAsync(() -> runAndEnd(runner, history, AT_START));
+                CompletableFuture<Void> writing =
+                        CompletableFuture.runAsync(() -> runAndEnd(runner, history, AT_START));
                 migration.startAll();
                 writing.join();
                 migration.awaitSlot();
