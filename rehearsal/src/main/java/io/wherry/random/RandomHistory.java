@@ -15,6 +15,7 @@ public final class RandomHistory {
     private static final int SESSIONS = 4;
     private static final int MOST_PREPARED = 2;
 
+    private final RandomSchema schema;
     private final String name;
     private final SplittableRandom random;
     private final RandomWrites writes;
@@ -23,6 +24,7 @@ public final class RandomHistory {
     private final Queue<String> prepared = new ArrayDeque<>();
     private final Queue<HistoryStep> ahead = new ArrayDeque<>();
     private int lastPrepared;
+    private int widened;
 
     /**
      * @param seed of the history alone, so that several can follow on one schema
@@ -30,6 +32,7 @@ public final class RandomHistory {
      */
     public RandomHistory(RandomSchema schema, long seed, boolean prepares) {
         this.random = new SplittableRandom(seed ^ 0x5DEECE66DL);
+        this.schema = schema;
         this.name = schema.seed() + "-" + seed;
         this.writes = new RandomWrites(schema.tables(), random);
         this.prepares = prepares;
@@ -74,6 +77,12 @@ public final class RandomHistory {
             rest.add(step(sessions.get(0), "COMMIT PREPARED '" + prepared.remove() + "'"));
         }
         return rest;
+    }
+
+    /** A column more in one of the tables, by a transaction of its own; only when nothing is open, after {@link #rest}. */
+    public HistoryStep widen() {
+        Write write = writes.widen("more " + ++widened, schema.types().any(random));
+        return new HistoryStep(0, write.sql(), write.data());
     }
 
     private void plan(Session session) {

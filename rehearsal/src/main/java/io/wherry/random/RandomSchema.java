@@ -11,6 +11,7 @@ public final class RandomSchema {
     private final int version;
     private final List<String> schemas;
     private final List<String> statements = new ArrayList<>();
+    private final RandomTypes types;
     private final RandomTables tables;
 
     /**
@@ -24,7 +25,7 @@ public final class RandomSchema {
         RandomNames names = new RandomNames(random);
         schemas = List.of(Identifiers.quote(names.next()), Identifiers.quote(names.next()));
         schemas.forEach(schema -> statements.add("CREATE SCHEMA " + schema));
-        RandomTypes types = new RandomTypes(version, schemas.get(0), random);
+        types = new RandomTypes(version, schemas.get(0), random);
         statements.addAll(types.statements());
         tables = new RandomTables(version, schemas, names, types, random);
         tables.create(random.nextInt(5, 9));
@@ -54,6 +55,10 @@ public final class RandomSchema {
             grants.add("GRANT ALL ON ALL SEQUENCES IN SCHEMA " + schema + " TO " + Identifiers.quote(role));
         }
         return grants;
+    }
+
+    RandomTypes types() {
+        return types;
     }
 
     List<RandomTable> tables() {

@@ -8,10 +8,13 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** The lines of a COPY in text format; a giant one by its digest, for both sides' tables stand in memory together. */
 public final class CopyLines extends OutputStream {
     private static final int GIANT_BYTES = 1 << 20;
+    private static final int SHOWN_CHARACTERS = 2_000;
 
     private final List<String> lines = new ArrayList<>();
     private ByteArrayOutputStream line = new ByteArrayOutputStream();
@@ -56,5 +59,17 @@ public final class CopyLines extends OutputStream {
     /** The lines, sorted. */
     public List<String> sorted() {
         return lines.stream().sorted().toList();
+    }
+
+    /** Lines that one side has more often than the other; long ones by their beginning. */
+    static List<String> differences(List<String> source, List<String> target) {
+        Map<String, Integer> counts = new TreeMap<>();
+        source.forEach(line -> counts.merge(line, 1, Integer::sum));
+        target.forEach(line -> counts.merge(line, -1, Integer::sum));
+        counts.values().removeIf(count -> count == 0);
+        return counts.entrySet().stream()
+                .map(e -> (e.getValue() > 0 ? "source: " : "target: ")
+                        + e.getKey().substring(0, Math.min(e.getKey().length(), SHOWN_CHARACTERS)))
+                .toList();
     }
 }

@@ -1,0 +1,42 @@
+package io.wherry.random;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class RandomHistoryTest {
+    @Test
+    void aSeedMakesTheSameAgain() {
+        assertThat(new RandomSchema(7, 17).statements()).isEqualTo(new RandomSchema(7, 17).statements());
+        assertThat(history(7)).isEqualTo(history(7)).isNotEqualTo(history(8));
+    }
+
+    @Test
+    void nothingStaysOpenAtTheEnd() {
+        RandomHistory history = new RandomHistory(new RandomSchema(7, 17), 7, true);
+        List<String> all = Stream.concat(Stream.generate(history::next).limit(5_000), history.rest().stream())
+                .map(HistoryStep::sql)
+                .toList();
+        assertThat(count(all, "BEGIN"))
+                .isEqualTo(count(all, "COMMIT") + count(all, "ROLLBACK") + count(all, "PREPARE"));
+        assertThat(count(all, "PREPARE TRANSACTION"))
+                .isPositive()
+                .isEqualTo(
+                        all.stream().filter(sql -> sql.contains(" PREPARED '")).count());
+    }
+
+    /** Statements that begin so; ends of prepared transactions and returns to savepoints do not count. */
+    private static long count(List<String> all, String word) {
+        return all.stream()
+                .filter(sql -> sql.startsWith(word) && !sql.contains(" PREPARED '") && !sql.startsWith("ROLLBACK TO"))
+                .count();
+    }
+
+    private static List<HistoryStep> history(long seed) {
+        return Stream.generate(new RandomHistory(new RandomSchema(seed, 17), seed, true)::next)
+                .limit(500)
+                .toList();
+    }
+}
