@@ -77,6 +77,7 @@ public final class DataCompare {
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
+            new LargeObjects(migration).compare().ifPresent(results::add);
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {

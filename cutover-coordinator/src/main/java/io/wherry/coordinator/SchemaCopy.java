@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -70,7 +71,9 @@ public final class SchemaCopy {
                     migration.name(),
                     dump.sourceSystem());
             List<Entry> preData = preData(dump, known);
-            List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
+            List<Entry> postData = new ArrayList<>(postData(dump, known));
+            postData.addAll(DatabaseEntries.of(
+                    DumpScript.entries(dump.database(), known), target.getCatalog(), new RoleMap(migration.roleMap())));
             String script = DumpScript.script(preData, migration.publication(), superuser);
             if (!script.isEmpty()) {
                 Queries.execute(target, script);
@@ -87,7 +90,7 @@ public final class SchemaCopy {
         Dump dump = dump();
         Set<String> known = Databases.settings(empty);
         List<Entry> preData = preData(dump, known);
-        List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
+        List<Entry> postData = postData(dump, known);
         Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
         for (Ddl ddl : DeferredDdl.plan(postData, migration.publication(), dump.loaded(), List.of())) {
             Queries.execute(empty, ddl.sql());
@@ -100,10 +103,11 @@ public final class SchemaCopy {
             long preDataEntries,
             String postData,
             long postDataEntries,
+            String database,
             Set<TableId> loaded,
             List<String> refreshes,
             List<String> ours) {
-        static final Dump EMPTY = new Dump("", "", 0, "", 0, Set.of(), List.of(), List.of());
+        static final Dump EMPTY = new Dump("", "", 0, "", 0, "", Set.of(), List.of(), List.of());
     }
 
     private Dump dump() throws SQLException {
@@ -118,6 +122,7 @@ public final class SchemaCopy {
                     dumpTool.entries(archive, "pre-data"),
                     dumpTool.section(archive, "post-data"),
                     dumpTool.entries(archive, "post-data"),
+                    dumpTool.database(archive),
                     Catalog.selected(source, migration).stream()
                             .map(Catalog.Table::id)
                             .collect(Collectors.toSet()),
@@ -132,8 +137,18 @@ public final class SchemaCopy {
     }
 
     /** Without the replica identities that the migration itself has set on the source. */
-    private static List<Entry> preData(Dump dump, Set<String> known) {
-        return DumpScript.without(entries(dump.preData(), known, dump.preDataEntries(), "pre-data"), dump.ours());
+    private List<Entry> preData(Dump dump, Set<String> known) {
+        return DumpScript.without(
+                mapped(entries(dump.preData(), known, dump.preDataEntries(), "pre-data")), dump.ours());
+    }
+
+    private List<Entry> postData(Dump dump, Set<String> known) {
+        return mapped(entries(dump.postData(), known, dump.postDataEntries(), "post-data"));
+    }
+
+    private List<Entry> mapped(List<Entry> entries) {
+        RoleMap roles = new RoleMap(migration.roleMap());
+        return entries.stream().map(entry -> entry.with(roles::statement)).toList();
     }
 
     /** @throws DataException when we read another number of entries than pg_restore: a statement would be lost */
