@@ -78,17 +78,11 @@ public final class MigrationFile {
                 apply(root.section("apply")),
                 cutover(root.section("cutover")),
                 http(root.section("http")),
-                roleMap(target.section("role-map")));
+                target.section("role-map").properties());
         if (!migration.kafka().isEmpty() && migration.registryUrl().isEmpty()) {
             root.problem("registry.url", "is missing", "A broker of your own needs a registry that outlives us too");
         }
         return migration;
-    }
-
-    private static Map<String, String> roleMap(Settings section) {
-        Map<String, String> roles = new HashMap<>();
-        section.names().forEach(role -> section.text(role).ifPresent(target -> roles.put(role, target)));
-        return Map.copyOf(roles);
     }
 
     private static Endpoint endpoint(Settings section) {
