@@ -33,3 +33,10 @@ INSERT INTO keyless SELECT * FROM keyless WHERE n < 10;
 UPDATE keyless SET n = n + 10;
 DELETE FROM keyless WHERE ctid IN (SELECT min(ctid::text)::tid FROM keyless GROUP BY n % 10);
 UPDATE keyless SET n = n % 10;
+DO $$
+BEGIN
+  IF to_regclass('made') IS NOT NULL THEN
+    INSERT INTO made SELECT FROM generate_series(1, 20);
+    UPDATE made SET id = public.uuid_generate_v4() WHERE get_byte(secret, 0) % 2 = 0;
+  END IF;
+END $$;

@@ -17,6 +17,7 @@ CREATE TYPE comp AS (a int, b text, c int[]);
 CREATE TYPE "My Schema"."Comp of comps" AS ("x y" comp, z comp[], m mood, n numeric(10, 3));
 CREATE TYPE textrange AS RANGE (subtype = text, collation = "C");
 CREATE TYPE floatrange AS RANGE (subtype = float8, subtype_diff = float8mi);
+CREATE TYPE measured AS (f float8, small float4[], inner_one comp, span floatrange);
 CREATE DOMAIN dom_int AS int CHECK (value > 0);
 CREATE DOMAIN dom_dom AS dom_int;
 CREATE DOMAIN dom_text AS varchar(10) COLLATE "C";
@@ -25,9 +26,9 @@ CREATE DOMAIN dom_char AS char(5);
 CREATE DOMAIN dom_bytea AS bytea;
 CREATE DOMAIN dom_arr AS int[];
 CREATE DOMAIN dom_enum AS mood;
-CREATE DOMAIN dom_comp AS comp;
 CREATE DOMAIN dom_range AS int4range;
 CREATE DOMAIN dom_json AS json;
+DO $$ BEGIN IF current_setting('server_version_num')::int >= 110000 THEN CREATE DOMAIN dom_comp AS comp; END IF; END $$;
 CREATE TABLE referred (id int PRIMARY KEY);
 CREATE FUNCTION referred(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 
@@ -178,7 +179,7 @@ SELECT pg_temp.ty(10, 'dom_char', 'a', '');
 SELECT pg_temp.ty(10, 'dom_bytea', '\x00ff');
 SELECT pg_temp.ty(10, 'dom_arr', '{1,2,NULL}', '[3:4]={1,2}', '{{1,2},{3,4}}');
 SELECT pg_temp.ty(10, 'dom_enum', 'sad', 'with,comma');
-SELECT pg_temp.ty(10, 'dom_comp', '(1,"a b","{1,2}")', '(,,)');
+SELECT pg_temp.ty(11, 'dom_comp', '(1,"a b","{1,2}")', '(,,)');
 SELECT pg_temp.ty(10, 'dom_range', '[1,3)', 'empty');
 SELECT pg_temp.ty(10, 'dom_json', '{"a":1,  "a":2}');
 SELECT pg_temp.ty(10, 'comp', '(1,"a b","{1,2}")', '(,,)', '(5,"quote "" comma, (paren) \\",)', '(,"",{})', '(2,NULL,"[0:1]={1,NULL}")');
@@ -241,12 +242,70 @@ SELECT pg_temp.arrays(10, 'mood', 'with,comma', '"quoted"');
 SELECT pg_temp.arrays(11, 'dom_int', '1', '2');
 SELECT pg_temp.arrays(11, 'dom_enum', 'sad', 'with,comma');
 SELECT pg_temp.arrays(10, 'comp', '(1,a,)', '(2,"x ""y""","{1}")');
+SELECT pg_temp.ty(10, 'measured', '(0.1,"{1.17549435e-38,NULL}","(1,a,)","[0.1,0.3)")', '(,,,)', '(-0,{},"(,,)",empty)');
+SELECT pg_temp.arrays(10, 'measured', '(0.30000000000000004,{0.1},,"(,0.1]")', '(,,,)');
 SELECT pg_temp.arrays(10, '"My Schema"."Comp of comps"', '(,,,)', '("(1,""a,b"",{})",,sad,1.5)');
 SELECT pg_temp.arrays(10, 'hstore', 'a=>1', '"b"=>NULL');
 SELECT pg_temp.arrays(10, 'citext', 'Aa', 'NULL');
 SELECT pg_temp.arrays(10, 'ltree', 'A.B', 'C');
 SELECT pg_temp.arrays(10, 'cube', '(1,2),(3,4)', '(0.1)');
 SELECT pg_temp.arrays(10, 'isbn', '978-0-393-04002-9', '0-393-04002-X');
+SELECT pg_temp.arrays(10, 'numeric(20,5)', '12345.67890', '-0.00001');
+SELECT pg_temp.arrays(10, 'bpchar', 'a  ', '');
+SELECT pg_temp.arrays(10, 'timestamp(3)', '2024-02-29 12:34:56.123', 'infinity');
+SELECT pg_temp.arrays(10, 'time(3)', '24:00:00', '12:34:56.123');
+SELECT pg_temp.arrays(10, 'timetz(2)', '12:34:56.12+05:30', '00:00:00+15:59:59');
+SELECT pg_temp.arrays(10, 'interval day to second', '3 days 04:05:06.789', '-1 days');
+SELECT pg_temp.arrays(10, 'cidr', '192.168.0.0/24', '::/0');
+SELECT pg_temp.arrays(10, 'macaddr', '08:00:2b:01:02:03', '00:00:00:00:00:00');
+SELECT pg_temp.arrays(10, 'macaddr8', '08:00:2b:01:02:03:04:05', '00:00:00:00:00:00:00:00');
+SELECT pg_temp.arrays(10, 'varbit(9)', '', '101010101');
+SELECT pg_temp.arrays(10, 'line', '{1,2,3}', '{0.1,-1,0}');
+SELECT pg_temp.arrays(10, 'lseg', '[(0.1,0),(1,1)]', '[(-0,0),(1,1)]');
+SELECT pg_temp.arrays(10, 'path', '((0,0),(1,1))', '[(0.1,0),(1,1)]');
+SELECT pg_temp.arrays(10, 'circle', '<(0.1,0),2.5>', '<(0,0),Infinity>');
+SELECT pg_temp.arrays(10, 'int4range', '[1,10)', 'empty');
+SELECT pg_temp.arrays(10, 'int8range', '(,)', '[,5)');
+SELECT pg_temp.arrays(10, 'tsrange', '["2024-01-01 00:00:00",infinity)', 'empty');
+SELECT pg_temp.arrays(10, 'daterange', '[2024-01-01,2024-02-01)', '(,)');
+SELECT pg_temp.arrays(10, 'textrange', '["a ""b"", c",)', '["",z]');
+SELECT pg_temp.arrays(10, 'floatrange', '[-0,0.1]', 'empty');
+SELECT pg_temp.arrays(14, 'int8multirange', '{[1,3),[5,)}', '{}');
+SELECT pg_temp.arrays(14, 'nummultirange', '{[1.10,2.2)}', '{(,)}');
+SELECT pg_temp.arrays(14, 'tsmultirange', '{["2024-01-01 00:00:00",infinity)}', '{}');
+SELECT pg_temp.arrays(14, 'textmultirange', '{["a, b",c]}', '{}');
+SELECT pg_temp.arrays(10, 'tsquery', '''fat'' & ''rat''', '!''x''');
+SELECT pg_temp.arrays(10, 'xid', '1', '4294967295');
+SELECT pg_temp.arrays(10, 'tid', '(0,1)', '(4294967295,65535)');
+SELECT pg_temp.arrays(10, 'regtype', 'mood', '"My Schema"."My.Enum"');
+SELECT pg_temp.arrays(10, 'regrole', 'wherry', 'app');
+SELECT pg_temp.arrays(13, 'pg_snapshot', '10:20:10,14,15', '1:1:');
+SELECT pg_temp.arrays(10, 'txid_snapshot', '10:20:10,14,15', '1:1:');
+SELECT pg_temp.arrays(12, 'jsonpath', '$."a"[*]?(@ > 1)', 'strict $.b');
+SELECT pg_temp.arrays(10, 'aclitem', 'wherry=r/wherry', '=r/wherry');
+SELECT pg_temp.arrays(10, 'refcursor', 'cur', '');
+SELECT pg_temp.arrays(10, '"My Schema"."My.Enum"', 'A b', 'A b');
+SELECT pg_temp.arrays(11, 'dom_text', 'a,b', '');
+SELECT pg_temp.arrays(11, 'dom_num', '1.500', 'NaN');
+SELECT pg_temp.ty(11, 'dom_arr[]', '{}', '{"{1,2,NULL}",NULL,"[3:4]={1,2}"}', '[0:0]={"{{1,2},{3,4}}"}');
+SELECT pg_temp.arrays(11, 'dom_comp', '(1,"a b","{1,2}")', '(,,)');
+SELECT pg_temp.arrays(11, 'dom_range', '[1,3)', 'empty');
+SELECT pg_temp.arrays(10, 'ltxtquery', 'A & !B*', 'C');
+SELECT pg_temp.arrays(10, 'lquery', '*.A|B*', 'C');
+SELECT pg_temp.arrays(10, 'seg', '1.5 .. 2.50', '~3.00');
+SELECT pg_temp.arrays(10, 'ean13', '0220356483481', '9780393040029');
+
+-- Values that the extensions' functions make, each row another.
+DO $$
+BEGIN
+  IF (SELECT count(*) FROM pg_available_extensions WHERE name IN ('pgcrypto', 'uuid-ossp')) = 2 THEN
+    CREATE EXTENSION pgcrypto;
+    CREATE EXTENSION "uuid-ossp";
+    CREATE TABLE made (id uuid PRIMARY KEY DEFAULT public.uuid_generate_v4(), secret bytea DEFAULT public.gen_random_bytes(20),
+      hashed text DEFAULT public.crypt('x', public.gen_salt('md5')));
+    INSERT INTO made SELECT FROM generate_series(1, 20);
+  END IF;
+END $$;
 
 DO $$
 DECLARE

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param name prefix of topics, name of slot ({@code wherry_<name>}), publication and consumer group
  * @param kafka client properties, with {@code bootstrap.servers}; empty = embedded broker
  * @param registryUrl base of a Confluent-compatible API; empty = embedded registry
+ * @param roleMap roles of the target by the source's role whose place they take; the others keep their names
  */
 public record Migration(
         String name,
@@ -23,7 +24,23 @@ public record Migration(
         Load load,
         Apply apply,
         Cutover cutover,
-        Http http) {
+        Http http,
+        Map<String, String> roleMap) {
+    /** Every role keeps its name. */
+    public Migration(
+            String name,
+            Endpoint source,
+            Endpoint target,
+            TargetSchemaMode schema,
+            Tables tables,
+            Map<String, String> kafka,
+            Optional<String> registryUrl,
+            Load load,
+            Apply apply,
+            Cutover cutover,
+            Http http) {
+        this(name, source, target, schema, tables, kafka, registryUrl, load, apply, cutover, http, Map.of());
+    }
 
     /** Who makes the tables on the target. */
     public enum TargetSchemaMode {
@@ -132,6 +149,7 @@ public record Migration(
                 load,
                 apply,
                 cutover,
-                http);
+                http,
+                roleMap);
     }
 }

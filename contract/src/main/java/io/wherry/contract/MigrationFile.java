@@ -77,7 +77,8 @@ public final class MigrationFile {
                 load(root.section("load")),
                 apply(root.section("apply")),
                 cutover(root.section("cutover")),
-                http(root.section("http")));
+                http(root.section("http")),
+                target.section("role-map").properties());
         if (!migration.kafka().isEmpty() && migration.registryUrl().isEmpty()) {
             root.problem("registry.url", "is missing", "A broker of your own needs a registry that outlives us too");
         }

@@ -32,6 +32,13 @@ class MigrationFileTest {
     }
 
     @Test
+    void rolesOfTheTargetMayTakeThePlaceOfTheSources() {
+        String file = LEAST.replace("password: secret}", "password: secret, role-map: {app.owner: \"Cloud Admin\", ro: reader}}");
+        assertThat(MigrationFile.parse(file, Map.of("SECRET", "")).roleMap())
+                .isEqualTo(Map.of("app.owner", "Cloud Admin", "ro", "reader"));
+    }
+
+    @Test
     void tablesMayBeFilteredAndLoadedOnly() {
         Migration.Tables tables = MigrationFile.parse(
                         LEAST + "tables: {where: {public.a: \"kind = 'EPC'\"}, load-only: [\"public.b*\"]}",

@@ -105,8 +105,10 @@ final class CutoverSteps {
         }
     }
 
-    /** VERIFYING: every row of both sides. */
+    /** VERIFYING: every row and large object of both sides, after the last of the latter have been brought over. */
     DataComparison verify(Window window) throws SQLException, InterruptedException {
+        window.waitsFor("the large objects that have changed");
+        new LargeObjects(migration).synchronize();
         window.waitsFor("the comparison of all rows");
         DataComparison comparison = new DataCompare(migration).run();
         window.waitsFor("");

@@ -12,7 +12,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -37,16 +36,6 @@ import org.postgresql.PGConnection;
 public final class DataCompare {
     private static final int TABLES_AT_ONCE = 2;
 
-    // A domain may be made over a domain.
-    private static final String DOMAIN_BASES = """
-            WITH RECURSIVE base (oid, typbasetype) AS (
-                SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'
-                UNION ALL
-                SELECT base.oid, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.typbasetype WHERE t.typtype = 'd')
-            SELECT base.oid, t.typname FROM base JOIN pg_type t ON t.oid = base.typbasetype
-              JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype <> 'd' AND n.nspname = 'pg_catalog'
-            """;
-
     private final Migration migration;
     private final Set<Connection> running = ConcurrentHashMap.newKeySet();
 
@@ -62,7 +51,7 @@ public final class DataCompare {
         long began = System.nanoTime();
         List<Catalog.Table> tables;
         Map<TableId, Catalog.Table> onTarget;
-        Map<Long, String> bases = new HashMap<>();
+        RowTypes types;
         boolean extended;
         try (Connection source = Sessions.open(migration, migration.source(), "compare");
                 Connection target = Sessions.open(migration, migration.target(), "compare")) {
@@ -74,7 +63,7 @@ public final class DataCompare {
             onTarget =
                     Catalog.tables(target).stream().collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
             extended = Math.min(Catalog.majorVersion(source), Catalog.majorVersion(target)) >= 11;
-            Queries.list(source, row -> bases.put(row.getLong(1), row.getString(2)), DOMAIN_BASES);
+            types = RowTypes.read(source, target);
         }
         Queue<Catalog.Table> queue = new ConcurrentLinkedQueue<>(tables);
         ExecutorService sources = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-source"));
@@ -82,12 +71,13 @@ public final class DataCompare {
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
             for (int i = 0; i < TABLES_AT_ONCE; i++) {
-                futures.add(pairs.submit(() -> compareAll(queue, onTarget, bases, extended, sources)));
+                futures.add(pairs.submit(() -> compareAll(queue, onTarget, types, extended, sources)));
             }
             List<TableResult> results = new ArrayList<>();
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
+            new LargeObjects(migration).compare().ifPresent(results::add);
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
@@ -101,7 +91,7 @@ public final class DataCompare {
     private List<TableResult> compareAll(
             Queue<Catalog.Table> queue,
             Map<TableId, Catalog.Table> onTarget,
-            Map<Long, String> bases,
+            RowTypes types,
             boolean extended,
             ExecutorService sources)
             throws SQLException, InterruptedException {
@@ -120,7 +110,7 @@ public final class DataCompare {
                                 Sums ofTarget = sums(target, ofTargetSql);
                                 return new Both(result(ofSource), ofTarget);
                             },
-                            bases,
+                            types,
                             extended));
                 }
             } finally {
@@ -142,7 +132,7 @@ public final class DataCompare {
     private record Sums(long rows, BigDecimal hash) {}
 
     private TableResult compare(
-            Catalog.Table table, Catalog.Table onTarget, OnBoth onBoth, Map<Long, String> bases, boolean extended)
+            Catalog.Table table, Catalog.Table onTarget, OnBoth onBoth, RowTypes types, boolean extended)
             throws SQLException, InterruptedException {
         List<CatalogColumn> columns = table.columns().stream()
                 .sorted(Comparator.comparing(CatalogColumn::name))
@@ -164,8 +154,8 @@ public final class DataCompare {
         }
         String filter = migration.tables().whereClause(table.id());
         Both sums = onBoth.run(
-                RowHash.table(table, columns, bases, extended, filter),
-                RowHash.table(table, columns, bases, extended, ""));
+                RowHash.table(table, columns, types, extended, filter),
+                RowHash.table(table, columns, types, extended, ""));
         if (sums.source().equals(sums.target())) {
             return new TableResult(
                     table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
@@ -173,8 +163,8 @@ public final class DataCompare {
         return new RowDifferences(migration)
                 .find(
                         table,
-                        RowHash.sortedRows(table, columns, bases, filter),
-                        RowHash.sortedRows(table, columns, bases, ""),
+                        RowHash.sortedRows(table, columns, types, filter),
+                        RowHash.sortedRows(table, columns, types, ""),
                         sums.source().rows(),
                         sums.target().rows());
     }

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -27,6 +28,12 @@ final class DumpScript {
      * @param statements without semicolons
      */
     record Entry(String kind, String name, List<String> settings, List<String> statements) {
+        /** The same entry with other statements. */
+        Entry with(UnaryOperator<String> change) {
+            return new Entry(
+                    kind, name, settings, statements.stream().map(change).toList());
+        }
+
         /** The whole as a script of its own. */
         String sql() {
             List<String> all = new ArrayList<>(settings);

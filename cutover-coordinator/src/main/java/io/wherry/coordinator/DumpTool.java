@@ -55,6 +55,18 @@ final class DumpTool {
         return run(null, List.of(tools.pgRestore().toString(), "--section=" + section, "--file=-", archive.toString()));
     }
 
+    /** Settings, grants and comment of the database itself, among much else. */
+    String database(Path archive) {
+        return run(
+                null,
+                List.of(
+                        tools.pgRestore().toString(),
+                        "--create",
+                        "--section=pre-data",
+                        "--file=-",
+                        archive.toString()));
+    }
+
     /** How many entries pg_restore counts in a section: the check on our reading of the text. */
     long entries(Path archive, String section) {
         return run(null, List.of(tools.pgRestore().toString(), "--list", "--section=" + section, archive.toString()))

@@ -54,7 +54,7 @@ final class IndexBuilder implements AutoCloseable {
         }
     }
 
-    /** Begins with what spans tables: partitioned parents, whose indexes take in their children's. */
+    /** Begins with what spans tables: partitioned parents, whose indexes take in their children's, and large objects. */
     void offerParents() {
         if (begin(Optional.empty())) {
             workers.execute(() -> tell.accept(attempt(null, this::buildParents)));
@@ -123,6 +123,7 @@ final class IndexBuilder implements AutoCloseable {
             }
             target.commit();
         }
+        new LargeObjects(migration).synchronize();
     }
 
     private static void runEach(Connection target, List<Ddl> pending) throws SQLException {

@@ -5,6 +5,7 @@ import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.Identifiers;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
@@ -17,7 +18,8 @@ import java.util.stream.Collectors;
  */
 final class RowHash {
     private static final int LARGE = 1_000_000;
-    private static final Map<String, String> SEND = Map.ofEntries(
+    /** How the binary form of a value is had, by the name of its type in {@code pg_catalog}. */
+    static final Map<String, String> SEND = Map.ofEntries(
             Map.entry("float4", "float4send"),
             Map.entry("float8", "float8send"),
             Map.entry("point", "point_send"),
@@ -40,8 +42,8 @@ final class RowHash {
     private RowHash() {}
 
     /** The row's text. The columns' order is the caller's, the same on both sides. */
-    static String row(List<CatalogColumn> columns, Map<Long, String> bases) {
-        return "ROW(" + columns.stream().map(c -> column(c, bases)).collect(Collectors.joining(", "))
+    static String row(List<CatalogColumn> columns, RowTypes types) {
+        return "ROW(" + columns.stream().map(c -> column(c, types)).collect(Collectors.joining(", "))
                 + ")::pg_catalog.text";
     }
 
@@ -56,12 +58,8 @@ final class RowHash {
      * @param filter WHERE clause, with a blank before it; empty = all rows
      */
     static String table(
-            Catalog.Table table,
-            List<CatalogColumn> columns,
-            Map<Long, String> bases,
-            boolean extended,
-            String filter) {
-        String row = row(columns, bases);
+            Catalog.Table table, List<CatalogColumn> columns, RowTypes types, boolean extended, String filter) {
+        String row = row(columns, types);
         String hash = extended
                 ? "hashtextextended(" + row + ", 0)"
                 : "('x' || substr(md5(" + row + "), 1, 16))::bit(64)::bigint";
@@ -69,24 +67,27 @@ final class RowHash {
     }
 
     /** Every row's md5 and what names the row for people, ordered by md5 bytewise. */
-    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, Map<Long, String> bases, String filter) {
+    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, RowTypes types, String filter) {
         List<String> naming = table.identity().isEmpty()
                 ? table.columns().stream().map(CatalogColumn::name).toList()
                 : table.identity();
         String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
-        return "SELECT md5(" + row(columns, bases) + ") COLLATE \"C\" AS h, left(ROW(" + key
+        return "SELECT md5(" + row(columns, types) + ") COLLATE \"C\" AS h, left(ROW(" + key
                 + ")::text, 200) AS key FROM ONLY " + table.id().quoted() + filter + " ORDER BY 1";
     }
 
-    /** @param bases names of the base types of domains, by the domain's oid, schema {@code pg_catalog} only */
-    private static String column(CatalogColumn column, Map<Long, String> bases) {
+    private static String column(CatalogColumn column, RowTypes types) {
         String name = Identifiers.quote(column.name());
         String type = column.type().schema().equals("pg_catalog")
                 ? column.type().name()
-                : bases.getOrDefault(column.typeOid(), "");
+                : types.bases().getOrDefault(column.typeOid(), "");
         String send = SEND.get(type);
         if (send != null) {
             return "encode(" + send + "(" + name + "), 'hex')";
+        }
+        UnaryOperator<String> floating = types.floating().get(column.typeOid());
+        if (floating != null) {
+            return floating.apply(name);
         }
         return switch (type) {
             // Halves what is rendered: hexadecimal text is twice as long, and 1 GB is the limit of a row's text.

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Whether {@code pg_dump --schema-only} of both sides says the same. A server of another major version spells some things
@@ -46,11 +47,17 @@ public final class SchemaCompare {
     public Result run() throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "compare schema");
                 Connection target = Sessions.open(migration, migration.target(), "compare schema")) {
-            boolean scratch = Catalog.majorVersion(source) != Catalog.majorVersion(target)
+            // Roles that are mapped to one become one in grants too, as a server of the target sees it.
+            boolean alike = Catalog.majorVersion(source) == Catalog.majorVersion(target)
+                    && migration.roleMap().isEmpty();
+            boolean scratch = !alike
                     && Queries.truth(
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
             Set<String> ofSource = scratch ? throughScratch(target) : statements(migration.source());
+            ofSource = ofSource.stream()
+                    .map(new RoleMap(migration.roleMap())::statement)
+                    .collect(Collectors.toCollection(TreeSet::new));
             ofSource.removeAll(ReplicaIdentities.read(source, migration).statements(source));
             Set<String> ofTarget = statements(migration.target());
             return new Result(without(ofSource, ofTarget), without(ofTarget, ofSource), scratch);

@@ -82,13 +82,11 @@ public final class SchemaCopy {
                     dump.sourceSystem(),
                     dump.deferred());
             List<Entry> preData = preData(dump, known);
-            List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
             String script = DumpScript.script(preData, migration.publication(), superuser);
             if (!script.isEmpty()) {
                 Queries.execute(target, script);
             }
-            DdlStore.insert(
-                    target, DeferredDdl.plan(postData, migration.publication(), dump.loaded(), dump.refreshes()));
+            DdlStore.insert(target, deferred(target, dump, known));
             Journal.first(target);
             target.commit();
         }
@@ -121,7 +119,7 @@ public final class SchemaCopy {
         boolean superuser = Queries.superuser(target);
         Map<Boolean, List<Entry>> preData = preData(dump, known).stream()
                 .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
-        List<Entry> later = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
+        List<Entry> later = new ArrayList<>(postData(dump, known));
         Queries.execute(target, DumpScript.script(preData.get(false), migration.publication(), superuser));
         later.addAll(preData.get(true));
         List<Ddl> waiting = new ArrayList<>();
@@ -141,11 +139,8 @@ public final class SchemaCopy {
      */
     void refreshDeferred(Connection target) throws SQLException {
         Dump dump = dump(Set.of());
-        List<Entry> postData =
-                entries(dump.postData(), Databases.settings(target), dump.postDataEntries(), "post-data");
         Set<Stage> stages = EnumSet.of(Stage.SWITCH, Stage.AFTER);
-        List<Ddl> waiting =
-                new ArrayList<>(DeferredDdl.plan(postData, migration.publication(), dump.loaded(), dump.refreshes()));
+        List<Ddl> waiting = new ArrayList<>(deferred(target, dump, Databases.settings(target)));
         waiting.removeIf(ddl -> !stages.contains(ddl.stage()));
         DdlStore.forget(target, stages);
         DdlStore.append(target, waiting);
@@ -157,7 +152,7 @@ public final class SchemaCopy {
         Dump dump = dump(Set.of());
         Set<String> known = Databases.settings(empty);
         List<Entry> preData = preData(dump, known);
-        List<Entry> postData = entries(dump.postData(), known, dump.postDataEntries(), "post-data");
+        List<Entry> postData = postData(dump, known);
         Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
         for (Ddl ddl : DeferredDdl.plan(postData, migration.publication(), dump.loaded(), List.of())) {
             Queries.execute(empty, ddl.sql());
@@ -171,10 +166,11 @@ public final class SchemaCopy {
             long preDataEntries,
             String postData,
             long postDataEntries,
+            String database,
             Set<TableId> loaded,
             List<String> refreshes,
             List<String> ours) {
-        static final Dump EMPTY = new Dump("", "", "", 0, "", 0, Set.of(), List.of(), List.of());
+        static final Dump EMPTY = new Dump("", "", "", 0, "", 0, "", Set.of(), List.of(), List.of());
     }
 
     /** @param tables only these; empty = all there is */
@@ -193,6 +189,7 @@ public final class SchemaCopy {
                     dumpTool.entries(archive, "pre-data"),
                     dumpTool.section(archive, "post-data"),
                     dumpTool.entries(archive, "post-data"),
+                    dumpTool.database(archive),
                     Catalog.selected(source, migration).stream()
                             .map(Catalog.Table::id)
                             .collect(Collectors.toSet()),
@@ -206,9 +203,27 @@ public final class SchemaCopy {
         }
     }
 
+    /** What comes after the tables: pg_dump's post-data, and what it says of the database itself. */
+    private List<Ddl> deferred(Connection target, Dump dump, Set<String> known) throws SQLException {
+        List<Entry> entries = new ArrayList<>(postData(dump, known));
+        entries.addAll(DatabaseEntries.of(
+                DumpScript.entries(dump.database(), known), target.getCatalog(), new RoleMap(migration.roleMap())));
+        return DeferredDdl.plan(entries, migration.publication(), dump.loaded(), dump.refreshes());
+    }
+
     /** Without the replica identities that the migration itself has set on the source. */
-    private static List<Entry> preData(Dump dump, Set<String> known) {
-        return DumpScript.without(entries(dump.preData(), known, dump.preDataEntries(), "pre-data"), dump.ours());
+    private List<Entry> preData(Dump dump, Set<String> known) {
+        return DumpScript.without(
+                mapped(entries(dump.preData(), known, dump.preDataEntries(), "pre-data")), dump.ours());
+    }
+
+    private List<Entry> postData(Dump dump, Set<String> known) {
+        return mapped(entries(dump.postData(), known, dump.postDataEntries(), "post-data"));
+    }
+
+    private List<Entry> mapped(List<Entry> entries) {
+        RoleMap roles = new RoleMap(migration.roleMap());
+        return entries.stream().map(entry -> entry.with(roles::statement)).toList();
     }
 
     /** @throws DataException when we read another number of entries than pg_restore: a statement would be lost */

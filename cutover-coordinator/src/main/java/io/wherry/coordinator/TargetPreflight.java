@@ -6,6 +6,7 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.Finding.Severity;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.TargetSchemaMode;
 import io.wherry.contract.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -18,11 +19,29 @@ public final class TargetPreflight {
             SELECT r.rolname FROM pg_roles r WHERE r.rolname NOT LIKE 'pg\\_%' AND (
                 EXISTS (SELECT FROM pg_shdepend d JOIN pg_database db ON db.oid = d.dbid
                          WHERE db.datname = current_database() AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid)
+                OR EXISTS (SELECT FROM pg_shdepend d JOIN pg_database db ON db.oid = d.objid
+                         WHERE db.datname = current_database() AND d.classid = 'pg_database'::regclass AND d.deptype = 'a'
+                           AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid)
+                OR EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database db ON db.oid = s.setdatabase
+                         WHERE db.datname = current_database() AND s.setrole = r.oid)
                 -- The first superuser is pinned: no dependency on it is recorded.
                 OR r.oid = 10 AND EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                          WHERE c.relowner = 10 AND n.nspname NOT LIKE 'pg\\_%'
                            AND n.nspname NOT IN ('information_schema', 'wherry')))
              ORDER BY 1
+            """;
+    /** Older servers' catalogs lack what is read here; the source's own preflight refuses them. */
+    private static final int OLDEST = 10;
+
+    private static final String DATABASE_HAS_SETTINGS = """
+            SELECT datacl IS NOT NULL OR shobj_description(oid, 'pg_database') IS NOT NULL
+                   OR EXISTS (SELECT FROM pg_db_role_setting s WHERE s.setdatabase = d.oid)
+              FROM pg_database d WHERE datname = current_database()
+            """;
+    private static final String SETTINGS_OF_DATABASE = """
+            SELECT DISTINCT split_part(setting, '=', 1) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase,
+                   unnest(s.setconfig) AS setting
+             WHERE d.datname = current_database() AND split_part(setting, '=', 1) NOT LIKE '%.%' ORDER BY 1
             """;
     private static final String SYSTEM =
             "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
@@ -42,7 +61,13 @@ public final class TargetPreflight {
                 Connection source = preflight.open(migration.source(), "source")) {
             if (source != null && target != null) {
                 preflight.servers(source, target);
-                preflight.rights(target);
+                if (Catalog.majorVersion(source) < OLDEST) {
+                    return List.copyOf(preflight.findings);
+                }
+                preflight.rights(source, target);
+                if (migration.schema() == TargetSchemaMode.CREATE) {
+                    preflight.settings(source, target);
+                }
                 preflight.roles(source, target);
                 preflight.extensions(source, target);
                 preflight.encoding(source, target);
@@ -103,7 +128,19 @@ public final class TargetPreflight {
         }
     }
 
-    private void rights(Connection target) throws SQLException {
+    private void rights(Connection source, Connection target) throws SQLException {
+        if (migration.schema() == TargetSchemaMode.CREATE
+                && Queries.truth(source, DATABASE_HAS_SETTINGS)
+                && !Queries.truth(
+                        target,
+                        "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()")) {
+            error(
+                    "target",
+                    "role " + migration.target().user()
+                            + " may not give the database the source's settings and grants (ALTER DATABASE … SET, GRANT … ON DATABASE)",
+                    "ALTER DATABASE … OWNER TO "
+                            + Identifiers.quote(migration.target().user()));
+        }
         if (!Queries.truth(target, "SELECT has_database_privilege(current_database(), 'CREATE')")) {
             error(
                     "target",
@@ -122,14 +159,31 @@ public final class TargetPreflight {
         }
     }
 
-    private void roles(Connection source, Connection target) throws SQLException {
-        List<String> missing = new ArrayList<>(Queries.strings(source, ROLES_OF_SOURCE));
-        missing.removeAll(Queries.strings(target, "SELECT rolname FROM pg_roles"));
-        for (String role : missing) {
+    /** Settings that a newer server has no more would fail only in the cutover. */
+    private void settings(Connection source, Connection target) throws SQLException {
+        List<String> unknown = new ArrayList<>(Queries.strings(source, SETTINGS_OF_DATABASE));
+        unknown.removeAll(Databases.settings(target));
+        for (String setting : unknown) {
             error(
-                    "role " + role,
-                    "owns or may use objects of the source, and is missing on the target",
-                    "CREATE ROLE " + Identifiers.quote(role));
+                    "setting " + setting,
+                    "is set for the source's database and is not known to the target",
+                    "ALTER DATABASE " + Identifiers.quote(source.getCatalog()) + " RESET " + setting
+                            + " on the source (or ALTER ROLE … IN DATABASE …)");
+        }
+    }
+
+    private void roles(Connection source, Connection target) throws SQLException {
+        RoleMap roles = new RoleMap(migration.roleMap());
+        List<String> known = Queries.strings(target, "SELECT rolname FROM pg_roles");
+        for (String role : Queries.strings(source, ROLES_OF_SOURCE)) {
+            if (!known.contains(roles.role(role))) {
+                error(
+                        "role " + roles.role(role),
+                        (roles.role(role).equals(role) ? "" : "takes the place of " + role + ", which ")
+                                + "owns or may use objects of the source, and is missing on the target",
+                        "CREATE ROLE " + Identifiers.quote(roles.role(role))
+                                + ", or name one that takes its place in target.role-map");
+            }
         }
     }
 
@@ -181,6 +235,12 @@ public final class TargetPreflight {
                 && Queries.truth(target, "SELECT EXISTS (SELECT FROM wherry.journal)");
         if (!begun) {
             findings.addAll(TargetTables.check(migration, source, target));
+            if (!LargeObjects.none(target)) {
+                error(
+                        "large objects",
+                        "there are some on the target already",
+                        "SELECT lo_unlink(oid) FROM pg_largeobject_metadata on the target, if they are not needed");
+            }
         }
     }
 

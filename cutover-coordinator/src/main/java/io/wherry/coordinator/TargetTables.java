@@ -1,7 +1,6 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
@@ -12,6 +11,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** Checks tables that are on the target before a migration has begun there. */
 final class TargetTables {
@@ -50,41 +52,18 @@ final class TargetTables {
                         object,
                         "exists on the target, and target.schema: create makes it",
                         "DROP TABLE " + table.id().quoted() + " on the target, or use target.schema: existing"));
-            } else {
-                findings.addAll(columns(table, twin));
             }
+        }
+        if (existing) {
+            Set<TableId> common =
+                    selected.stream().map(Catalog.Table::id).collect(Collectors.toCollection(TreeSet::new));
+            common.retainAll(onTarget.keySet());
+            findings.addAll(ExistingTables.check(source, target, common));
         }
         return findings;
     }
 
     private static boolean hasRows(Connection target, TableId table) throws SQLException {
         return Queries.truth(target, "SELECT EXISTS (SELECT FROM ONLY " + table.quoted() + ")");
-    }
-
-    private static List<Finding> columns(Catalog.Table table, Catalog.Table twin) {
-        List<Finding> findings = new ArrayList<>();
-        Map<String, CatalogColumn> onTarget = new HashMap<>();
-        twin.columns().forEach(column -> onTarget.put(column.name(), column));
-        for (CatalogColumn column : table.columns()) {
-            CatalogColumn other = onTarget.remove(column.name());
-            String object = "column " + table.id() + "." + column.name();
-            if (other == null) {
-                findings.add(Finding.error(object, "is missing on the target", "Add it"));
-            } else if (!other.type().equals(column.type())) {
-                findings.add(Finding.error(
-                        object,
-                        "has type " + other.type().quoted() + " on the target, "
-                                + column.type().quoted() + " on the source",
-                        "ALTER TABLE " + table.id().quoted() + " on the target"));
-            } else if (other.generated() != column.generated()) {
-                findings.add(Finding.error(object, "is generated on one side only", "Make both sides alike"));
-            }
-        }
-        onTarget.keySet()
-                .forEach(name -> findings.add(Finding.error(
-                        "column " + table.id() + "." + name,
-                        "exists on the target only",
-                        "Drop it before the migration and add it after")));
-        return findings;
     }
 }

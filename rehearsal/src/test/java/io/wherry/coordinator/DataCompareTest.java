@@ -8,12 +8,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 final class DataCompareTest {
     private static final String TABLES =
-            "CREATE TABLE public.hay (id integer PRIMARY KEY, v text, c char(4), f double precision, d double precision[],"
+            "CREATE EXTENSION cube; CREATE TYPE public.span AS RANGE (subtype = float8);"
+                    + "CREATE TYPE public.measured AS (f float8, small float4[], span public.span, note text);"
+                    + "CREATE TABLE public.hay (id integer PRIMARY KEY, m public.measured, s public.span[], k cube, ms public.measured[], v text, c char(4), f double precision, d double precision[],"
                     + " n numeric, b bytea, j jsonb, big text);"
                     + "CREATE TABLE public.keyless (v text); CREATE TABLE public.pure (id integer PRIMARY KEY);"
-                    + "INSERT INTO public.hay SELECT i, 'v' || i, 'ab', i / 3.0, ARRAY[0.1, i / 7.0], i, '\\x00', '{\"a\": [1]}',"
+                    + "INSERT INTO public.hay SELECT i, ROW(i / 3.0, ARRAY[0.1, NULL]::real[], '[0.1,0.7)', 'a')::public.measured, ARRAY['[0.1,2)', 'empty', NULL]::public.span[],"
+                    + " '(0.1,0.2),(3,4)', ARRAY['(0.1,,,\"\")', NULL, '(,,,)']::public.measured[], 'v' || i, 'ab', i / 3.0, ARRAY[0.1, i / 7.0], i, '\\x00', '{\"a\": [1]}',"
                     + " repeat('x', 10) FROM generate_series(1, 3000) AS i;"
-                    + "UPDATE public.hay SET v = '', f = 0, d = '{0}', big = repeat('x', 1500000) WHERE id IN (7, 8);"
+                    + "UPDATE public.hay SET m = ROW(0.1, '{}', 'empty', NULL), v = '', f = 0, d = '{0}', big = repeat('x', 1500000) WHERE id IN (7, 8);"
                     + "INSERT INTO public.keyless VALUES ('a'), ('a'), (NULL), (''); INSERT INTO public.pure VALUES (1)";
 
     @ParameterizedTest
@@ -27,6 +30,18 @@ final class DataCompareTest {
             DataCompare compare = new DataCompare(servers.migration());
             assertThat(compare.run().differences()).isEmpty();
             for (String change : new String[] {
+                "m.f = 0.10000000000000002",
+                "m.note = ''",
+                "m = NULL",
+                "s[1] = '[0.10000000000000002,2)'",
+                "s[1] = '[0.1,2]'",
+                "s[3] = 'empty'",
+                "s = '[0:2]={\"[0.1,2)\",empty,NULL}'",
+                "k = '(0.1,0.2),(3,4.000000000000001)'",
+                "k = '(0.1,0.2)'",
+                "ms[1].f = 0.10000000000000002",
+                "ms[2] = '(,,,)'",
+                "ms[3] = NULL",
                 "v = NULL",
                 "f = '-0'",
                 "d = '{-0}'",
@@ -47,7 +62,7 @@ final class DataCompareTest {
                 servers.run(
                         servers.target,
                         "shop",
-                        "DELETE FROM public.hay WHERE id = 7; INSERT INTO public.hay SELECT 7, v, c, f, d, 7, b, j, big"
+                        "DELETE FROM public.hay WHERE id = 7; INSERT INTO public.hay SELECT 7, m, s, k, ms, v, c, f, d, 7, b, j, big"
                                 + " FROM public.hay WHERE id = 8");
                 assertThat(compare.run().differences()).as("after " + change).isEmpty();
             }

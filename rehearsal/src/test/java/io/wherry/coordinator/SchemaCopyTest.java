@@ -2,6 +2,7 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
@@ -9,6 +10,8 @@ import io.wherry.coordinator.DeferredDdl.Stage;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -18,8 +21,7 @@ final class SchemaCopyTest {
     void schemaRowsAndSequencesOfBothSidesAreEqualAfterAllStages(int from, int to) throws Exception {
         try (TwoServers servers = new TwoServers(from, to).seeded()) {
             Migration migration = servers.migration();
-            assertThat(TargetPreflight.check(migration))
-                    .noneMatch(f -> f.severity() == io.wherry.contract.Finding.Severity.ERROR);
+            assertThat(TargetPreflight.check(migration)).noneMatch(f -> f.severity() == Finding.Severity.ERROR);
             new SchemaCopy(migration, TwoServers.tools(migration)).run();
             try (Connection target = servers.openTarget()) {
                 assertThat(Journal.read(target).orElseThrow().state()).isEqualTo(State.LOADING);
@@ -41,6 +43,9 @@ final class SchemaCopyTest {
             assertThat(data.rowsCompared()).isGreaterThan(800);
             try (Connection source = servers.openSource();
                     Connection target = servers.openTarget()) {
+                assertThat(ofDatabase(target))
+                        .isEqualTo(ofDatabase(source))
+                        .contains("Sales Dept", "statement_timeout", "=C*");
                 assertThat(Sequences.read(target))
                         .isEqualTo(Sequences.read(source))
                         .isNotEmpty();
@@ -54,7 +59,51 @@ final class SchemaCopyTest {
         }
     }
 
-    @org.junit.jupiter.api.Test
+    /** Settings, grants and comment of the database; the superuser's name is the same on both sides. */
+    private static String ofDatabase(Connection database) throws SQLException {
+        return Queries.string(database, """
+                SELECT concat_ws(E'\\n', (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(d.datacl) AS a),
+                           shobj_description(d.oid, 'pg_database'),
+                           (SELECT string_agg(concat(r.rolname, s.setconfig), ' ' ORDER BY r.rolname) FROM pg_db_role_setting s
+                              LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = d.oid))
+                  FROM pg_database d WHERE d.datname = current_database()
+                """).orElseThrow();
+    }
+
+    @Test
+    void rolesOfTheTargetTakeThePlaceOfTheSources() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded()) {
+            servers.run(
+                    servers.target,
+                    "postgres",
+                    "DROP ROLE keeper; DROP ROLE reader; CREATE ROLE \"Cloud \"\"Admin\"; CREATE ROLE viewer");
+            assertThat(TargetPreflight.check(servers.migration()))
+                    .extracting(Finding::explained)
+                    .contains("role keeper: owns or may use objects of the source, and is missing on the target."
+                            + " CREATE ROLE \"keeper\", or name one that takes its place in target.role-map");
+            Migration migration = servers.migration(Map.of("keeper", "Cloud \"Admin", "reader", "viewer"));
+            assertThat(TargetPreflight.check(migration)).noneMatch(f -> f.severity() == Finding.Severity.ERROR);
+            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            finish(servers);
+            SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+            assertThat(schema.onlyOnSource()).isEmpty();
+            assertThat(schema.onlyOnTarget()).isEmpty();
+            try (Connection target = servers.openTarget()) {
+                assertThat(Queries.string(
+                                target,
+                                "SELECT relowner::regrole || ' ' || relacl::text FROM pg_class"
+                                        + " WHERE relname = 'room'"))
+                        .hasValue(
+                                "\"Cloud \"\"Admin\" {\"\\\"Cloud \\\"\\\"Admin\\\"=arwdDxt/\\\"Cloud \\\"\\\"Admin\\\"\","
+                                        + "\"app=r/\\\"Cloud \\\"\\\"Admin\\\"\"}");
+                assertThat(Queries.strings(target, "SELECT roles::text FROM pg_policies ORDER BY policyname"))
+                        .containsExactly("{viewer}", "{\"Cloud \\\"Admin\",app}");
+                assertThat(ofDatabase(target)).contains("Cloud \"Admin", "Admin\"=C*/postgres");
+            }
+        }
+    }
+
+    @Test
     void aDifferenceInTheSchemaIsNamed() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded()) {
             Migration migration = servers.migration();

@@ -46,6 +46,10 @@ final class TwoServers implements AutoCloseable {
 
     /** Both databases are called shop. */
     Migration migration() {
+        return migration(Map.of());
+    }
+
+    Migration migration(Map<String, String> roleMap) {
         return new Migration(
                 "test",
                 new Endpoint(source.jdbcUrl("shop"), source.superuser(), source.password()),
@@ -62,7 +66,8 @@ final class TwoServers implements AutoCloseable {
                         Duration.ofSeconds(20),
                         FenceMode.NO_LOGIN,
                         new Switch.None()),
-                new Http("127.0.0.1", 0, Optional.of("secret")));
+                new Http("127.0.0.1", 0, Optional.of("secret")),
+                roleMap);
     }
 
     /** Makes roles and databases, and the sample schema on the source. */

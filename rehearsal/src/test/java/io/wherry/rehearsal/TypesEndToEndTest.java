@@ -1,11 +1,13 @@
 package io.wherry.rehearsal;
 
 import io.wherry.contract.Endpoint;
+import io.wherry.contract.Identifiers;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.List;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Every type's edge values through the whole pipeline: by load, insert, update, delete, as key and in a table without one. */
 final class TypesEndToEndTest {
@@ -23,11 +25,17 @@ final class TypesEndToEndTest {
             "default_transaction_isolation = 'serializable'",
             "search_path = '\"My Schema\"'");
 
-    @Test
-    void everyTypeArrivesAsItsOwnText() throws Exception {
-        Path scripts = Path.of(getClass().getResource("/types").toURI());
-        try (ServerPair servers = new ServerPair();
-                MigrationFixture migration = MigrationFixture.between(servers, "types")) {
+    /** The extremes and one pair in the middle; {@link VersionMatrixTest} runs all. */
+    @ParameterizedTest(name = "{0} to {1}")
+    @CsvSource({"10, 18", "11, 17", "18, 18"})
+    void everyTypeArrivesAsItsOwnText(int source, int target) throws Exception {
+        migrate(source, target);
+    }
+
+    static void migrate(int source, int target) throws Exception {
+        Path scripts = Path.of(TypesEndToEndTest.class.getResource("/types").toURI());
+        try (ServerPair servers = new ServerPair(source, target);
+                MigrationFixture migration = MigrationFixture.between(servers, "types-" + source + "-" + target)) {
             migration.psql(scripts.resolve("types.sql"));
             makeHostile(migration, migration.migration().source());
             makeHostile(migration, migration.migration().target());
@@ -42,7 +50,9 @@ final class TypesEndToEndTest {
 
     private static void makeHostile(MigrationFixture migration, Endpoint endpoint) throws SQLException {
         for (String setting : HOSTILE) {
-            migration.execute(endpoint, "ALTER DATABASE types SET " + setting);
+            migration.execute(
+                    endpoint,
+                    "ALTER DATABASE " + Identifiers.quote(migration.migration().name()) + " SET " + setting);
         }
     }
 }

@@ -19,6 +19,14 @@ public final class SourcePreflight {
     private static final int NEWEST = 18;
     private static final String OUR_TABLES = "'migration', 'journal', 'relation', 'chunk', 'checkpoint', 'applier'";
 
+    private static final String UNREADABLE_LARGE_OBJECTS = """
+            SELECT count(*) FROM pg_catalog.pg_largeobject_metadata m
+             WHERE NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE')
+               AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(m.lomacl) AS g
+                   WHERE g.privilege_type = 'SELECT' AND (g.grantee = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE')))
+               AND pg_catalog.current_setting('lo_compat_privileges') = 'off'
+            """;
+
     private final Migration migration;
     private final Connection session;
     private final String role;
@@ -71,8 +79,8 @@ public final class SourcePreflight {
         if (major < OLDEST) {
             error(
                     "source",
-                    "PostgreSQL " + major + " has no pgoutput, so its changes cannot be captured",
-                    "Upgrade it to " + OLDEST + " or newer first");
+                    "PostgreSQL " + text("SHOW server_version") + " has no pgoutput, so its changes cannot be captured",
+                    "Upgrade it to " + OLDEST + " or newer first, by pg_upgrade");
             return;
         }
         if (major > NEWEST) {
@@ -117,11 +125,13 @@ public final class SourcePreflight {
                     "holds tables that are not Wherry's: " + foreign,
                     "Rename it: Wherry keeps this name for itself and would not carry them");
         }
-        if (flag("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)")) {
-            warning(
+        long unreadable = number(UNREADABLE_LARGE_OBJECTS);
+        if (unreadable > 0) {
+            error(
                     "large objects",
-                    "there are some, and they are not carried yet",
-                    "Copy them by hand (pg_dump --large-objects), or do without");
+                    "role " + role + " may not read " + unreadable + " of them",
+                    "GRANT SELECT ON LARGE OBJECT … TO " + role + ", or ALTER DATABASE "
+                            + Identifiers.quote(session.getCatalog()) + " SET lo_compat_privileges = on");
         }
     }
 

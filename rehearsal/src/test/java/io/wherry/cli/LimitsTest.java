@@ -1,0 +1,218 @@
+package io.wherry.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.rehearsal.Cache;
+import io.wherry.rehearsal.ChildProcesses;
+import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.rehearsal.PostgresClientInstaller;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every refusal that docs/limits.md shows is provoked, and its message is the one that is printed; none is left out there. */
+final class LimitsTest {
+    @TempDir
+    private Path directory;
+
+    private final Set<String> said = new TreeSet<>();
+
+    @Test
+    void theMessagesOfTheDocumentAreThosePrinted() throws Exception {
+        new PostgresClientInstaller(Cache.standard()).ensure(18);
+        try (ChildProcesses processes = new ChildProcesses()) {
+            EmbeddedPostgres source = start(processes, 15, Map.of());
+            EmbeddedPostgres target = start(processes, 18, Map.of());
+            tooOldOrNotReady(processes, source, target);
+            rights(source, target);
+            tables(source, target);
+            existing(source, target);
+        }
+        List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
+                .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
+                .toList();
+        List<Pattern> patterns = documented.stream()
+                .map(line -> Pattern.compile(
+                        Arrays.stream(line.split("…", -1)).map(Pattern::quote).collect(Collectors.joining(".+"))))
+                .toList();
+        assertThat(said).as("said, but not in docs/limits.md").allMatch(line -> patterns.stream()
+                .anyMatch(p -> p.matcher(line).matches()));
+        assertThat(patterns).as("in docs/limits.md, but not said").allMatch(p -> said.stream()
+                .anyMatch(line -> p.matcher(line).matches()));
+    }
+
+    private void tooOldOrNotReady(ChildProcesses processes, EmbeddedPostgres source, EmbeddedPostgres target)
+            throws Exception {
+        execute(source, "postgres", "CREATE DATABASE kept", "ALTER DATABASE kept SET work_mem = '5MB'");
+        execute(source, "kept", "CREATE TABLE kept (id int PRIMARY KEY, name text)");
+        execute(target, "postgres", "CREATE DATABASE empty");
+
+        EmbeddedPostgres ancient = start(processes, 9, Map.of());
+        execute(ancient, "postgres", "CREATE TABLE kept (id int PRIMARY KEY)");
+        check(url(ancient, "postgres"), url(target, "empty"), "");
+
+        EmbeddedPostgres older = start(processes, 13, Map.of());
+        execute(older, "postgres", "CREATE DATABASE kept", "ALTER DATABASE kept SET operator_precedence_warning = on");
+        execute(older, "kept", "CREATE TABLE kept (id int PRIMARY KEY, name text)");
+        check(url(source, "kept"), url(older, "postgres"), "");
+        check(url(older, "kept"), url(target, "empty"), "tables: {where: {public.kept: \"id > 1\"}}");
+
+        Path place = processes.temporaryDirectory("wherry-limits");
+        EmbeddedPostgres replica = EmbeddedPostgres.start(
+                processes,
+                15,
+                place,
+                Map.of("wal_level", "replica", "max_replication_slots", "0", "max_wal_senders", "1"));
+        execute(replica, "postgres", "CREATE TABLE kept (id int PRIMARY KEY, name text)");
+        check(url(replica, "postgres"), url(target, "empty"), "");
+        replica.stop();
+        Files.createFile(place.resolve("data/standby.signal"));
+        replica.restart();
+        check(url(replica, "postgres"), url(target, "empty"), "");
+        check(url(source, "kept"), url(replica, "postgres"), "");
+
+        check(url(source, "kept"), url(source, "kept"), "");
+        execute(source, "postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'");
+        execute(source, "latin", "CREATE TABLE kept (id int PRIMARY KEY)");
+        check(url(source, "latin"), url(target, "empty"), "");
+    }
+
+    private void rights(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
+        for (EmbeddedPostgres server : List.of(source, target)) {
+            execute(server, "postgres", "CREATE ROLE plain LOGIN PASSWORD 'postgres'");
+        }
+        execute(source, "postgres", "CREATE DATABASE faulty");
+        execute(
+                source,
+                "faulty",
+                "CREATE TABLE keyless (a int)",
+                "CREATE TABLE secret (id int PRIMARY KEY)",
+                "ALTER TABLE secret ENABLE ROW LEVEL SECURITY",
+                "ALTER TABLE secret FORCE ROW LEVEL SECURITY",
+                "ALTER TABLE secret OWNER TO plain",
+                "SELECT lo_create(0)");
+        check(url(source, "faulty").replace("user: postgres", "user: plain"), url(target, "empty"), "");
+        check(url(source, "kept"), url(target, "empty").replace("user: postgres", "user: plain"), "");
+    }
+
+    private void tables(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
+        execute(source, "postgres", "CREATE ROLE seller", "CREATE DATABASE tables");
+        execute(
+                source,
+                "tables",
+                "CREATE EXTENSION adminpack",
+                "CREATE TABLE kept (id int PRIMARY KEY, name text)",
+                "CREATE TABLE keyless (a int)",
+                "ALTER TABLE keyless OWNER TO seller",
+                "CREATE UNLOGGED TABLE scratch (a int PRIMARY KEY)",
+                "CREATE TABLE heavy (id int PRIMARY KEY, b bytea)",
+                "INSERT INTO heavy SELECT 1, decode(repeat('00', 510000000), 'hex')",
+                "CREATE SCHEMA wherry",
+                "CREATE TABLE wherry.precious (a int)");
+        check(
+                url(source, "tables"),
+                url(target, "empty"),
+                "tables: {where: {public.kept: \"name <> ''\"}}\napply: {partitions: {public.keyless: 4}}");
+
+        execute(source, "kept", "CREATE TABLE public.full (id int PRIMARY KEY)");
+        execute(target, "postgres", "CREATE DATABASE taken", "CREATE DATABASE used");
+        execute(
+                target,
+                "taken",
+                "CREATE SCHEMA wherry",
+                "CREATE TABLE wherry.migration (name text)",
+                "INSERT INTO wherry.migration VALUES ('other')");
+        check(url(source, "kept"), url(target, "taken"), "");
+        execute(
+                target,
+                "used",
+                "CREATE TABLE kept (id int)",
+                "CREATE TABLE public.full (id int)",
+                "INSERT INTO public.full VALUES (1)",
+                "SELECT lo_create(0)");
+        check(url(source, "kept"), url(target, "used"), "");
+    }
+
+    private void existing(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
+        execute(source, "postgres", "CREATE DATABASE made");
+        execute(target, "postgres", "CREATE DATABASE made");
+        execute(
+                source,
+                "made",
+                "CREATE TYPE mood AS ENUM ('glad', 'sad')",
+                "CREATE TYPE pair AS (a int, b text)",
+                "CREATE DOMAIN price AS numeric(10, 2)",
+                "CREATE TABLE absent (id int PRIMARY KEY)",
+                "CREATE TABLE public.full (id int PRIMARY KEY)",
+                "CREATE TABLE made (id int PRIMARY KEY, amount numeric(10, 2), at timestamp, code text, twice int, note text,"
+                        + " gone text, same mood, both_of pair, costs price)");
+        execute(
+                target,
+                "made",
+                "CREATE TYPE mood AS ENUM ('sad')",
+                "CREATE TYPE pair AS (a int, b varchar(3))",
+                "CREATE DOMAIN price AS numeric(10, 1)",
+                "CREATE TABLE public.full (id int PRIMARY KEY)",
+                "INSERT INTO public.full VALUES (1)",
+                "CREATE TABLE made (id int PRIMARY KEY, amount numeric(10, 1), at timestamp(0), code char(5),"
+                        + " twice int GENERATED ALWAYS AS (id * 2) STORED, note text NOT NULL, more int, same mood, both_of pair,"
+                        + " costs price)",
+                "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+                "CREATE TRIGGER stamp BEFORE INSERT ON made FOR EACH ROW EXECUTE FUNCTION stamp()",
+                "CREATE TRIGGER quiet BEFORE INSERT ON made FOR EACH ROW EXECUTE FUNCTION stamp()",
+                "ALTER TABLE made ENABLE ALWAYS TRIGGER stamp",
+                "CREATE RULE doubled AS ON DELETE TO made DO ALSO NOTHING",
+                "ALTER TABLE made ENABLE ALWAYS RULE doubled");
+        check(url(source, "made"), url(target, "made").replace("{url", "{schema: existing, url"), "");
+    }
+
+    private static EmbeddedPostgres start(ChildProcesses processes, int version, Map<String, String> settings) {
+        return EmbeddedPostgres.start(processes, version, processes.temporaryDirectory("wherry-limits"), settings);
+    }
+
+    private static String url(EmbeddedPostgres server, String database) {
+        return "{url: \"" + server.jdbcUrl(database) + "\", user: postgres, password: postgres}";
+    }
+
+    /** Keeps what {@code check} says, which must refuse. */
+    private void check(String source, String target, String more) throws IOException {
+        Path file = Files.writeString(
+                directory.resolve("m.yaml"),
+                "name: shop\nsource: " + source + "\ntarget: " + target + "\n" + more + "\n");
+        StringWriter out = new StringWriter();
+        int code = Wherry.commandLine()
+                .setOut(new PrintWriter(out))
+                .setErr(new PrintWriter(out))
+                .execute("check", "-f", file.toString());
+        assertThat(code).as(out.toString()).isEqualTo(ExitCode.CONFIGURATION);
+        out.toString()
+                .lines()
+                .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
+                .forEach(said::add);
+    }
+
+    private static void execute(EmbeddedPostgres server, String database, String... statements) throws SQLException {
+        try (Connection connection =
+                        DriverManager.getConnection(server.jdbcUrl(database), "postgres", server.password());
+                Statement statement = connection.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.Catalog;
+import io.wherry.contract.Identifiers;
+import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.PostgresTools;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyManager;
+import org.postgresql.copy.PGCopyOutputStream;
+
+/** Compares both databases by what PostgreSQL itself writes; nothing of the product takes part but the list of tables. */
+final class IndependentComparison {
+    private static final Duration LIMIT = Duration.ofMinutes(2);
+
+    private IndependentComparison() {}
+
+    /** Every table that is followed, by its COPY text, sorted. */
+    static void assertRowsAreEqual(Migration migration) throws SQLException, IOException {
+        try (Connection source = Sessions.open(migration, migration.source(), "test");
+                Connection target = Sessions.open(migration, migration.target(), "test")) {
+            boolean sameVersion = Catalog.majorVersion(source) == Catalog.majorVersion(target);
+            Map<TableId, Catalog.Table> tables = followed(migration, source);
+            assertThat(followed(migration, target).keySet()).isEqualTo(tables.keySet());
+            for (Catalog.Table table : tables.values()) {
+                String filter = migration.tables().whereClause(table.id());
+                CopyLines expected = new CopyLines();
+                if (sameVersion) {
+                    copyOut(source, table, filter, expected);
+                } else {
+                    copyThrough(target, table, into -> copyOut(source, table, filter, into), expected);
+                }
+                CopyLines found = new CopyLines();
+                copyOut(target, table, "", found);
+                assertThat(found.sorted()).as(table.id().quoted()).isEqualTo(expected.sorted());
+            }
+        }
+    }
+
+    private static Map<TableId, Catalog.Table> followed(Migration migration, Connection connection)
+            throws SQLException {
+        return Catalog.selected(connection, migration).stream()
+                .filter(table -> migration.tables().follows(table.id()))
+                .collect(Collectors.toMap(Catalog.Table::id, table -> table, (a, b) -> a, TreeMap::new));
+    }
+
+    private static String columns(Catalog.Table table) {
+        return table.columns().stream().map(c -> Identifiers.quote(c.name())).collect(Collectors.joining(", "));
+    }
+
+    private static void copyOut(Connection connection, Catalog.Table table, String filter, OutputStream out)
+            throws SQLException, IOException {
+        String rows = "SELECT " + columns(table) + " FROM ONLY " + table.id().quoted() + filter;
+        copies(connection).copyOut("COPY (" + rows + ") TO STDOUT", out);
+    }
+
+    private interface Copier {
+        void copy(OutputStream out) throws SQLException, IOException;
+    }
+
+    /** The text as a server of the target's version writes the same values: floating point changed in 12, for example. */
+    private static void copyThrough(Connection target, Catalog.Table table, Copier rows, OutputStream out)
+            throws SQLException, IOException {
+        try (Statement statement = target.createStatement()) {
+            statement.execute("CREATE TEMP TABLE compared (LIKE " + table.id().quoted() + ")");
+            String columns = columns(table);
+            PGCopyOutputStream into = new PGCopyOutputStream(
+                    target.unwrap(PGConnection.class),
+                    "COPY pg_temp.compared" + (columns.isEmpty() ? "" : "(" + columns + ")") + " FROM STDIN");
+            rows.copy(into);
+            into.endCopy();
+            copies(target).copyOut("COPY (SELECT " + columns + " FROM pg_temp.compared) TO STDOUT", out);
+            statement.execute("DROP TABLE pg_temp.compared");
+        }
+    }
+
+    private static CopyManager copies(Connection connection) throws SQLException {
+        return connection.unwrap(PGConnection.class).getCopyAPI();
+    }
+
+    /**
+     * What pg_dump writes of both sides' schemas, line by line, where they are of one version; without what the migration needs
+     * on the source: its publication, and the replica identity of tables without a key.
+     */
+    static void assertSchemasAreEqual(Migration migration, Path directory, List<String> urls)
+            throws SQLException, IOException {
+        try (Connection source = Sessions.open(migration, migration.source(), "test");
+                Connection target = Sessions.open(migration, migration.target(), "test")) {
+            if (Catalog.majorVersion(source) == Catalog.majorVersion(target)) {
+                assertThat(dumped(migration, directory, urls.get(1)))
+                        .isEqualTo(dumped(migration, directory, urls.get(0)));
+            }
+        }
+    }
+
+    private static List<String> dumped(Migration migration, Path directory, String url) throws IOException {
+        Path file = directory.resolve("schema.sql");
+        Command.run(
+                List.of(
+                        PostgresTools.locate(10).pgDump().toString(),
+                        "--schema-only",
+                        "--exclude-schema=wherry",
+                        "--file=" + file,
+                        url),
+                directory,
+                directory.resolve("pg_dump.log"),
+                LIMIT,
+                "pg_dump fails");
+        return Files.readAllLines(file).stream()
+                .filter(line -> !line.isBlank() && !line.startsWith("--") && !line.contains("restrict "))
+                .filter(line -> !line.contains(migration.publication()) && !line.endsWith("REPLICA IDENTITY FULL;"))
+                .sorted()
+                .toList();
+    }
+}
