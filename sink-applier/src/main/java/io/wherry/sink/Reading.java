@@ -87,7 +87,7 @@ final class Reading {
         if (value == null) {
             return true;
         }
-        Change change = decoder.decode(value, partition + " offset " + record.offset());
+        Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
         Lsn lsn = new Lsn(change.commitLsn());
         boolean loaded = !lsn.isAfter(relation.snapshotLsn());
         if (!loaded) {

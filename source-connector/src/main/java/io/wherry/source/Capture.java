@@ -61,7 +61,7 @@ final class Capture implements AutoCloseable {
         control = new ControlTopic(migration);
         sessions = new OpenSessions(migration);
         newTables = new NewTables(migration, control, routes);
-        registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
+        registry = new ConfluentRegistry(migration);
     }
 
     /**
@@ -115,8 +115,10 @@ final class Capture implements AutoCloseable {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
             List<Catalog.Table> tables = Catalog.selected(session, migration);
             Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+            TopicGuard.check(migration);
             KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
             Memory memory = ControlTopic.read(migration);
+            TopicGuard.requireRemembered(session, migration, memory);
             SourceIdentity identity = SlotGuard.identity(session);
             if (memory.source().isPresent()) {
                 SlotGuard.requireSame(memory.source().get(), identity);
@@ -171,6 +173,7 @@ final class Capture implements AutoCloseable {
         while (!closing) {
             long began = System.nanoTime();
             try {
+                TopicGuard.check(migration);
                 SlotGuard.check(
                         migration,
                         ControlTopic.read(migration),
