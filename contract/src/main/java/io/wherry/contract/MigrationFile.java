@@ -70,7 +70,7 @@ public final class MigrationFile {
     }
 
     private static Migration migration(Settings root) {
-        String name = root.text("name").orElseGet(() -> root.missing("name", "a short name, such as shop"));
+        String name = root.filled("name").orElseGet(() -> root.missing("name", "a short name, such as shop"));
         // Slot names allow 63 characters of [a-z0-9_], and ours begin with wherry_.
         if (!name.isEmpty() && !name.matches("[a-z][a-z0-9-]{0,39}")) {
             root.problem("name", "'" + name + "' is not usable", "Use up to 40 of a-z, 0-9 and -, a letter first");
@@ -96,14 +96,14 @@ public final class MigrationFile {
     }
 
     private static Endpoint endpoint(Settings section) {
-        String url = section.text("url")
+        String url = section.filled("url")
                 .orElseGet(() -> section.missing("url", "a JDBC URL, jdbc:postgresql://host:5432/database"));
         if (!url.isEmpty() && (!url.startsWith("jdbc:postgresql://") || Driver.parseURL(url, null) == null)) {
             section.problem("url", "is not a PostgreSQL JDBC URL", "Write jdbc:postgresql://host:5432/database");
         } else if (LOGIN_IN_URL.matcher(url).find()) {
             section.problem("url", "holds a login", "Put it into user and password, which are never shown");
         }
-        String user = section.text("user").orElseGet(() -> section.missing("user", "the role to log in as"));
+        String user = section.filled("user").orElseGet(() -> section.missing("user", "the role to log in as"));
         return new Endpoint(url, user, section.text("password").orElse(""));
     }
 

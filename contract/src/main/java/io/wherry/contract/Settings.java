@@ -73,6 +73,11 @@ final class Settings {
         return values;
     }
 
+    /** As {@link #text}; an empty text counts as none. */
+    Optional<String> filled(String key) {
+        return text(key).filter(value -> !value.isEmpty());
+    }
+
     Optional<String> text(String key) {
         known.add(key);
         JsonNode value = node.path(key);

@@ -69,12 +69,15 @@ final class DumpScript {
         return entries;
     }
 
-    /** Whether the entry makes or fills our own publication, which has no business on the target. */
+    /**
+     * Whether the entry makes or fills our own publication, which has no business on the target. By its statements: names that
+     * hold "; Type: " make the header ambiguous, and ours needs no quotes.
+     */
     static boolean ofPublication(Entry entry, String publication) {
-        boolean comment = entry.kind().equals("COMMENT") && entry.name().equals("PUBLICATION " + publication);
-        boolean made = entry.kind().startsWith("PUBLICATION")
-                && (entry.name().equals(publication) || entry.name().startsWith(publication + " "));
-        return comment || made;
+        Pattern ours = Pattern.compile(
+                "(CREATE|ALTER|COMMENT ON) PUBLICATION " + Pattern.quote(publication) + "\\s.*", Pattern.DOTALL);
+        return entry.statements().stream()
+                .anyMatch(statement -> ours.matcher(statement).matches());
     }
 
     /** The entries without the given statements; those left without any stay, so that the count still holds. */

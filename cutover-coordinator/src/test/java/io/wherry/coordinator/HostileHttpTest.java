@@ -109,8 +109,7 @@ final class HostileHttpTest {
                 "POST /api/abort HTTP/1.1\r\n" + HOST + "Content-Length: -5\r\n\r\n",
                 "POST /api/abort HTTP/1.1\r\n" + HOST + "Content-Length: x\r\n\r\n",
                 "POST /api/abort HTTP/1.1\r\n" + HOST + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-                "GET /" + "x".repeat(100_000) + " HTTP/1.1\r\n" + HOST + "\r\n",
-                "GET /livez HTTP/1.1\r\n" + HOST + "X: y\r\n".repeat(5_000) + "\r\n")) {
+                "GET /" + "x".repeat(100_000) + " HTTP/1.1\r\n" + HOST + "\r\n")) {
             assertThat(ask(garbage)).satisfiesAnyOf(answer -> assertThat(answer).isEmpty(), answer -> assertThat(answer)
                     .startsWith("HTTP/1.1 4"));
         }

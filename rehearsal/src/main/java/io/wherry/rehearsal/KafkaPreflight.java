@@ -17,7 +17,7 @@ import org.apache.kafka.common.errors.SslAuthenticationException;
 
 /** Whether the configured broker and registry can be reached and let us in. Changes nothing. */
 final class KafkaPreflight {
-    private static final String TIMEOUT_MILLIS = "15000";
+    private static final String TIMEOUT_MILLIS = "30000";
 
     private KafkaPreflight() {}
 

@@ -32,7 +32,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -105,10 +106,14 @@ class SecureConnectionsTest {
         Path log = directory.resolve("up.log");
         StringBuilder shown = new StringBuilder();
         Set<String> commandLines = ConcurrentHashMap.newKeySet();
-        AtomicBoolean ended = new AtomicBoolean();
+        CountDownLatch ended = new CountDownLatch(1);
         Thread watch = new Thread(() -> {
-            while (!ended.get()) {
-                commandLines.addAll(commandLines());
+            try {
+                do {
+                    commandLines.addAll(commandLines());
+                } while (!ended.await(20, TimeUnit.MILLISECONDS));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
         });
         watch.start();
@@ -149,7 +154,7 @@ class SecureConnectionsTest {
             assertThat(up.waitFor()).isZero();
         } finally {
             up.destroyForcibly();
-            ended.set(true);
+            ended.countDown();
             watch.join();
         }
         shown.append(text(log));

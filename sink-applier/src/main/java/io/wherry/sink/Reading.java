@@ -84,7 +84,7 @@ final class Reading {
             from = record.offset();
         }
         byte[] value = joiner.add(record);
-        if (value == null) {
+        if (value == null && joiner.unfinishedFrom() >= 0) {
             return true;
         }
         Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
