@@ -43,6 +43,7 @@ final class SecureServers implements AutoCloseable {
     private final EmbeddedPostgres source;
     private final EmbeddedPostgres target;
     private final int kafkaPort = FreePorts.next();
+    private final URI registryBehind;
     private final HttpsServer registry;
 
     SecureServers() throws Exception {
@@ -51,6 +52,8 @@ final class SecureServers implements AutoCloseable {
         source = postgres("source", SOURCE_PASSWORD);
         target = postgres("target", TARGET_PASSWORD);
         kafka();
+        // Started by the first who asks; a request that had to wait for that would time out.
+        registryBehind = URI.create(SharedBroker.registryUrl());
         registry = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         registry.setHttpsConfigurator(new HttpsConfigurator(tls()));
         registry.createContext("/", this::forward);
@@ -124,7 +127,7 @@ final class SecureServers implements AutoCloseable {
                 return;
             }
             HttpRequest request = HttpRequest.newBuilder(
-                            URI.create(SharedBroker.registryUrl()).resolve(exchange.getRequestURI()))
+                            registryBehind.resolve(exchange.getRequestURI()))
                     .method(exchange.getRequestMethod(), BodyPublishers.ofByteArray(body))
                     .header("Content-Type", "application/vnd.schemaregistry.v1+json")
                     .build();
