@@ -51,7 +51,8 @@ public final class LargeValues {
         byte[] bytes = Arrays.copyOfRange(value, from, Math.min(value.length, from + PART_BYTES));
         ProducerRecord<byte[], byte[]> piece =
                 new ProducerRecord<>(record.topic(), record.partition(), record.key(), bytes);
-        ByteBuffer numbers = ByteBuffer.allocate(HEADER_BYTES).putInt(part).putInt(count).putInt(value.length);
+        ByteBuffer numbers =
+                ByteBuffer.allocate(HEADER_BYTES).putInt(part).putInt(count).putInt(value.length);
         piece.headers().add(PART, numbers.array());
         return piece;
     }
@@ -81,7 +82,9 @@ public final class LargeValues {
                 firstOffset = record.offset();
                 int bytes = numbers.getInt();
                 // A foreign header must not make us ask for memory that its parts do not need.
-                require(record.value().length == PART_BYTES && bytes / PART_BYTES <= count && bytes > PART_BYTES, record);
+                require(
+                        record.value().length == PART_BYTES && bytes / PART_BYTES <= count && bytes > PART_BYTES,
+                        record);
                 whole = ByteBuffer.allocate(bytes);
             }
             require(record.value().length <= whole.remaining(), record);
