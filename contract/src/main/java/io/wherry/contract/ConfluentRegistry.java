@@ -1,8 +1,11 @@
 package io.wherry.contract;
 
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import javax.net.ssl.SSLException;
 import org.apache.avro.Schema;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.avro.AvroSchema;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.CachedSchemaRegistryClient;
@@ -23,8 +26,47 @@ public final class ConfluentRegistry implements SchemaRegistry {
 
     /** @param url base of the API, for Apicurio {@code http://host:port/apis/ccompat/v7} */
     public ConfluentRegistry(String url) {
+        this(url, Map.of());
+    }
+
+    /** The registry of a migration, once an embedded one has started. */
+    public ConfluentRegistry(Migration migration) {
+        this(migration.registryUrl().orElseThrow(), migration.registryAccess());
+    }
+
+    private ConfluentRegistry(String url, Map<String, String> access) {
         this.url = url;
-        this.client = new CachedSchemaRegistryClient(url, CACHED_SCHEMAS);
+        this.client = new CachedSchemaRegistryClient(url, CACHED_SCHEMAS, properties(url, access));
+    }
+
+    private static Map<String, String> properties(String url, Map<String, String> access) {
+        Map<String, String> properties = new HashMap<>();
+        access.forEach((key, value) -> properties.put("schema.registry." + key, value));
+        if (access.containsKey("user")) {
+            properties.put("basic.auth.credentials.source", "USER_INFO");
+            properties.put("basic.auth.user.info", access.get("user") + ":" + access.getOrDefault("password", ""));
+        }
+        // Without it the client takes a certificate for any host name.
+        if (url.startsWith("https:")) {
+            properties.putIfAbsent("schema.registry.ssl.endpoint.identification.algorithm", "https");
+        }
+        properties.keySet().removeAll(Set.of("schema.registry.user", "schema.registry.password"));
+        return properties;
+    }
+
+    /**
+     * Looks whether the registry can be reached and lets us in.
+     *
+     * @throws WherryException that says why not
+     */
+    public void check() {
+        try {
+            client.getAllSubjects();
+        } catch (IOException e) {
+            throw unreachable("list subjects of", "the registry", e);
+        } catch (RestClientException e) {
+            throw refused("list subjects of", "the registry", e);
+        }
     }
 
     @Override
@@ -69,12 +111,26 @@ public final class ConfluentRegistry implements SchemaRegistry {
 
     private RetryableException unreachable(String operation, String object, IOException e) {
         return new RetryableException(
-                operation, object, "the registry at " + url + " does not answer: " + e.getMessage(), "", e);
+                operation,
+                object,
+                "the registry at " + url + " does not answer: " + e.getMessage(),
+                e instanceof SSLException
+                        ? "Correct registry.ssl.truststore.location, or the host name in registry.url"
+                        : "Look whether it runs there",
+                e);
     }
 
     private WherryException refused(String operation, String object, RestClientException e) {
         if (e.getStatus() >= 500 || e.getStatus() == 429) {
             return new RetryableException(operation, object, "registry at " + url + ": " + e.getMessage(), "", e);
+        }
+        if (e.getStatus() == 401 || e.getStatus() == 403) {
+            return new DataException(
+                    operation,
+                    object,
+                    "the registry at " + url + " does not let us in: " + e.getMessage(),
+                    "Correct registry.user and registry.password",
+                    e);
         }
         return new DataException(
                 operation,

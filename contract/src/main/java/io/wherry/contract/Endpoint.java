@@ -14,10 +14,15 @@ public record Endpoint(String url, String user, String password) {
         Objects.requireNonNull(password, "password");
     }
 
+    /** The URL without driver parameters, which may hold the password of a key. */
+    public String address() {
+        int parameters = url.indexOf('?');
+        return parameters < 0 ? url : url.substring(0, parameters);
+    }
+
     /** Never shows the password: this text may reach a log. */
     @Override
     public String toString() {
-        int parameters = url.indexOf('?');
-        return user + "@" + (parameters < 0 ? url : url.substring(0, parameters));
+        return user + "@" + address();
     }
 }

@@ -28,8 +28,9 @@ public record Finding(Severity severity, String object, String problem, String r
         return new Finding(Severity.INFO, object, problem, "");
     }
 
-    /** One line: object, problem and remedy. */
+    /** One line: object, problem and remedy. A line break in an object's name is no line break here. */
     public String explained() {
-        return object + ": " + problem + (remedy.isEmpty() ? "" : ". " + remedy);
+        String line = object + ": " + problem + (remedy.isEmpty() ? "" : ". " + remedy);
+        return line.replaceAll("\\p{Cntrl}", " ");
     }
 }

@@ -17,6 +17,7 @@ public final class LargeValues {
     /** Bytes of a part: below the broker's default {@code message.max.bytes} (1,048,588) with room for key and headers. */
     public static final int PART_BYTES = 900 * 1024;
 
+    private static final int HEADER_BYTES = 12;
     private static final String PART = "wherry.part";
 
     private LargeValues() {}
@@ -50,7 +51,8 @@ public final class LargeValues {
         byte[] bytes = Arrays.copyOfRange(value, from, Math.min(value.length, from + PART_BYTES));
         ProducerRecord<byte[], byte[]> piece =
                 new ProducerRecord<>(record.topic(), record.partition(), record.key(), bytes);
-        ByteBuffer numbers = ByteBuffer.allocate(12).putInt(part).putInt(count).putInt(value.length);
+        ByteBuffer numbers =
+                ByteBuffer.allocate(HEADER_BYTES).putInt(part).putInt(count).putInt(value.length);
         piece.headers().add(PART, numbers.array());
         return piece;
     }
@@ -71,13 +73,19 @@ public final class LargeValues {
                 require(whole == null, record);
                 return record.value();
             }
+            require(header.value() != null && header.value().length == HEADER_BYTES && record.value() != null, record);
             ByteBuffer numbers = ByteBuffer.wrap(header.value());
             int part = numbers.getInt();
             int count = numbers.getInt();
             require(part == next && part < count, record);
             if (part == 0) {
                 firstOffset = record.offset();
-                whole = ByteBuffer.allocate(numbers.getInt());
+                int bytes = numbers.getInt();
+                // A foreign header must not make us ask for memory that its parts do not need.
+                require(
+                        record.value().length == PART_BYTES && bytes / PART_BYTES <= count && bytes > PART_BYTES,
+                        record);
+                whole = ByteBuffer.allocate(bytes);
             }
             require(record.value().length <= whole.remaining(), record);
             whole.put(record.value());

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param name prefix of topics, name of slot ({@code wherry_<name>}), publication and consumer group
  * @param kafka client properties, with {@code bootstrap.servers}; empty = embedded broker
  * @param registryUrl base of a Confluent-compatible API; empty = embedded registry
+ * @param registryAccess login and TLS settings of the registry: {@code user}, {@code password}, {@code ssl.*} as Kafka has them
  * @param roleMap roles of the target by the source's role whose place they take; the others keep their names
  */
 public record Migration(
@@ -21,12 +22,13 @@ public record Migration(
         Tables tables,
         Map<String, String> kafka,
         Optional<String> registryUrl,
+        Map<String, String> registryAccess,
         Load load,
         Apply apply,
         Cutover cutover,
         Http http,
         Map<String, String> roleMap) {
-    /** Every role keeps its name. */
+    /** With a registry that asks for no login, and every role keeping its name. */
     public Migration(
             String name,
             Endpoint source,
@@ -39,7 +41,7 @@ public record Migration(
             Apply apply,
             Cutover cutover,
             Http http) {
-        this(name, source, target, schema, tables, kafka, registryUrl, load, apply, cutover, http, Map.of());
+        this(name, source, target, schema, tables, kafka, registryUrl, Map.of(), load, apply, cutover, http, Map.of());
     }
 
     /** Who makes the tables on the target. */
@@ -103,8 +105,19 @@ public record Migration(
      * @param maxLag end-to-end lag under which the target counts as in sync
      * @param stableFor how long the lag must stay under {@code maxLag}
      * @param maxDowntime from the fence to the switch row; past it the cutover aborts and the source serves again
+     * @param fenceExcept roles that the fence leaves alone, because ours may not keep them out: the operator answers for them
      */
-    public record Cutover(Duration maxLag, Duration stableFor, Duration maxDowntime, FenceMode fence, Switch traffic) {}
+    public record Cutover(
+            Duration maxLag,
+            Duration stableFor,
+            Duration maxDowntime,
+            FenceMode fence,
+            List<String> fenceExcept,
+            Switch traffic) {
+        public Cutover(Duration maxLag, Duration stableFor, Duration maxDowntime, FenceMode fence, Switch traffic) {
+            this(maxLag, stableFor, maxDowntime, fence, List.of(), traffic);
+        }
+    }
 
     /** How other roles are kept from writing on the source during the switch. */
     public enum FenceMode {
@@ -146,6 +159,7 @@ public record Migration(
                 tables,
                 kafkaProperties,
                 Optional.of(registry),
+                registryAccess,
                 load,
                 apply,
                 cutover,

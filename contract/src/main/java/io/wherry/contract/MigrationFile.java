@@ -1,6 +1,8 @@
 package io.wherry.contract;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.wherry.contract.Migration.Apply;
@@ -20,9 +22,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import org.postgresql.Driver;
 
 /** Reads a migration's YAML file; every problem is reported at once, an unknown key with the nearest known one. */
 public final class MigrationFile {
+    private static final Pattern LOGIN_IN_URL = Pattern.compile("[?&](user|password)=");
+
     private MigrationFile() {}
 
     /** @throws ConfigurationException with every problem in the file */
@@ -41,7 +47,11 @@ public final class MigrationFile {
     public static Migration parse(String yaml, Map<String, String> environment) {
         JsonNode root;
         try {
-            root = new YAMLMapper().readTree(yaml);
+            root = YAMLMapper.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .build()
+                    .readTree(yaml);
         } catch (JsonProcessingException e) {
             throw new ConfigurationException(
                     "line " + (e.getLocation() == null ? "?" : e.getLocation().getLineNr()),
@@ -60,7 +70,7 @@ public final class MigrationFile {
     }
 
     private static Migration migration(Settings root) {
-        String name = root.text("name").orElseGet(() -> root.missing("name", "a short name, such as shop"));
+        String name = root.filled("name").orElseGet(() -> root.missing("name", "a short name, such as shop"));
         // Slot names allow 63 characters of [a-z0-9_], and ours begin with wherry_.
         if (!name.isEmpty() && !name.matches("[a-z][a-z0-9-]{0,39}")) {
             root.problem("name", "'" + name + "' is not usable", "Use up to 40 of a-z, 0-9 and -, a letter first");
@@ -73,7 +83,8 @@ public final class MigrationFile {
                 target.choice("schema", TargetSchemaMode.CREATE, TargetSchemaMode.class),
                 tables(root.section("tables")),
                 kafka(root.section("kafka")),
-                root.section("registry").text("url"),
+                registryUrl(root.section("registry")),
+                registryAccess(root.section("registry")),
                 load(root.section("load")),
                 apply(root.section("apply")),
                 cutover(root.section("cutover")),
@@ -86,12 +97,14 @@ public final class MigrationFile {
     }
 
     private static Endpoint endpoint(Settings section) {
-        String url = section.text("url")
+        String url = section.filled("url")
                 .orElseGet(() -> section.missing("url", "a JDBC URL, jdbc:postgresql://host:5432/database"));
-        if (!url.isEmpty() && !url.startsWith("jdbc:postgresql://")) {
+        if (!url.isEmpty() && (!url.startsWith("jdbc:postgresql://") || Driver.parseURL(url, null) == null)) {
             section.problem("url", "is not a PostgreSQL JDBC URL", "Write jdbc:postgresql://host:5432/database");
+        } else if (LOGIN_IN_URL.matcher(url).find()) {
+            section.problem("url", "holds a login", "Put it into user and password, which are never shown");
         }
-        String user = section.text("user").orElseGet(() -> section.missing("user", "the role to log in as"));
+        String user = section.filled("user").orElseGet(() -> section.missing("user", "the role to log in as"));
         return new Endpoint(url, user, section.text("password").orElse(""));
     }
 
@@ -119,6 +132,24 @@ public final class MigrationFile {
                 section.number("retries", Load.RETRIES, 0, 100));
     }
 
+    private static Optional<String> registryUrl(Settings section) {
+        Optional<String> url = section.text("url");
+        if (url.isPresent() && !url.get().matches("https?://[^/@]+(/[^@]*)?")) {
+            section.problem(
+                    "url",
+                    "is not an http or https address",
+                    "Write http://host:port/path; a login goes into registry.user and registry.password");
+        }
+        return url;
+    }
+
+    private static Map<String, String> registryAccess(Settings section) {
+        Map<String, String> access = new HashMap<>(section.prefixed("ssl."));
+        section.text("user").ifPresent(user -> access.put("user", user));
+        section.text("password").ifPresent(password -> access.put("password", password));
+        return Map.copyOf(access);
+    }
+
     private static Apply apply(Settings section) {
         Map<String, Integer> partitions = new HashMap<>();
         Settings tables = section.section("partitions");
@@ -132,6 +163,7 @@ public final class MigrationFile {
                 section.duration("stable-for", Duration.ofSeconds(30)),
                 section.duration("max-downtime", Duration.ofSeconds(10)),
                 section.section("fence").choice("mode", FenceMode.NO_LOGIN, FenceMode.class),
+                section.section("fence").texts("except"),
                 traffic(section.section("switch")));
     }
 
@@ -167,6 +199,9 @@ public final class MigrationFile {
         }
         String host = colon > 0 ? listen.substring(0, colon) : listen;
         Optional<String> token = section.text("token");
+        if (token.isPresent() && token.get().isBlank()) {
+            section.problem("token", "is empty", "Leave it out, and one is made; or give a long random text");
+        }
         boolean loopback = host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]");
         if (!loopback && token.isEmpty()) {
             section.problem("token", "is missing", "Listening beyond loopback needs one: token: ${env:WHERRY_TOKEN}");

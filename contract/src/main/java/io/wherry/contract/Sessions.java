@@ -66,6 +66,12 @@ public final class Sessions {
         return DriverManager.getConnection(endpoint.url(), properties);
     }
 
+    /** Whether a session was not opened because TLS failed: a certificate that is not trusted, or for another host name. */
+    public static boolean isTlsProblem(SQLException failure) {
+        String message = String.valueOf(failure.getMessage());
+        return message.contains("SSL") || message.contains("hostname") || message.contains("certificate");
+    }
+
     private static Properties properties(Migration migration, Endpoint endpoint, String purpose) {
         Properties properties = new Properties();
         properties.setProperty("user", endpoint.user());

@@ -62,6 +62,22 @@ final class Settings {
         return Map.copyOf(properties);
     }
 
+    /** The values whose keys begin so; all of them count as known. */
+    Map<String, String> prefixed(String prefix) {
+        Map<String, String> values = new HashMap<>();
+        node.fieldNames().forEachRemaining(key -> {
+            if (key.startsWith(prefix)) {
+                text(key).ifPresent(value -> values.put(key, value));
+            }
+        });
+        return values;
+    }
+
+    /** As {@link #text}; an empty text counts as none. */
+    Optional<String> filled(String key) {
+        return text(key).filter(value -> !value.isEmpty());
+    }
+
     Optional<String> text(String key) {
         known.add(key);
         JsonNode value = node.path(key);

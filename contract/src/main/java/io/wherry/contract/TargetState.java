@@ -39,6 +39,8 @@ public final class TargetState {
                     + " rows bigint NOT NULL, bytes bigint NOT NULL,"
                     + " applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
                     + " PRIMARY KEY (schema_name, table_name, load_epoch, chunk))",
+            // Which topic of that name was read: a topic that was deleted and made anew has another id.
+            "CREATE TABLE IF NOT EXISTS wherry.topic (topic text PRIMARY KEY, id text NOT NULL)",
             // One row a topic-partition: next_offset is the first offset not yet applied.
             "CREATE TABLE IF NOT EXISTS wherry.checkpoint (topic text, partition int, next_offset bigint NOT NULL,"
                     + " commit_lsn pg_lsn NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (topic, partition))",

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MigrationFileTest {
     private static final String LEAST = """
@@ -89,6 +91,82 @@ class MigrationFileTest {
                 ConfigurationException.class, () -> MigrationFile.parse("name: [shop\nsource: x", Map.of()));
         assertThat(problem.findings()).singleElement().satisfies(f -> assertThat(f.explained())
                 .startsWith("line "));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "\0",
+                "- a\n- list",
+                "just text",
+                "name: shop\nname: again",
+                "name: shop\n---\nname: second",
+                "name: &a [*a, *a]",
+                "name: !!javax.script.ScriptEngineManager []",
+                "{name: {name: {name: {}}}}",
+                "name: shop\n\tsource: tab",
+                "name: \"unclosed"
+            })
+    void whatIsNoMigrationIsRefusedInWords(String yaml) {
+        ConfigurationException problem =
+                catchThrowableOfType(ConfigurationException.class, () -> MigrationFile.parse(yaml, Map.of()));
+        assertThat(problem).isNotNull();
+        assertThat(problem.findings()).isNotEmpty().allSatisfy(f -> {
+            assertThat(f.object()).isNotEmpty();
+            assertThat(f.problem()).isNotEmpty();
+            assertThat(f.remedy()).isNotEmpty();
+        });
+    }
+
+    /** Names go into slots, topics, application names and paths. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "Shop",
+                "1shop",
+                "-shop",
+                "shop_1",
+                "shop.1",
+                "../shop",
+                "shop'; --",
+                "shop\u00e9",
+                "a b",
+                "a\n"
+            })
+    void oddNamesAreRefused(String name) {
+        String file = LEAST.replace("name: shop", "name: \"" + name.replace("\n", "\\n") + "\"");
+        ConfigurationException problem = catchThrowableOfType(
+                ConfigurationException.class, () -> MigrationFile.parse(file, Map.of("SECRET", "x")));
+        assertThat(problem.findings()).singleElement().satisfies(f -> assertThat(f.object())
+                .isEqualTo("name"));
+    }
+
+    @Test
+    void secretsAreNotAcceptedWhereTheyWouldShow() {
+        String file = LEAST.replace("old:5432/shop", "old:5432/shop?ssl=true&password=Zq1") + """
+                kafka: {bootstrap.servers: "k:1"}
+                registry: {url: "http://user:Zq2@host:8081"}
+                http: {token: "${env:SECRET}"}
+                """;
+        ConfigurationException problems = catchThrowableOfType(
+                ConfigurationException.class, () -> MigrationFile.parse(file, Map.of("SECRET", " ")));
+        assertThat(problems.findings().stream().map(Finding::explained))
+                .anyMatch(line -> line.startsWith("source.url: holds a login"))
+                .anyMatch(line -> line.startsWith("registry.url: "))
+                .anyMatch(line -> line.startsWith("http.token: is empty"))
+                .noneMatch(line -> line.contains("Zq"))
+                .hasSize(3);
+    }
+
+    @Test
+    void theRegistryMayAskForALogin() {
+        Migration migration = MigrationFile.parse(
+                LEAST + "registry: {url: 'https://host/path', user: u, password: p, ssl.truststore.location: /t}",
+                Map.of("SECRET", ""));
+        assertThat(migration.registryAccess())
+                .isEqualTo(Map.of("user", "u", "password", "p", "ssl.truststore.location", "/t"));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
@@ -7,6 +8,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -40,6 +42,7 @@ final class Control implements AutoCloseable {
                     copySchema(migration);
                     failpoints.after(Effect.SCHEMA);
                 }
+                requireOurs(target, migration);
                 control = Optional.of(
                         new Control(target, Journal.read(target).orElseThrow().with(failpoints)));
             }
@@ -48,6 +51,17 @@ final class Control implements AutoCloseable {
             if (control.isEmpty()) {
                 target.close();
             }
+        }
+    }
+
+    // Two that were started at the same time have both found an empty target; the second has waited for the lock.
+    private static void requireOurs(Connection target, Migration migration) throws SQLException {
+        List<String> names = Queries.strings(target, "SELECT name FROM wherry.migration");
+        if (!names.isEmpty() && !names.contains(migration.name())) {
+            throw new ConfigurationException(
+                    "target",
+                    "belongs to another migration, " + String.join(", ", names),
+                    "Give each migration a target database of its own");
         }
     }
 

@@ -42,7 +42,7 @@ final class CutoverSteps {
 
     Fence.Plan planFence() throws SQLException {
         try (Connection source = openSource()) {
-            return Fence.plan(source, migration.cutover().fence());
+            return fencePlan(source);
         }
     }
 
@@ -63,17 +63,18 @@ final class CutoverSteps {
             failpoints.before(Effect.FENCE);
             Fence.close(source, plan);
             failpoints.after(Effect.FENCE);
-            awaitAlone(source, window);
+            awaitAlone(source, plan, window);
             window.pause(SETTLE_MILLIS);
-            awaitAlone(source, window);
+            awaitAlone(source, plan, window);
             // The sentinel: its commit follows every foreign commit in the write-ahead log.
             return Heartbeat.emit(source);
         }
     }
 
-    private static void awaitAlone(Connection source, Window window) throws SQLException, InterruptedException {
+    private static void awaitAlone(Connection source, Fence.Plan plan, Window window)
+            throws SQLException, InterruptedException {
         while (true) {
-            Fence.endSessions(source);
+            Fence.endSessions(source, plan);
             List<String> remaining = Fence.remaining(source);
             if (remaining.isEmpty()) {
                 window.waitsFor("");
@@ -178,7 +179,7 @@ final class CutoverSteps {
         List<String> plan = new ArrayList<>();
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
-            Fence.Plan fence = Fence.plan(source, migration.cutover().fence());
+            Fence.Plan fence = fencePlan(source);
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             SchemaDrift drift = SchemaDrift.read(migration, source, target, progress.planned(), true);
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
@@ -193,6 +194,11 @@ final class CutoverSteps {
             DdlStore.pending(target, Stage.AFTER).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
             return plan;
         }
+    }
+
+    private Fence.Plan fencePlan(Connection source) throws SQLException {
+        return Fence.plan(
+                source, migration.cutover().fence(), migration.cutover().fenceExcept());
     }
 
     private Connection openSource() throws SQLException {

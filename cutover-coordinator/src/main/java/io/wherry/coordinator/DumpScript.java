@@ -76,12 +76,15 @@ final class DumpScript {
         return entries;
     }
 
-    /** Whether the entry makes or fills our own publication, which has no business on the target. */
+    /**
+     * Whether the entry makes or fills our own publication, which has no business on the target. By its statements: names that
+     * hold "; Type: " make the header ambiguous, and ours needs no quotes.
+     */
     static boolean ofPublication(Entry entry, String publication) {
-        boolean comment = entry.kind().equals("COMMENT") && entry.name().equals("PUBLICATION " + publication);
-        boolean made = entry.kind().startsWith("PUBLICATION")
-                && (entry.name().equals(publication) || entry.name().startsWith(publication + " "));
-        return comment || made;
+        Pattern ours = Pattern.compile(
+                "(CREATE|ALTER|COMMENT ON) PUBLICATION " + Pattern.quote(publication) + "\\s.*", Pattern.DOTALL);
+        return entry.statements().stream()
+                .anyMatch(statement -> ours.matcher(statement).matches());
     }
 
     /** The entries without the given statements; those left without any stay, so that the count still holds. */
@@ -97,17 +100,29 @@ final class DumpScript {
                 .toList();
     }
 
+    // pg_dump grants last. But a table goes to its owner only if that one may create in the schema, which a superuser
+    // is
+    // not asked.
+    private static List<Entry> schemasFirst(List<Entry> entries) {
+        List<Entry> ordered = new ArrayList<>();
+        List<Entry> rest = new ArrayList<>(entries);
+        rest.removeIf(entry -> entry.kind().equals("SCHEMA") && ordered.add(entry));
+        rest.removeIf(entry -> entry.kind().equals("ACL") && entry.name().startsWith("SCHEMA ") && ordered.add(entry));
+        ordered.addAll(rest);
+        return ordered;
+    }
+
     /**
      * The entries as one script for the target.
      *
      * @param publication ours, left out
      * @param superuser otherwise comments on extensions are left out: {@code CREATE EXTENSION} has set them, and
-     *     only an extension's owner may comment
+     *     only an extension's owner may comment; and schema public keeps its owner, which up to 14 is a superuser
      */
     static String script(List<Entry> entries, String publication, boolean superuser) {
         StringBuilder script = new StringBuilder();
         List<String> settings = List.of();
-        for (Entry entry : entries) {
+        for (Entry entry : schemasFirst(entries)) {
             boolean foreignComment =
                     entry.kind().equals("COMMENT") && entry.name().startsWith("EXTENSION ") && !superuser;
             if (entry.statements().isEmpty() || foreignComment || ofPublication(entry, publication)) {
@@ -118,6 +133,9 @@ final class DumpScript {
                 settings.forEach(s -> script.append(s).append(";\n"));
             }
             for (String statement : entry.statements()) {
+                if (!superuser && statement.startsWith("ALTER SCHEMA public OWNER TO ")) {
+                    continue;
+                }
                 // Schemas such as public may be there already, from the template.
                 script.append(
                                 entry.kind().equals("SCHEMA")

@@ -28,14 +28,14 @@ public final class Fence {
             + " AND backend_type NOT IN ('client backend', 'walsender', 'autovacuum worker', 'parallel worker')";
     private static final String PREPARED =
             "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()";
-    private static final String LOGIN_ROLES =
-            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolname <> current_user";
+    private static final String LOGIN_ROLES = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin"
+            + " AND rolname <> current_user AND rolname <> ALL (?)";
     private static final String CONNECT_GRANTS = """
             SELECT g.rolname, a.is_grantable
               FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
               LEFT JOIN pg_roles g ON g.oid = a.grantee
              WHERE d.datname = current_database() AND a.privilege_type = 'CONNECT'
-               AND (a.grantee = 0 OR g.rolname <> current_user)
+               AND (a.grantee = 0 OR g.rolname <> current_user AND g.rolname <> ALL (?))
              ORDER BY 1
             """;
 
@@ -46,16 +46,23 @@ public final class Fence {
      *
      * @param roles that may log in now and shall not
      * @param grants of CONNECT to be revoked
-     * @param obstacles why the fence cannot be closed; empty = it can
+     * @param except roles left alone by the operator's word; their sessions are not ended, but hold the cutover up
+     * @param obstacles why the fence cannot be closed, each with its remedy; empty = it can
      */
     public record Plan(
-            FenceMode mode, String database, List<String> roles, List<Grant> grants, List<String> obstacles) {
+            FenceMode mode,
+            String database,
+            List<String> roles,
+            List<Grant> grants,
+            List<String> except,
+            List<String> obstacles) {
         /** One line for each thing that will be done. */
         public List<String> steps() {
             List<String> steps = new ArrayList<>();
             roles.forEach(role -> steps.add("source: " + alter(role, "NOLOGIN")));
             grants.forEach(grant -> steps.add("source: " + revoke(this, grant)));
             steps.add("source: end every other session in database " + database);
+            except.forEach(role -> steps.add("by your word, not kept out: " + role));
             return steps;
         }
     }
@@ -63,30 +70,19 @@ public final class Fence {
     /** @param role null = PUBLIC */
     public record Grant(String role, boolean grantable) {}
 
-    static Plan plan(Connection source, FenceMode mode) throws SQLException {
+    static Plan plan(Connection source, FenceMode mode, List<String> except) throws SQLException {
         String database = Queries.string(source, "SELECT current_database()").orElseThrow();
-        boolean superuser = Queries.superuser(source);
-        List<String> obstacles = new ArrayList<>();
+        String[] left = except.toArray(String[]::new);
+        List<String> roles = List.of();
+        List<Grant> grants = List.of();
         if (mode == FenceMode.NO_LOGIN) {
-            String others = superuser ? "" : " AND rolsuper";
-            boolean mayAlter = superuser
-                    || Queries.truth(
-                            source, "SELECT rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user");
-            List<String> forbidden = superuser ? List.of() : Queries.strings(source, LOGIN_ROLES + others);
-            if (!mayAlter || !forbidden.isEmpty()) {
-                obstacles.add("our role may not set NOLOGIN" + (mayAlter ? " on superusers " + forbidden : "")
-                        + "; connect as a superuser, or use cutover.fence.mode: no-connect");
-            }
-            return new Plan(mode, database, Queries.strings(source, LOGIN_ROLES + " ORDER BY 1"), List.of(), obstacles);
+            roles = Queries.strings(source, LOGIN_ROLES + " ORDER BY 1", (Object) left);
+        } else {
+            grants = Queries.list(
+                    source, row -> new Grant(row.getString(1), row.getBoolean(2)), CONNECT_GRANTS, (Object) left);
         }
-        List<String> superusers = Queries.strings(source, LOGIN_ROLES + " AND rolsuper");
-        if (!superusers.isEmpty()) {
-            obstacles.add("superusers " + superusers + " can log in whatever CONNECT says; set them NOLOGIN, or use"
-                    + " cutover.fence.mode: no-login");
-        }
-        List<Grant> grants =
-                Queries.list(source, row -> new Grant(row.getString(1), row.getBoolean(2)), CONNECT_GRANTS);
-        return new Plan(mode, database, List.of(), grants, obstacles);
+        List<String> obstacles = FenceRights.missing(source, mode, left);
+        return new Plan(mode, database, roles, grants, List.copyOf(except), obstacles);
     }
 
     /** Keeps the roles out; all of them or, when one cannot be changed, none. */
@@ -103,7 +99,21 @@ public final class Fence {
             for (Grant grant : plan.grants()) {
                 Queries.execute(source, revoke(plan, grant));
             }
+            if (plan.mode() == FenceMode.NO_CONNECT) {
+                requireRevoked(source, plan);
+            }
         });
+    }
+
+    // Who may not revoke is only warned by the server.
+    private static void requireRevoked(Connection source, Plan plan) throws SQLException {
+        String[] except = plan.except().toArray(String[]::new);
+        List<String> left =
+                Queries.list(source, row -> String.valueOf(row.getString(1)), CONNECT_GRANTS, (Object) except);
+        if (!left.isEmpty()) {
+            throw new SQLException("CONNECT on database " + plan.database() + " could not be revoked from " + left
+                    + " (null = PUBLIC); our role must own the database");
+        }
     }
 
     /** Lets in again whom {@link #close} kept out. May be called any number of times; roles dropped since are passed over. */
@@ -127,8 +137,12 @@ public final class Fence {
     }
 
     /** Ends foreign client sessions; they roll back. */
-    static void endSessions(Connection source) throws SQLException {
-        Queries.strings(source, "SELECT pg_terminate_backend(pid) FROM (" + FOREIGN_SESSIONS + ") AS foreign_sessions");
+    static void endSessions(Connection source, Plan plan) throws SQLException {
+        Queries.strings(
+                source,
+                "SELECT pg_terminate_backend(pid) FROM (" + FOREIGN_SESSIONS
+                        + " AND usename <> ALL (?)) AS foreign_sessions",
+                (Object) plan.except().toArray(String[]::new));
     }
 
     /** Foreign client sessions, for people. */

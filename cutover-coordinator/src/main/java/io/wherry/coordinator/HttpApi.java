@@ -14,6 +14,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
@@ -27,6 +28,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,7 +42,18 @@ public final class HttpApi implements AutoCloseable {
     private static final Set<String> CHANGING = Set.of("/api/cutover", "/api/abort", "/api/retry", "/api/reload");
     private static final int LARGEST_BODY = 64 * 1024;
     private static final int TOKEN_BYTES = 32;
-    private static final int THREADS = 4;
+    private static final int THREADS = 64;
+    private static final int OWN_TOKEN_LENGTH = 2 * TOKEN_BYTES;
+    private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
+    private static final Pattern PORT = Pattern.compile(":[0-9]{1,5}$");
+
+    static {
+        // A client that sends its request byte by byte would else hold a thread for as long as it likes, and a few of
+        // them
+        // all. In seconds; read by the server's class when it is first used. An answer may take as long as a cutover
+        // does.
+        System.setProperty("sun.net.httpserver.maxReqTime", "10");
+    }
 
     private final Http configured;
     private final Path stateDirectory;
@@ -106,13 +119,21 @@ public final class HttpApi implements AutoCloseable {
             }
             exchange.getResponseHeaders().set("Content-Type", reply.type());
             exchange.getResponseHeaders().set("Cache-Control", "no-store");
+            exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
+            exchange.getResponseHeaders().set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
             exchange.sendResponseHeaders(reply.status(), reply.body().length == 0 ? -1 : reply.body().length);
             exchange.getResponseBody().write(reply.body());
         }
     }
 
     private Reply reply(HttpExchange exchange) {
-        String path = exchange.getRequestURI().getPath();
+        if (!named(exchange.getRequestHeaders().getFirst("Host"))) {
+            return Reply.error(
+                    421,
+                    "this host name is not ours",
+                    "Use 127.0.0.1 or localhost, or another http.listen with a token");
+        }
+        String path = String.valueOf(exchange.getRequestURI().getPath());
         boolean post = exchange.getRequestMethod().equals("POST");
         boolean changes = CHANGING.contains(path);
         if (post != changes) {
@@ -173,6 +194,18 @@ public final class HttpApi implements AutoCloseable {
         }
     }
 
+    /**
+     * Whether the request was meant for us. A page in the operator's browser whose name its owner lets resolve to 127.0.0.1
+     * (DNS rebinding) would otherwise be of our origin, and read what it likes; its name stands in the Host header. Nobody
+     * can make a browser send the Authorization header that changing calls need, as we answer no preflight.
+     */
+    private boolean named(String host) {
+        boolean beyond = !LOOPBACK.matcher(configured.host()).matches();
+        return beyond
+                || host != null
+                        && LOOPBACK.matcher(PORT.matcher(host).replaceFirst("")).matches();
+    }
+
     private Reply ready(boolean verbose) {
         Status status = coordinator.status();
         boolean stopped = coordinator.done().toCompletableFuture().isCompletedExceptionally();
@@ -202,15 +235,22 @@ public final class HttpApi implements AutoCloseable {
     private String ownToken() {
         Path file = tokenFile(stateDirectory);
         try {
-            if (Files.exists(file)) {
+            if (Files.exists(file) && Files.readString(file).strip().length() == OWN_TOKEN_LENGTH) {
                 return Files.readString(file).strip();
             }
             byte[] random = new byte[TOKEN_BYTES];
             new SecureRandom().nextBytes(random);
+            String made = HexFormat.of().formatHex(random);
             Files.createDirectories(stateDirectory);
-            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-            Files.writeString(file, HexFormat.of().formatHex(random));
-            return HexFormat.of().formatHex(random);
+            // Moved to its place when it is whole: half a token, or none, would be easy to guess.
+            Path whole = Files.createTempFile(
+                    stateDirectory,
+                    "token",
+                    ".new",
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Files.writeString(whole, made);
+            Files.move(whole, file, StandardCopyOption.ATOMIC_MOVE);
+            return made;
         } catch (IOException e) {
             throw new ConfigurationException(
                     file.toString(),

@@ -126,7 +126,7 @@ final class Observers implements AutoCloseable {
     }
 
     private void control(ConsumerRecord<byte[], byte[]> row) {
-        String key = new String(row.key(), StandardCharsets.UTF_8);
+        String key = row.key() == null ? "" : new String(row.key(), StandardCharsets.UTF_8);
         if (key.equals(LoadPlan.KEY)) {
             progress.planned(Json.read(row.value(), LoadPlan.class));
         } else if (key.equals(Order.KEY)) {

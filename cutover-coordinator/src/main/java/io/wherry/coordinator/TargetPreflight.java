@@ -64,11 +64,15 @@ public final class TargetPreflight {
                 if (Catalog.majorVersion(source) < OLDEST) {
                     return List.copyOf(preflight.findings);
                 }
-                preflight.rights(source, target);
+                preflight.databaseRights(source, target);
                 if (migration.schema() == TargetSchemaMode.CREATE) {
                     preflight.settings(source, target);
                 }
                 preflight.roles(source, target);
+                if (!preflight.begun(target)) {
+                    preflight.findings.addAll(TargetRights.check(migration, source, target));
+                }
+                preflight.fence(source);
                 preflight.extensions(source, target);
                 preflight.encoding(source, target);
                 preflight.tables(source, target);
@@ -90,11 +94,14 @@ public final class TargetPreflight {
         try {
             return Sessions.open(migration, endpoint, "check");
         } catch (SQLException e) {
-            String state = String.valueOf(e.getSQLState());
+            String state = Sessions.isTlsProblem(e) ? "TLS" : String.valueOf(e.getSQLState());
             String remedy =
                     switch (state) {
                         case "28P01", "28000" -> "Check " + side + ".user and " + side + ".password, and pg_hba.conf";
                         case "3D000" -> "Create the database: CREATE DATABASE …, or correct " + side + ".url";
+                        case "TLS" ->
+                            "Its certificate is refused: correct sslmode, sslrootcert or the host name in " + side
+                                    + ".url";
                         case "53300" -> "Raise max_connections, or end idle sessions";
                         default -> "Check " + side + ".url, that the server runs, and that it listens to this machine";
                     };
@@ -128,7 +135,7 @@ public final class TargetPreflight {
         }
     }
 
-    private void rights(Connection source, Connection target) throws SQLException {
+    private void databaseRights(Connection source, Connection target) throws SQLException {
         if (migration.schema() == TargetSchemaMode.CREATE
                 && Queries.truth(source, DATABASE_HAS_SETTINGS)
                 && !Queries.truth(
@@ -141,22 +148,13 @@ public final class TargetPreflight {
                     "ALTER DATABASE … OWNER TO "
                             + Identifiers.quote(migration.target().user()));
         }
-        if (!Queries.truth(target, "SELECT has_database_privilege(current_database(), 'CREATE')")) {
-            error(
-                    "target",
-                    "role " + migration.target().user() + " may not create schemas in the database",
-                    "GRANT CREATE ON DATABASE … TO "
-                            + Identifiers.quote(migration.target().user()));
-        }
-        if (!maySetReplicationRole(target)) {
-            findings.add(Finding.warning(
-                    "target",
-                    "role " + migration.target().user()
-                            + " may not set session_replication_role; triggers and foreign keys"
-                            + " are made only at cutover, as always, and tables that exist must have none",
-                    "GRANT SET ON PARAMETER session_replication_role TO "
-                            + Identifiers.quote(migration.target().user())));
-        }
+    }
+
+    /** A cutover that would be refused is said now, while there is time. */
+    private void fence(Connection source) throws SQLException {
+        Fence.plan(source, migration.cutover().fence(), migration.cutover().fenceExcept())
+                .obstacles()
+                .forEach(obstacle -> findings.add(Finding.warning("cutover", "would be refused: " + obstacle, "")));
     }
 
     /** Settings that a newer server has no more would fail only in the cutover. */
@@ -231,9 +229,7 @@ public final class TargetPreflight {
                     "belongs to another migration, " + String.join(", ", others),
                     "Complete or abort that one, then DROP SCHEMA wherry CASCADE");
         }
-        boolean begun = TargetTables.exists(target, "wherry.journal")
-                && Queries.truth(target, "SELECT EXISTS (SELECT FROM wherry.journal)");
-        if (!begun) {
+        if (!begun(target)) {
             findings.addAll(TargetTables.check(migration, source, target));
             if (!LargeObjects.none(target)) {
                 error(
@@ -242,6 +238,11 @@ public final class TargetPreflight {
                         "SELECT lo_unlink(oid) FROM pg_largeobject_metadata on the target, if they are not needed");
             }
         }
+    }
+
+    private boolean begun(Connection target) throws SQLException {
+        return TargetTables.exists(target, "wherry.journal")
+                && Queries.truth(target, "SELECT EXISTS (SELECT FROM wherry.journal)");
     }
 
     private void error(String object, String problem, String remedy) {

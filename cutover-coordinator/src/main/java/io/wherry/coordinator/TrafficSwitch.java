@@ -43,12 +43,12 @@ public interface TrafficSwitch {
         @Override
         public List<String> plan() {
             return List.of(
-                    "by hand: point the applications at " + migration.target().url());
+                    "by hand: point the applications at " + migration.target().address());
         }
 
         @Override
         public void move(String fenceLsn) {
-            LOG.info("Point the applications at {} now", migration.target().url());
+            LOG.info("Point the applications at {} now", migration.target().address());
         }
     }
 
@@ -68,8 +68,8 @@ public interface TrafficSwitch {
         public void move(String fenceLsn) throws InterruptedException {
             Map<String, String> facts = new TreeMap<>(Map.of(
                     "name", migration.name(),
-                    "sourceUrl", withoutParameters(migration.source().url()),
-                    "targetUrl", withoutParameters(migration.target().url()),
+                    "sourceUrl", migration.source().address(),
+                    "targetUrl", migration.target().address(),
                     "stateLsn", fenceLsn));
             try {
                 Path output = Files.createTempFile("wherry-switch", ".out");
@@ -115,12 +115,6 @@ public interface TrafficSwitch {
                 process.destroy();
                 throw e;
             }
-        }
-
-        // Driver parameters may hold a password.
-        private static String withoutParameters(String url) {
-            int parameters = url.indexOf('?');
-            return parameters < 0 ? url : url.substring(0, parameters);
         }
     }
 }

@@ -16,6 +16,7 @@ public final class Preflight {
     public static List<Finding> findings(Migration migration) {
         List<Finding> findings = new ArrayList<>(SourcePreflight.check(migration));
         findings.addAll(TargetPreflight.check(migration));
+        findings.addAll(KafkaPreflight.check(migration));
         return findings;
     }
 

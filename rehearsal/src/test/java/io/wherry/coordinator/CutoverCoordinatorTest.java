@@ -56,7 +56,7 @@ final class CutoverCoordinatorTest {
                 coordinator.close();
                 try (Connection target = servers.openTarget();
                         Connection source = servers.openSource()) {
-                    Fence.Plan plan = Fence.plan(source, migration.cutover().fence());
+                    Fence.Plan plan = Fence.plan(source, migration.cutover().fence(), List.of());
                     Journal journal = Journal.read(target).orElseThrow();
                     journal.advance(target, StateMachine.Event.CUTOVER, Map.of("fence", plan));
                     Fence.close(source, plan);

@@ -12,6 +12,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -88,7 +89,7 @@ final class FenceTest {
                     servers.source,
                     "shop",
                     "REVOKE CONNECT ON DATABASE shop FROM PUBLIC; GRANT CONNECT ON DATABASE shop TO app WITH GRANT OPTION");
-            Fence.Plan plan = Fence.plan(source, FenceMode.NO_CONNECT);
+            Fence.Plan plan = Fence.plan(source, FenceMode.NO_CONNECT, List.of());
             assertThat(plan.obstacles()).isEmpty();
             login(servers, "app").close();
             Fence.close(source, plan);
@@ -96,9 +97,9 @@ final class FenceTest {
             Fence.open(source, plan);
             login(servers, "app").close();
             assertThatThrownBy(() -> login(servers, "reader")).hasMessageContaining("permission denied for database");
-            assertThat(Fence.plan(source, FenceMode.NO_CONNECT)).isEqualTo(plan);
+            assertThat(Fence.plan(source, FenceMode.NO_CONNECT, List.of())).isEqualTo(plan);
             servers.run(servers.source, "shop", "CREATE ROLE boss SUPERUSER LOGIN");
-            assertThat(Fence.plan(source, FenceMode.NO_CONNECT).obstacles())
+            assertThat(Fence.plan(source, FenceMode.NO_CONNECT, List.of()).obstacles())
                     .hasSize(1)
                     .first()
                     .asString()
@@ -113,7 +114,7 @@ final class FenceTest {
                 Connection app = DriverManager.getConnection(
                         servers.source.jdbcUrl("shop"), servers.source.superuser(), servers.source.password())) {
             assertThat(Fence.remaining(source)).hasSize(1).first().asString().contains("PostgreSQL JDBC Driver");
-            Fence.endSessions(source);
+            Fence.endSessions(source, Fence.plan(source, FenceMode.NO_LOGIN, List.of()));
             Awaitility.await().until(() -> Fence.remaining(source).isEmpty());
             assertThatThrownBy(() -> Queries.string(app, "SELECT 1")).isInstanceOf(SQLException.class);
         }

@@ -58,6 +58,7 @@ final class TwoServers implements AutoCloseable {
                 new Tables(List.of("*"), List.of()),
                 Map.of(),
                 Optional.empty(),
+                Map.of(),
                 new Load(2),
                 new Apply(2, Map.of()),
                 new Cutover(

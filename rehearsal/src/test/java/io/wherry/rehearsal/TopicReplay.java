@@ -62,7 +62,7 @@ final class TopicReplay {
     TopicReplay(Migration migration, Connection database) {
         this.migration = migration;
         this.database = database;
-        this.registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
+        this.registry = new ConfluentRegistry(migration);
         try (TopicTail control = new TopicTail(migration, migration.topics().control())) {
             control.readAll(record -> {
                 if (new String(record.key(), StandardCharsets.UTF_8).equals(LoadPlan.KEY)) {

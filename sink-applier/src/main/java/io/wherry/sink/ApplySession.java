@@ -1,5 +1,6 @@
 package io.wherry.sink;
 
+import io.wherry.contract.DataException;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
@@ -61,6 +62,7 @@ final class ApplySession implements AutoCloseable {
      * @throws SQLException when the session with the lock fails
      */
     void run(StopSignal closing) throws SQLException {
+        stopTablesOfLostTopics();
         Connection forPlans = open("sink plans");
         start("plans", () -> new PlanFollower(migration, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < migration.apply().workers(); i++) {
@@ -90,6 +92,21 @@ final class ApplySession implements AutoCloseable {
                 throw failure.get();
             }
         } while (!closing.await(REFRESH));
+    }
+
+    /** The others go on; without the load topic nothing can. */
+    private void stopTablesOfLostTopics() throws SQLException {
+        Map<String, DataException> lost = TopicIds.changed(lease, migration);
+        if (lost.containsKey(migration.topics().load())) {
+            throw lost.get(migration.topics().load());
+        }
+        for (Relation relation : Relations.all(lease).values()) {
+            DataException failure = lost.get(relation.topic());
+            if (failure != null) {
+                LOG.error("Changes of {} are stopped: {}", relation.table(), failure.explained());
+                Relations.stop(lease, relation.table(), relation.loadEpoch(), failure.explained(), epoch);
+            }
+        }
     }
 
     private void startLane(int partition) throws SQLException {

@@ -30,6 +30,16 @@ final class AvroReader {
         throw new IllegalArgumentException("a number of more than ten bytes");
     }
 
+    void skipNumbers(int count) {
+        for (int i = 0; i < count; i++) {
+            number();
+        }
+    }
+
+    boolean atEnd() {
+        return at == bytes.length;
+    }
+
     boolean bool() {
         return bytes[at++] != 0;
     }

@@ -3,6 +3,7 @@ package io.wherry.sink;
 import io.wherry.contract.ChangeSchemas;
 import io.wherry.contract.DataException;
 import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
 import io.wherry.sink.Change.Kind;
@@ -19,6 +20,7 @@ import org.apache.avro.SchemaNormalization;
  */
 final class ChangeDecoder {
     private static final int HEADER_BYTES = 5;
+    private static final int NUMBERS_AFTER_LSN = 3;
 
     private final SchemaRegistry registry;
     private final Map<Integer, Writer> writers = new HashMap<>();
@@ -30,20 +32,34 @@ final class ChangeDecoder {
     private record Writer(TableShape shape, Schema.Type[] encodings) {}
 
     /**
+     * @param table whose topic it is
      * @param where topic, partition and offset, for the error
-     * @throws DataException when the record is not a change of Wherry's
+     * @throws DataException when the record is not a change of Wherry's, or not of this table
      */
-    Change decode(byte[] value, String where) {
+    Change decode(byte[] value, TableId table, String where) {
         if (value == null || value.length < HEADER_BYTES || value[0] != 0) {
             throw foreign(where, "not in the registry's wire format", null);
         }
-        Writer writer = writers.computeIfAbsent(ByteBuffer.wrap(value).getInt(1), id -> writer(id, where));
+        int schema = ByteBuffer.wrap(value).getInt(1);
+        Writer writer = writers.computeIfAbsent(schema, id -> writer(id, where));
+        if (!writer.shape().id().equals(table)) {
+            // A registry that lost its schemas gives their numbers to others.
+            throw foreign(
+                    where,
+                    "its schema, number " + schema + ", is that of "
+                            + writer.shape().id(),
+                    null);
+        }
         try {
             AvroReader in = new AvroReader(value, HEADER_BYTES);
             String[] before = row(in, writer);
             String[] after = row(in, writer);
             Kind kind = kind(in.string(), where);
             long commitLsn = in.number();
+            in.skipNumbers(NUMBERS_AFTER_LSN);
+            if (!in.atEnd()) {
+                throw new IllegalArgumentException("it is longer than schema number " + schema + " says");
+            }
             return new Change(writer.shape(), kind, before, after, commitLsn);
         } catch (RuntimeException e) {
             throw foreign(where, "its body cannot be read: " + e.getMessage(), e);
@@ -106,7 +122,7 @@ final class ChangeDecoder {
                 "read change",
                 where,
                 problem,
-                "Only the source-connector of the same version may write to this topic",
+                "Only the source-connector of the same version may write to this topic, and the registry must keep its schemas",
                 cause);
     }
 }

@@ -6,6 +6,7 @@ import io.wherry.contract.Endpoint;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.WherryException;
 import java.sql.SQLException;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.common.errors.RetriableException;
 
 /** Which failures pass by themselves and which need a person. */
@@ -23,6 +24,14 @@ final class Failures {
         if (failure instanceof SQLException sql && isRetryable(sql.getSQLState())
                 || failure instanceof RetriableException) {
             return new RetryableException(operation, object, failure.getMessage(), "", failure);
+        }
+        if (failure instanceof InvalidOffsetException) {
+            return new DataException(
+                    operation,
+                    object,
+                    "a topic no longer holds the records after the checkpoint: " + failure.getMessage(),
+                    "Its retention must be unlimited; migrate anew",
+                    failure);
         }
         return new DataException(operation, object, describe(failure), hint(failure), failure);
     }

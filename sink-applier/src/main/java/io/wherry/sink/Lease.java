@@ -1,5 +1,6 @@
 package io.wherry.sink;
 
+import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Migration;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -31,6 +32,19 @@ final class Lease {
     /** Whether the coordinator has made the target's tables. */
     static boolean isTargetPrepared(Connection session) throws SQLException {
         return isTrue(session, JOURNAL) && isTrue(session, BEGUN);
+    }
+
+    /** @throws ConfigurationException when the target belongs to a migration of another name */
+    static void requireOurs(Connection session, Migration migration) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT name FROM wherry.migration")) {
+            if (row.next() && !row.getString(1).equals(migration.name())) {
+                throw new ConfigurationException(
+                        "target",
+                        "belongs to another migration, " + row.getString(1),
+                        "Give each migration a target database of its own");
+            }
+        }
     }
 
     /** Takes the lock for as long as the session lives, unless another instance holds it. */

@@ -252,6 +252,8 @@ final class PlanFollower {
         }
         offsets.assign(all);
         Map<TopicPartition, Long> beginnings = offsets.beginningOffsets(all);
+        long beginning = beginnings.values().stream().mapToLong(Long::longValue).sum();
+        TopicIds.remember(target, migration, topic, sql.equals(SET_BACK_CHECKPOINT), beginning);
         try (PreparedStatement statement = target.prepareStatement(sql)) {
             for (TopicPartition partition : all) {
                 statement.setString(1, topic);

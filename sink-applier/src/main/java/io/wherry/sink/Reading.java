@@ -84,10 +84,10 @@ final class Reading {
             from = record.offset();
         }
         byte[] value = joiner.add(record);
-        if (value == null) {
+        if (value == null && joiner.unfinishedFrom() >= 0) {
             return true;
         }
-        Change change = decoder.decode(value, partition + " offset " + record.offset());
+        Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
         Lsn lsn = new Lsn(change.commitLsn());
         boolean loaded = !lsn.isAfter(relation.snapshotLsn());
         if (!loaded) {

@@ -38,7 +38,7 @@ public final class SinkApplier implements Service {
 
     /** @param migration with broker and registry filled in */
     public SinkApplier(Migration migration) {
-        this(migration, new ConfluentRegistry(migration.registryUrl().orElseThrow()));
+        this(migration, new ConfluentRegistry(migration));
     }
 
     /** With a registry of the caller's. */
@@ -128,6 +128,7 @@ public final class SinkApplier implements Service {
                 return false;
             }
         }
+        Lease.requireOurs(lease, migration);
         boolean told = false;
         while (!Lease.tryLock(lease, migration)) {
             if (!told) {

@@ -77,7 +77,7 @@ final class Capture implements AutoCloseable {
         control = new ControlTopic(migration);
         sessions = new OpenSessions(migration);
         newTables = new NewTables(migration, control, routes);
-        registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
+        registry = new ConfluentRegistry(migration);
     }
 
     /**
@@ -163,9 +163,11 @@ final class Capture implements AutoCloseable {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
             List<Catalog.Table> tables = Catalog.selected(session, migration);
             Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+            TopicGuard.check(migration);
             KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
             orders = new TopicTail(migration, migration.topics().control());
             Memory memory = ControlTopic.read(orders);
+            TopicGuard.requireRemembered(session, migration, memory);
             SourceIdentity identity = SlotGuard.identity(session);
             if (memory.source().isPresent()) {
                 SlotGuard.requireSame(memory.source().get(), identity);
@@ -251,6 +253,7 @@ final class Capture implements AutoCloseable {
         while (!closing) {
             long began = System.nanoTime();
             try {
+                TopicGuard.check(migration);
                 if (slotServes()) {
                     streamOnce(layout);
                 }

@@ -4,7 +4,9 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.TargetSchemaMode;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -17,7 +19,19 @@ import java.util.Optional;
 public final class SourcePreflight {
     private static final int OLDEST = 10;
     private static final int NEWEST = 18;
-    private static final String OUR_TABLES = "'migration', 'journal', 'relation', 'chunk', 'checkpoint', 'applier'";
+    private static final String OUR_TABLES =
+            "'migration', 'journal', 'relation', 'chunk', 'checkpoint', 'applier', 'topic'";
+
+    private static final String UNREADABLE = """
+            SELECT n.nspname, c.relname, c.relkind = 'S' FROM pg_catalog.pg_class c
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%'
+               AND n.nspname NOT IN ('information_schema', 'wherry')
+               AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND CASE c.relkind
+                        WHEN 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+                        ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') END)
+             ORDER BY 1, 2
+            """;
 
     private static final String UNREADABLE_LARGE_OBJECTS = """
             SELECT count(*) FROM pg_catalog.pg_largeobject_metadata m
@@ -64,6 +78,12 @@ public final class SourcePreflight {
         }
         if (state.equals("3D000")) {
             return Finding.error(object, "no such database: " + message, "Correct the database in source.url");
+        }
+        if (state.startsWith("08") && Sessions.isTlsProblem(e)) {
+            return Finding.error(
+                    object,
+                    "its certificate is refused: " + message,
+                    "Correct sslmode, sslrootcert or the host name in source.url");
         }
         if (state.startsWith("08")) {
             return Finding.error(
@@ -197,6 +217,25 @@ public final class SourcePreflight {
                     "role " + role,
                     "may not make a publication",
                     "GRANT CREATE ON DATABASE " + Identifiers.quote(session.getCatalog()) + " TO " + role);
+        }
+        unreadable();
+    }
+
+    /** Tables that are not selected are in the schema's dump, which locks them; sequences are read at the cutover. */
+    private void unreadable() throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement(UNREADABLE);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                TableId id = new TableId(row.getString(1), row.getString(2));
+                boolean dumped = migration.schema() == TargetSchemaMode.CREATE;
+                if (row.getBoolean(3) || dumped && !migration.tables().selects(id)) {
+                    error(
+                            id.toString(),
+                            "may not be read, as the copy of the schema and of sequences must",
+                            "GRANT USAGE ON SCHEMA " + Identifiers.quote(id.schema()) + " TO " + role
+                                    + "; GRANT SELECT ON " + id.quoted() + " TO " + role);
+                }
+            }
         }
     }
 

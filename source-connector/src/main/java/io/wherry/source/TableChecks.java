@@ -16,7 +16,8 @@ import java.util.Map;
 /** The part of the preflight that looks at each selected table. */
 final class TableChecks {
     private static final String RIGHTS = """
-            SELECT c.oid::bigint, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
+            SELECT c.oid::bigint, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+                   pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
                    pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
                      AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
                    pg_catalog.row_security_active(c.oid) AS filtered,
@@ -27,7 +28,7 @@ final class TableChecks {
 
     private TableChecks() {}
 
-    private record Rights(boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
+    private record Rights(String owner, boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
 
     static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
             throws SQLException {
@@ -51,8 +52,10 @@ final class TableChecks {
         if (followed && !rights.owned) {
             findings.add(Finding.error(
                     name,
-                    "belongs to another role, so it cannot be published",
-                    "GRANT the table's owner TO " + role + ", or use that role or a superuser"));
+                    "belongs to " + rights.owner + ", so it cannot be published by another role",
+                    "GRANT " + Identifiers.quote(rights.owner) + " TO " + role
+                            + ", or use that role or a superuser; if " + rights.owner
+                            + " is a superuser, ALTER TABLE " + quoted + " OWNER TO another role"));
         }
         if (!rights.readable) {
             findings.add(Finding.error(
@@ -96,7 +99,12 @@ final class TableChecks {
             while (row.next()) {
                 rights.put(
                         row.getLong(1),
-                        new Rights(row.getBoolean(2), row.getBoolean(3), row.getBoolean(4), row.getBoolean(5)));
+                        new Rights(
+                                row.getString(2),
+                                row.getBoolean(3),
+                                row.getBoolean(4),
+                                row.getBoolean(5),
+                                row.getBoolean(6)));
             }
         }
         return rights;

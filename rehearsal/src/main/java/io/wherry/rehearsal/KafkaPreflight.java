@@ -1,0 +1,82 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.ConfluentRegistry;
+import io.wherry.contract.Finding;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.Migration;
+import io.wherry.contract.WherryException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
+import org.apache.kafka.common.errors.SslAuthenticationException;
+
+/** Whether the configured broker and registry can be reached and let us in. Changes nothing. */
+final class KafkaPreflight {
+    private static final String TIMEOUT_MILLIS = "30000";
+
+    private KafkaPreflight() {}
+
+    static List<Finding> check(Migration migration) {
+        List<Finding> findings = new ArrayList<>();
+        if (!migration.kafka().isEmpty()) {
+            broker(migration, findings);
+        }
+        if (migration.registryUrl().isPresent()) {
+            registry(migration, findings);
+        }
+        return findings;
+    }
+
+    private static void broker(Migration migration, List<Finding> findings) {
+        Map<String, String> properties = new HashMap<>(migration.kafka());
+        properties.put("default.api.timeout.ms", TIMEOUT_MILLIS);
+        properties.put("request.timeout.ms", TIMEOUT_MILLIS);
+        Migration impatient =
+                migration.withServers(properties, migration.registryUrl().orElse(""));
+        try (Admin admin = KafkaClients.admin(impatient)) {
+            admin.describeCluster().nodes().get();
+        } catch (ExecutionException e) {
+            findings.add(explain(migration, e.getCause()));
+        } catch (KafkaException e) {
+            findings.add(explain(migration, e));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            findings.add(Finding.error("kafka", "interrupted", "Start again"));
+        }
+    }
+
+    private static Finding explain(Migration migration, Throwable failure) {
+        String object = "kafka " + migration.kafka().get("bootstrap.servers");
+        StringBuilder causes = new StringBuilder(String.valueOf(failure.getMessage()));
+        for (Throwable t = failure.getCause(); t != null; t = t.getCause()) {
+            causes.append(": ").append(t.getMessage());
+        }
+        if (failure instanceof SslAuthenticationException) {
+            return Finding.error(
+                    object,
+                    "its certificate is not trusted: " + causes,
+                    "Correct kafka.ssl.truststore.location, or the host name in kafka.bootstrap.servers");
+        }
+        if (failure instanceof SaslAuthenticationException) {
+            return Finding.error(
+                    object, "refuses the login: " + causes, "Correct kafka.sasl.mechanism and kafka.sasl.jaas.config");
+        }
+        return Finding.error(
+                object,
+                "cannot be used: " + causes,
+                "Look whether it runs there, and whether kafka.security.protocol is the listener's");
+    }
+
+    private static void registry(Migration migration, List<Finding> findings) {
+        try {
+            new ConfluentRegistry(migration).check();
+        } catch (WherryException e) {
+            findings.add(Finding.error("registry", e.getMessage(), e.hint()));
+        }
+    }
+}

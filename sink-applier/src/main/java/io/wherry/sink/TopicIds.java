@@ -1,0 +1,122 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.KafkaClients;
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/**
+ * Tells a topic from another of the same name, by the id that Kafka gives it, kept in {@code wherry.topic}. An offset alone
+ * cannot. Counterexample: the checkpoint is 500; the topic is deleted, made anew and filled to 700 while no sink-applier runs;
+ * reading from 500 on would leave out the first 500 records without a word.
+ */
+final class TopicIds {
+    private static final String REMEMBER = """
+            INSERT INTO wherry.topic AS t (topic, id) VALUES (?, ?)
+            ON CONFLICT (topic) DO UPDATE SET id = CASE WHEN ? THEN EXCLUDED.id ELSE t.id END RETURNING id
+            """;
+
+    private TopicIds() {}
+
+    /**
+     * Notes which topic it is; part of the caller's transaction.
+     *
+     * @param again the table is loaded anew, so the topic may be another one
+     * @param beginning the first offset that the topic holds, the sum over its partitions
+     * @throws DataException when it is another topic than before, or when it has lost records before it was first read
+     */
+    static void remember(Connection target, Migration migration, String topic, boolean again, long beginning)
+            throws SQLException {
+        boolean first = !known(target).containsKey(topic);
+        String id = ids(migration, topic).get(topic);
+        if (id == null) {
+            throw new RetryableException("find topic", topic, "the broker does not know it yet", "");
+        }
+        if (first && beginning > 0) {
+            throw lost(topic, "its first records have been removed before they were read");
+        }
+        try (PreparedStatement statement = target.prepareStatement(REMEMBER)) {
+            statement.setString(1, topic);
+            statement.setString(2, id);
+            statement.setBoolean(3, again);
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                if (!row.getString(1).equals(id)) {
+                    throw anew(topic);
+                }
+            }
+        }
+    }
+
+    /** What has become of topics read before, by topic: those that are gone, or others now. Empty = all are there. */
+    static Map<String, DataException> changed(Connection target, Migration migration) throws SQLException {
+        Map<String, String> known = known(target);
+        Map<String, String> now = ids(migration, known.keySet().toArray(String[]::new));
+        Map<String, DataException> changed = new HashMap<>();
+        known.forEach((topic, id) -> {
+            if (!now.containsKey(topic)) {
+                changed.put(topic, lost(topic, "the topic was deleted"));
+            } else if (!id.equals(now.get(topic))) {
+                changed.put(topic, anew(topic));
+            }
+        });
+        return changed;
+    }
+
+    private static DataException anew(String topic) {
+        return lost(topic, "the topic was deleted and made anew");
+    }
+
+    private static DataException lost(String topic, String problem) {
+        return new DataException(
+                "read topic",
+                topic,
+                problem + "; what was not yet applied may be lost",
+                "Its retention must be unlimited, and nobody may delete it. Load its tables again: migrate anew, with an"
+                        + " empty target and without this migration's slot, publication and topics");
+    }
+
+    private static Map<String, String> known(Connection target) throws SQLException {
+        Map<String, String> known = new HashMap<>();
+        try (PreparedStatement statement = target.prepareStatement("SELECT topic, id FROM wherry.topic");
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                known.put(row.getString(1), row.getString(2));
+            }
+        }
+        return known;
+    }
+
+    private static Map<String, String> ids(Migration migration, String... topics) {
+        Map<String, String> ids = new HashMap<>();
+        try (Admin admin = KafkaClients.admin(migration)) {
+            Map<String, KafkaFuture<TopicDescription>> found =
+                    admin.describeTopics(List.of(topics)).topicNameValues();
+            for (Map.Entry<String, KafkaFuture<TopicDescription>> topic : found.entrySet()) {
+                try {
+                    ids.put(topic.getKey(), topic.getValue().get().topicId().toString());
+                } catch (ExecutionException e) {
+                    if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+                        throw Failures.explain("find topic", topic.getKey(), e.getCause());
+                    }
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("find topics", "", "interrupted", "", e);
+        }
+        return ids;
+    }
+}
