@@ -2,6 +2,7 @@ package io.wherry.random;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -16,9 +17,10 @@ class RandomHistoryTest {
     @Test
     void nothingStaysOpenAtTheEnd() {
         RandomHistory history = new RandomHistory(new RandomSchema(7, 17), 7, true);
-        List<String> all = Stream.concat(Stream.generate(history::next).limit(5_000), history.rest().stream())
-                .map(HistoryStep::sql)
-                .toList();
+        List<HistoryStep> steps =
+                new ArrayList<>(Stream.generate(history::next).limit(5_000).toList());
+        steps.addAll(history.rest());
+        List<String> all = steps.stream().map(HistoryStep::sql).toList();
         assertThat(count(all, "BEGIN"))
                 .isEqualTo(count(all, "COMMIT") + count(all, "ROLLBACK") + count(all, "PREPARE"));
         assertThat(count(all, "PREPARE TRANSACTION"))
