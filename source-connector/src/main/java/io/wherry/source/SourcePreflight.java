@@ -195,10 +195,11 @@ public final class SourcePreflight {
         } else if (!slot.database().equals(session.getCatalog())) {
             error("slot " + name, "exists for database " + slot.database(), drop + "; else choose another name");
         } else if (slot.lost()) {
-            error(
+            // Not an error: the source-connector must be there to follow the order.
+            findings.add(Finding.warning(
                     "slot " + name,
                     "is lost: the server removed WAL that it needs (max_slot_wal_keep_size)",
-                    "Migrate anew: drop slot and publication, delete this migration's topics, empty the target");
+                    "wherry reload --all, once the services run"));
         }
     }
 
