@@ -179,18 +179,22 @@ final class MigrationFixture implements AutoCloseable {
      * @param meanwhile what is to happen until then, again and again
      */
     void dieAt(String service, String failpoint, Runnable meanwhile) {
-        await(failpoint).atMost(PATIENCE.multipliedBy(4)).pollInterval(Duration.ofMillis(50)).until(() -> {
-            meanwhile.run();
-            Process process = children.get(service);
-            if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
-                // The first time, or a server did not answer in time: a supervisor starts it again.
-                children.put(
-                        service,
-                        WherryProcess.startArmed(directory.resolve(service + ".log"), failpoint, arguments(service)));
-                return false;
-            }
-            return !process.isAlive();
-        });
+        await(failpoint)
+                .atMost(PATIENCE.multipliedBy(4))
+                .pollInterval(Duration.ofMillis(50))
+                .until(() -> {
+                    meanwhile.run();
+                    Process process = children.get(service);
+                    if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
+                        // The first time, or a server did not answer in time: a supervisor starts it again.
+                        children.put(
+                                service,
+                                WherryProcess.startArmed(
+                                        directory.resolve(service + ".log"), failpoint, arguments(service)));
+                        return false;
+                    }
+                    return !process.isAlive();
+                });
         children.remove(service);
     }
 
