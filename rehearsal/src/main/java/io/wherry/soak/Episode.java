@@ -266,13 +266,14 @@ final class Episode implements AutoCloseable {
                 servers.registry().log())) {
             Files.copy(log, directory.resolve("server-" + log.getParent().getFileName() + ".log"));
         }
-        String replay = "./wherry soak --seed %d --runs %d --runs-per-migration %d --source-version %d --target-version %d"
-                .formatted(
-                        seed,
-                        run,
-                        run,
-                        servers.source().major(),
-                        servers.target().major());
+        String replay =
+                "./wherry soak --seed %d --runs %d --runs-per-migration %d --source-version %d --target-version %d"
+                        .formatted(
+                                seed,
+                                run,
+                                run,
+                                servers.source().major(),
+                                servers.target().major());
         return report.with(
                 new Failure(seed, run, kinds.stream().map(Enum::name).toList(), problem, replay, directory.toString()));
     }

@@ -27,7 +27,7 @@ import org.apache.kafka.common.TopicPartition;
  * Reads what came into the topics since the last look: within a partition (commit LSN, order) must rise with every record.
  * One that stands still is a duplicate, one that falls is out of order.
  */
-final class TopicAudit {
+public final class TopicAudit {
     private final Migration migration;
     private final ConfluentRegistry registry;
     private final Map<TopicPartition, Progress> progress = new HashMap<>();
@@ -40,7 +40,8 @@ final class TopicAudit {
         long order;
     }
 
-    TopicAudit(Migration migration) {
+    /** @param migration with an address of the broker that no fault concerns */
+    public TopicAudit(Migration migration) {
         this.migration = migration;
         this.registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
     }
@@ -51,7 +52,7 @@ final class TopicAudit {
     }
 
     /** @return one line for each record that does not rise */
-    List<String> look(Collection<String> changeTopics) {
+    public List<String> look(Collection<String> changeTopics) {
         List<String> problems = new ArrayList<>();
         List<String> topics = new ArrayList<>(changeTopics);
         topics.add(migration.topics().position());

@@ -4,7 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.Sessions;
+import io.wherry.soak.TopicAudit;
+import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -72,7 +78,21 @@ class FailpointSweepTest {
             assertThat(swept).as("every effect has its turn").containsExactlyInAnyOrder(Effect.values());
             assertThat(fixture.acknowledged()).isPositive();
             fixture.assertSourceEqualsTarget();
+            assertThat(new TopicAudit(fixture.migration()).look(changeTopics())).isEmpty();
         }
+    }
+
+    private List<String> changeTopics() throws SQLException {
+        List<String> topics = new ArrayList<>();
+        try (Connection target = Sessions.open(
+                        migration.migration(), migration.migration().target(), "test");
+                Statement statement = target.createStatement();
+                ResultSet row = statement.executeQuery("SELECT topic FROM wherry.relation")) {
+            while (row.next()) {
+                topics.add(row.getString(1));
+            }
+        }
+        return topics;
     }
 
     /** Beside the others; in the end the service runs unarmed. */

@@ -4,6 +4,7 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.source.ReplicationSlot.Exported;
 import java.sql.Connection;
@@ -30,6 +31,13 @@ import org.slf4j.LoggerFactory;
 final class LoadSnapshot implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LoadSnapshot.class);
 
+    private static final int MOST_ATTEMPTS = 20;
+    private static final String SHAPES = """
+            SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, c.relfilenode, c.relreplident, a.attnum,
+                       a.atttypid, a.attisdropped, a.attname), ',' ORDER BY c.oid, a.attnum))
+              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+             WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0
+            """;
     private static final int LOCK_SECONDS = 10;
 
     private final OpenSessions sessions;
@@ -49,27 +57,61 @@ final class LoadSnapshot implements AutoCloseable {
     /**
      * Makes a slot and takes the snapshot at the very point where it begins.
      *
+     * <p>The migration's slot is made anew when tables were altered or truncated meanwhile. The server takes note of catalog
+     * changes only once its own snapshot for decoding is complete: T1 truncates t, the server notes T1 as running, T1 commits,
+     * T2 begins and writes to t, the slot is consistent, T2 commits. Decoding T2, the server does not know of T1's TRUNCATE and
+     * fails for ever ("could not map filenode"); had T1 added a column, T2's rows would come without it.
+     *
      * @param permanent make the migration's slot; else a temporary one, only for its snapshot
+     * @throws RetryableException when tables were altered during each of many attempts
      */
     static LoadSnapshot take(Migration migration, OpenSessions sessions, boolean permanent) throws SQLException {
         String slot = permanent ? migration.slot() : migration.slot() + "_load";
-        Connection anchor = sessions.open("load snapshot");
-        Connection replication = null;
-        boolean kept = false;
-        try {
-            Map<Long, Long> files = files(anchor);
-            replication = sessions.openReplication("slot");
-            LOG.info("making slot {}; this waits for the transactions that run now", slot);
-            Exported exported = ReplicationSlot.create(replication, slot, !permanent);
-            begin(anchor, exported.snapshot());
-            LoadSnapshot snapshot = new LoadSnapshot(sessions, anchor, export(anchor), exported.snapshotLsn(), files);
-            kept = true;
-            return snapshot;
-        } finally {
-            sessions.release(replication);
-            if (!kept) {
-                sessions.release(anchor);
+        for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+            Connection anchor = sessions.open("load snapshot");
+            Connection replication = null;
+            boolean kept = false;
+            try {
+                Map<Long, Long> files = files(anchor);
+                String before = shapes(anchor);
+                replication = sessions.openReplication("slot");
+                LOG.info("making slot {}; this waits for the transactions that run now", slot);
+                Exported exported = ReplicationSlot.create(replication, slot, !permanent);
+                begin(anchor, exported.snapshot());
+                if (!permanent || before.equals(shapes(anchor))) {
+                    LoadSnapshot snapshot =
+                            new LoadSnapshot(sessions, anchor, export(anchor), exported.snapshotLsn(), files);
+                    kept = true;
+                    return snapshot;
+                }
+            } finally {
+                sessions.release(replication);
+                if (!kept) {
+                    sessions.release(anchor);
+                }
             }
+            LOG.warn("tables were altered or truncated while slot {} was made; making it anew", slot);
+            drop(sessions, slot);
+        }
+        throw new RetryableException(
+                "make", "slot " + slot, "tables were altered or truncated each time", "Hold that back for a moment");
+    }
+
+    private static void drop(OpenSessions sessions, String slot) throws SQLException {
+        Connection session = sessions.open("slot");
+        try {
+            ReplicationSlot.drop(session, slot);
+        } finally {
+            sessions.release(session);
+        }
+    }
+
+    /** A digest of every table's file and columns, as the session's snapshot sees them. */
+    private static String shapes(Connection session) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(SHAPES)) {
+            row.next();
+            return String.valueOf(row.getString(1));
         }
     }
 
