@@ -52,7 +52,9 @@ class SlotCreationTest {
                         .until(() -> migration.number(
                                         migration.migration().source(),
                                         "SELECT count(*) FROM pg_replication_slots WHERE (confirmed_flush_lsn IS NOT NULL"
-                                                + " OR slot_name IN (SELECT " + Identifiers.literal(migration.migration().slot())
+                                                + " OR slot_name IN (SELECT "
+                                                + Identifiers.literal(
+                                                        migration.migration().slot())
                                                 + " FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'))")
                                 == 1);
                 late.commit();
@@ -65,8 +67,9 @@ class SlotCreationTest {
     private void awaitSlotWaitsFor(String transaction) {
         await("slot waits for " + transaction)
                 .atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.number(migration.migration().source(), WAITING_FOR + Identifiers.literal(transaction))
-                        > 0);
+                .until(() ->
+                        migration.number(migration.migration().source(), WAITING_FOR + Identifiers.literal(transaction))
+                                > 0);
     }
 
     private Connection begin() throws SQLException {
