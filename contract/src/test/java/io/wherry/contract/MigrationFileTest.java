@@ -35,7 +35,8 @@ class MigrationFileTest {
 
     @Test
     void rolesOfTheTargetMayTakeThePlaceOfTheSources() {
-        String file = LEAST.replace("password: secret}", "password: secret, role-map: {app.owner: \"Cloud Admin\", ro: reader}}");
+        String file = LEAST.replace(
+                "password: secret}", "password: secret, role-map: {app.owner: \"Cloud Admin\", ro: reader}}");
         assertThat(MigrationFile.parse(file, Map.of("SECRET", "")).roleMap())
                 .isEqualTo(Map.of("app.owner", "Cloud Admin", "ro", "reader"));
     }

@@ -148,9 +148,7 @@ final class Facts {
 
     /** Why the target cannot be in sync whatever the lag; empty = nothing is known. */
     Optional<String> obstacle(long nowMillis) {
-        return halted()
-                .or(() -> drift.obstacles().stream().findFirst())
-                .or(() -> recentFailure(nowMillis));
+        return halted().or(() -> drift.obstacles().stream().findFirst()).or(() -> recentFailure(nowMillis));
     }
 
     /** What does not go on before somebody looks after it. */

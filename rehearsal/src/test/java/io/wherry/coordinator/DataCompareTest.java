@@ -7,17 +7,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 final class DataCompareTest {
-    private static final String TABLES =
-            "CREATE EXTENSION cube; CREATE TYPE public.span AS RANGE (subtype = float8);"
-                    + "CREATE TYPE public.measured AS (f float8, small float4[], span public.span, note text);"
-                    + "CREATE TABLE public.hay (id integer PRIMARY KEY, m public.measured, s public.span[], k cube, ms public.measured[], v text, c char(4), f double precision, d double precision[],"
-                    + " n numeric, b bytea, j jsonb, big text);"
-                    + "CREATE TABLE public.keyless (v text); CREATE TABLE public.pure (id integer PRIMARY KEY);"
-                    + "INSERT INTO public.hay SELECT i, ROW(i / 3.0, ARRAY[0.1, NULL]::real[], '[0.1,0.7)', 'a')::public.measured, ARRAY['[0.1,2)', 'empty', NULL]::public.span[],"
-                    + " '(0.1,0.2),(3,4)', ARRAY['(0.1,,,\"\")', NULL, '(,,,)']::public.measured[], 'v' || i, 'ab', i / 3.0, ARRAY[0.1, i / 7.0], i, '\\x00', '{\"a\": [1]}',"
-                    + " repeat('x', 10) FROM generate_series(1, 3000) AS i;"
-                    + "UPDATE public.hay SET m = ROW(0.1, '{}', 'empty', NULL), v = '', f = 0, d = '{0}', big = repeat('x', 1500000) WHERE id IN (7, 8);"
-                    + "INSERT INTO public.keyless VALUES ('a'), ('a'), (NULL), (''); INSERT INTO public.pure VALUES (1)";
+    private static final String TABLES = "CREATE EXTENSION cube; CREATE TYPE public.span AS RANGE (subtype = float8);"
+            + "CREATE TYPE public.measured AS (f float8, small float4[], span public.span, note text);"
+            + "CREATE TABLE public.hay (id integer PRIMARY KEY, m public.measured, s public.span[], k cube, ms public.measured[], v text, c char(4), f double precision, d double precision[],"
+            + " n numeric, b bytea, j jsonb, big text);"
+            + "CREATE TABLE public.keyless (v text); CREATE TABLE public.pure (id integer PRIMARY KEY);"
+            + "INSERT INTO public.hay SELECT i, ROW(i / 3.0, ARRAY[0.1, NULL]::real[], '[0.1,0.7)', 'a')::public.measured, ARRAY['[0.1,2)', 'empty', NULL]::public.span[],"
+            + " '(0.1,0.2),(3,4)', ARRAY['(0.1,,,\"\")', NULL, '(,,,)']::public.measured[], 'v' || i, 'ab', i / 3.0, ARRAY[0.1, i / 7.0], i, '\\x00', '{\"a\": [1]}',"
+            + " repeat('x', 10) FROM generate_series(1, 3000) AS i;"
+            + "UPDATE public.hay SET m = ROW(0.1, '{}', 'empty', NULL), v = '', f = 0, d = '{0}', big = repeat('x', 1500000) WHERE id IN (7, 8);"
+            + "INSERT INTO public.keyless VALUES ('a'), ('a'), (NULL), (''); INSERT INTO public.pure VALUES (1)";
 
     @ParameterizedTest
     @CsvSource({"10, 18", "11, 17", "15, 15"})

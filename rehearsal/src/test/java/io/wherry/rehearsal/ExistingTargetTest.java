@@ -55,10 +55,11 @@ final class ExistingTargetTest {
                     .isEqualTo("500 true");
             assertThat(migration.text(target, "SELECT string_agg(note, '') FROM public.theirs"))
                     .isEqualTo("kept");
-            assertThat(migration.number(
-                            target,
-                            "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'of_their_own')"
-                                    + " + (SELECT count(*) FROM pg_trigger WHERE tgname = 'never' AND tgenabled = 'O')"))
+            assertThat(
+                            migration.number(
+                                    target,
+                                    "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'of_their_own')"
+                                            + " + (SELECT count(*) FROM pg_trigger WHERE tgname = 'never' AND tgenabled = 'O')"))
                     .isEqualTo(2);
         }
     }

@@ -429,7 +429,8 @@ final class MigrationFixture implements AutoCloseable {
                 .extracting(CutoverResult::outcome, CutoverResult::reason)
                 .containsExactly(Outcome.COMPLETED, "");
         assertSourceEqualsTarget();
-        IndependentComparison.assertSchemasAreEqual(migration(), directory, List.of(libpqUrl(source), libpqUrl(target)));
+        IndependentComparison.assertSchemasAreEqual(
+                migration(), directory, List.of(libpqUrl(source), libpqUrl(target)));
         SchemaCompare.Result schema =
                 new SchemaCompare(migration(), PostgresTools.locate(SchemaCopy.toolsVersion(migration()))).run();
         assertThat(schema.onlyOnSource()).isEmpty();

@@ -127,8 +127,7 @@ final class SecureServers implements AutoCloseable {
                 exchange.sendResponseHeaders(401, -1);
                 return;
             }
-            HttpRequest request = HttpRequest.newBuilder(
-                            registryBehind.resolve(exchange.getRequestURI()))
+            HttpRequest request = HttpRequest.newBuilder(registryBehind.resolve(exchange.getRequestURI()))
                     .method(exchange.getRequestMethod(), BodyPublishers.ofByteArray(body))
                     .header("Content-Type", "application/vnd.schemaregistry.v1+json")
                     .build();
