@@ -66,11 +66,12 @@ final class StandInServices implements AutoCloseable {
                 .get();
     }
 
-    /** Loads every row, once the coordinator has made the tables. */
+    /** Makes the slot and loads every row, once the coordinator has made the tables. */
     void load() throws Exception {
         servers.copyRows();
         try (Connection target = servers.openTarget();
                 Connection from = servers.openSource()) {
+            Queries.strings(from, "SELECT pg_create_logical_replication_slot(?, 'pgoutput')::text", migration.slot());
             for (Catalog.Table table : Catalog.selected(from, migration)) {
                 String schema = table.id().schema();
                 String name = table.id().table();

@@ -12,7 +12,7 @@ class SoakTest {
     @Test
     void sourceEqualsTargetAfterEveryFault() throws Exception {
         Soak.Options options = new Soak.Options(
-                Integer.getInteger("wherry.soak.runs", 30),
+                Integer.getInteger("wherry.soak.runs", 6),
                 Long.getLong("wherry.soak.seed", 1),
                 15,
                 15,
