@@ -15,12 +15,14 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * One migration whose services die at every failpoint: before and after each effect, in the order in which each service comes
  * to them. Each start goes on from what the death before it left.
  */
+@Tag("slow")
 class FailpointSweepTest {
     private final Set<Effect> swept = ConcurrentHashMap.newKeySet();
     private MigrationFixture migration;
