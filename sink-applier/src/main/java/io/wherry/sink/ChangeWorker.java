@@ -108,7 +108,11 @@ final class ChangeWorker {
             batch = collect(consumer, consumer.poll(POLL));
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
-                stopTable(readings.get(partition).relation(), missing(partition));
+                Reading lost = readings.get(partition);
+                // Stopping a table ends the reading of all its partitions.
+                if (lost != null) {
+                    stopTable(lost.relation(), missing(partition));
+                }
             }
             return;
         }
