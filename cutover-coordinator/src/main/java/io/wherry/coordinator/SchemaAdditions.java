@@ -102,6 +102,10 @@ final class SchemaAdditions {
               UNION ALL SELECT 'e', oid, xmin FROM pg_event_trigger) s
             """;
 
+    // Class 23 of PostgreSQL's error codes (appendix A): integrity constraint violation.
+    private static final String RESUME = "UPDATE wherry.relation SET stopped_because = NULL"
+            + " WHERE schema_name = ? AND table_name = ? AND stopped_because LIKE '%(SQLSTATE 23%'";
+
     private final Connection source;
     private final Connection target;
     private final Set<TableId> tables;
@@ -170,8 +174,14 @@ final class SchemaAdditions {
             String sql = found.statement
                     .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
                     .replace(" INHERIT ", " NO INHERIT ");
-            additions.add(new Addition("no " + found.object, "", true, to -> Queries.execute(to, sql)));
+            additions.add(new Addition("no " + found.object, "", true, to -> relax(to, found.table, sql)));
         }
+    }
+
+    /** Rows that need it may have come before it was seen, and have stopped their table. */
+    private static void relax(Connection target, TableId table, String sql) throws SQLException {
+        Queries.execute(target, sql);
+        Queries.update(target, RESUME, table.schema(), table.table());
     }
 
     private void add(List<Found> missing) {
@@ -193,7 +203,7 @@ final class SchemaAdditions {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
                 additions.add(new Addition(
-                        "no " + found.object, "", true, to -> Queries.execute(to, found.statement + drop)));
+                        "no " + found.object, "", true, to -> relax(to, found.table, found.statement + drop)));
             }
         }
     }
