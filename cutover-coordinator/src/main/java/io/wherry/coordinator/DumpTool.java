@@ -118,7 +118,9 @@ final class DumpTool {
                 "PGUSER", endpoint.user(),
                 "PGPASSWORD", endpoint.password(),
                 "PGAPPNAME", Sessions.APPLICATION + migration.name() + " dump",
-                "PGCLIENTENCODING", "UTF8"));
+                "PGCLIENTENCODING", "UTF8",
+                // The database may have another setting, and every statement would differ from the other side's.
+                "PGOPTIONS", "-c quote_all_identifiers=off"));
         SAME_IN_LIBPQ.forEach((jdbc, libpq) -> {
             if (parsed.getProperty(jdbc) != null) {
                 environment.put(libpq, parsed.getProperty(jdbc));

@@ -53,8 +53,10 @@ final class LargeObjectsTest {
                     "REVOKE GRANT OPTION FOR SELECT ON LARGE OBJECT 1003 FROM app");
             migration.completeExactly();
             assertThat(migration.text(target, EVERYTHING)).isEqualTo(migration.text(source, EVERYTHING));
-            assertThat(migration.number(target, "SELECT count(*) FROM pg_largeobject_metadata"))
-                    .isEqualTo(44);
+            String count = "SELECT count(*) FROM pg_largeobject_metadata";
+            assertThat(migration.number(target, count))
+                    .isEqualTo(migration.number(source, count))
+                    .isGreaterThan(40);
         }
     }
 }
