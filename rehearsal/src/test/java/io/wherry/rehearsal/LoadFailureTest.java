@@ -3,11 +3,14 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.Sessions;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import io.wherry.coordinator.Status;
 import io.wherry.coordinator.Status.TableStatus;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -34,12 +37,23 @@ class LoadFailureTest {
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.journal") > 0);
             migration.execute(
                     migration.migration().target(), "ALTER TABLE public.checked ADD CONSTRAINT ours CHECK (n <> 77)");
-            migration.startSource();
-            migration.awaitSlot();
-            migration.executeAsSuperuser(
-                    migration.source(),
-                    "REVOKE SELECT ON public.denied FROM wherry",
-                    "ALTER ROLE wherry NOSUPERUSER REPLICATION");
+            // While it is open the slot is not complete, so the right is taken away between preflight and load.
+            try (Connection open = Sessions.open(
+                            migration.migration(), migration.migration().source(), "test");
+                    Statement statement = open.createStatement()) {
+                open.setAutoCommit(false);
+                statement.execute("SELECT txid_current()");
+                migration.startSource();
+                await("slot in the making")
+                        .atMost(MigrationFixture.PATIENCE)
+                        .until(() -> migration.number(
+                                        migration.migration().source(), "SELECT count(*) FROM pg_replication_slots")
+                                == 1);
+                migration.executeAsSuperuser(
+                        migration.source(),
+                        "REVOKE SELECT ON public.denied FROM wherry",
+                        "ALTER ROLE wherry NOSUPERUSER REPLICATION");
+            }
             migration.startSink();
 
             await("both given up, the third loaded")
