@@ -148,7 +148,7 @@ final class MigrationFixture implements AutoCloseable {
     }
 
     void startCoordinator() {
-        coordinator = new CutoverCoordinator(migration(), directory.resolve("state"));
+        coordinator = new CutoverCoordinator(migration(), directory.resolve("state").resolve(name));
         start(coordinator);
     }
 
