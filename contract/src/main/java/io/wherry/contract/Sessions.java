@@ -69,9 +69,7 @@ public final class Sessions {
     /** Whether a session was not opened because TLS failed: a certificate that is not trusted, or for another host name. */
     public static boolean isTlsProblem(SQLException failure) {
         String message = String.valueOf(failure.getMessage());
-        return message.contains("SSL")
-                || message.contains("hostnameverifier")
-                || message.contains("certificate");
+        return message.contains("SSL") || message.contains("hostnameverifier") || message.contains("certificate");
     }
 
     private static Properties properties(Migration migration, Endpoint endpoint, String purpose) {

@@ -148,7 +148,8 @@ final class MigrationFixture implements AutoCloseable {
     }
 
     void startCoordinator() {
-        coordinator = new CutoverCoordinator(migration(), directory.resolve("state").resolve(name));
+        coordinator =
+                new CutoverCoordinator(migration(), directory.resolve("state").resolve(name));
         start(coordinator);
     }
 
