@@ -53,6 +53,9 @@ final class CoordinatorLoop implements AutoCloseable {
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
     private Control control;
     private boolean parentsBuilt;
+    /** Another coordinator was seen to hold the lock since we lost it: the source is its business now. */
+    private boolean replaced;
+
     private volatile boolean applying;
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
@@ -197,6 +200,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private void takeControl() throws InterruptedException {
         try {
             control = Control.take(migration, failpoints).orElse(null);
+            replaced = control == null;
             if (control != null) {
                 return;
             }
@@ -215,7 +219,9 @@ final class CoordinatorLoop implements AutoCloseable {
         while (control == null) {
             // From PREPARING_TARGET on a switch row may be on its way: then only the target's journal can tell.
             boolean sourceMayServe = before.state().inWindow() && before.state() != State.PREPARING_TARGET;
-            if (sourceMayServe && run.over() != null) {
+            // Counterexample without the last: the successor has given our window up and fences the source for one of its own,
+            // we open the source, and what is written then comes after the successor's comparison.
+            if (sourceMayServe && run.over() != null && !replaced) {
                 run.openSourceNow(before);
             }
             if (closing) {
