@@ -192,7 +192,9 @@ class LiveDdlTest {
                 target, "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
         await("all is followed")
                 .atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.coordinator().status().nextSteps().size() == 2);
+                // The trigger came last, so who has seen it has seen the rest.
+                .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.ddl WHERE kind = 'TRIGGER'") == 1
+                        && migration.coordinator().status().nextSteps().size() == 2);
 
         migration.completeExactly();
     }
