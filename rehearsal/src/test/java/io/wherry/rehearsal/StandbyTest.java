@@ -47,7 +47,7 @@ class StandbyTest {
 
             migration.awaitState(State.IN_SYNC);
             migration.stopWriting();
-            migration.completeExactly();
+            migration.cutOverAndCompare();
             assertThat(migration.isAlive("source-2")).as("stands by").isTrue();
             assertThat(migration.isAlive("sink-2")).as("stands by").isTrue();
         }
