@@ -219,7 +219,8 @@ final class CoordinatorLoop implements AutoCloseable {
         while (control == null) {
             // From PREPARING_TARGET on a switch row may be on its way: then only the target's journal can tell.
             boolean sourceMayServe = before.state().inWindow() && before.state() != State.PREPARING_TARGET;
-            // Counterexample without the last: the successor has given our window up and fences the source for one of its own,
+            // Counterexample without the last: the successor has given our window up and fences the source for one of
+            // its own,
             // we open the source, and what is written then comes after the successor's comparison.
             if (sourceMayServe && run.over() != null && !replaced) {
                 run.openSourceNow(before);
