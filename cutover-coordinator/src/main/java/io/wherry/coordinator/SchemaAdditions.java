@@ -167,8 +167,16 @@ final class SchemaAdditions {
     private void structure() throws SQLException {
         // Indexes before attachments: a partition that has one like its parent's keeps it, else gets one of another
         // name.
-        add(difference(source, target, INDEXES));
-        add(difference(source, target, CONSTRAINTS));
+        // What the first dump holds and has not been made yet, whatever it waits for, is made by that.
+        String waiting =
+                String.join(";\n", Queries.strings(target, "SELECT sql FROM wherry.ddl WHERE done_at IS NULL"));
+        add(difference(source, target, INDEXES).stream()
+                .filter(found -> !waiting.contains(found.statement.substring(0, found.statement.indexOf(" ON "))))
+                .toList());
+        add(difference(source, target, CONSTRAINTS).stream()
+                .filter(found ->
+                        !waiting.contains(found.statement.substring(found.statement.indexOf(" ADD CONSTRAINT "))))
+                .toList());
         add(difference(source, target, ATTACHMENTS));
         for (Found found : difference(target, source, ATTACHMENTS)) {
             String sql = found.statement
