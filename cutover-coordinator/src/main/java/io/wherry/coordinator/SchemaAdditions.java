@@ -171,7 +171,7 @@ final class SchemaAdditions {
         String waiting =
                 String.join(";\n", Queries.strings(target, "SELECT sql FROM wherry.ddl WHERE done_at IS NULL"));
         add(difference(source, target, INDEXES).stream()
-                .filter(found -> !waiting.contains(found.statement.substring(0, found.statement.indexOf(" ON "))))
+                .filter(found -> !waiting.contains(found.statement.substring(0, found.statement.indexOf(" ON ") + 4)))
                 .toList());
         add(difference(source, target, CONSTRAINTS).stream()
                 .filter(found ->
