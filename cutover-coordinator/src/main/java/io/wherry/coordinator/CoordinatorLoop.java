@@ -53,9 +53,6 @@ final class CoordinatorLoop implements AutoCloseable {
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
     private Control control;
     private boolean parentsBuilt;
-    /** Another coordinator was seen to hold the lock since we lost it: the source is its business now. */
-    private boolean replaced;
-
     private volatile boolean applying;
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
@@ -200,7 +197,6 @@ final class CoordinatorLoop implements AutoCloseable {
     private void takeControl() throws InterruptedException {
         try {
             control = Control.take(migration, failpoints).orElse(null);
-            replaced = control == null;
             if (control != null) {
                 return;
             }
@@ -219,10 +215,7 @@ final class CoordinatorLoop implements AutoCloseable {
         while (control == null) {
             // From PREPARING_TARGET on a switch row may be on its way: then only the target's journal can tell.
             boolean sourceMayServe = before.state().inWindow() && before.state() != State.PREPARING_TARGET;
-            // Counterexample without the last: the successor has given our window up and fences the source for one of
-            // its own,
-            // we open the source, and what is written then comes after the successor's comparison.
-            if (sourceMayServe && run.over() != null && !replaced) {
+            if (sourceMayServe && run.over() != null) {
                 run.openSourceNow(before);
             }
             if (closing) {
@@ -417,7 +410,7 @@ final class CoordinatorLoop implements AutoCloseable {
                 result.complete(new CutoverResult(Outcome.REFUSED, drift, List.of(), 0));
                 return;
             }
-            if (follower.busy() || !follower.tried()) {
+            if (!follower.settled()) {
                 String schema = "the schema changed on the source: " + String.join("; ", follower.pending());
                 result.complete(new CutoverResult(Outcome.REFUSED, schema, List.of(), 0));
                 return;

@@ -4,6 +4,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.Json;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.StepDone;
@@ -172,8 +173,8 @@ final class CutoverRun {
      */
     void openSourceNow(Journal journal) {
         try {
-            steps.unfence(fencePlan(journal));
-        } catch (SQLException e) {
+            steps.unfenceIfOurs(fencePlan(journal));
+        } catch (SQLException | RetryableException e) {
             LOG.warn("Cannot open the source yet: {}", e.getMessage());
         }
     }
@@ -196,6 +197,11 @@ final class CutoverRun {
         if (step != null) {
             step.interrupt();
             Threads.join(step, 0);
+        }
+        try {
+            steps.close();
+        } catch (SQLException e) {
+            LOG.debug("closing a lost session", e);
         }
     }
 

@@ -23,7 +23,7 @@ import org.apache.kafka.common.TopicPartition;
  * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
  * persisted; each may be ended by the window.
  */
-final class CutoverSteps {
+final class CutoverSteps implements AutoCloseable {
     private static final long POLL_MILLIS = 20;
     // A session that passed the login check just before the fence closed shows itself a little later.
     private static final long SETTLE_MILLIS = 150;
@@ -32,12 +32,14 @@ final class CutoverSteps {
     private final Progress progress;
     private final TrafficSwitch traffic;
     private final Failpoints failpoints;
+    private final FenceLock fenceLock;
 
     CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
         this.progress = progress;
         this.traffic = traffic;
         this.failpoints = failpoints;
+        this.fenceLock = new FenceLock(migration);
     }
 
     Fence.Plan planFence() throws SQLException {
@@ -60,9 +62,11 @@ final class CutoverSteps {
             if (!plan.obstacles().isEmpty()) {
                 throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
             }
-            failpoints.before(Effect.FENCE);
-            Fence.close(source, plan);
-            failpoints.after(Effect.FENCE);
+            fenceLock.act(session -> {
+                failpoints.before(Effect.FENCE);
+                Fence.close(session, plan);
+                failpoints.after(Effect.FENCE);
+            });
             awaitAlone(source, plan, window);
             window.pause(SETTLE_MILLIS);
             awaitAlone(source, plan, window);
@@ -141,6 +145,7 @@ final class CutoverSteps {
             }
             window.waitsFor("");
             window.check();
+            fenceLock.require();
             // ┃ The point of no return. Before this commit every failure leads back to the source; after it only
             // forward.
             journal.advance(target, Event.SWITCH, Map.of());
@@ -152,6 +157,7 @@ final class CutoverSteps {
         failpoints.before(Effect.TRAFFIC);
         traffic.move(fenceLsn);
         failpoints.after(Effect.TRAFFIC);
+        fenceLock.close();
         try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
             if (TargetPreflight.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
@@ -167,11 +173,25 @@ final class CutoverSteps {
 
     /** ABORTING: the source serves as before. May run any number of times. */
     void unfence(Fence.Plan plan) throws SQLException {
-        try (Connection source = openSource()) {
-            failpoints.before(Effect.UNFENCE);
-            Fence.open(source, plan);
-            failpoints.after(Effect.UNFENCE);
-        }
+        fenceLock.actAsSuccessor(source -> open(source, plan));
+        fenceLock.close();
+    }
+
+    /** Opens the source without knowing whether another coordinator acts: not if that one has fenced it. */
+    void unfenceIfOurs(Fence.Plan plan) throws SQLException {
+        fenceLock.act(source -> open(source, plan));
+        fenceLock.close();
+    }
+
+    private void open(Connection source, Fence.Plan plan) throws SQLException {
+        failpoints.before(Effect.UNFENCE);
+        Fence.open(source, plan);
+        failpoints.after(Effect.UNFENCE);
+    }
+
+    @Override
+    public void close() throws SQLException {
+        fenceLock.close();
     }
 
     /** What a cutover would do, made by the code that does it. */

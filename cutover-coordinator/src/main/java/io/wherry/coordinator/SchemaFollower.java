@@ -50,11 +50,6 @@ final class SchemaFollower implements AutoCloseable {
         this.tell = tell;
     }
 
-    /** Whether something is being done on the target. */
-    boolean busy() {
-        return running > 0;
-    }
-
     /**
      * Begins with what may be done.
      *
@@ -156,9 +151,12 @@ final class SchemaFollower implements AutoCloseable {
                 .toList();
     }
 
-    /** Whether everything was at least tried: what the target refuses is for the operator to judge. */
-    boolean tried() {
-        return problems.keySet().containsAll(firstSeen.keySet());
+    /**
+     * Whether a cutover may begin: everything was at least tried. What the target refuses is for the operator to judge, but
+     * what waits for the switch must be known.
+     */
+    boolean settled() {
+        return running == 0 && problems.keySet().containsAll(firstSeen.keySet()) && !problems.containsKey(DEFERRED);
     }
 
     @Override

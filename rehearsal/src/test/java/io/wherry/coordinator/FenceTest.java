@@ -51,6 +51,49 @@ final class FenceTest {
         }
     }
 
+    /** Seen to fail without the lock: the source is open again in the middle of the successor's window. */
+    @Test
+    void aCoordinatorThatWasReplacedNeitherOpensNorClosesTheFence() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded()) {
+            Migration migration = servers.migration();
+            try (CutoverSteps zombie =
+                            new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+                    CutoverSteps successor =
+                            new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE)) {
+                Fence.Plan first = zombie.planFence();
+                zombie.fence(first, new Window(Duration.ofSeconds(20)));
+                // The successor gives that window up, although the zombie still has its session, and begins its own.
+                successor.unfence(first);
+                login(servers, "app").close();
+                Fence.Plan second = successor.planFence();
+                successor.fence(second, new Window(Duration.ofSeconds(20)));
+
+                assertThatThrownBy(() -> zombie.unfenceIfOurs(first)).hasMessageContaining("another coordinator");
+                assertThatThrownBy(() -> zombie.fence(first, new Window(Duration.ofSeconds(20))))
+                        .hasMessageContaining("another coordinator");
+                assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
+
+                successor.unfence(second);
+                login(servers, "app").close();
+                zombie.unfenceIfOurs(first);
+            }
+        }
+    }
+
+    @Test
+    void whoLostTheFenceDoesNotSwitch() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded();
+                FenceLock zombie = new FenceLock(servers.migration());
+                FenceLock successor = new FenceLock(servers.migration())) {
+            assertThatThrownBy(zombie::require).hasMessageContaining("lost");
+            zombie.act(source -> {});
+            zombie.require();
+            successor.actAsSuccessor(source -> {});
+            successor.require();
+            assertThatThrownBy(zombie::require).hasMessageContaining("lost");
+        }
+    }
+
     @Test
     void aPreparedTransactionHoldsTheFenceUpUntilItEndsOrTheWindowDoes() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();

@@ -210,25 +210,24 @@ final class Capture implements AutoCloseable {
      */
     private LoadSnapshot firstSnapshot(Connection session, Memory memory) throws SQLException {
         Optional<Position> position = ChangePublisher.lastPosition(migration);
-        boolean exists = ReplicationSlot.find(session, migration.slot()).isPresent();
-        if (memory.slotWanted()) {
-            if (exists) {
-                ReplicationSlot.endReader(session, migration.slot());
-                ReplicationSlot.drop(session, migration.slot());
-            }
-            LoadSnapshot snapshot = takeWithSlot();
-            SlotGuard.requireAhead(migration, snapshot.lsn(), position);
-            control.slotMade(new SlotMade(snapshot.lsn()));
-            return snapshot;
+        boolean begun = !memory.plans().isEmpty() || position.isPresent();
+        if (begun && !memory.slotWanted()) {
+            return null;
         }
-        boolean begun = !memory.plans().isEmpty() || exists || position.isPresent();
-        return begun ? null : takeWithSlot();
-    }
-
-    private LoadSnapshot takeWithSlot() throws SQLException {
+        // One from before anything was written is of a start that was killed, perhaps before LoadSnapshot had looked
+        // whether
+        // the slot can be decoded.
+        if (ReplicationSlot.find(session, migration.slot()).isPresent()) {
+            ReplicationSlot.endReader(session, migration.slot());
+            ReplicationSlot.drop(session, migration.slot());
+        }
         failpoints.before(Effect.SLOT);
         LoadSnapshot snapshot = LoadSnapshot.take(migration, sessions, true);
         failpoints.after(Effect.SLOT);
+        if (memory.slotWanted()) {
+            SlotGuard.requireAhead(migration, snapshot.lsn(), position);
+            control.slotMade(new SlotMade(snapshot.lsn()));
+        }
         return snapshot;
     }
 

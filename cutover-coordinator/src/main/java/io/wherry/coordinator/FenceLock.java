@@ -1,0 +1,119 @@
+package io.wherry.coordinator;
+
+import io.wherry.contract.Migration;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
+import java.sql.Connection;
+import java.sql.SQLException;
+
+/**
+ * The right to change the source's fence: an advisory lock on the source, kept from the closing of the fence until the source is
+ * open again or the target serves. The fence is changed in the session that holds it, so who has lost it changes nothing.
+ *
+ * <p>The lock on the target ({@link Control}) is not enough. Counterexample: a coordinator that is cut off from the target in its
+ * window opens the source at the window's end; its successor, which sees the target, has meanwhile given that window up and
+ * fenced the source for one of its own. What applications write then comes after the successor's comparison, and is lost.
+ */
+final class FenceLock implements AutoCloseable {
+    // Of the source's database, whatever the migration: two that fence the same source would open it for one another.
+    private static final long KEY = 0x57686572727946L;
+    private static final String PURPOSE = "fence";
+
+    private static final String END_HOLDER = """
+            SELECT pg_terminate_backend(l.pid)::text FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND l.classid::bigint << 32 | l.objid::bigint = ? AND a.application_name = left(?, 63)
+            """;
+
+    private final Migration migration;
+    private Connection session;
+
+    FenceLock(Migration migration) {
+        this.migration = migration;
+    }
+
+    /** What is done to the source under the lock. */
+    interface Act {
+        void on(Connection source) throws SQLException;
+    }
+
+    /**
+     * Takes the lock if it is free, and acts.
+     *
+     * @throws RetryableException when another session has it; nothing was done then
+     */
+    synchronized void act(Act act) throws SQLException {
+        if (!take()) {
+            throw new RetryableException(
+                    "fence",
+                    migration.source().toString(),
+                    "another coordinator has the fence in its hands",
+                    "Look which coordinators of migrations from this source run");
+        }
+        act.on(session);
+    }
+
+    /**
+     * Acts as the coordinator that the target knows: a predecessor of the same migration that still has the lock is ended.
+     *
+     * @throws RetryableException when a coordinator of another migration has it
+     */
+    synchronized void actAsSuccessor(Act act) throws SQLException {
+        if (!take() && endHolder()) {
+            Connection fresh = Sessions.openLock(migration, migration.source(), PURPOSE);
+            session = fresh;
+            // The server takes a moment to end it.
+            Queries.execute(fresh, "SET lock_timeout = '10s'");
+            Queries.string(fresh, "SELECT pg_advisory_lock(?)::text", KEY);
+        }
+        act(act);
+    }
+
+    private boolean endHolder() throws SQLException {
+        try (Connection source = Sessions.open(migration, migration.source(), "fence takeover")) {
+            String name = Sessions.APPLICATION + migration.name() + " " + PURPOSE;
+            return !Queries.strings(source, END_HOLDER, KEY, name).isEmpty();
+        }
+    }
+
+    /** @throws RetryableException when the lock was not kept until now */
+    synchronized void require() throws SQLException {
+        if (session == null || !isHeld()) {
+            throw new RetryableException(
+                    "fence",
+                    migration.source().toString(),
+                    "its lock was lost meanwhile, so another may have opened the source",
+                    "Begin the cutover again");
+        }
+    }
+
+    private boolean take() throws SQLException {
+        if (session != null && isHeld()) {
+            return true;
+        }
+        close();
+        Connection fresh = Sessions.openLock(migration, migration.source(), PURPOSE);
+        if (Queries.truth(fresh, "SELECT pg_try_advisory_lock(?)", KEY)) {
+            session = fresh;
+            return true;
+        }
+        fresh.close();
+        return false;
+    }
+
+    /** The lock lives as long as its session. */
+    private boolean isHeld() throws SQLException {
+        return session.isValid(5);
+    }
+
+    /** Gives the lock back, if it is held. */
+    @Override
+    public synchronized void close() throws SQLException {
+        if (session != null) {
+            Connection ended = session;
+            session = null;
+            ended.close();
+        }
+    }
+}
