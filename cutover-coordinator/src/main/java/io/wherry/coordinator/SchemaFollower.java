@@ -32,6 +32,9 @@ final class SchemaFollower implements AutoCloseable {
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
 
     private final Migration migration;
+    /** Otherwise the schema is somebody else's, and what differs is only told. */
+    private final boolean ours;
+
     private final Consumer<Observation> tell;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema"));
     /** Object to the end of the source's log when it was first seen. */
@@ -47,6 +50,7 @@ final class SchemaFollower implements AutoCloseable {
 
     SchemaFollower(Migration migration, Consumer<Observation> tell) {
         this.migration = migration;
+        this.ours = migration.schema() == Migration.TargetSchemaMode.CREATE;
         this.tell = tell;
     }
 
@@ -75,7 +79,7 @@ final class SchemaFollower implements AutoCloseable {
         problems.keySet().retainAll(objects);
         failedNanos.keySet().retainAll(objects);
         objects.forEach(object -> firstSeen.putIfAbsent(object, drift.asOf()));
-        if (running > 0 || migration.schema() != Migration.TargetSchemaMode.CREATE) {
+        if (running > 0 || !ours) {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
@@ -123,6 +127,10 @@ final class SchemaFollower implements AutoCloseable {
                 problem = e.getMessage();
             } catch (WherryException e) {
                 problem = e.explained();
+            } catch (RuntimeException e) {
+                // Unheard, it would leave the cutover waiting for ever.
+                LOG.error("Following {}", object, e);
+                problem = e.toString();
             }
             tell.accept(new Followed(object, problem));
         });
@@ -142,13 +150,18 @@ final class SchemaFollower implements AutoCloseable {
 
     /** What is on its way, or could not be done and why, one line each. */
     List<String> pending() {
-        return firstSeen.keySet().stream()
-                .sorted()
-                .map(object -> problems.containsKey(object)
-                        ? object + " differs from the source, and the target refused: " + problems.get(object)
-                                + "; do on the target what was done on the source"
-                        : object + ": to be brought to the target as on the source")
-                .toList();
+        return firstSeen.keySet().stream().sorted().map(this::pending).toList();
+    }
+
+    private String pending(String object) {
+        if (!ours) {
+            return object + " is not as on the source; make it so on the target, or leave it";
+        }
+        String problem = problems.get(object);
+        return problem == null
+                ? object + ": to be brought to the target as on the source"
+                : object + " differs from the source, and the target refused: " + problem
+                        + "; do on the target what was done on the source";
     }
 
     /**
@@ -156,7 +169,8 @@ final class SchemaFollower implements AutoCloseable {
      * what waits for the switch must be known.
      */
     boolean settled() {
-        return running == 0 && problems.keySet().containsAll(firstSeen.keySet()) && !problems.containsKey(DEFERRED);
+        return !ours
+                || running == 0 && problems.keySet().containsAll(firstSeen.keySet()) && !problems.containsKey(DEFERRED);
     }
 
     @Override

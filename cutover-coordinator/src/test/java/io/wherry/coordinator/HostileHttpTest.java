@@ -160,7 +160,8 @@ final class HostileHttpTest {
                         .write(request.replaceFirst("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
                                 .getBytes(StandardCharsets.ISO_8859_1));
             } catch (IOException e) {
-                assertThat(e).as("cut off while sending").isNotNull();
+                // The server may have had enough of it already; what it answered is still to be read.
+                return read(socket);
             }
             return read(socket);
         }

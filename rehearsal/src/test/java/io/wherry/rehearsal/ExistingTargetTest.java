@@ -30,6 +30,7 @@ final class ExistingTargetTest {
             migration.execute(
                     target,
                     "ALTER TYPE public.mood ADD VALUE 'later'",
+                    "ALTER TABLE public.owner ALTER name SET DEFAULT 'nobody'",
                     "CREATE INDEX of_their_own ON public.pet (weight)",
                     "CREATE TABLE public.theirs (note text)",
                     "INSERT INTO public.theirs VALUES ('kept')",
@@ -53,6 +54,11 @@ final class ExistingTargetTest {
                     .isEqualTo("101 true");
             assertThat(migration.text(target, "SELECT last_value || ' ' || is_called FROM public.pet_id_seq"))
                     .isEqualTo("500 true");
+            assertThat(
+                            migration.text(
+                                    target,
+                                    "SELECT column_default FROM information_schema.columns WHERE table_name = 'owner' AND column_name = 'name'"))
+                    .isEqualTo("'nobody'::character varying");
             assertThat(migration.text(target, "SELECT string_agg(note, '') FROM public.theirs"))
                     .isEqualTo("kept");
             assertThat(
