@@ -251,6 +251,11 @@ public final class EmbeddedKafka implements AutoCloseable {
         server.resume();
     }
 
+    /** Whether its process lives. */
+    public boolean isRunning() {
+        return server.isAlive();
+    }
+
     /** Starts again with the same ports and data; stops first when it is running. */
     public void restart() {
         stop();

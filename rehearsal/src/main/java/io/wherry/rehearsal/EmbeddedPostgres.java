@@ -194,6 +194,11 @@ public final class EmbeddedPostgres implements AutoCloseable {
         server.resume();
     }
 
+    /** Whether its process lives. */
+    public boolean isRunning() {
+        return server.isAlive();
+    }
+
     /** Starts again on the same port and data directory; stops first when it is running. */
     public void restart() {
         stop();

@@ -1,17 +1,27 @@
 package io.wherry.rehearsal;
 
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The command line of a child JVM: the same Java as ours. */
 public final class JavaCommand {
+    private static final String COMPILER = "-XX:TieredStopAtLevel=";
+
     private JavaCommand() {}
 
-    /** @param arguments after {@code java} */
+    /**
+     * A child compiles as we do: a JVM too short-lived for the optimiser to pay has children that are.
+     *
+     * @param arguments after {@code java}
+     */
     public static List<String> of(String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(argument -> argument.startsWith(COMPILER))
+                .forEach(command::add);
         command.addAll(List.of(arguments));
         return command;
     }

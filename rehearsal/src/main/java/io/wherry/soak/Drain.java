@@ -32,12 +32,14 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
 /** Waits until everything that was written on the quiet source is on the target, by the documented positions alone. */
-final class Drain {
+final class Drain implements AutoCloseable {
     private static final long POLL_MILLIS = 200;
 
     private final Migration migration;
     private final Endpoint source;
     private final Endpoint target;
+    private final Admin admin;
+    private final Map<String, TopicTail> tails = new HashMap<>();
     private String missing = "";
 
     /** @param migration with the broker's direct address; the ends are past the network's faults too */
@@ -45,6 +47,7 @@ final class Drain {
         this.migration = migration;
         this.source = source;
         this.target = target;
+        this.admin = KafkaClients.admin(migration);
     }
 
     /** A table has stopped, and only a human starts it again. */
@@ -62,14 +65,15 @@ final class Drain {
      */
     boolean await(Duration limit) throws InterruptedException, StoppedException {
         long deadline = System.nanoTime() + limit.toNanos();
-        long began = System.currentTimeMillis();
+        long told = -1;
         Lsn sentinel = Lsn.ZERO;
         while (System.nanoTime() < deadline) {
             try {
                 if (sentinel.equals(Lsn.ZERO)) {
                     sentinel = sentinel();
+                    told = lastTold();
                 }
-                missing = look(sentinel, began);
+                missing = look(sentinel, told);
                 if (missing.isEmpty()) {
                     return true;
                 }
@@ -82,6 +86,23 @@ final class Drain {
         return false;
     }
 
+    /** Waits until a source-connector says that it captures. What is written from here on comes as changes. */
+    void awaitCapture(Duration limit) throws InterruptedException {
+        long deadline = System.nanoTime() + limit.toNanos();
+        long told = -2;
+        while (System.nanoTime() < deadline) {
+            try {
+                told = told == -2 ? lastTold() : told;
+                if (lastTold() > told) {
+                    return;
+                }
+            } catch (KafkaException e) {
+                missing = e.toString();
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+    }
+
     String missing() {
         return missing;
     }
@@ -92,14 +113,23 @@ final class Drain {
         }
     }
 
-    private String look(Lsn sentinel, long began)
+    /** Offset of the source-connector's last report: by its time nothing can be told, as clocks jump. */
+    private long lastTold() {
+        ConsumerRecord<byte[], byte[]> last = last(migration.topics().status());
+        return last == null ? -1 : last.offset();
+    }
+
+    private String look(Lsn sentinel, long told)
             throws SQLException, ExecutionException, InterruptedException, StoppedException {
-        Position position = last(migration.topics().position(), Position.class);
+        ConsumerRecord<byte[], byte[]> reached = last(migration.topics().position());
+        Position position = reached == null ? null : Json.read(reached.value(), Position.class);
         if (position == null || sentinel.isAfter(position.commitLsn())) {
             return "position " + position + " is before the sentinel " + sentinel;
         }
-        SourceStatus status = last(migration.topics().status(), SourceStatus.class);
-        if (status == null || status.atMillis() < began || !status.phase().equals("STREAMING")) {
+        ConsumerRecord<byte[], byte[]> status = last(migration.topics().status());
+        if (status == null
+                || status.offset() <= told
+                || !Json.read(status.value(), SourceStatus.class).phase().equals("STREAMING")) {
             return "the source-connector has not said since that the load is complete";
         }
         try (Connection session = Sessions.open(migration, target, "soak");
@@ -109,11 +139,8 @@ final class Drain {
         }
     }
 
-    private <T> T last(String topic, Class<T> type) {
-        try (TopicTail tail = new TopicTail(migration, topic)) {
-            ConsumerRecord<byte[], byte[]> last = tail.last();
-            return last == null ? null : Json.read(last.value(), type);
-        }
+    private ConsumerRecord<byte[], byte[]> last(String topic) {
+        return tails.computeIfAbsent(topic, t -> new TopicTail(migration, t)).last();
     }
 
     private String notReady(Statement statement) throws SQLException, StoppedException {
@@ -158,16 +185,13 @@ final class Drain {
     /** High watermarks: a transaction that is still open or was aborted must have been passed too. */
     private Map<TopicPartition, Long> ends(Set<TopicPartition> partitions)
             throws ExecutionException, InterruptedException {
-        try (Admin admin = KafkaClients.admin(migration)) {
-            return admin
-                    .listOffsets(partitions.stream().collect(Collectors.toMap(p -> p, p -> OffsetSpec.latest())))
-                    .all()
-                    .get()
-                    .entrySet()
-                    .stream()
-                    .collect(Collectors.toMap(
-                            Map.Entry::getKey, e -> e.getValue().offset()));
-        }
+        return admin
+                .listOffsets(partitions.stream().collect(Collectors.toMap(p -> p, p -> OffsetSpec.latest())))
+                .all()
+                .get()
+                .entrySet()
+                .stream()
+                .collect(Collectors.toMap(Map.Entry::getKey, e -> e.getValue().offset()));
     }
 
     /** Topics of the changes of every table. */
@@ -181,5 +205,11 @@ final class Drain {
             }
             return topics;
         }
+    }
+
+    @Override
+    public void close() {
+        tails.values().forEach(TopicTail::close);
+        admin.close();
     }
 }

@@ -21,12 +21,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
@@ -44,7 +41,6 @@ final class Episode implements AutoCloseable {
     private static final int FIRST_STRIKE_MILLIS = 4_000;
     private static final int POLL_MILLIS = 50;
     private static final int STRIKE_MILLIS = 1_500;
-    private static final int AFTER_FIRST_MILLIS = 3_000;
     private static final int AFTER_MILLIS = 500;
     private static final int SLOW_LOAD_MILLIS = 15;
 
@@ -52,13 +48,14 @@ final class Episode implements AutoCloseable {
     private final Path directory;
     private final String name;
     private final long seed;
-    private final List<FaultKind> deck = new ArrayList<>(Arrays.asList(FaultKind.values()));
     private final RandomSchema schema;
     private final Migration direct;
     private final Endpoint source;
     private final Endpoint target;
     private final Fleet fleet;
+    private final Drain drain;
     private final TopicAudit audit;
+    private final Strikes strikes;
     private int run;
 
     /** @param directory for the migration's files and the services' logs */
@@ -67,7 +64,6 @@ final class Episode implements AutoCloseable {
         this.directory = Files.createDirectories(directory);
         this.seed = seed;
         name = "soak-" + Long.toString(seed);
-        Collections.shuffle(deck, new Random(seed));
         servers.createDatabases(name);
         schema = new RandomSchema(seed, servers.source().major());
         source = SoakServers.direct(servers.source(), name);
@@ -90,8 +86,10 @@ final class Episode implements AutoCloseable {
                             servers.targetProxy().port(),
                             "127.0.0.1:" + servers.kafkaProxy().port())));
         }
+        drain = new Drain(direct, source, target);
         audit = new TopicAudit(direct);
         fleet = new Fleet(servers.processes(), this.directory, files);
+        strikes = new Strikes(servers, fleet, name, seed);
     }
 
     private String file(int sourcePort, int targetPort, String bootstrap) {
@@ -134,7 +132,7 @@ final class Episode implements AutoCloseable {
     SoakReport run() throws InterruptedException, IOException {
         int number = run++;
         Random random = new Random(seed * 1_000_003 + number);
-        List<FaultKind> kinds = kinds(number, random);
+        List<FaultKind> kinds = strikes.kinds(number, random);
         try {
             return run(number, kinds, random);
         } catch (SQLException | RuntimeException e) {
@@ -157,25 +155,27 @@ final class Episode implements AutoCloseable {
                     awaitSlot();
                 }
             }
-            strike(kinds, number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS, random);
+            strikes.strike(kinds, number == 0 ? FIRST_STRIKE_MILLIS : STRIKE_MILLIS, random);
             awaitSlot();
             servers.sourceProxy().heal();
             healed = System.nanoTime();
-            Thread.sleep(number == 0 ? AFTER_FIRST_MILLIS : AFTER_MILLIS);
+            if (number == 0) {
+                drain.awaitCapture(RECOVERY_LIMIT);
+            }
+            Thread.sleep(AFTER_MILLIS);
             transactions = history.finish();
         }
         SoakReport report = SoakReport.ofRun(kinds, transactions);
-        Drain drain = new Drain(direct, source, target);
         try {
             boolean drained = drain.await(RECOVERY_LIMIT);
             report = report.recoveredIn((System.nanoTime() - healed) / 1_000_000);
             if (!drained) {
                 return failed(report, kinds, "not recovered: " + drain.missing(), List.of());
             }
+            return compared(report, kinds).lasting((System.nanoTime() - began) / 1_000_000);
         } catch (Drain.StoppedException e) {
             return failed(report, kinds, e.getMessage(), List.of());
         }
-        return compared(report, kinds, drain).lasting((System.nanoTime() - began) / 1_000_000);
     }
 
     private void awaitSlot() throws InterruptedException {
@@ -196,44 +196,7 @@ final class Episode implements AutoCloseable {
         }
     }
 
-    /** Every kind in turn, in a seeded order; every third time with another beside it. */
-    private List<FaultKind> kinds(int number, Random random) {
-        FaultKind first = deck.get(number % deck.size());
-        FaultKind second = deck.get(random.nextInt(deck.size()));
-        return random.nextInt(3) == 0 && second.victim() != first.victim() ? List.of(first, second) : List.of(first);
-    }
-
-    private void strike(List<FaultKind> kinds, int withinMillis, Random random) throws InterruptedException {
-        List<CompletableFuture<Void>> strikes = new ArrayList<>();
-        for (FaultKind kind : kinds) {
-            int after = random.nextInt(withinMillis);
-            Faults faults = new Faults(servers, fleet, name, new Random(random.nextLong()));
-            CompletableFuture<Void> done = new CompletableFuture<>();
-            strikes.add(done);
-            new Thread(
-                            () -> {
-                                try {
-                                    Thread.sleep(after);
-                                    faults.strike(kind);
-                                    done.complete(null);
-                                } catch (InterruptedException | RuntimeException e) {
-                                    done.completeExceptionally(e);
-                                }
-                            },
-                            "soak-" + kind)
-                    .start();
-        }
-        for (CompletableFuture<Void> strike : strikes) {
-            try {
-                strike.get();
-            } catch (ExecutionException e) {
-                throw new IllegalStateException("A fault could not strike", e.getCause());
-            }
-        }
-    }
-
-    private SoakReport compared(SoakReport before, List<FaultKind> kinds, Drain drain)
-            throws SQLException, IOException {
+    private SoakReport compared(SoakReport before, List<FaultKind> kinds) throws SQLException, IOException {
         List<String> notes = new ArrayList<>();
         SoakReport report = before;
         for (Map.Entry<TableId, TableDifference> table :
@@ -287,6 +250,7 @@ final class Episode implements AutoCloseable {
     @Override
     public void close() {
         fleet.close();
+        drain.close();
         try (Admin admin = KafkaClients.admin(direct)) {
             List<String> topics = admin.listTopics().names().get().stream()
                     .filter(topic -> topic.startsWith(name + "."))

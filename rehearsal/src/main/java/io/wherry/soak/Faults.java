@@ -3,6 +3,8 @@ package io.wherry.soak;
 import io.wherry.contract.Identifiers;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.soak.Fleet.Role;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.sql.SQLException;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
@@ -16,6 +18,7 @@ final class Faults {
     private static final int HANG_MILLIS = 7_000;
     private static final int LONG_HANG_MILLIS = 17_000;
     private static final int JVM_MILLIS = 4_000;
+    private static final int FARTHEST_JUMP_SECONDS = 7_200;
 
     private final SoakServers servers;
     private final Fleet fleet;
@@ -78,7 +81,51 @@ final class Faults {
             case DELAY_SOURCE_DATABASE -> delay(servers.sourceProxy());
             case DELAY_TARGET_DATABASE -> delay(servers.targetProxy());
             case DELAY_BROKER -> delay(servers.kafkaProxy());
+            case FILL_TARGET_DISK -> {
+                fill(servers.targetDisk().orElseThrow());
+                if (!servers.target().isRunning()) {
+                    servers.target().restart();
+                }
+            }
+            case FILL_BROKER_DISK -> {
+                fill(servers.brokerDisk().orElseThrow());
+                if (!servers.kafka().isRunning()) {
+                    servers.kafka().restart();
+                }
+            }
+            case JUMP_CLOCK_SOURCE -> jumpClock(Role.SOURCE);
+            case JUMP_CLOCK_SINK -> jumpClock(Role.SINK);
+            case JUMP_CLOCK_COORDINATOR -> jumpClock(Role.COORDINATOR);
         }
+    }
+
+    /** Whether this machine lets us. */
+    boolean isPossible(FaultKind kind) {
+        return switch (kind) {
+            case FILL_TARGET_DISK -> servers.targetDisk().isPresent();
+            case FILL_BROKER_DISK -> servers.brokerDisk().isPresent();
+            case JUMP_CLOCK_SOURCE, JUMP_CLOCK_SINK, JUMP_CLOCK_COORDINATOR ->
+                fleet.clock(Role.SOURCE).isPresent();
+            default -> true;
+        };
+    }
+
+    /** A server that gives up is started again once there is room, as its operator would. */
+    private void fill(SmallDisk disk) throws InterruptedException {
+        disk.fill();
+        pause(2_000, 4_000);
+        disk.free();
+        pause(1_000, 1_000);
+    }
+
+    /** There it stays, until it jumps again. */
+    private void jumpClock(Role role) throws InterruptedException {
+        try {
+            fleet.clock(role).orElseThrow().jumpTo(random.nextInt(-FARTHEST_JUMP_SECONDS, FARTHEST_JUMP_SECONDS));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        pause(2_000, 2_000);
     }
 
     private void kill(Role role) throws InterruptedException {

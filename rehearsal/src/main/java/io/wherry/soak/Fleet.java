@@ -3,7 +3,9 @@ package io.wherry.soak;
 import io.wherry.rehearsal.Child;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.Directories;
+import io.wherry.rehearsal.FalseClock;
 import io.wherry.rehearsal.JavaCommand;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -12,6 +14,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The services of an episode, each a process of its own, and the supervisor that any installation has: a service that ends
@@ -35,6 +38,7 @@ final class Fleet implements AutoCloseable {
     private final ChildProcesses processes;
     private final Path directory;
     private final List<Path> files;
+    private final Map<Role, FalseClock> clocks = new EnumMap<>(Role.class);
     private final Map<Role, Deque<Instance>> instances = new EnumMap<>(Role.class);
     private final List<String> ended = new ArrayList<>();
     private final Thread supervisor = new Thread(this::supervise, "soak-supervisor");
@@ -44,12 +48,13 @@ final class Fleet implements AutoCloseable {
      * @param directory for the services' logs
      * @param files of the migration, one for each instance of a service: they differ by the HTTP port alone
      */
-    Fleet(ChildProcesses processes, Path directory, List<Path> files) {
+    Fleet(ChildProcesses processes, Path directory, List<Path> files) throws IOException {
         this.processes = processes;
         this.directory = directory;
         this.files = files;
         for (Role role : Role.values()) {
             instances.put(role, new ArrayDeque<>());
+            FalseClock.in(directory.resolve(role.command() + ".clock")).ifPresent(clock -> clocks.put(role, clock));
             start(role);
         }
         supervisor.setDaemon(true);
@@ -76,8 +81,15 @@ final class Fleet implements AutoCloseable {
                 file.toString(),
                 "--data",
                 directory.resolve("state").toString());
-        Child child = processes.start(role.command(), command, directory, log, "TERM", "KILL");
+        FalseClock clock = clocks.get(role);
+        Child child = processes.start(
+                role.command(), clock == null ? command : clock.command(command), directory, log, "TERM", "KILL");
         instances.get(role).add(new Instance(child, file));
+    }
+
+    /** The wall clock of all instances of a service; empty when it cannot be set on this machine. */
+    Optional<FalseClock> clock(Role role) {
+        return Optional.ofNullable(clocks.get(role));
     }
 
     /** The instance that has run longest. */

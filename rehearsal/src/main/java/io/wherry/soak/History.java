@@ -28,7 +28,9 @@ final class History implements AutoCloseable {
     private static final int SESSIONS = 4;
     private static final Logger LOG = LoggerFactory.getLogger(History.class);
     private static final long RECONNECT_MILLIS = 100;
-    private static final long STEP_MILLIS = 4;
+    private static final long STEP_MILLIS = 10;
+    // What counts is what lies between one another, not how much: the servers share their cores with the services.
+    private static final int PAUSE_MILLIS = 80;
     private static final int STEPS = 10;
     // As an application must where the constraint cannot be deferred.
     private static final String SWAP_CODES = """
@@ -179,7 +181,7 @@ final class History implements AutoCloseable {
         } catch (SQLException e) {
             session.rollback();
         }
-        sleep(random.nextInt(20));
+        sleep(random.nextInt(PAUSE_MILLIS));
     }
 
     private void end(Connection session, Statement statement, RandomGenerator random) throws SQLException {
@@ -224,7 +226,7 @@ final class History implements AutoCloseable {
     /** Rows of one COPY share one LSN, as do those of a multi-row insert. */
     private static void copy(Connection session, RandomGenerator random) throws SQLException {
         StringBuilder rows = new StringBuilder();
-        int count = random.nextInt(1, 300);
+        int count = random.nextInt(1, 120);
         for (int i = 0; i < count; i++) {
             rows.append(random.nextInt(7))
                     .append('\t')

@@ -9,6 +9,8 @@ import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.rehearsal.EmbeddedRegistry;
 import io.wherry.rehearsal.FreePorts;
 import io.wherry.rehearsal.PostgresClientInstaller;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -19,11 +21,15 @@ import java.util.Optional;
 
 /** The servers of a soak, for one episode after another, and the network that the services reach them by. */
 final class SoakServers implements AutoCloseable {
+    private static final int DISK_MEBIBYTES = 640;
+
     private final ChildProcesses processes = new ChildProcesses();
     private final EmbeddedPostgres source;
     private final EmbeddedPostgres target;
     private final EmbeddedKafka kafka;
     private final EmbeddedRegistry registry;
+    private final Optional<SmallDisk> targetDisk;
+    private final Optional<SmallDisk> brokerDisk;
     private final TcpProxy sourceProxy;
     private final TcpProxy targetProxy;
     private final TcpProxy kafkaProxy;
@@ -37,7 +43,10 @@ final class SoakServers implements AutoCloseable {
             // meets.
             Map<String, String> settings = Map.of("wal_sender_timeout", "5s");
             source = EmbeddedPostgres.start(processes, sourceVersion, directory.resolve("source"), settings);
-            target = EmbeddedPostgres.start(processes, targetVersion, directory.resolve("target"), Map.of());
+            targetDisk = SmallDisk.mount(processes, directory.resolve("target"), DISK_MEBIBYTES);
+            brokerDisk = SmallDisk.mount(processes, directory.resolve("kafka"), DISK_MEBIBYTES);
+            target = EmbeddedPostgres.start(
+                    processes, targetVersion, directory.resolve("target"), Map.of("max_wal_size", "96MB"));
             sourceProxy = new TcpProxy(source.port());
             targetProxy = new TcpProxy(target.port());
             int behind = FreePorts.next();
@@ -48,9 +57,9 @@ final class SoakServers implements AutoCloseable {
                     Map.of(),
                     Optional.of(new EmbeddedKafka.Proxied(behind, kafkaProxy.port())));
             registry.awaitReady();
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             processes.close();
-            throw e;
+            throw e instanceof RuntimeException known ? known : new UncheckedIOException((IOException) e);
         }
     }
 
@@ -72,6 +81,16 @@ final class SoakServers implements AutoCloseable {
 
     EmbeddedRegistry registry() {
         return registry;
+    }
+
+    /** Where the target's data lies; empty when no disk can be filled on this machine. */
+    Optional<SmallDisk> targetDisk() {
+        return targetDisk;
+    }
+
+    /** As {@link #targetDisk}, of the broker. */
+    Optional<SmallDisk> brokerDisk() {
+        return brokerDisk;
     }
 
     TcpProxy sourceProxy() {
