@@ -1,10 +1,12 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.DataException;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
@@ -35,6 +37,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private static final long TICK_MILLIS = 50;
     private static final long RECONNECT_MILLIS = 500;
     private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
+    private static final long MARKS_PAUSE_NANOS = 10_000_000_000L;
 
     private final Migration migration;
     private final Failpoints failpoints;
@@ -53,6 +56,9 @@ final class CoordinatorLoop implements AutoCloseable {
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
     private Control control;
     private boolean parentsBuilt;
+    private boolean marksRead;
+    private boolean switchLost;
+    private long marksAskedNanos;
     private volatile boolean applying;
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
@@ -167,6 +173,7 @@ final class CoordinatorLoop implements AutoCloseable {
     /** A source must not stay closed because this process has a defect. */
     private void openSource() {
         if (control != null
+                && !switchLost
                 && control.journal().state().inWindow()
                 && control.journal().state() != State.PREPARING_TARGET) {
             run.openSourceNow(control.journal());
@@ -197,14 +204,44 @@ final class CoordinatorLoop implements AutoCloseable {
     private void takeControl() throws InterruptedException {
         try {
             control = Control.take(migration, failpoints).orElse(null);
-            if (control != null) {
+            marksRead = false;
+            if (control != null && knowsOfCutover()) {
                 return;
             }
-            board.waiting("another coordinator to end; this one stands by");
+            board.waiting(
+                    control == null
+                            ? "another coordinator to end; this one stands by"
+                            : "source and Kafka, to see whether the target has lost commits");
         } catch (SQLException e) {
             board.waiting("the target: " + e.getMessage());
         }
+        if (control != null) {
+            closeControl();
+        }
         TimeUnit.MILLISECONDS.sleep(RECONNECT_MILLIS);
+    }
+
+    /**
+     * Compares the journal with what Kafka remembers.
+     *
+     * @return false when that cannot be done now, but must be: from here the journal would have the source opened
+     */
+    private boolean knowsOfCutover() {
+        marksAskedNanos = System.nanoTime();
+        try {
+            if (steps.openIfForgotten(control.journal())) {
+                run.forgotten(control.journal());
+                queue.removeIf(o -> o instanceof StepDone || o instanceof StepFailed);
+            }
+            marksRead = true;
+        } catch (DataException e) {
+            switchLost = true;
+            throw e;
+        } catch (SQLException | RetryableException e) {
+            LOG.warn("Cannot see yet whether the target has lost commits: {}", e.getMessage());
+        }
+        State state = control.journal().state();
+        return marksRead || !state.inWindow() && state != State.ABORTING;
     }
 
     /** The session on the target is lost, perhaps in the middle of a commit: read again what stands there, then go on. */
@@ -223,7 +260,8 @@ final class CoordinatorLoop implements AutoCloseable {
             }
             takeControl();
         }
-        if (control.journal().last().id() != before.last().id()) {
+        if (!control.journal().last().equals(before.last())) {
+            parentsBuilt = false;
             enter();
         } else if (unfinished instanceof StepDone || unfinished instanceof StepFailed) {
             queue.add(unfinished);
@@ -333,6 +371,9 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void decide(long now) throws SQLException {
+        if (!marksRead && System.nanoTime() - marksAskedNanos > MARKS_PAUSE_NANOS) {
+            knowsOfCutover();
+        }
         Journal journal = control.journal();
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();

@@ -70,11 +70,13 @@ final class CutoverRun {
     void enter(State state, Journal journal) {
         retryDue = false;
         switch (state) {
-            case FENCING ->
+            case FENCING -> {
+                CutoverMark mark = mark(journal, false);
                 start(state, () -> {
-                    Lsn fenceLsn = steps.fence(fencePlan(journal), window);
-                    return new StepDone(Event.FENCED, Map.of("fenceLsn", fenceLsn));
+                    steps.marks().write(mark);
+                    return new StepDone(Event.FENCED, Map.of("fenceLsn", steps.fence(mark.fence(), window)));
                 });
+            }
             case DRAINING ->
                 start(state, () -> {
                     Map<String, Long> vector = new TreeMap<>();
@@ -87,11 +89,17 @@ final class CutoverRun {
                     steps.prepareAndCommitSwitch(journal, window);
                     return new StepDone(Event.SWITCH, Map.of());
                 });
-            case SWITCHING ->
+            case SWITCHING -> {
+                CutoverMark mark = mark(journal, true);
                 start(state, () -> {
+                    boolean noted = noted(mark);
                     steps.moveTraffic(fenceLsn(journal).toString());
+                    if (!noted) {
+                        steps.marks().write(mark);
+                    }
                     return new StepDone(Event.SWITCHED, Map.of());
                 });
+            }
             case ABORTING ->
                 start(state, () -> {
                     steps.unfence(fencePlan(journal));
@@ -100,6 +108,17 @@ final class CutoverRun {
             case COMPLETED -> finish(Outcome.COMPLETED, "", journal);
             case CATCHING_UP -> finish(Outcome.ABORTED, problem, journal);
             case LOADING, INDEXING, IN_SYNC -> {}
+        }
+    }
+
+    /** Applications wait, so traffic is moved even if Kafka does not take the mark: it matters only if the target loses commits. */
+    private boolean noted(CutoverMark mark) {
+        try {
+            steps.marks().write(mark);
+            return true;
+        } catch (RetryableException e) {
+            LOG.warn("{}", e.explained());
+            return false;
         }
     }
 
@@ -179,6 +198,15 @@ final class CutoverRun {
         }
     }
 
+    /** The journal does not know of the cutover that this process began: the target was set back to before it. */
+    void forgotten(Journal journal) {
+        if (begun()) {
+            step.interrupt();
+            Threads.join(step, 0);
+            finish(Outcome.ABORTED, "the target has lost its last commits", journal);
+        }
+    }
+
     void finish(Outcome outcome, String reason, Journal journal) {
         window = null;
         retryMillis = FIRST_RETRY_MILLIS;
@@ -226,6 +254,11 @@ final class CutoverRun {
         return Json.mapper()
                 .convertValue(
                         journal.latest(State.FENCING).orElseThrow().detail().get("fence"), Fence.Plan.class);
+    }
+
+    private static CutoverMark mark(Journal journal, boolean switched) {
+        Journal.Row fencing = journal.latest(State.FENCING).orElseThrow();
+        return new CutoverMark(fencing.id(), fencing.at().toString(), switched, fencePlan(journal));
     }
 
     private static Lsn fenceLsn(Journal journal) {

@@ -17,13 +17,17 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
  * persisted; each may be ended by the window.
  */
 final class CutoverSteps implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverSteps.class);
     private static final long POLL_MILLIS = 20;
     // A session that passed the login check just before the fence closed shows itself a little later.
     private static final long SETTLE_MILLIS = 150;
@@ -33,6 +37,7 @@ final class CutoverSteps implements AutoCloseable {
     private final TrafficSwitch traffic;
     private final Failpoints failpoints;
     private final FenceLock fenceLock;
+    private final CutoverMarks marks;
 
     CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
@@ -40,6 +45,7 @@ final class CutoverSteps implements AutoCloseable {
         this.traffic = traffic;
         this.failpoints = failpoints;
         this.fenceLock = new FenceLock(migration);
+        this.marks = new CutoverMarks(migration);
     }
 
     Fence.Plan planFence() throws SQLException {
@@ -189,8 +195,43 @@ final class CutoverSteps implements AutoCloseable {
         failpoints.after(Effect.UNFENCE);
     }
 
+    /**
+     * Looks whether the target, as a replica that was behind or from a backup, has lost what it knew of the last cutover. If so and
+     * no traffic was switched, the source is opened: nobody else would.
+     *
+     * @return whether a fence was closed that the journal does not know of
+     * @throws DataException when traffic was switched: neither side may serve by our word then
+     * @throws RetryableException when Kafka cannot be asked
+     */
+    boolean openIfForgotten(Journal journal) throws SQLException {
+        Optional<CutoverMark> mark = marks.last();
+        CutoverMark.Memory memory = mark.map(m -> m.in(journal.rows())).orElse(CutoverMark.Memory.KEPT);
+        if (memory == CutoverMark.Memory.SWITCH_LOST) {
+            throw new DataException(
+                    "go on with the cutover of",
+                    mark.get().at(),
+                    "traffic was switched to the target, and the target does not know of it: it has lost its last commits, as a"
+                            + " replica that was behind or a backup has",
+                    "The source stays closed. Put the target back that took the traffic; or, if no application has written"
+                            + " to it, open the source by hand and migrate again");
+        }
+        if (memory == CutoverMark.Memory.FENCE_LOST) {
+            LOG.warn(
+                    "The target has lost the journal of the cutover of {}: the source is opened",
+                    mark.get().at());
+            unfence(mark.get().fence());
+        }
+        return memory == CutoverMark.Memory.FENCE_LOST;
+    }
+
+    /** What Kafka remembers of cutovers. */
+    CutoverMarks marks() {
+        return marks;
+    }
+
     @Override
     public void close() throws SQLException {
+        marks.close();
         fenceLock.close();
     }
 

@@ -23,8 +23,11 @@ sealed interface Observation {
     /** A heartbeat's effect reached the target. */
     record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {}
 
-    /** @param behind change records not applied; null = unknown */
-    record TargetSeen(List<Relation> relations, Long behind) implements Observation {}
+    /**
+     * @param behind change records not applied; null = unknown
+     * @param lost commits that the target lost, for people; null = none
+     */
+    record TargetSeen(List<Relation> relations, Long behind, String lost) implements Observation {}
 
     /** A piece of index building ended; problem null when well. */
     record Built(TableId table, double seconds, String problem) implements Observation {}

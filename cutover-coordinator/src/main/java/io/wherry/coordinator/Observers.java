@@ -188,7 +188,9 @@ final class Observers implements AutoCloseable {
                         RELATIONS);
                 Set<TopicPartition> partitions = progress.partitions();
                 Long behind = partitions.isEmpty() ? null : Drain.behind(probe.vector(), probe.checkpoints());
-                tell.accept(new TargetSeen(relations, behind));
+                String lost = Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")
+                        .orElse(null);
+                tell.accept(new TargetSeen(relations, behind, lost));
                 repeater.pause(PERIOD_MILLIS / 2);
             }
         }

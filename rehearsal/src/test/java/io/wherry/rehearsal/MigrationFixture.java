@@ -376,6 +376,13 @@ final class MigrationFixture implements AutoCloseable {
         }
     }
 
+    /** Whether the journal's last row says so. */
+    boolean isIn(State state) {
+        return numberFromTarget("SELECT count(*) FROM (SELECT state FROM wherry.journal ORDER BY id DESC LIMIT 1) j"
+                        + " WHERE state = '" + state + "'")
+                == 1;
+    }
+
     void execute(Endpoint endpoint, String... statements) throws SQLException {
         try (Connection connection = Sessions.open(migration(), endpoint, "test");
                 Statement statement = connection.createStatement()) {

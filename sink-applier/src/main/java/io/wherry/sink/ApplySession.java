@@ -63,6 +63,7 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing) throws SQLException {
         stopTablesOfLostTopics();
+        LostCommits.look(lease, migration);
         Connection forPlans = open("sink plans");
         start("plans", () -> new PlanFollower(migration, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < migration.apply().workers(); i++) {
