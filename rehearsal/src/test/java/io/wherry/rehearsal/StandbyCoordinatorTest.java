@@ -26,7 +26,7 @@ class StandbyCoordinatorTest {
     private static final Duration WINDOW_OF_SECOND = Duration.ofSeconds(15);
 
     private MigrationFixture migration;
-    private CompletableFuture<HttpResponse<String>> asked = CompletableFuture.completedFuture(null);
+    private CompletableFuture<HttpResponse<String>> asked;
 
     /**
      * The first is killed behind its fence; the second opens the source. The second is stopped behind a fence of its own, and the
@@ -110,6 +110,7 @@ class StandbyCoordinatorTest {
 
     /** Asks for the cutover whenever it can begin. */
     private void askUntil(String coordinator, Callable<Boolean> reached) {
+        asked = CompletableFuture.completedFuture(null);
         await(coordinator).atMost(MigrationFixture.PATIENCE).pollInterval(POLL).until(() -> {
             boolean done = reached.call();
             if (!done && asked.isDone() && state().equals("IN_SYNC")) {
