@@ -37,6 +37,7 @@ final class Control implements AutoCloseable {
         Optional<Control> control = Optional.empty();
         try {
             if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
+                Sessions.endOthers(target, migration, Databases.CHANGES);
                 if (Journal.read(target).isEmpty()) {
                     failpoints.before(Effect.SCHEMA);
                     copySchema(migration);

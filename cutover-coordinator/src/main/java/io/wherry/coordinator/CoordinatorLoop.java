@@ -7,12 +7,14 @@ import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.Built;
 import io.wherry.coordinator.Observation.Command;
 import io.wherry.coordinator.Observation.StepDone;
+import io.wherry.coordinator.Observation.StepEnded;
 import io.wherry.coordinator.Observation.StepFailed;
 import io.wherry.coordinator.StateMachine.Event;
 import java.sql.SQLException;
@@ -35,7 +37,6 @@ import org.slf4j.LoggerFactory;
 final class CoordinatorLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CoordinatorLoop.class);
     private static final long TICK_MILLIS = 50;
-    private static final long RECONNECT_MILLIS = 500;
     private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
     private static final long MARKS_PAUSE_NANOS = 10_000_000_000L;
 
@@ -218,7 +219,7 @@ final class CoordinatorLoop implements AutoCloseable {
         if (control != null) {
             closeControl();
         }
-        TimeUnit.MILLISECONDS.sleep(RECONNECT_MILLIS);
+        TimeUnit.MILLISECONDS.sleep(Sessions.LOCK_POLL_MILLIS);
     }
 
     /**
@@ -231,7 +232,7 @@ final class CoordinatorLoop implements AutoCloseable {
         try {
             if (steps.openIfForgotten(control.journal())) {
                 run.forgotten(control.journal());
-                queue.removeIf(o -> o instanceof StepDone || o instanceof StepFailed);
+                queue.removeIf(StepEnded.class::isInstance);
             }
             marksRead = true;
         } catch (DataException e) {
@@ -263,7 +264,7 @@ final class CoordinatorLoop implements AutoCloseable {
         if (!control.journal().last().equals(before.last())) {
             parentsBuilt = false;
             enter();
-        } else if (unfinished instanceof StepDone || unfinished instanceof StepFailed) {
+        } else if (unfinished instanceof StepEnded) {
             queue.add(unfinished);
         }
     }
@@ -296,10 +297,12 @@ final class CoordinatorLoop implements AutoCloseable {
             parentsBuilt |= built.table() == null && built.problem() == null;
         } else if (observation instanceof Command command) {
             command.action().run();
-        } else if (observation instanceof StepDone ended) {
-            stepDone(ended);
-        } else if (observation instanceof StepFailed failed) {
-            stepFailed(failed.problem());
+        } else if (observation instanceof StepEnded ended && isPresent(ended)) {
+            if (ended instanceof StepDone step) {
+                stepDone(step);
+            } else if (ended instanceof StepFailed step) {
+                stepFailed(step.problem());
+            }
         }
     }
 
@@ -309,6 +312,19 @@ final class CoordinatorLoop implements AutoCloseable {
             boolean settled = state == State.CATCHING_UP || state == State.IN_SYNC;
             follower.offer(facts.drift(), facts.applied(), settled);
         }
+    }
+
+    /**
+     * Not one of an earlier state. Counterexample: the target was lost while fencing, another coordinator took over, began its own
+     * cutover and died; its FENCING is not done because ours was.
+     */
+    private boolean isPresent(StepEnded ended) {
+        Journal journal = control.journal();
+        boolean switched = ended instanceof StepDone step && step.event() == Event.SWITCH;
+        // The step itself has written the row that follows.
+        return switched
+                ? journal.state() == State.SWITCHING
+                : ended.row() == journal.last().id();
     }
 
     private void stepDone(StepDone ended) throws SQLException {

@@ -3,6 +3,7 @@ package io.wherry.coordinator;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.Heartbeat;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -48,6 +49,15 @@ final class CutoverSteps implements AutoCloseable {
         this.marks = new CutoverMarks(migration);
     }
 
+    /**
+     * That the journal's last row is the one which made this coordinator act. To be asked after the lock of the fence is taken:
+     * whoever writes a later row changes the fence only after that, and ends the session that has the lock.
+     */
+    interface Claim {
+        /** @throws FencedException when another coordinator has written since */
+        void require() throws SQLException;
+    }
+
     Fence.Plan planFence() throws SQLException {
         try (Connection source = openSource()) {
             return fencePlan(source);
@@ -63,12 +73,16 @@ final class CutoverSteps implements AutoCloseable {
     }
 
     /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
-    Lsn fence(Fence.Plan plan, Window window) throws SQLException, InterruptedException {
+    Lsn fence(Fence.Plan plan, Claim claim, Window window) throws SQLException, InterruptedException {
         try (Connection source = openSource()) {
             if (!plan.obstacles().isEmpty()) {
                 throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
             }
             fenceLock.act(session -> {
+                // Counterexample without it: stopped before it took the lock, it comes back when its successor has
+                // given the
+                // window up and let go of the lock. It would close the source, which nobody then knows to open.
+                claim.require();
                 failpoints.before(Effect.FENCE);
                 Fence.close(session, plan);
                 failpoints.after(Effect.FENCE);
@@ -81,10 +95,11 @@ final class CutoverSteps implements AutoCloseable {
         }
     }
 
-    private static void awaitAlone(Connection source, Fence.Plan plan, Window window)
+    private void awaitAlone(Connection source, Fence.Plan plan, Window window)
             throws SQLException, InterruptedException {
         while (true) {
-            Fence.endSessions(source, plan);
+            // Who was replaced must not end the sessions of a source that is open again.
+            fenceLock.actIfKept(session -> Fence.endSessions(session, plan));
             List<String> remaining = Fence.remaining(source);
             if (remaining.isEmpty()) {
                 window.waitsFor("");
@@ -178,14 +193,23 @@ final class CutoverSteps implements AutoCloseable {
     }
 
     /** ABORTING: the source serves as before. May run any number of times. */
-    void unfence(Fence.Plan plan) throws SQLException {
-        fenceLock.actAsSuccessor(source -> open(source, plan));
+    void unfence(Fence.Plan plan, Claim claim) throws SQLException {
+        if (fenceLock.isKept()) {
+            unfenceIfKept(plan);
+            return;
+        }
+        claim.require();
+        fenceLock.actAsSuccessor(source -> {
+            // Again: its successor may have completed since, and the source must stay closed.
+            claim.require();
+            open(source, plan);
+        });
         fenceLock.close();
     }
 
-    /** Opens the source without knowing whether another coordinator acts: not if that one has fenced it. */
-    void unfenceIfOurs(Fence.Plan plan) throws SQLException {
-        fenceLock.act(source -> open(source, plan));
+    /** Opens the source without knowing from the target whether another coordinator acts. */
+    void unfenceIfKept(Fence.Plan plan) throws SQLException {
+        fenceLock.actIfKept(source -> open(source, plan));
         fenceLock.close();
     }
 
@@ -219,7 +243,12 @@ final class CutoverSteps implements AutoCloseable {
             LOG.warn(
                     "The target has lost the journal of the cutover of {}: the source is opened",
                     mark.get().at());
-            unfence(mark.get().fence());
+            long row = journal.last().id();
+            unfence(mark.get().fence(), () -> {
+                try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
+                    Journal.requireLast(target, row);
+                }
+            });
         }
         return memory == CutoverMark.Memory.FENCE_LOST;
     }

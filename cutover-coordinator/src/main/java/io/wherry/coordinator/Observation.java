@@ -41,11 +41,17 @@ sealed interface Observation {
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}
 
-    /** A step of the cutover ended well. */
-    record StepDone(Event event, Map<String, ?> detail) implements Observation {}
+    /** A step of the cutover ended. */
+    sealed interface StepEnded extends Observation {
+        /** The journal's row that the step was for. */
+        long row();
+    }
 
-    /** A step of the cutover failed. */
-    record StepFailed(String problem) implements Observation {}
+    /** It ended well. */
+    record StepDone(long row, Event event, Map<String, ?> detail) implements StepEnded {}
+
+    /** It failed. */
+    record StepFailed(long row, String problem) implements StepEnded {}
 
     /** The operator's wish: something to be done on the coordinator's thread. */
     record Command(Action action) implements Observation {

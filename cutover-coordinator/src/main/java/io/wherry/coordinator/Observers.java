@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -102,7 +103,9 @@ final class Observers implements AutoCloseable {
                     each.accept(last);
                 }
             } else {
-                tail.readAll(each);
+                List<ConsumerRecord<byte[], byte[]>> before = new ArrayList<>();
+                tail.readAll(before::add);
+                progress.atOnce(() -> before.forEach(each));
             }
             while (!repeater.closing()) {
                 tail.poll(WAIT).forEach(each);

@@ -7,6 +7,8 @@ import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -48,29 +50,20 @@ class TargetFailoverTest {
             migration.file("");
             migration.startProcess("source");
             migration.startProcess("sink");
-            AtomicReference<Process> cutover = new AtomicReference<>();
-            AtomicReference<Path> earlier = new AtomicReference<>();
-            migration.dieAt("coordinator", Failpoints.name(Effect.FENCE, true), () -> {
-                if (cutover.get() == null && migration.isIn(State.IN_SYNC)) {
-                    earlier.set(migration.target().copyOfData());
-                    cutover.set(migration.askForCutover());
-                }
-            });
-            cutover.get().waitFor();
+            migration.startArmed("first", "coordinator", Optional.of(Failpoints.name(Effect.FENCE, true)));
+            awaitInSync(migration);
+            Path earlier = migration.target().copyOfData();
+            cutOverUntilDeath(migration, "first");
             assertThat(migration.number(migration.migration().source(), FENCED)).isEqualTo(1);
-            migration.target().comeBackAs(earlier.get());
+            migration.target().comeBackAs(earlier);
 
-            cutover.set(null);
-            migration.dieAt("coordinator", Failpoints.name(Effect.TRAFFIC, true), () -> {
-                // Opened by the coordinator that starts: nobody else would.
-                if (cutover.get() == null
-                        && migration.number(migration.migration().source(), FENCED) == 0
-                        && migration.isIn(State.IN_SYNC)) {
-                    cutover.set(migration.askForCutover());
-                }
-            });
-            cutover.get().waitFor();
-            migration.target().comeBackAs(earlier.get());
+            migration.startArmed("second", "coordinator", Optional.of(Failpoints.name(Effect.TRAFFIC, true)));
+            // By the coordinator that starts: nobody else would.
+            await("opened")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.number(migration.migration().source(), FENCED) == 0);
+            cutOverUntilDeath(migration, "second");
+            migration.target().comeBackAs(earlier);
 
             migration.startProcess("coordinator");
             assertThat(migration.awaitEnd("coordinator")).isNotZero();
@@ -78,6 +71,22 @@ class TargetFailoverTest {
                     .contains("traffic was switched to the target, and the target does not know");
             assertThat(migration.number(migration.migration().source(), FENCED)).isEqualTo(1);
         }
+    }
+
+    private static void awaitInSync(MigrationFixture migration) {
+        await("in sync").atMost(MigrationFixture.PATIENCE).until(() -> migration.isIn(State.IN_SYNC));
+    }
+
+    /** Asks whenever it can begin, until the coordinator has died at its failpoint. */
+    private static void cutOverUntilDeath(MigrationFixture migration, String coordinator) {
+        AtomicReference<CompletableFuture<?>> asked = new AtomicReference<>(CompletableFuture.completedFuture(null));
+        await(coordinator).atMost(MigrationFixture.PATIENCE).until(() -> {
+            if (asked.get().isDone() && migration.isIn(State.IN_SYNC) && migration.isAlive(coordinator)) {
+                asked.set(migration.askForCutover(coordinator));
+            }
+            return !migration.isAlive(coordinator);
+        });
+        assertThat(migration.awaitEnd(coordinator)).isEqualTo(Failpoints.EXIT_CODE);
     }
 
     private static void awaitMoreApplied(MigrationFixture migration) {
