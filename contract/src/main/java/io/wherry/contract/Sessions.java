@@ -93,6 +93,15 @@ public final class Sessions {
         return message.contains("SSL") || message.contains("hostnameverifier") || message.contains("certificate");
     }
 
+    /**
+     * SQLSTATE of a failure. The driver gives none, or an empty one, when it fails itself, as while it closes a connection that
+     * broke: such a failure counts as one of the connection, {@code 08000}.
+     */
+    public static String state(SQLException failure) {
+        String state = failure.getSQLState();
+        return state == null || state.isEmpty() ? "08000" : state;
+    }
+
     private static Properties properties(Migration migration, Endpoint endpoint, String purpose) {
         Properties properties = new Properties();
         properties.setProperty("user", endpoint.user());

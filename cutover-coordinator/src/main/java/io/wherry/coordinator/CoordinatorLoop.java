@@ -195,7 +195,7 @@ final class CoordinatorLoop implements AutoCloseable {
                 handle(observation);
                 observation = queue.poll();
             }
-            decide(System.currentTimeMillis());
+            decide(MonotonicClock.millis());
         } catch (SQLException e) {
             recover(observation, e);
         }
@@ -270,7 +270,7 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void handle(Observation observation) throws SQLException {
-        long now = System.currentTimeMillis();
+        long now = MonotonicClock.millis();
         if (observation instanceof Observation.Positioned seen) {
             facts.see(seen);
         } else if (observation instanceof Observation.HeartbeatEmitted seen) {
@@ -369,7 +369,7 @@ final class CoordinatorLoop implements AutoCloseable {
         State next = control.journal().advance(control.target(), event, detail);
         LOG.info("{}", next);
         // Before anyone hears of a result: who then asks for the status must not read the state before.
-        board.publish(control.journal(), progress.tables(), System.currentTimeMillis());
+        board.publish(control.journal(), progress.tables(), MonotonicClock.millis());
     }
 
     /** Begins what the present state asks for. */

@@ -125,7 +125,7 @@ final class Observers implements AutoCloseable {
     private void position(ConsumerRecord<byte[], byte[]> row) {
         Position position = Json.read(row.value(), Position.class);
         progress.reached(position);
-        tell.accept(new Observation.Positioned(position, System.currentTimeMillis()));
+        tell.accept(new Observation.Positioned(position, MonotonicClock.millis()));
     }
 
     private void control(ConsumerRecord<byte[], byte[]> row) {
@@ -160,7 +160,7 @@ final class Observers implements AutoCloseable {
                         .stream()
                         .findFirst()
                         .orElse(Slot.MISSING);
-                long emitted = System.currentTimeMillis();
+                long emitted = MonotonicClock.millis();
                 Lsn lsn = Heartbeat.emit(source);
                 HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
                 newest.set(heartbeat);
@@ -246,7 +246,7 @@ final class Observers implements AutoCloseable {
                 return;
             }
         }
-        long now = System.currentTimeMillis();
+        long now = MonotonicClock.millis();
         tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
     }
 
