@@ -51,7 +51,7 @@ final class CutoverCoordinatorTest {
                 app(servers).close();
                 servers.run(servers.target, "shop", "UPDATE ONLY public.animal SET name = 'cat'");
 
-                // The next one knows nothing yet, whatever the journal says.
+                // The next one knows nothing yet. Seen to cut over at once, because the journal said IN_SYNC.
                 awaitState(servers, coordinator, State.IN_SYNC);
                 coordinator.close();
                 coordinator = new CutoverCoordinator(migration, directory);
