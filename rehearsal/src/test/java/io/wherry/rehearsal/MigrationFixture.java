@@ -311,15 +311,20 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Bytes a second that each lane of the load may send, so that it has a middle. */
     void slowDownLoad(int lanes, double bytes) throws Exception {
+        for (int lane = 0; lane < lanes; lane++) {
+            limit("load-" + lane, bytes);
+        }
+    }
+
+    /** @param bytes that a producer of the source-connector may send in a second; null = as many as it can */
+    void limit(String producer, Double bytes) throws Exception {
         try (Admin admin = KafkaClients.admin(migration())) {
-            for (int lane = 0; lane < lanes; lane++) {
-                ClientQuotaEntity who =
-                        new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, "wherry-" + name + "-load-" + lane));
-                admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
-                                who, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytes)))))
-                        .all()
-                        .get();
-            }
+            ClientQuotaEntity who =
+                    new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, "wherry-" + name + "-" + producer));
+            admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
+                            who, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytes)))))
+                    .all()
+                    .get();
         }
     }
 
