@@ -2,6 +2,7 @@ package io.wherry.contract;
 
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Properties;
@@ -23,6 +24,9 @@ public final class Sessions {
             + " -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c row_security=off"
             + " -c default_transaction_read_only=off";
 
+    /** How often a standby looks whether the lock of {@link #openLock} is free, in ms. */
+    public static final long LOCK_POLL_MILLIS = 500;
+
     private static final int CONNECT_SECONDS = 10;
     private static final int LOGIN_SECONDS = 30;
 
@@ -39,7 +43,7 @@ public final class Sessions {
 
     /**
      * Opens a session that holds a lock for an instance, so that its twin waits. When this machine is gone without a word the
-     * server ends the session, and with it the lock, within nine seconds.
+     * server ends the session, and with it the lock, within nine seconds; with {@link #LOCK_POLL_MILLIS} a twin has it within ten.
      */
     public static Connection openLock(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
         Connection session = open(migration, endpoint, purpose);
@@ -56,6 +60,23 @@ public final class Sessions {
         return session;
     }
 
+    /**
+     * Ends what a predecessor has left of its sessions in this database. One that hangs, or whose machine is gone without a word,
+     * would keep its transactions, and hold its successor up with their locks for as long.
+     *
+     * @param purpose how their purpose begins; not that of the session given
+     */
+    public static void endOthers(Connection session, Migration migration, String purpose) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(pid)"
+                + " FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database()"
+                + " AND usename = current_user AND pg_catalog.left(application_name, pg_catalog.length(?)) = ?")) {
+            String prefix = APPLICATION + migration.name() + " " + purpose;
+            statement.setString(1, prefix);
+            statement.setString(2, prefix);
+            statement.execute();
+        }
+    }
+
     /** Opens a session for the replication protocol ({@code CREATE_REPLICATION_SLOT} and the like). */
     public static Connection openReplication(Migration migration, Endpoint endpoint, String purpose)
             throws SQLException {
@@ -70,6 +91,15 @@ public final class Sessions {
     public static boolean isTlsProblem(SQLException failure) {
         String message = String.valueOf(failure.getMessage());
         return message.contains("SSL") || message.contains("hostnameverifier") || message.contains("certificate");
+    }
+
+    /**
+     * SQLSTATE of a failure. The driver gives none, or an empty one, when it fails itself, as while it closes a connection that
+     * broke: such a failure counts as one of the connection, {@code 08000}.
+     */
+    public static String state(SQLException failure) {
+        String state = failure.getSQLState();
+        return state == null || state.isEmpty() ? "08000" : state;
     }
 
     private static Properties properties(Migration migration, Endpoint endpoint, String purpose) {

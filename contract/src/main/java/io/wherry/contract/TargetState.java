@@ -53,7 +53,9 @@ public final class TargetState {
                     + " done_at timestamptz, seconds double precision)",
             // One row: the sink-applier that took over last. Lower epochs are fenced.
             "CREATE TABLE IF NOT EXISTS wherry.applier (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
-                    + " epoch bigint NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp())");
+                    + " epoch bigint NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp(),"
+                    // What the target lost when it came back without its last commits, and when; null = nothing.
+                    + " lost text)");
 
     private TargetState() {}
 

@@ -37,6 +37,7 @@ final class Control implements AutoCloseable {
         Optional<Control> control = Optional.empty();
         try {
             if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
+                Sessions.endOthers(target, migration, Databases.CHANGES);
                 if (Journal.read(target).isEmpty()) {
                     failpoints.before(Effect.SCHEMA);
                     copySchema(migration);
@@ -69,7 +70,7 @@ final class Control implements AutoCloseable {
         try {
             new SchemaCopy(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run();
         } catch (SQLException e) {
-            boolean passing = e.getSQLState() == null || e.getSQLState().matches("08.*|57.*|53.*|40.*");
+            boolean passing = Sessions.state(e).matches("08.*|57.*|53.*|40.*");
             if (passing) {
                 throw e;
             }

@@ -1,16 +1,20 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.DataException;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.Built;
 import io.wherry.coordinator.Observation.Command;
 import io.wherry.coordinator.Observation.StepDone;
+import io.wherry.coordinator.Observation.StepEnded;
 import io.wherry.coordinator.Observation.StepFailed;
 import io.wherry.coordinator.StateMachine.Event;
 import java.sql.SQLException;
@@ -33,8 +37,8 @@ import org.slf4j.LoggerFactory;
 final class CoordinatorLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CoordinatorLoop.class);
     private static final long TICK_MILLIS = 50;
-    private static final long RECONNECT_MILLIS = 500;
     private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
+    private static final long MARKS_PAUSE_NANOS = 10_000_000_000L;
 
     private final Migration migration;
     private final Failpoints failpoints;
@@ -53,6 +57,9 @@ final class CoordinatorLoop implements AutoCloseable {
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
     private Control control;
     private boolean parentsBuilt;
+    private boolean marksRead;
+    private boolean switchLost;
+    private long marksAskedNanos;
     private volatile boolean applying;
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
@@ -167,6 +174,7 @@ final class CoordinatorLoop implements AutoCloseable {
     /** A source must not stay closed because this process has a defect. */
     private void openSource() {
         if (control != null
+                && !switchLost
                 && control.journal().state().inWindow()
                 && control.journal().state() != State.PREPARING_TARGET) {
             run.openSourceNow(control.journal());
@@ -187,7 +195,7 @@ final class CoordinatorLoop implements AutoCloseable {
                 handle(observation);
                 observation = queue.poll();
             }
-            decide(System.currentTimeMillis());
+            decide(MonotonicClock.millis());
         } catch (SQLException e) {
             recover(observation, e);
         }
@@ -197,14 +205,44 @@ final class CoordinatorLoop implements AutoCloseable {
     private void takeControl() throws InterruptedException {
         try {
             control = Control.take(migration, failpoints).orElse(null);
-            if (control != null) {
+            marksRead = false;
+            if (control != null && knowsOfCutover()) {
                 return;
             }
-            board.waiting("another coordinator to end; this one stands by");
+            board.waiting(
+                    control == null
+                            ? "another coordinator to end; this one stands by"
+                            : "source and Kafka, to see whether the target has lost commits");
         } catch (SQLException e) {
             board.waiting("the target: " + e.getMessage());
         }
-        TimeUnit.MILLISECONDS.sleep(RECONNECT_MILLIS);
+        if (control != null) {
+            closeControl();
+        }
+        TimeUnit.MILLISECONDS.sleep(Sessions.LOCK_POLL_MILLIS);
+    }
+
+    /**
+     * Compares the journal with what Kafka remembers.
+     *
+     * @return false when that cannot be done now, but must be: from here the journal would have the source opened
+     */
+    private boolean knowsOfCutover() {
+        marksAskedNanos = System.nanoTime();
+        try {
+            if (steps.openIfForgotten(control.journal())) {
+                run.forgotten(control.journal());
+                queue.removeIf(StepEnded.class::isInstance);
+            }
+            marksRead = true;
+        } catch (DataException e) {
+            switchLost = true;
+            throw e;
+        } catch (SQLException | RetryableException e) {
+            LOG.warn("Cannot see yet whether the target has lost commits: {}", e.getMessage());
+        }
+        State state = control.journal().state();
+        return marksRead || !state.inWindow() && state != State.ABORTING;
     }
 
     /** The session on the target is lost, perhaps in the middle of a commit: read again what stands there, then go on. */
@@ -223,15 +261,16 @@ final class CoordinatorLoop implements AutoCloseable {
             }
             takeControl();
         }
-        if (control.journal().last().id() != before.last().id()) {
+        if (!control.journal().last().equals(before.last())) {
+            parentsBuilt = false;
             enter();
-        } else if (unfinished instanceof StepDone || unfinished instanceof StepFailed) {
+        } else if (unfinished instanceof StepEnded) {
             queue.add(unfinished);
         }
     }
 
     private void handle(Observation observation) throws SQLException {
-        long now = System.currentTimeMillis();
+        long now = MonotonicClock.millis();
         if (observation instanceof Observation.Positioned seen) {
             facts.see(seen);
         } else if (observation instanceof Observation.HeartbeatEmitted seen) {
@@ -258,10 +297,12 @@ final class CoordinatorLoop implements AutoCloseable {
             parentsBuilt |= built.table() == null && built.problem() == null;
         } else if (observation instanceof Command command) {
             command.action().run();
-        } else if (observation instanceof StepDone ended) {
-            stepDone(ended);
-        } else if (observation instanceof StepFailed failed) {
-            stepFailed(failed.problem());
+        } else if (observation instanceof StepEnded ended && isPresent(ended)) {
+            if (ended instanceof StepDone step) {
+                stepDone(step);
+            } else if (ended instanceof StepFailed step) {
+                stepFailed(step.problem());
+            }
         }
     }
 
@@ -271,6 +312,19 @@ final class CoordinatorLoop implements AutoCloseable {
             boolean settled = state == State.CATCHING_UP || state == State.IN_SYNC;
             follower.offer(facts.drift(), facts.applied(), settled);
         }
+    }
+
+    /**
+     * Not one of an earlier state. Counterexample: the target was lost while fencing, another coordinator took over, began its own
+     * cutover and died; its FENCING is not done because ours was.
+     */
+    private boolean isPresent(StepEnded ended) {
+        Journal journal = control.journal();
+        boolean switched = ended instanceof StepDone step && step.event() == Event.SWITCH;
+        // The step itself has written the row that follows.
+        return switched
+                ? journal.state() == State.SWITCHING
+                : ended.row() == journal.last().id();
     }
 
     private void stepDone(StepDone ended) throws SQLException {
@@ -315,7 +369,7 @@ final class CoordinatorLoop implements AutoCloseable {
         State next = control.journal().advance(control.target(), event, detail);
         LOG.info("{}", next);
         // Before anyone hears of a result: who then asks for the status must not read the state before.
-        board.publish(control.journal(), progress.tables(), System.currentTimeMillis());
+        board.publish(control.journal(), progress.tables(), MonotonicClock.millis());
     }
 
     /** Begins what the present state asks for. */
@@ -333,6 +387,9 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void decide(long now) throws SQLException {
+        if (!marksRead && System.nanoTime() - marksAskedNanos > MARKS_PAUSE_NANOS) {
+            knowsOfCutover();
+        }
         Journal journal = control.journal();
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();
@@ -395,6 +452,8 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void begin(CompletableFuture<CutoverResult> result) throws SQLException {
+        // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
+        decide(System.currentTimeMillis());
         State state = control.journal().state();
         if (state != State.IN_SYNC) {
             String why = "in state " + state + ", waiting for " + status().waitsFor();

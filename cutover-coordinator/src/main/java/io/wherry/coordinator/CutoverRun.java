@@ -5,11 +5,13 @@ import io.wherry.contract.Json;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.StepDone;
 import io.wherry.coordinator.Observation.StepFailed;
 import io.wherry.coordinator.StateMachine.Event;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -50,7 +52,7 @@ final class CutoverRun {
 
     /** A piece of the story; what it returns is written to the journal with the event. */
     private interface Step {
-        StepDone run() throws Exception;
+        Map<String, ?> run() throws Exception;
     }
 
     /** Takes note of who asked, before the journal's FENCING row. */
@@ -69,33 +71,43 @@ final class CutoverRun {
     /** Starts what the state asks for. */
     void enter(State state, Journal journal) {
         retryDue = false;
+        long row = journal.last().id();
         switch (state) {
-            case FENCING ->
-                start(state, () -> {
-                    Lsn fenceLsn = steps.fence(fencePlan(journal), window);
-                    return new StepDone(Event.FENCED, Map.of("fenceLsn", fenceLsn));
+            case FENCING -> {
+                CutoverMark mark = mark(journal, false);
+                start(state, row, Event.FENCED, () -> {
+                    steps.marks().write(mark);
+                    Lsn fenceLsn = steps.fence(mark.fence(), () -> requireLast(row), window);
+                    return Map.of("fenceLsn", fenceLsn);
                 });
+            }
             case DRAINING ->
-                start(state, () -> {
+                start(state, row, Event.DRAINED, () -> {
                     Map<String, Long> vector = new TreeMap<>();
                     steps.drain(fenceLsn(journal), window).forEach((p, offset) -> vector.put(p.toString(), offset));
-                    return new StepDone(Event.DRAINED, Map.of("drainVector", vector));
+                    return Map.of("drainVector", vector);
                 });
-            case VERIFYING -> start(state, this::verify);
+            case VERIFYING -> start(state, row, Event.VERIFIED, this::verify);
             case PREPARING_TARGET ->
-                start(state, () -> {
+                start(state, row, Event.SWITCH, () -> {
                     steps.prepareAndCommitSwitch(journal, window);
-                    return new StepDone(Event.SWITCH, Map.of());
+                    return Map.of();
                 });
-            case SWITCHING ->
-                start(state, () -> {
+            case SWITCHING -> {
+                CutoverMark mark = mark(journal, true);
+                start(state, row, Event.SWITCHED, () -> {
+                    boolean noted = noted(mark);
                     steps.moveTraffic(fenceLsn(journal).toString());
-                    return new StepDone(Event.SWITCHED, Map.of());
+                    if (!noted) {
+                        steps.marks().write(mark);
+                    }
+                    return Map.of();
                 });
+            }
             case ABORTING ->
-                start(state, () -> {
-                    steps.unfence(fencePlan(journal));
-                    return new StepDone(Event.UNFENCED, Map.of());
+                start(state, row, Event.UNFENCED, () -> {
+                    steps.unfence(fencePlan(journal), () -> requireLast(row));
+                    return Map.of();
                 });
             case COMPLETED -> finish(Outcome.COMPLETED, "", journal);
             case CATCHING_UP -> finish(Outcome.ABORTED, problem, journal);
@@ -103,26 +115,43 @@ final class CutoverRun {
         }
     }
 
-    private StepDone verify() throws SQLException, InterruptedException {
+    /** Applications wait, so traffic is moved even if Kafka does not take the mark: it matters only if the target loses commits. */
+    private boolean noted(CutoverMark mark) {
+        try {
+            steps.marks().write(mark);
+            return true;
+        } catch (RetryableException e) {
+            LOG.warn("{}", e.explained());
+            return false;
+        }
+    }
+
+    private void requireLast(long row) throws SQLException {
+        try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
+            Journal.requireLast(target, row);
+        }
+    }
+
+    private Map<String, ?> verify() throws SQLException, InterruptedException {
         DataComparison found = steps.verify(window);
         comparison = found;
         if (!found.equal()) {
             throw new DataException("verify", "", "source and target differ:\n" + found.differences(), "");
         }
-        return new StepDone(Event.VERIFIED, Map.of("tables", found.tables().size(), "rows", found.rowsCompared()));
+        return Map.of("tables", found.tables().size(), "rows", found.rowsCompared());
     }
 
-    private void start(State state, Step body) {
+    private void start(State state, long row, Event end, Step body) {
         LOG.info("{}", state);
         step = Threads.named("wherry-cutover-" + state).newThread(() -> {
             try {
-                tell.accept(body.run());
+                tell.accept(new StepDone(row, end, body.run()));
             } catch (InterruptedException e) {
-                tell.accept(new StepFailed(String.valueOf(window == null ? null : window.over())));
+                tell.accept(new StepFailed(row, String.valueOf(window == null ? null : window.over())));
             } catch (WherryException e) {
-                tell.accept(new StepFailed(e.explained()));
+                tell.accept(new StepFailed(row, e.explained()));
             } catch (Exception e) {
-                tell.accept(new StepFailed(state + ": " + e.getMessage()));
+                tell.accept(new StepFailed(row, state + ": " + e.getMessage()));
             }
         });
         step.start();
@@ -169,13 +198,23 @@ final class CutoverRun {
 
     /**
      * Opens the source although the journal cannot be written, because the target is away. Safe before PREPARING_TARGET only: no
-     * switch row can be on its way, and whoever reads the journal next aborts.
+     * switch row can be on its way, and whoever reads the journal next aborts. And only with the fence's lock kept; without it the
+     * source stays as it is until somebody sees the target again.
      */
     void openSourceNow(Journal journal) {
         try {
-            steps.unfenceIfOurs(fencePlan(journal));
+            steps.unfenceIfKept(fencePlan(journal));
         } catch (SQLException | RetryableException e) {
             LOG.warn("Cannot open the source yet: {}", e.getMessage());
+        }
+    }
+
+    /** The journal does not know of the cutover that this process began: the target was set back to before it. */
+    void forgotten(Journal journal) {
+        if (begun()) {
+            step.interrupt();
+            Threads.join(step, 0);
+            finish(Outcome.ABORTED, "the target has lost its last commits", journal);
         }
     }
 
@@ -226,6 +265,11 @@ final class CutoverRun {
         return Json.mapper()
                 .convertValue(
                         journal.latest(State.FENCING).orElseThrow().detail().get("fence"), Fence.Plan.class);
+    }
+
+    private static CutoverMark mark(Journal journal, boolean switched) {
+        Journal.Row fencing = journal.latest(State.FENCING).orElseThrow();
+        return new CutoverMark(fencing.id(), fencing.at().toString(), switched, fencePlan(journal));
     }
 
     private static Lsn fenceLsn(Journal journal) {

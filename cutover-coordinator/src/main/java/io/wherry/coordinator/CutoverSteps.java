@@ -3,6 +3,7 @@ package io.wherry.coordinator;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.Heartbeat;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -17,13 +18,17 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
  * persisted; each may be ended by the window.
  */
 final class CutoverSteps implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverSteps.class);
     private static final long POLL_MILLIS = 20;
     // A session that passed the login check just before the fence closed shows itself a little later.
     private static final long SETTLE_MILLIS = 150;
@@ -33,6 +38,7 @@ final class CutoverSteps implements AutoCloseable {
     private final TrafficSwitch traffic;
     private final Failpoints failpoints;
     private final FenceLock fenceLock;
+    private final CutoverMarks marks;
 
     CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
@@ -40,6 +46,16 @@ final class CutoverSteps implements AutoCloseable {
         this.traffic = traffic;
         this.failpoints = failpoints;
         this.fenceLock = new FenceLock(migration);
+        this.marks = new CutoverMarks(migration);
+    }
+
+    /**
+     * That the journal's last row is the one which made this coordinator act. To be asked after the lock of the fence is taken:
+     * whoever writes a later row changes the fence only after that, and ends the session that has the lock.
+     */
+    interface Claim {
+        /** @throws FencedException when another coordinator has written since */
+        void require() throws SQLException;
     }
 
     Fence.Plan planFence() throws SQLException {
@@ -57,12 +73,16 @@ final class CutoverSteps implements AutoCloseable {
     }
 
     /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
-    Lsn fence(Fence.Plan plan, Window window) throws SQLException, InterruptedException {
+    Lsn fence(Fence.Plan plan, Claim claim, Window window) throws SQLException, InterruptedException {
         try (Connection source = openSource()) {
             if (!plan.obstacles().isEmpty()) {
                 throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
             }
             fenceLock.act(session -> {
+                // Counterexample without it: stopped before it took the lock, it comes back when its successor has
+                // given the
+                // window up and let go of the lock. It would close the source, which nobody then knows to open.
+                claim.require();
                 failpoints.before(Effect.FENCE);
                 Fence.close(session, plan);
                 failpoints.after(Effect.FENCE);
@@ -75,10 +95,11 @@ final class CutoverSteps implements AutoCloseable {
         }
     }
 
-    private static void awaitAlone(Connection source, Fence.Plan plan, Window window)
+    private void awaitAlone(Connection source, Fence.Plan plan, Window window)
             throws SQLException, InterruptedException {
         while (true) {
-            Fence.endSessions(source, plan);
+            // Who was replaced must not end the sessions of a source that is open again.
+            fenceLock.actIfKept(session -> Fence.endSessions(session, plan));
             List<String> remaining = Fence.remaining(source);
             if (remaining.isEmpty()) {
                 window.waitsFor("");
@@ -172,14 +193,23 @@ final class CutoverSteps implements AutoCloseable {
     }
 
     /** ABORTING: the source serves as before. May run any number of times. */
-    void unfence(Fence.Plan plan) throws SQLException {
-        fenceLock.actAsSuccessor(source -> open(source, plan));
+    void unfence(Fence.Plan plan, Claim claim) throws SQLException {
+        if (fenceLock.isKept()) {
+            unfenceIfKept(plan);
+            return;
+        }
+        claim.require();
+        fenceLock.actAsSuccessor(source -> {
+            // Again: its successor may have completed since, and the source must stay closed.
+            claim.require();
+            open(source, plan);
+        });
         fenceLock.close();
     }
 
-    /** Opens the source without knowing whether another coordinator acts: not if that one has fenced it. */
-    void unfenceIfOurs(Fence.Plan plan) throws SQLException {
-        fenceLock.act(source -> open(source, plan));
+    /** Opens the source without knowing from the target whether another coordinator acts. */
+    void unfenceIfKept(Fence.Plan plan) throws SQLException {
+        fenceLock.actIfKept(source -> open(source, plan));
         fenceLock.close();
     }
 
@@ -189,8 +219,48 @@ final class CutoverSteps implements AutoCloseable {
         failpoints.after(Effect.UNFENCE);
     }
 
+    /**
+     * Looks whether the target, as a replica that was behind or from a backup, has lost what it knew of the last cutover. If so and
+     * no traffic was switched, the source is opened: nobody else would.
+     *
+     * @return whether a fence was closed that the journal does not know of
+     * @throws DataException when traffic was switched: neither side may serve by our word then
+     * @throws RetryableException when Kafka cannot be asked
+     */
+    boolean openIfForgotten(Journal journal) throws SQLException {
+        Optional<CutoverMark> mark = marks.last();
+        CutoverMark.Memory memory = mark.map(m -> m.in(journal.rows())).orElse(CutoverMark.Memory.KEPT);
+        if (memory == CutoverMark.Memory.SWITCH_LOST) {
+            throw new DataException(
+                    "go on with the cutover of",
+                    mark.get().at(),
+                    "traffic was switched to the target, and the target does not know of it: it has lost its last commits, as a"
+                            + " replica that was behind or a backup has",
+                    "The source stays closed. Put the target back that took the traffic; or, if no application has written"
+                            + " to it, open the source by hand and migrate again");
+        }
+        if (memory == CutoverMark.Memory.FENCE_LOST) {
+            LOG.warn(
+                    "The target has lost the journal of the cutover of {}: the source is opened",
+                    mark.get().at());
+            long row = journal.last().id();
+            unfence(mark.get().fence(), () -> {
+                try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
+                    Journal.requireLast(target, row);
+                }
+            });
+        }
+        return memory == CutoverMark.Memory.FENCE_LOST;
+    }
+
+    /** What Kafka remembers of cutovers. */
+    CutoverMarks marks() {
+        return marks;
+    }
+
     @Override
     public void close() throws SQLException {
+        marks.close();
         fenceLock.close();
     }
 

@@ -9,11 +9,14 @@ import java.util.Set;
 
 /** Sessions for scripts, and endpoints beside the configured ones. */
 final class Databases {
+    /** Begins the purpose of each session that changes the target but for the journal. */
+    static final String CHANGES = "change ";
+
     private Databases() {}
 
     /** A session whose statements go to the server as they are, several in one text, by the simple query protocol. */
     static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
-        return Sessions.open(migration, withParameter(endpoint, "preferQueryMode=simple"), purpose);
+        return Sessions.open(migration, withParameter(endpoint, "preferQueryMode=simple"), CHANGES + purpose);
     }
 
     /** Another database of the same server. */

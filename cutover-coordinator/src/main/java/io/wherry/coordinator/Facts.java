@@ -49,6 +49,7 @@ final class Facts {
     private Slot slot;
     private long slotSeenMillis;
     private Long behind;
+    private String lost;
     private long targetSeenMillis;
     private Long inKafkaEmitted;
     private long inKafkaTook;
@@ -94,6 +95,7 @@ final class Facts {
                 .filter(relation -> !drift.gone().contains(relation.table()))
                 .forEach(relation -> relations.put(relation.table(), relation));
         behind = seen.behind();
+        lost = seen.lost();
         targetSeenMillis = nowMillis;
     }
 
@@ -176,6 +178,10 @@ final class Facts {
                 .filter(r -> r.stoppedBecause() != null)
                 .map(Relation::table)
                 .forEach(tables::add);
+        if (lost != null) {
+            remedies.add("the target lost commits that it had confirmed (" + lost
+                    + "), applied again from Kafka: see that a replica that may be promoted is a synchronous one");
+        }
         tables.forEach(table -> remedies.add("mend what stopped " + table + ", then wherry retry --table " + table));
         return remedies;
     }

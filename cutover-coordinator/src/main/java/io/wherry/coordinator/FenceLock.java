@@ -13,6 +13,8 @@ import java.sql.SQLException;
  * <p>The lock on the target ({@link Control}) is not enough. Counterexample: a coordinator that is cut off from the target in its
  * window opens the source at the window's end; its successor, which sees the target, has meanwhile given that window up and
  * fenced the source for one of its own. What applications write then comes after the successor's comparison, and is lost.
+ * Nor is it enough that the lock is free: when the successor has completed, it holds none, and the source must stay closed. So
+ * who does not know from the target that the fence is his to change may only use a lock that he has kept.
  */
 final class FenceLock implements AutoCloseable {
     // Of the source's database, whatever the migration: two that fence the same source would open it for one another.
@@ -55,6 +57,21 @@ final class FenceLock implements AutoCloseable {
     }
 
     /**
+     * Acts if the lock was kept since it was taken: then nobody else has changed the fence.
+     *
+     * @throws RetryableException when it was not; nothing was done then
+     */
+    synchronized void actIfKept(Act act) throws SQLException {
+        require();
+        act.on(session);
+    }
+
+    /** Whether the lock was kept since it was taken. */
+    synchronized boolean isKept() throws SQLException {
+        return session != null && isHeld();
+    }
+
+    /**
      * Acts as the coordinator that the target knows: a predecessor of the same migration that still has the lock is ended.
      *
      * @throws RetryableException when a coordinator of another migration has it
@@ -79,17 +96,17 @@ final class FenceLock implements AutoCloseable {
 
     /** @throws RetryableException when the lock was not kept until now */
     synchronized void require() throws SQLException {
-        if (session == null || !isHeld()) {
+        if (!isKept()) {
             throw new RetryableException(
                     "fence",
                     migration.source().toString(),
                     "its lock was lost meanwhile, so another may have opened the source",
-                    "Begin the cutover again");
+                    "The coordinator that the target knows opens it; begin the cutover again then");
         }
     }
 
     private boolean take() throws SQLException {
-        if (session != null && isHeld()) {
+        if (isKept()) {
             return true;
         }
         close();

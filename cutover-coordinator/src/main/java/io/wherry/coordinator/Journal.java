@@ -57,6 +57,18 @@ final class Journal {
                 State.LOADING.name());
     }
 
+    /** @throws FencedException when {@code id} is not the last row any more */
+    static void requireLast(Connection target, long id) throws SQLException {
+        if (!Queries.truth(target, "SELECT max(id) = ? FROM wherry.journal", id)) {
+            throw fenced("look", null);
+        }
+    }
+
+    private static FencedException fenced(String operation, SQLException cause) {
+        return new FencedException(
+                operation, "journal", "another coordinator has taken over", "Stop this one; one is enough", cause);
+    }
+
     /** Takes over what stands on the target. */
     void readAgain(Connection target) throws SQLException {
         Journal now = read(target).orElseThrow();
@@ -119,8 +131,7 @@ final class Journal {
             return row;
         } catch (SQLException e) {
             if (UNIQUE_VIOLATION.equals(e.getSQLState())) {
-                throw new FencedException(
-                        "advance", "journal", "another coordinator has taken over", "Stop this one; one is enough", e);
+                throw fenced("advance", e);
             }
             throw e;
         }

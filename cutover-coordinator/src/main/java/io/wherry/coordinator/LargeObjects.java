@@ -77,7 +77,7 @@ final class LargeObjects {
     /** Makes the target's like the source's; what was copied stays when it is broken off. Returns how many were copied or removed. */
     int synchronize() throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "large objects");
-                Connection target = Sessions.open(migration, migration.target(), "large objects")) {
+                Connection target = Sessions.open(migration, migration.target(), Databases.CHANGES + "large objects")) {
             if (none(source) && none(target)) {
                 return 0;
             }

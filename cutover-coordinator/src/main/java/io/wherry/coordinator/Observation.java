@@ -23,8 +23,11 @@ sealed interface Observation {
     /** A heartbeat's effect reached the target. */
     record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {}
 
-    /** @param behind change records not applied; null = unknown */
-    record TargetSeen(List<Relation> relations, Long behind) implements Observation {}
+    /**
+     * @param behind change records not applied; null = unknown
+     * @param lost commits that the target lost, for people; null = none
+     */
+    record TargetSeen(List<Relation> relations, Long behind, String lost) implements Observation {}
 
     /** A piece of index building ended; problem null when well. */
     record Built(TableId table, double seconds, String problem) implements Observation {}
@@ -38,11 +41,17 @@ sealed interface Observation {
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}
 
-    /** A step of the cutover ended well. */
-    record StepDone(Event event, Map<String, ?> detail) implements Observation {}
+    /** A step of the cutover ended. */
+    sealed interface StepEnded extends Observation {
+        /** The journal's row that the step was for. */
+        long row();
+    }
 
-    /** A step of the cutover failed. */
-    record StepFailed(String problem) implements Observation {}
+    /** It ended well. */
+    record StepDone(long row, Event event, Map<String, ?> detail) implements StepEnded {}
+
+    /** It failed. */
+    record StepFailed(long row, String problem) implements StepEnded {}
 
     /** The operator's wish: something to be done on the coordinator's thread. */
     record Command(Action action) implements Observation {

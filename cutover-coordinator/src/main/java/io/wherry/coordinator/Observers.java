@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -102,7 +103,9 @@ final class Observers implements AutoCloseable {
                     each.accept(last);
                 }
             } else {
-                tail.readAll(each);
+                List<ConsumerRecord<byte[], byte[]>> before = new ArrayList<>();
+                tail.readAll(before::add);
+                progress.atOnce(() -> before.forEach(each));
             }
             while (!repeater.closing()) {
                 tail.poll(WAIT).forEach(each);
@@ -122,7 +125,7 @@ final class Observers implements AutoCloseable {
     private void position(ConsumerRecord<byte[], byte[]> row) {
         Position position = Json.read(row.value(), Position.class);
         progress.reached(position);
-        tell.accept(new Observation.Positioned(position, System.currentTimeMillis()));
+        tell.accept(new Observation.Positioned(position, MonotonicClock.millis()));
     }
 
     private void control(ConsumerRecord<byte[], byte[]> row) {
@@ -157,7 +160,7 @@ final class Observers implements AutoCloseable {
                         .stream()
                         .findFirst()
                         .orElse(Slot.MISSING);
-                long emitted = System.currentTimeMillis();
+                long emitted = MonotonicClock.millis();
                 Lsn lsn = Heartbeat.emit(source);
                 HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
                 newest.set(heartbeat);
@@ -188,7 +191,9 @@ final class Observers implements AutoCloseable {
                         RELATIONS);
                 Set<TopicPartition> partitions = progress.partitions();
                 Long behind = partitions.isEmpty() ? null : Drain.behind(probe.vector(), probe.checkpoints());
-                tell.accept(new TargetSeen(relations, behind));
+                String lost = Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")
+                        .orElse(null);
+                tell.accept(new TargetSeen(relations, behind, lost));
                 repeater.pause(PERIOD_MILLIS / 2);
             }
         }
@@ -241,7 +246,7 @@ final class Observers implements AutoCloseable {
                 return;
             }
         }
-        long now = System.currentTimeMillis();
+        long now = MonotonicClock.millis();
         tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
     }
 

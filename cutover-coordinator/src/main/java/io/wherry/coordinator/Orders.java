@@ -1,28 +1,18 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.DataException;
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
-import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.KafkaException;
 
 /** Gives the operator's orders about tables: to the source-connector by the control topic, to the sink-applier by the target. */
 final class Orders {
-    private static final int SEND_MILLIS = 10_000;
     private static final String CLEAR = "UPDATE wherry.relation SET stopped_because = NULL"
             + " WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
 
@@ -63,24 +53,8 @@ final class Orders {
     }
 
     private void send(Order order) {
-        String topic = migration.topics().control();
-        Map<String, Object> settings = Map.of(
-                "max.block.ms",
-                SEND_MILLIS,
-                "request.timeout.ms",
-                SEND_MILLIS / 2,
-                "delivery.timeout.ms",
-                SEND_MILLIS,
-                "linger.ms",
-                0);
-        try (KafkaProducer<byte[], byte[]> producer = KafkaClients.producer(migration, settings)) {
-            producer.send(new ProducerRecord<>(topic, 0, Order.KEY.getBytes(StandardCharsets.UTF_8), Json.write(order)))
-                    .get();
-        } catch (ExecutionException | KafkaException e) {
-            throw new RetryableException("write to topic", topic, e.getMessage(), "Look whether Kafka is up", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new RetryableException("write to topic", topic, "interrupted", "", e);
+        try (ControlWriter control = new ControlWriter(migration)) {
+            control.write(Order.KEY, order);
         }
     }
 }

@@ -19,6 +19,14 @@ final class Progress {
     private final Map<TableId, Integer> epochs = new TreeMap<>();
     private Set<TableId> gone = Set.of();
 
+    /**
+     * Shows several changes at once. Counterexample: of two plans read from the beginning the first alone is known for a moment;
+     * its tables are loaded, so the migration seems to be.
+     */
+    synchronized void atOnce(Runnable changes) {
+        changes.run();
+    }
+
     /** A position read from Kafka; the topic gives them in rising order. */
     synchronized void reached(Position newer) {
         position = newer;

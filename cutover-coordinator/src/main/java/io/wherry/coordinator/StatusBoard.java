@@ -82,7 +82,7 @@ final class StatusBoard {
                 facts.slot(nowMillis),
                 facts.tables(plan),
                 nextSteps(state));
-        states = times(journal.rows(), nowMillis);
+        states = times(journal.rows());
         totals = new Totals(
                 states.stream()
                         .filter(s -> s.state() == State.LOADING)
@@ -142,10 +142,10 @@ final class StatusBoard {
         return steps;
     }
 
-    private static List<StateTime> times(List<Row> rows, long nowMillis) {
+    private static List<StateTime> times(List<Row> rows) {
         List<StateTime> times = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
-            Instant end = i + 1 < rows.size() ? rows.get(i + 1).at() : Instant.ofEpochMilli(nowMillis);
+            Instant end = i + 1 < rows.size() ? rows.get(i + 1).at() : Instant.now();
             double seconds = Duration.between(rows.get(i).at(), end).toNanos() / 1e9;
             times.add(new StateTime(rows.get(i).state(), Math.max(0, seconds)));
         }

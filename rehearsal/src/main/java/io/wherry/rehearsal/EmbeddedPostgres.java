@@ -205,6 +205,41 @@ public final class EmbeddedPostgres implements AutoCloseable {
         launch();
     }
 
+    /**
+     * Copies the data directory while the server is stopped for it; running again when this returns.
+     *
+     * @return what {@link #comeBackAs} takes
+     * @throws ServerException when there is no room, or the server does not come up again
+     */
+    public Path copyOfData() {
+        Path copy = directory.resolve("data-" + System.nanoTime());
+        stop();
+        copy(data(), copy);
+        launch();
+        return copy;
+    }
+
+    /** Kills the server and starts it with an earlier copy of its data: what was committed since is lost. */
+    public void comeBackAs(Path copy) {
+        kill();
+        try {
+            Directories.delete(data());
+        } catch (IOException e) {
+            throw new ServerException("Cannot remove " + data() + ": " + e, e);
+        }
+        copy(copy, data());
+        launch();
+    }
+
+    private void copy(Path from, Path to) {
+        Command.run(
+                List.of("cp", "-a", from.toString(), to.toString()),
+                directory,
+                directory.resolve("copy.log"),
+                START_LIMIT,
+                "Look whether there is room for a copy of " + from);
+    }
+
     @Override
     public void close() {
         stop();

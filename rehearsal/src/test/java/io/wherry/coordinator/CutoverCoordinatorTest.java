@@ -51,6 +51,13 @@ final class CutoverCoordinatorTest {
                 app(servers).close();
                 servers.run(servers.target, "shop", "UPDATE ONLY public.animal SET name = 'cat'");
 
+                // The next one knows nothing yet. Seen to cut over at once, because the journal said IN_SYNC.
+                awaitState(servers, coordinator, State.IN_SYNC);
+                coordinator.close();
+                coordinator = new CutoverCoordinator(migration, directory);
+                coordinator.start();
+                assertThat(result(coordinator, false).reason()).startsWith("in state ");
+
                 // Killed in the window: the next coordinator opens the source again.
                 awaitState(servers, coordinator, State.IN_SYNC);
                 coordinator.close();

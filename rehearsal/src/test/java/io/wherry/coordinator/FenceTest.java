@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.Json;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -20,18 +21,21 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class FenceTest {
+    private static final CutoverSteps.Claim NOBODY_ELSE = () -> {};
+    private static final CutoverSteps.Claim REPLACED = () -> {
+        throw new FencedException("look", "journal", "another coordinator has taken over", "Stop this one");
+    };
+
     @ParameterizedTest
     @ValueSource(ints = {11, 17})
     void nobodyElseGetsInWhileFencedAndEverybodyAfterwards(int major) throws Exception {
         try (TwoServers servers = new TwoServers(major, 15).seeded();
                 Connection source = servers.openSource();
                 Connection app = login(servers, "app")) {
-            Migration migration = servers.migration();
             app.setAutoCommit(false);
             Queries.string(app, "SELECT txid_current()::text");
             assertThat(Fence.remaining(source)).hasSize(1);
-            CutoverSteps steps =
-                    new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+            CutoverSteps steps = steps(servers);
             Fence.Plan plan = steps.planFence();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.roles()).containsExactlyInAnyOrder("app", "reader");
@@ -39,12 +43,12 @@ final class FenceTest {
             Fence.Plan persisted = Json.read(Json.write(plan), Fence.Plan.class);
             Lsn before = Lsn.parse(
                     Queries.string(source, "SELECT pg_current_wal_lsn()::text").orElseThrow());
-            Lsn fence = steps.fence(plan, new Window(Duration.ofSeconds(20)));
+            Lsn fence = steps.fence(plan, NOBODY_ELSE, new Window(Duration.ofSeconds(20)));
             assertThat(fence.isAfter(before)).isTrue();
             assertThatThrownBy(() -> Queries.string(app, "SELECT 1")).isInstanceOf(SQLException.class);
             assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
-            steps.unfence(persisted);
-            steps.unfence(persisted);
+            steps.unfence(persisted, NOBODY_ELSE);
+            steps.unfence(persisted, NOBODY_ELSE);
             login(servers, "app").close();
             assertThat(Queries.strings(source, "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = 'keeper'"))
                     .isEmpty();
@@ -54,29 +58,52 @@ final class FenceTest {
     /** Seen to fail without the lock: the source is open again in the middle of the successor's window. */
     @Test
     void aCoordinatorThatWasReplacedNeitherOpensNorClosesTheFence() throws Exception {
-        try (TwoServers servers = new TwoServers(15, 15).seeded()) {
-            Migration migration = servers.migration();
-            try (CutoverSteps zombie =
-                            new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
-                    CutoverSteps successor =
-                            new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE)) {
-                Fence.Plan first = zombie.planFence();
-                zombie.fence(first, new Window(Duration.ofSeconds(20)));
-                // The successor gives that window up, although the zombie still has its session, and begins its own.
-                successor.unfence(first);
-                login(servers, "app").close();
-                Fence.Plan second = successor.planFence();
-                successor.fence(second, new Window(Duration.ofSeconds(20)));
+        try (TwoServers servers = new TwoServers(15, 15).seeded();
+                CutoverSteps zombie = steps(servers);
+                CutoverSteps successor = steps(servers)) {
+            Fence.Plan first = zombie.planFence();
+            zombie.fence(first, NOBODY_ELSE, window());
+            // The successor gives that window up, although the zombie still has its session, and begins its own.
+            successor.unfence(first, NOBODY_ELSE);
+            login(servers, "app").close();
+            Fence.Plan second = successor.planFence();
+            successor.fence(second, NOBODY_ELSE, window());
 
-                assertThatThrownBy(() -> zombie.unfenceIfOurs(first)).hasMessageContaining("another coordinator");
-                assertThatThrownBy(() -> zombie.fence(first, new Window(Duration.ofSeconds(20))))
-                        .hasMessageContaining("another coordinator");
-                assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
+            assertThatThrownBy(() -> zombie.unfenceIfKept(first)).hasMessageContaining("lost");
+            assertThatThrownBy(() -> zombie.fence(first, NOBODY_ELSE, window()))
+                    .hasMessageContaining("another coordinator");
+            assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
+        }
+    }
 
-                successor.unfence(second);
-                login(servers, "app").close();
-                zombie.unfenceIfOurs(first);
+    /**
+     * The successor has completed and holds no lock any more. Seen to fail when a free lock was enough to open the source: the
+     * applications could write to it again, and nothing of that was carried.
+     */
+    @Test
+    void aFreeLockIsNotEnoughToOpenASourceThatServesNoMore() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded();
+                CutoverSteps zombie = steps(servers)) {
+            Fence.Plan first = zombie.planFence();
+            zombie.fence(first, NOBODY_ELSE, window());
+            try (CutoverSteps successor = steps(servers)) {
+                successor.unfence(first, NOBODY_ELSE);
+                successor.fence(successor.planFence(), NOBODY_ELSE, window());
             }
+            assertThatThrownBy(() -> zombie.unfenceIfKept(first)).hasMessageContaining("lost");
+            assertThatThrownBy(() -> zombie.unfence(first, REPLACED)).isInstanceOf(FencedException.class);
+            assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
+        }
+    }
+
+    /** Stopped between its journal's row and the lock: its successor has given the window up meanwhile. */
+    @Test
+    void aFreeLockIsNotEnoughToCloseASourceThatServes() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded();
+                CutoverSteps zombie = steps(servers)) {
+            Fence.Plan plan = zombie.planFence();
+            assertThatThrownBy(() -> zombie.fence(plan, REPLACED, window())).isInstanceOf(FencedException.class);
+            login(servers, "app").close();
         }
     }
 
@@ -94,17 +121,19 @@ final class FenceTest {
         }
     }
 
+    /**
+     * vitess#16563: the stop position is taken before what is in flight has ended. Seen to fail when prepared transactions were
+     * not looked for: the fence LSN is there at once, and the transaction commits behind it.
+     */
     @Test
     void aPreparedTransactionHoldsTheFenceUpUntilItEndsOrTheWindowDoes() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource()) {
             servers.run(
                     servers.source, "shop", "BEGIN; INSERT INTO public.note VALUES ('x'); PREPARE TRANSACTION 'held'");
-            Migration migration = servers.migration();
-            CutoverSteps steps =
-                    new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+            CutoverSteps steps = steps(servers);
             Fence.Plan plan = steps.planFence();
-            assertThatThrownBy(() -> steps.fence(plan, new Window(Duration.ofMillis(500))))
+            assertThatThrownBy(() -> steps.fence(plan, NOBODY_ELSE, new Window(Duration.ofMillis(500))))
                     .hasMessageContaining("max-downtime")
                     .hasMessageContaining("prepared transaction 'held'");
             Window window = new Window(Duration.ofSeconds(30));
@@ -117,9 +146,9 @@ final class FenceTest {
                 }
             });
             operator.start();
-            assertThat(steps.fence(plan, window)).isNotNull();
+            assertThat(steps.fence(plan, NOBODY_ELSE, window)).isNotNull();
             operator.join(TimeUnit.SECONDS.toMillis(10));
-            steps.unfence(plan);
+            steps.unfence(plan, NOBODY_ELSE);
             assertThat(Fence.remaining(source)).isEmpty();
         }
     }
@@ -161,6 +190,15 @@ final class FenceTest {
             Awaitility.await().until(() -> Fence.remaining(source).isEmpty());
             assertThatThrownBy(() -> Queries.string(app, "SELECT 1")).isInstanceOf(SQLException.class);
         }
+    }
+
+    private static CutoverSteps steps(TwoServers servers) {
+        Migration migration = servers.migration();
+        return new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+    }
+
+    private static Window window() {
+        return new Window(Duration.ofSeconds(20));
     }
 
     private static Connection login(TwoServers servers, String role) throws SQLException {

@@ -80,6 +80,18 @@ class ArchitectureTest {
             .because("a service ends by its done() stage, so that whoever started it decides");
 
     @ArchTest
+    static final ArchRule DURATIONS_ARE_MONOTONIC = noClasses()
+            .that()
+            .resideInAnyPackage("io.wherry.sink..", "io.wherry.coordinator..")
+            .and()
+            .doNotHaveFullyQualifiedName("io.wherry.coordinator.Orders")
+            .should()
+            .callMethod(System.class, "currentTimeMillis")
+            .because(
+                    "the wall clock jumps: lag that is not known any more would count as known; an order says when it was"
+                            + " given, for people");
+
+    @ArchTest
     static final ArchRule PACKAGES_ARE_FLAT = classes()
             .should()
             .resideInAnyPackage(

@@ -33,7 +33,8 @@ class KnownBugsTest {
         migration.execute(
                 migration.migration().source(),
                 "CREATE TABLE public.t (id int PRIMARY KEY)",
-                "CREATE TABLE public.copied (id int PRIMARY KEY)");
+                "CREATE TABLE public.copied (id int PRIMARY KEY)",
+                "CREATE TABLE public.wide (id int PRIMARY KEY, words text)");
         migration.startCoordinator();
         migration.startSink();
         migration.startProcess("source");
@@ -109,9 +110,43 @@ class KnownBugsTest {
         }
     }
 
-    /** A slot that is gone must not be made anew: what was committed in between would be missing. The last test: it ends it all. */
+    /**
+     * pgcopydb#1033: keep-alives and heartbeats go on while Kafka takes a transaction slowly, and move the slot past it. Killed
+     * then, the source has nothing to send again.
+     */
     @Test
     @Order(4)
+    void theSlotStaysBehindWhatKafkaHasNotTakenYet() throws Exception {
+        try (Connection session = open();
+                Statement statement = session.createStatement()) {
+            migration.limit("changes", 1_000.0);
+            // Fills the allowance of the next seconds; the commit in Kafka waits behind it.
+            statement.execute(
+                    "INSERT INTO public.wide SELECT 1, string_agg(md5(i::text), '') FROM generate_series(1, 60000) i");
+            String lsn = migration.text(migration.migration().source(), "SELECT pg_current_wal_lsn()");
+            await("the server has sent that, and heartbeats after it")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> isTrue("sent_lsn > '" + lsn + "'::pg_lsn + 200 FROM pg_stat_replication"));
+            migration.kill("source");
+            assertThat(isTrue("confirmed_flush_lsn < '" + lsn + "' FROM pg_replication_slots WHERE slot_name = '"
+                            + migration.migration().slot() + "'"))
+                    .isTrue();
+            migration.limit("changes", null);
+            migration.startProcess("source");
+            awaitRows("public.wide", 1);
+        }
+    }
+
+    private static boolean isTrue(String condition) {
+        return migration.number(
+                        migration.migration().source(),
+                        "SELECT count(*) FROM (SELECT " + condition + ") AS c (yes) WHERE yes")
+                == 1;
+    }
+
+    /** A slot that is gone must not be made anew: what was committed in between would be missing. The last test: it ends it all. */
+    @Test
+    @Order(5)
     void aMissingSlotIsReportedAndNotMadeAnew() throws Exception {
         String slots = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '"
                 + migration.migration().slot() + "'";

@@ -14,6 +14,7 @@ import io.wherry.contract.Sessions;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.HttpApi;
 import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.SchemaCompare;
 import io.wherry.coordinator.SchemaCopy;
@@ -23,6 +24,10 @@ import io.wherry.source.SourceConnector;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +41,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
@@ -174,57 +180,71 @@ final class MigrationFixture implements AutoCloseable {
                 service, WherryProcess.start(directory.resolve(service + ".log"), heapMebibytes, arguments(service)));
     }
 
-    /**
-     * Starts a service that dies at a failpoint, and waits until it has.
-     *
-     * @param meanwhile what is to happen until then, again and again
-     */
-    void dieAt(String service, String failpoint, Runnable meanwhile) {
-        await(failpoint)
-                .atMost(PATIENCE.multipliedBy(4))
-                .pollInterval(Duration.ofMillis(50))
-                .until(() -> {
-                    meanwhile.run();
-                    Process process = children.get(service);
-                    if (process == null || !process.isAlive() && process.exitValue() != Failpoints.EXIT_CODE) {
-                        // The first time, or a server did not answer in time: a supervisor starts it again.
-                        children.put(
-                                service,
-                                WherryProcess.startArmed(
-                                        directory.resolve(service + ".log"), failpoint, arguments(service)));
-                        return false;
-                    }
-                    return !process.isAlive();
-                });
-        children.remove(service);
+    /** With a cutover window of its own. */
+    void startTwin(String key, String service, String maxDowntime) {
+        Path file = fileWithPortOfItsOwn(key);
+        try {
+            Files.writeString(
+                    file, Files.readString(file).replaceFirst("max-downtime: \\w+", "max-downtime: " + maxDowntime));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        startTwin(key, service);
     }
 
-    private String[] arguments(String command, String... more) {
-        List<String> arguments = new ArrayList<>(List.of(
-                command,
-                "-f",
-                directory.resolve("m.yaml").toString(),
-                "--data",
-                directory.resolve("state").toString()));
-        arguments.addAll(List.of(more));
-        return arguments.toArray(String[]::new);
+    private String[] arguments(String command) {
+        return arguments(command, directory.resolve("m.yaml"));
     }
 
-    /** Asks a coordinator in a process of its own for the cutover, in a process of its own. */
-    Process askForCutover() {
-        return WherryProcess.start(directory.resolve("cutover.log"), arguments("cutover", "--yes"));
+    private String[] arguments(String command, Path file) {
+        return new String[] {
+            command, "-f", file.toString(), "--data", directory.resolve("state").toString()
+        };
     }
 
     /** Starts one more instance of a service as a process, known by {@code key}. */
     void startTwin(String key, String service) {
+        startArmed(key, service, Optional.empty());
+    }
+
+    /** The same, but to die at a failpoint; its exit code is then {@link Failpoints#EXIT_CODE}. */
+    void startArmed(String key, String service, Optional<String> failpoint) {
         children.put(
                 key,
-                WherryProcess.start(
-                        directory.resolve(key + ".log"),
-                        WherryProcess.LAUNCHER_HEAP_MEBIBYTES,
-                        service,
-                        "-f",
-                        directory.resolve("m.yaml").toString()));
+                WherryProcess.startArmed(
+                        directory.resolve(key + ".log"), failpoint, arguments(service, fileWithPortOfItsOwn(key))));
+    }
+
+    /** Two coordinators of one machine cannot listen at the same port. */
+    private Path fileWithPortOfItsOwn(String key) {
+        Path file = directory.resolve(key + ".yaml");
+        try {
+            if (!Files.exists(file)) {
+                String text = Files.readString(directory.resolve("m.yaml"));
+                Files.writeString(
+                        file, text.replaceFirst("listen: \".*?\"", "listen: \"127.0.0.1:" + FreePorts.next() + '"'));
+            }
+            return file;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Asks a coordinator that was started as a process for the cutover; the answer comes when that has ended. */
+    CompletableFuture<HttpResponse<String>> askForCutover(String key) {
+        Migration own = MigrationFile.read(fileWithPortOfItsOwn(key));
+        try {
+            String token = Files.readString(
+                    HttpApi.tokenFile(directory.resolve("state").resolve(name)));
+            HttpRequest request = HttpRequest.newBuilder(
+                            URI.create("http://127.0.0.1:" + own.http().port() + "/api/cutover"))
+                    .header("Authorization", "Bearer " + token.strip())
+                    .POST(HttpRequest.BodyPublishers.noBody())
+                    .build();
+            return HttpClient.newHttpClient().sendAsync(request, HttpResponse.BodyHandlers.ofString());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Sends a signal, such as STOP and CONT, to a process that was started here. */
@@ -237,8 +257,21 @@ final class MigrationFixture implements AutoCloseable {
                 key + " cannot be signalled");
     }
 
+    /** As when the network between a service that hangs and the server breaks: the session ends, the process does not know. */
+    void endLockSession(Endpoint server, String purpose) throws SQLException {
+        execute(
+                server,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'wherry " + name + " "
+                        + purpose + "' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)");
+    }
+
     boolean isAlive(String key) {
         return children.get(key).isAlive();
+    }
+
+    /** Of one that has ended. */
+    int exitCode(String key) {
+        return children.get(key).exitValue();
     }
 
     /** Runs a command to its end and returns its exit code. */
@@ -278,15 +311,20 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Bytes a second that each lane of the load may send, so that it has a middle. */
     void slowDownLoad(int lanes, double bytes) throws Exception {
+        for (int lane = 0; lane < lanes; lane++) {
+            limit("load-" + lane, bytes);
+        }
+    }
+
+    /** @param bytes that a producer of the source-connector may send in a second; null = as many as it can */
+    void limit(String producer, Double bytes) throws Exception {
         try (Admin admin = KafkaClients.admin(migration())) {
-            for (int lane = 0; lane < lanes; lane++) {
-                ClientQuotaEntity who =
-                        new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, "wherry-" + name + "-load-" + lane));
-                admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
-                                who, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytes)))))
-                        .all()
-                        .get();
-            }
+            ClientQuotaEntity who =
+                    new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, "wherry-" + name + "-" + producer));
+            admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
+                            who, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytes)))))
+                    .all()
+                    .get();
         }
     }
 
@@ -374,6 +412,13 @@ final class MigrationFixture implements AutoCloseable {
         } catch (IllegalStateException e) {
             return -1;
         }
+    }
+
+    /** Whether the journal's last row says so. */
+    boolean isIn(State state) {
+        return numberFromTarget("SELECT count(*) FROM (SELECT state FROM wherry.journal ORDER BY id DESC LIMIT 1) j"
+                        + " WHERE state = '" + state + "'")
+                == 1;
     }
 
     void execute(Endpoint endpoint, String... statements) throws SQLException {

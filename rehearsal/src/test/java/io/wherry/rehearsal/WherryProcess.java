@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** The command line in a JVM of its own, set as the launcher sets it. */
 final class WherryProcess {
@@ -16,13 +17,11 @@ final class WherryProcess {
         return start(log, LAUNCHER_HEAP_MEBIBYTES, arguments);
     }
 
-    /** One that dies at a failpoint, and so needs no optimised code. */
-    static Process startArmed(Path log, String failpoint, String... arguments) {
-        return start(
-                log,
-                LAUNCHER_HEAP_MEBIBYTES,
-                List.of("-XX:TieredStopAtLevel=1", "-D" + Failpoints.PROPERTY + "=" + failpoint),
-                arguments);
+    /** One that may die at a failpoint; it lives for seconds, and so needs no optimised code. */
+    static Process startArmed(Path log, Optional<String> failpoint, String... arguments) {
+        List<String> options = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1"));
+        failpoint.ifPresent(place -> options.add("-D" + Failpoints.PROPERTY + "=" + place));
+        return start(log, LAUNCHER_HEAP_MEBIBYTES, options, arguments);
     }
 
     /** @param heapMebibytes the most it may take */

@@ -27,6 +27,9 @@ final class ApplySession implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ApplySession.class);
     private static final Duration REFRESH = Duration.ofMillis(200);
     private static final Duration GRACE = Duration.ofSeconds(10);
+    /** Begins the purpose of each session that writes. */
+    static final String PURPOSE = "sink ";
+
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
     private final Migration migration;
@@ -63,11 +66,12 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing) throws SQLException {
         stopTablesOfLostTopics();
-        Connection forPlans = open("sink plans");
+        LostCommits.look(lease, migration);
+        Connection forPlans = open("plans");
         start("plans", () -> new PlanFollower(migration, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < migration.apply().workers(); i++) {
             int number = i;
-            Connection session = open("sink worker " + number);
+            Connection session = open("worker " + number);
             // Each batch is found by key: with statistics of a freshly loaded table, or none, the planner may prefer to
             // read
             // the whole of it.
@@ -110,7 +114,7 @@ final class ApplySession implements AutoCloseable {
     }
 
     private void startLane(int partition) throws SQLException {
-        Connection session = open("sink lane " + partition);
+        Connection session = open("lane " + partition);
         // A crash of the server may lose the last chunks, but then their checkpoints too, and Kafka still has them.
         // Whoever
         // acts on a chunk that is in (the coordinator) commits durably, and with that everything before it.
@@ -121,7 +125,7 @@ final class ApplySession implements AutoCloseable {
     }
 
     private Connection open(String purpose) throws SQLException {
-        Connection session = Sessions.open(migration, migration.target(), purpose);
+        Connection session = Sessions.open(migration, migration.target(), PURPOSE + purpose);
         sessions.add(session);
         // Servers before 11 do not know it.
         execute(session, "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'");

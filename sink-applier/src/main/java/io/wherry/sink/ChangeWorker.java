@@ -119,8 +119,9 @@ final class ChangeWorker {
         apply(batch);
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (Move move : batch.moves()) {
-            readings.get(move.partition()).moved(move.nextOffset());
-            offsets.put(move.partition(), new OffsetAndMetadata(move.nextOffset()));
+            Reading reading = readings.get(move.partition());
+            reading.moved(move.nextOffset());
+            offsets.put(move.partition(), reading.groupOffset());
         }
         if (!offsets.isEmpty()) {
             failpoints.before(Effect.GROUP_OFFSETS);
@@ -156,7 +157,8 @@ final class ChangeWorker {
                 }
                 if (Relations.isLoaded(target, relation)) {
                     Checkpoint checkpoint = checkpoints.read(partition.topic()).get(partition);
-                    readings.put(partition, new Reading(relation, partition, checkpoint.nextOffset()));
+                    String generation = LostCommits.generation(target, relation.loadEpoch());
+                    readings.put(partition, new Reading(relation, partition, generation, checkpoint.nextOffset()));
                     writer.forget(relation.table());
                     begun.add(partition);
                 } else {

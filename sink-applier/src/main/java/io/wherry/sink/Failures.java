@@ -4,6 +4,7 @@ import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.WherryException;
 import java.sql.SQLException;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
@@ -21,7 +22,7 @@ final class Failures {
         if (failure instanceof WherryException known) {
             return known;
         }
-        if (failure instanceof SQLException sql && isRetryable(sql.getSQLState())
+        if (failure instanceof SQLException sql && isRetryable(Sessions.state(sql))
                 || failure instanceof RetriableException) {
             return new RetryableException(operation, object, failure.getMessage(), "", failure);
         }
@@ -38,7 +39,7 @@ final class Failures {
 
     /** As {@link #explain}, for opening the first session: a wrong password or database is the operator's to mend. */
     static WherryException explainLogin(Endpoint target, SQLException failure) {
-        String state = String.valueOf(failure.getSQLState());
+        String state = Sessions.state(failure);
         return state.startsWith("28") || state.equals("3D000")
                 ? new ConfigurationException(
                         "target", failure.getMessage(), "Check target.url, target.user and target.password")
@@ -47,8 +48,7 @@ final class Failures {
 
     /** PostgreSQL documentation, appendix A: connection, resources, shutdown, cancel, lock and serialization failures. */
     static boolean isRetryable(String state) {
-        return state == null
-                || state.startsWith("08")
+        return state.startsWith("08")
                 || state.startsWith("28")
                 || state.startsWith("53")
                 || state.startsWith("57P0")
@@ -65,7 +65,7 @@ final class Failures {
 
     private static String hint(Throwable failure) {
         return failure instanceof SQLException sql
-                ? "The target refused it (SQLSTATE " + sql.getSQLState() + "); mend the target, then wherry retry"
+                ? "The target refused it (SQLSTATE " + Sessions.state(sql) + "); mend the target, then wherry retry"
                 : "";
     }
 }

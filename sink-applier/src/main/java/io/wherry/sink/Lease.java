@@ -61,7 +61,7 @@ final class Lease {
 
     /**
      * Takes over: from its commit on no transaction of an earlier holder can commit rows or checkpoints, and those that were
-     * under way have ended, as this waits for the rows they had locked.
+     * under way have ended, as this waits for the rows they had locked. So their sessions are to be ended before.
      *
      * @return the new epoch
      */

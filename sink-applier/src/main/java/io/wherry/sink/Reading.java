@@ -8,6 +8,7 @@ import io.wherry.sink.Checkpoints.Move;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -22,6 +23,7 @@ import org.apache.kafka.common.TopicPartition;
 final class Reading {
     private final Relation relation;
     private final TopicPartition partition;
+    private final String generation;
     private final LargeValues.Joiner joiner = new LargeValues.Joiner();
     private final List<Change> held = new ArrayList<>();
     private long checkpoint;
@@ -35,10 +37,14 @@ final class Reading {
     private Lsn cutLsn = Lsn.ZERO;
     private boolean complete;
 
-    /** @param checkpoint offset of the first record to read */
-    Reading(Relation relation, TopicPartition partition, long checkpoint) {
+    /**
+     * @param generation {@link LostCommits#generation}
+     * @param checkpoint offset of the first record to read
+     */
+    Reading(Relation relation, TopicPartition partition, String generation, long checkpoint) {
         this.relation = relation;
         this.partition = partition;
+        this.generation = generation;
         this.checkpoint = checkpoint;
     }
 
@@ -48,6 +54,11 @@ final class Reading {
 
     long checkpoint() {
         return checkpoint;
+    }
+
+    /** The checkpoint as Kafka is told of it. */
+    OffsetAndMetadata groupOffset() {
+        return new OffsetAndMetadata(checkpoint, generation);
     }
 
     /** The target's checkpoint has moved. */

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class SinkApplier implements Service {
     private static final Logger LOG = LoggerFactory.getLogger(SinkApplier.class);
-    private static final Duration ASK_AGAIN = Duration.ofMillis(500);
+    private static final Duration ASK_AGAIN = Duration.ofMillis(Sessions.LOCK_POLL_MILLIS);
     private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
 
@@ -95,6 +95,7 @@ public final class SinkApplier implements Service {
     private void applyUntilFailure() {
         try (Connection lease = connect()) {
             if (awaitTurn(lease)) {
+                Sessions.endOthers(lease, migration, ApplySession.PURPOSE);
                 failpoints.before(Effect.TAKE_OVER);
                 long epoch = Lease.takeOver(lease);
                 failpoints.after(Effect.TAKE_OVER);

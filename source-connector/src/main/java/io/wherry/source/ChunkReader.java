@@ -5,6 +5,7 @@ import io.wherry.contract.LoadRecords.Block;
 import io.wherry.contract.LoadRecords.ChunkHeader;
 import io.wherry.contract.LoadRecords.ChunkTrailer;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
 import java.sql.Connection;
@@ -110,7 +111,7 @@ final class ChunkReader implements Runnable {
 
     /** The connection broke, or the server is going down: not the table's fault. */
     private static boolean sourceIsAway(Exception e) {
-        String state = e instanceof SQLException sql && sql.getSQLState() != null ? sql.getSQLState() : "08";
+        String state = e instanceof SQLException sql ? Sessions.state(sql) : "08";
         return state.startsWith("08") || state.startsWith("57P");
     }
 

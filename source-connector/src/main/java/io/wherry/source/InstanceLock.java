@@ -21,7 +21,6 @@ import org.slf4j.LoggerFactory;
 final class InstanceLock implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
     private static final int NETWORK_TIMEOUT_MILLIS = 15_000;
-    private static final long POLL_MILLIS = 500;
     private static final long NAMESPACE = 0x57686572L << 32;
 
     private final Connection session;
@@ -46,13 +45,14 @@ final class InstanceLock implements AutoCloseable {
             for (boolean told = false; !closing.getAsBoolean(); told = true) {
                 if (tryLock(session, key)) {
                     kept = true;
-                    endPredecessor(session, migration);
+                    // It would go on writing to the lanes, between our blocks.
+                    Sessions.endOthers(session, migration, "load ");
                     return new InstanceLock(session);
                 }
                 if (!told) {
                     LOG.info("another source-connector of {} is at work; waiting as its standby", migration.name());
                 }
-                Thread.sleep(POLL_MILLIS);
+                Thread.sleep(Sessions.LOCK_POLL_MILLIS);
             }
             return null;
         } catch (InterruptedException e) {
@@ -85,18 +85,6 @@ final class InstanceLock implements AutoCloseable {
                 row.next();
                 return row.getBoolean(1);
             }
-        }
-    }
-
-    // A predecessor that lost its lock but not its load sessions would go on writing to the lanes, between our blocks.
-    private static void endPredecessor(Connection session, Migration migration) throws SQLException {
-        try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(pid)"
-                + " FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database()"
-                + " AND usename = current_user AND pg_catalog.left(application_name, pg_catalog.length(?)) = ?")) {
-            String prefix = Sessions.APPLICATION + migration.name() + " load ";
-            statement.setString(1, prefix);
-            statement.setString(2, prefix);
-            statement.execute();
         }
     }
 

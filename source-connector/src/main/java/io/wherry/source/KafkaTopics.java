@@ -76,7 +76,12 @@ final class KafkaTopics {
     }
 
     private static void want(Map<String, NewTopic> wanted, String name, int partitions, Map<String, String> settings) {
-        wanted.put(name, new NewTopic(name, partitions, BROKER_DEFAULT).configs(settings));
+        Map<String, String> all = new HashMap<>(settings);
+        // By the broker's clock: it refuses records whose producer's clock is more than an hour ahead (Kafka
+        // documentation,
+        // message.timestamp.after.max.ms).
+        all.put("message.timestamp.type", "LogAppendTime");
+        wanted.put(name, new NewTopic(name, partitions, BROKER_DEFAULT).configs(all));
     }
 
     private static void create(Admin admin, Collection<NewTopic> topics)
