@@ -109,6 +109,7 @@ final class Capture implements AutoCloseable {
     private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
         new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files).run(first);
         loaded = true;
+        SchemasAhead.register(migration, routes, files, registry, () -> closing);
     }
 
     private void prepareAndStart() {

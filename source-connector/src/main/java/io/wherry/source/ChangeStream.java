@@ -58,7 +58,8 @@ final class ChangeStream implements AutoCloseable {
             Map<TableId, Long> files,
             Duration transactionTimeout) {
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
-        publisher = new ChangePublisher(migration, transactionTimeout);
+        List<String> topics = routes.values().stream().map(Route::topic).toList();
+        publisher = new ChangePublisher(migration, topics, transactionTimeout);
         shapes = new RelationShapes(migration, files);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes::of, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));
