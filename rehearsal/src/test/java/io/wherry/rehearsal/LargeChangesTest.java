@@ -3,8 +3,10 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.DataException;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.State;
+import io.wherry.source.SourceConnector;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +44,27 @@ class LargeChangesTest {
         migrate(Integer.getInteger("wherry.megabytes", 1));
     }
 
+    /** A bytea whose hexadecimal text has more than 1 GiB: without a word, the slot would keep the write-ahead log for ever. */
+    @Tag("slow")
+    @Test
+    void whatTheServerCannotSendEndsTheSourceConnector() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("unsendable", 15, 15)) {
+            migration.execute(migration.migration().source(), "CREATE TABLE public.one (id int PRIMARY KEY, b bytea)");
+            try (SourceConnector source = new SourceConnector(migration.migration())) {
+                source.start();
+                migration.awaitSlot();
+                migration.execute(
+                        migration.migration().source(),
+                        "INSERT INTO public.one SELECT 1, convert_to(repeat('x', 550000000), 'UTF8')");
+                assertThat(source.done().toCompletableFuture())
+                        .failsWithin(MigrationFixture.PATIENCE)
+                        .withThrowableThat()
+                        .withCauseInstanceOf(DataException.class)
+                        .withMessageContaining("public.one column b");
+            }
+        }
+    }
+
     private static void migrate(int megabytes) throws Exception {
         try (MigrationFixture migration = new MigrationFixture("large" + megabytes, 15, 15)) {
             for (String table : List.of("one", "two")) {
@@ -52,8 +75,8 @@ class LargeChangesTest {
             }
             migration.execute(migration.migration().source(), LatencyProbe.TABLE);
             migration.startCoordinator();
-            migration.startProcess("source", Integer.getInteger("wherry.source", 256 + 4 * megabytes));
-            migration.startProcess("sink", Integer.getInteger("wherry.sink", 256 + 10 * megabytes));
+            migration.startProcess("source", Integer.getInteger("wherry.source", 256 + 3 * megabytes));
+            migration.startProcess("sink", Integer.getInteger("wherry.sink", 256 + 9 * megabytes));
             migration.awaitSlot();
             migration.awaitState(State.IN_SYNC);
             try (LatencyProbe probe = new LatencyProbe(migration.migration())) {

@@ -19,6 +19,7 @@ final class WherryProcess {
     static Process start(Path log, int heapMebibytes, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 ProcessHandle.current().info().command().orElse("java"),
+                "-XX:MaxNewSize=128m",
                 "-Xmx" + heapMebibytes + "m",
                 "-XX:+UseParallelGC",
                 "-XX:+ExitOnOutOfMemoryError",

@@ -89,7 +89,7 @@ final class BatchReader {
 
     private boolean add(Reading reading, List<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
-            if (LargeValues.begins(record) && isInsideValueOfAnother(reading)) {
+            if (LargeValues.begins(record) && isLater(reading)) {
                 consumer.seek(reading.partition(), record.offset());
                 return true;
             }
@@ -101,8 +101,10 @@ final class BatchReader {
         return true;
     }
 
-    private boolean isInsideValueOfAnother(Reading reading) {
-        return readings.values().stream().anyMatch(other -> other != reading && other.isInsideValue());
+    /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
+    private boolean isLater(Reading reading) {
+        return batch.bytes() >= BATCH_BYTES
+                || readings.values().stream().anyMatch(other -> other != reading && other.isInsideValue());
     }
 
     /** One large value at a time, however many tables have some: until it is whole, nothing else is read. */

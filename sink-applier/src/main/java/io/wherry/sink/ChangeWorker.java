@@ -42,6 +42,7 @@ final class ChangeWorker {
     private final StopSignal stop;
     private final ChangeDecoder decoder;
     private final TableWriter writer;
+    private final TablesAhead ahead;
     private final Map<TopicPartition, Reading> readings = new HashMap<>();
     private Map<TableId, Relation> seen = Map.of();
 
@@ -68,6 +69,7 @@ final class ChangeWorker {
         this.stop = stop;
         this.decoder = new ChangeDecoder(registry);
         this.writer = new TableWriter(target);
+        this.ahead = new TablesAhead(target, registry, decoder, writer);
     }
 
     /** Applies until stopped. */
@@ -110,6 +112,9 @@ final class ChangeWorker {
         for (Map.Entry<Relation, DataException> refused : batch.refused().entrySet()) {
             stopTable(refused.getKey(), refused.getValue());
         }
+        if (batch.read() == 0) {
+            ahead.bind(POLL);
+        }
         apply(batch);
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (Move move : batch.moves()) {
@@ -150,6 +155,7 @@ final class ChangeWorker {
                     Checkpoint checkpoint = checkpoints.read(partition.topic()).get(partition);
                     readings.put(partition, new Reading(relation, partition, checkpoint.nextOffset()));
                     writer.forget(relation.table());
+                    ahead.opened(relation);
                     begun.add(partition);
                 } else {
                     // Ready too early; chunks do not change the relation, so ask again.

@@ -54,6 +54,14 @@ final class TableWriter {
         }
     }
 
+    /** Reads what {@link #apply} needs to know of the table, unless a change of that shape would have to alter it first. */
+    void prepare(TableId table, boolean ordered, TableShape shape) throws SQLException {
+        if (TableDrift.statements(shape, TargetCatalog.existing(target, table), ordered)
+                .isEmpty()) {
+            bind(table, ordered, shape);
+        }
+    }
+
     /** Forgets the table's columns: they may have been changed since. */
     void forget(TableId table) {
         bound.remove(table);

@@ -5,6 +5,7 @@ import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
 import io.debezium.engine.RecordChangeEvent;
 import io.debezium.engine.format.ChangeEventFormat;
+import io.wherry.contract.DataException;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -34,6 +36,7 @@ final class ChangeStream implements AutoCloseable {
         System.setProperty("dbz.advanced.metrics.enable", "false");
     }
 
+    private final Migration migration;
     private final String engineName;
     private final ChangePublisher publisher;
     private final RelationShapes shapes;
@@ -57,6 +60,7 @@ final class ChangeStream implements AutoCloseable {
             CaptureCounts counts,
             Map<TableId, Long> files,
             Duration transactionTimeout) {
+        this.migration = migration;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.values().stream().map(Route::topic).toList();
         publisher = new ChangePublisher(migration, topics, transactionTimeout);
@@ -101,6 +105,10 @@ final class ChangeStream implements AutoCloseable {
             if (cause instanceof WherryException ours) {
                 throw ours;
             }
+        }
+        Optional<DataException> unsendable = UnsendableChange.explain(migration, ended);
+        if (unsendable.isPresent()) {
+            throw unsendable.get();
         }
         throw new RetryableException(
                 "stream changes",
