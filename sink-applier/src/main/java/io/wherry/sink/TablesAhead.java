@@ -51,7 +51,7 @@ final class TablesAhead {
                 if (schema.isPresent()) {
                     writer.prepare(relation.table(), relation.partitions() == 1, decoder.shape(schema.getAsInt()));
                 } else {
-                    // The source-connector registers it when the load is in Kafka.
+                    // The source-connector registers it while the table is loaded.
                     waiting.add(relation);
                     askNanos = System.nanoTime() + ASK_AGAIN_NANOS;
                 }

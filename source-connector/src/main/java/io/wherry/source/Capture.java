@@ -107,9 +107,13 @@ final class Capture implements AutoCloseable {
     }
 
     private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
-        new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files).run(first);
+        new LoadRounds(migration, tables, layout, control, sessions, counts, budget, files, this::registerSchemas)
+                .run(first);
         loaded = true;
-        SchemasAhead.register(migration, routes, files, registry, () -> closing);
+    }
+
+    private void registerSchemas() {
+        start("schemas", () -> SchemasAhead.register(migration, routes, files, registry, () -> closing));
     }
 
     private void prepareAndStart() {
@@ -135,8 +139,11 @@ final class Capture implements AutoCloseable {
             memory.loaded().forEach((table, load) -> files.put(table, load.file()));
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
-            start("load", () -> load(selected, layout, first));
             route(memory, selected, layout);
+            start("load", () -> load(selected, layout, first));
+            if (loaded) {
+                registerSchemas();
+            }
             start("stream", () -> runStream(layout));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);

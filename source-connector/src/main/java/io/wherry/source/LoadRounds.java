@@ -33,8 +33,12 @@ final class LoadRounds {
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Map<TableId, Long> files;
+    private final Runnable planned;
 
-    /** @param files gets the number of the file that held each table's rows */
+    /**
+     * @param files gets the number of the file that held each table's rows
+     * @param planned run at the beginning of each round, when {@code files} knows its tables
+     */
     LoadRounds(
             Migration migration,
             Set<TableId> tables,
@@ -43,7 +47,8 @@ final class LoadRounds {
             OpenSessions sessions,
             CaptureCounts counts,
             BlockBudget budget,
-            Map<TableId, Long> files) {
+            Map<TableId, Long> files,
+            Runnable planned) {
         this.migration = migration;
         this.tables = tables;
         this.layout = layout;
@@ -52,6 +57,7 @@ final class LoadRounds {
         this.counts = counts;
         this.budget = budget;
         this.files = files;
+        this.planned = planned;
     }
 
     /** @param first snapshot of the slot just made, or null when the slot is older: closed by this method */
@@ -105,6 +111,7 @@ final class LoadRounds {
         }
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
         control.plan(plan);
+        planned.run();
         try (FullLoad load = new FullLoad(migration, control, snapshot, plan, chunks, counts, budget)) {
             load.run(layout.lanes());
         }

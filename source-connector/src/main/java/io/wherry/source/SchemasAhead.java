@@ -2,10 +2,10 @@ package io.wherry.source;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -67,7 +67,7 @@ final class SchemasAhead {
                 }
             }
             LOG.info("schemas of {} tables are registered", registered);
-        } catch (SQLException | RetryableException e) {
+        } catch (SQLException | WherryException e) {
             // The stream does it by itself when a change comes, and says what hinders it.
             LOG.info("schemas are not registered before their first change: {}", e.getMessage());
         }
