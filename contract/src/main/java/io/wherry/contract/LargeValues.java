@@ -14,8 +14,11 @@ import org.apache.kafka.common.header.Header;
  * the reader. All parts stand in one Kafka transaction, so a committed reader sees all of them or none.
  */
 public final class LargeValues {
-    /** Bytes of a part: below the broker's default {@code message.max.bytes} (1,048,588) with room for key and headers. */
-    public static final int PART_BYTES = 900 * 1024;
+    /**
+     * Bytes of a part: far below the broker's default {@code message.max.bytes} (1,048,588), so that a reader which asks for
+     * records by their number, as it must, knows how much memory they take, however well they were compressed.
+     */
+    public static final int PART_BYTES = 240 * 1024;
 
     private static final int HEADER_BYTES = 12;
     private static final String PART = "wherry.part";
@@ -55,6 +58,12 @@ public final class LargeValues {
                 ByteBuffer.allocate(HEADER_BYTES).putInt(part).putInt(count).putInt(value.length);
         piece.headers().add(PART, numbers.array());
         return piece;
+    }
+
+    /** Whether the record is the first of several parts: a joiner takes the memory for the whole value when it comes. */
+    public static boolean begins(ConsumerRecord<byte[], byte[]> record) {
+        Header header = record.headers().lastHeader(PART);
+        return header != null && ByteBuffer.wrap(header.value()).getInt() == 0;
     }
 
     /** Joins the parts of one topic-partition; one instance each, fed every record in order. */

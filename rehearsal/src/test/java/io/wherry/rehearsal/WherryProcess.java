@@ -33,6 +33,7 @@ final class WherryProcess {
     private static Process start(Path log, int heapMebibytes, List<String> options, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 ProcessHandle.current().info().command().orElse("java"),
+                "-XX:MaxNewSize=128m",
                 "-Xmx" + heapMebibytes + "m",
                 "-XX:+UseParallelGC",
                 "-XX:+ExitOnOutOfMemoryError"));

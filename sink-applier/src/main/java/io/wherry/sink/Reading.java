@@ -46,6 +46,15 @@ final class Reading {
         return relation;
     }
 
+    TopicPartition partition() {
+        return partition;
+    }
+
+    /** Whether some parts of a large value have come, and the last has not. */
+    boolean isInsideValue() {
+        return joiner.unfinishedFrom() >= 0;
+    }
+
     long checkpoint() {
         return checkpoint;
     }
@@ -97,6 +106,7 @@ final class Reading {
                 return false;
             }
         }
+        batch.took(value.length);
         List<Change> changes = batch.part(relation).changes();
         if (!lsn.equals(lastLsn)) {
             cut = changes.size();

@@ -154,9 +154,14 @@ final class Capture implements AutoCloseable {
                         counts,
                         budget,
                         files,
+                        this::registerSchemas,
                         failpoints)
                 .run(first);
         loaded = true;
+    }
+
+    private void registerSchemas() {
+        start("schemas", () -> SchemasAhead.register(migration, routes, files, registry, () -> closing));
     }
 
     private void prepareAndStart() {
@@ -187,8 +192,11 @@ final class Capture implements AutoCloseable {
             files.putAll(memory.loaded());
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
-            start("load", () -> load(selected, layout, first));
             route(memory, selected, layout);
+            start("load", () -> load(selected, layout, first));
+            if (loaded) {
+                registerSchemas();
+            }
             start("stream", () -> runStream(layout));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);

@@ -40,11 +40,13 @@ final class LoadRounds {
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Map<TableId, Long> files;
+    private final Runnable planned;
     private final Failpoints failpoints;
 
     /**
      * @param requireLock fails when this source-connector is not the one that acts
      * @param files gets the number of the file that held each table's rows
+     * @param planned run at the beginning of each round, when {@code files} knows its tables
      */
     LoadRounds(
             Migration migration,
@@ -57,6 +59,7 @@ final class LoadRounds {
             CaptureCounts counts,
             BlockBudget budget,
             Map<TableId, Long> files,
+            Runnable planned,
             Failpoints failpoints) {
         this.migration = migration;
         this.tables = tables;
@@ -68,6 +71,7 @@ final class LoadRounds {
         this.counts = counts;
         this.budget = budget;
         this.files = files;
+        this.planned = planned;
         this.failpoints = failpoints;
     }
 
@@ -166,6 +170,7 @@ final class LoadRounds {
         failpoints.before(Effect.PLAN);
         control.plan(plan);
         failpoints.after(Effect.PLAN);
+        this.planned.run();
         new FullLoad(migration, snapshot, plan, chunks, lanes, failed, counts, budget, failpoints).run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
         return planned.stream()
