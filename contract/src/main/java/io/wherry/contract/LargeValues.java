@@ -63,7 +63,10 @@ public final class LargeValues {
     /** Whether the record is the first of several parts: a joiner takes the memory for the whole value when it comes. */
     public static boolean begins(ConsumerRecord<byte[], byte[]> record) {
         Header header = record.headers().lastHeader(PART);
-        return header != null && ByteBuffer.wrap(header.value()).getInt() == 0;
+        return header != null
+                && header.value() != null
+                && header.value().length == HEADER_BYTES
+                && ByteBuffer.wrap(header.value()).getInt() == 0;
     }
 
     /** Joins the parts of one topic-partition; one instance each, fed every record in order. */

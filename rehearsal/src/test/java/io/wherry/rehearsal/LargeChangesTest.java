@@ -3,13 +3,12 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.DataException;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.State;
-import io.wherry.source.SourceConnector;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
@@ -47,21 +46,39 @@ class LargeChangesTest {
     /** A bytea whose hexadecimal text has more than 1 GiB: without a word, the slot would keep the write-ahead log for ever. */
     @Tag("slow")
     @Test
-    void whatTheServerCannotSendEndsTheSourceConnector() throws Exception {
+    void whatTheServerCannotSendIsDeclaredAndTheRemedyHelps() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("unsendable", 15, 15)) {
-            migration.execute(migration.migration().source(), "CREATE TABLE public.one (id int PRIMARY KEY, b bytea)");
-            try (SourceConnector source = new SourceConnector(migration.migration())) {
-                source.start();
-                migration.awaitSlot();
-                migration.execute(
-                        migration.migration().source(),
-                        "INSERT INTO public.one SELECT 1, convert_to(repeat('x', 550000000), 'UTF8')");
-                assertThat(source.done().toCompletableFuture())
-                        .failsWithin(MigrationFixture.PATIENCE)
-                        .withThrowableThat()
-                        .withCauseInstanceOf(DataException.class)
-                        .withMessageContaining("public.one column b");
-            }
+            migration.execute(
+                    migration.migration().source(),
+                    "CREATE TABLE public.one (id int PRIMARY KEY, b bytea)",
+                    "CREATE TABLE public.two (id int PRIMARY KEY)");
+            migration.startCoordinator();
+            migration.startSink();
+            migration.startProcess("source");
+            migration.awaitState(State.IN_SYNC);
+            migration.execute(
+                    migration.migration().source(),
+                    "INSERT INTO public.one SELECT 1, convert_to(repeat('x', 550000000), 'UTF8')",
+                    "INSERT INTO public.two VALUES (1)");
+            await("declared")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration
+                                    .coordinator()
+                                    .status()
+                                    .waitsFor()
+                                    .contains("public.one column b: the server cannot send one of the changes")
+                            && migration.coordinator().status().nextSteps().contains("wherry reload --all"));
+            assertThat(migration.cutOver()).extracting(CutoverResult::outcome).isEqualTo(CutoverResult.Outcome.REFUSED);
+
+            migration.execute(
+                    migration.migration().source(), "UPDATE public.one SET b = pg_catalog.substr(b, 1, 1000000)");
+            assertThat(migration.coordinator().reload(Optional.empty())).hasSize(2);
+            await("loading again")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().nextSteps().stream()
+                            .noneMatch(step -> step.contains("reload")));
+            migration.awaitState(State.IN_SYNC);
+            migration.completeExactly();
         }
     }
 

@@ -20,10 +20,11 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class BatchReader {
     /**
-     * Of {@code max.poll.records}. The consumer's other limits are for compressed bytes: 8 MiB of one repeated word are
-     * gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
+     * What one poll of changes may bring. The consumer's limits are for compressed bytes but for one: 8 MiB of one repeated
+     * word are gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
      */
-    static final int POLL_RECORDS = 64;
+    static final Map<String, Object> FETCH =
+            Map.of("max.poll.records", 64, "max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 8 << 20);
 
     // A batch ends with the poll that brings it to either; a value counts when all its parts are there.
     private static final int BATCH_CHANGES = 2000;
@@ -109,15 +110,16 @@ final class BatchReader {
 
     /** One large value at a time, however many tables have some: until it is whole, nothing else is read. */
     private void finishLargeValueFirst() {
-        Set<TopicPartition> others = new HashSet<>(consumer.assignment());
-        readings.values().stream()
+        List<TopicPartition> inside = readings.values().stream()
                 .filter(Reading::isInsideValue)
                 .map(Reading::partition)
-                .forEach(others::remove);
-        if (others.size() < consumer.assignment().size()) {
-            consumer.pause(others);
-        } else if (!consumer.paused().isEmpty()) {
+                .toList();
+        if (inside.isEmpty()) {
             consumer.resume(consumer.paused());
+        } else {
+            Set<TopicPartition> others = new HashSet<>(consumer.assignment());
+            others.removeAll(inside);
+            consumer.pause(others);
         }
     }
 }

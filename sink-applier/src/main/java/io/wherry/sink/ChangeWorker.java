@@ -79,18 +79,10 @@ final class ChangeWorker {
 
     /** Applies until stopped. */
     void run() throws SQLException {
-        Map<String, Object> settings = Map.of(
-                "group.id",
-                migration.name(),
-                "max.poll.records",
-                BatchReader.POLL_RECORDS,
-                "max.partition.fetch.bytes",
-                1 << 20,
-                "fetch.max.bytes",
-                8 << 20,
-                // A fetch that waits at the broker does not know of partitions assigned meanwhile.
-                "fetch.max.wait.ms",
-                100);
+        Map<String, Object> settings = new HashMap<>(BatchReader.FETCH);
+        settings.put("group.id", migration.name());
+        // A fetch that waits at the broker does not know of partitions assigned meanwhile.
+        settings.put("fetch.max.wait.ms", 100);
         try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
             while (!stop.isRequested()) {
                 assign(consumer);

@@ -265,6 +265,12 @@ final class Capture implements AutoCloseable {
                     streamOnce(layout);
                 }
             } catch (RetryableException e) {
+                Optional<DataException> unsendable = UnsendableChange.explain(migration, e);
+                if (unsendable.isPresent()) {
+                    // Each attempt would take a gigabyte of the server's memory and fail there again.
+                    declare(unsendable.get());
+                    return;
+                }
                 LOG.warn("{}; starting the stream again", e.explained());
             } catch (FencedException e) {
                 // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
@@ -284,12 +290,16 @@ final class Capture implements AutoCloseable {
                     migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration), () -> closing);
             problem = null;
         } catch (DataException e) {
-            if (problem == null) {
-                LOG.error("{}", e.explained());
-            }
-            problem = e.explained();
+            declare(e);
         }
         return problem == null;
+    }
+
+    private void declare(DataException e) {
+        if (problem == null) {
+            LOG.error("{}", e.explained());
+        }
+        problem = e.explained();
     }
 
     private void streamOnce(KafkaTopics.Layout layout) {

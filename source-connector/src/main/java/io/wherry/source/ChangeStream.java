@@ -5,7 +5,6 @@ import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
 import io.debezium.engine.RecordChangeEvent;
 import io.debezium.engine.format.ChangeEventFormat;
-import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Lsn;
@@ -18,7 +17,6 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -38,7 +36,6 @@ final class ChangeStream implements AutoCloseable {
         System.setProperty("dbz.advanced.metrics.enable", "false");
     }
 
-    private final Migration migration;
     private final String engineName;
     private final ChangePublisher publisher;
     private final RelationShapes shapes;
@@ -64,7 +61,6 @@ final class ChangeStream implements AutoCloseable {
             Map<TableId, Long> files,
             Duration transactionTimeout,
             Failpoints failpoints) {
-        this.migration = migration;
         this.failpoints = failpoints;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.values().stream().map(Route::topic).toList();
@@ -110,10 +106,6 @@ final class ChangeStream implements AutoCloseable {
             if (cause instanceof WherryException ours) {
                 throw ours;
             }
-        }
-        Optional<DataException> unsendable = UnsendableChange.explain(migration, ended);
-        if (unsendable.isPresent()) {
-            throw unsendable.get();
         }
         throw new RetryableException(
                 "stream changes",

@@ -35,9 +35,9 @@ final class UnsendableChange {
                         tables(migration),
                         "the server cannot send one of the changes: the text of its row has 1 GiB or more ("
                                 + e.getMessage().replaceAll("\\s+", " ") + ")",
-                        "It stays in the write-ahead log, so this slot is of no more use: delete or split the value, or name"
-                                + " the table in tables.exclude and copy it by hand; then migrate anew: drop slot and"
-                                + " publication, delete this migration's topics, empty the target",
+                        "It stays in the write-ahead log, so this slot is of no more use: delete or split the value on the"
+                                + " source, or name the table in tables.exclude; then wherry reload --all: a new slot, and"
+                                + " all tables again",
                         e));
             }
         }
