@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 
 /**
@@ -60,13 +61,17 @@ public final class LargeValues {
         return piece;
     }
 
-    /** Whether the record is the first of several parts: a joiner takes the memory for the whole value when it comes. */
-    public static boolean begins(ConsumerRecord<byte[], byte[]> record) {
+    /**
+     * Bytes of the value whose first part the record is; a joiner takes the memory for them when it comes. 0 for any other
+     * record.
+     */
+    public static int bytesBegun(ConsumerRecord<byte[], byte[]> record) {
         Header header = record.headers().lastHeader(PART);
-        return header != null
-                && header.value() != null
-                && header.value().length == HEADER_BYTES
-                && ByteBuffer.wrap(header.value()).getInt() == 0;
+        if (header == null || header.value() == null || header.value().length != HEADER_BYTES) {
+            return 0;
+        }
+        ByteBuffer numbers = ByteBuffer.wrap(header.value());
+        return numbers.getInt() == 0 ? numbers.getInt(2 * Integer.BYTES) : 0;
     }
 
     /** Joins the parts of one topic-partition; one instance each, fed every record in order. */
@@ -118,14 +123,27 @@ public final class LargeValues {
             return firstOffset;
         }
 
+        /** @throws DataException when a value is begun: nothing committed is left, and all its parts stand in one transaction */
+        public void requireWhole(TopicPartition partition) {
+            if (whole != null) {
+                throw broken(partition + " offset " + firstOffset, "its last parts are missing");
+            }
+        }
+
         private static void require(boolean inOrder, ConsumerRecord<byte[], byte[]> record) {
             if (!inOrder) {
-                throw new DataException(
-                        "join large value",
+                throw broken(
                         record.topic() + "-" + record.partition() + " offset " + record.offset(),
-                        "its parts are not in order",
-                        "Records of this topic were removed or written by somebody else; load the table again");
+                        "its parts are not in order");
             }
+        }
+
+        private static DataException broken(String where, String problem) {
+            return new DataException(
+                    "join large value",
+                    where,
+                    problem,
+                    "Records of this topic were removed or written by somebody else; load the table again");
         }
     }
 }

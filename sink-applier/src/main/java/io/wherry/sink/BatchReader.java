@@ -15,8 +15,8 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Collects one batch from a consumer, bounded by what it takes in memory: {@value #BATCH_BYTES} bytes, the records of one poll,
- * and one large value.
+ * Collects batches from a consumer, each bounded by what it takes in memory: {@value #BATCH_BYTES} bytes, the records of one
+ * poll, and one large value. Not safe for use by several threads.
  */
 final class BatchReader {
     /**
@@ -30,10 +30,18 @@ final class BatchReader {
     private static final int BATCH_CHANGES = 2000;
     private static final long BATCH_BYTES = 16 << 20;
 
+    /** Bytes of a value that takes so long on the target that other tables do not wait in its batch. */
+    private static final int GIANT_BYTES = 4 << 20;
+
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final ChangeDecoder decoder;
     private final Map<TopicPartition, Reading> readings;
-    private final ChangeBatch batch = new ChangeBatch();
+    /** Of the giant values in the last batch. */
+    private final Set<TopicPartition> giants = new HashSet<>();
+
+    private ChangeBatch batch = new ChangeBatch();
+    private boolean giantPutOff;
+    private boolean giantIsDue;
 
     /** @param readings of what the consumer is assigned; those of tables whose changes are refused are removed */
     BatchReader(KafkaConsumer<byte[], byte[]> consumer, ChangeDecoder decoder, Map<TopicPartition, Reading> readings) {
@@ -42,20 +50,64 @@ final class BatchReader {
         this.readings = readings;
     }
 
-    /** The batch that begins with these records of a poll. */
-    ChangeBatch read(ConsumerRecords<byte[], byte[]> first) {
+    /**
+     * The next batch.
+     *
+     * @param wait for its first records
+     * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
+     */
+    ChangeBatch read(Duration wait) {
+        ConsumerRecords<byte[], byte[]> records = poll(wait);
+        batch = new ChangeBatch();
+        giantIsDue = giantPutOff;
+        giantPutOff = false;
         readings.values().forEach(reading -> reading.begin(batch));
-        ConsumerRecords<byte[], byte[]> records = first;
         while (add(records) && batch.read() < BATCH_CHANGES && batch.bytes() < BATCH_BYTES) {
             records = pollMore();
         }
         // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
         // them.
-        for (Map.Entry<TopicPartition, Reading> entry : readings.entrySet()) {
-            boolean complete = consumer.currentLag(entry.getKey()).orElse(-1) == 0;
-            entry.getValue().end(batch, consumer.position(entry.getKey()), complete);
+        for (Reading reading : List.copyOf(readings.values())) {
+            // One that was taken out meanwhile, with another of its table, must not move its checkpoint.
+            if (readings.containsKey(reading.partition())) {
+                end(reading);
+            }
         }
         return batch;
+    }
+
+    private void end(Reading reading) {
+        TopicPartition partition = reading.partition();
+        try {
+            boolean complete = consumer.currentLag(partition).orElse(-1) == 0;
+            reading.end(batch, consumer.position(partition), complete);
+        } catch (DataException e) {
+            refuse(reading, e);
+        }
+    }
+
+    private void refuse(Reading reading, DataException e) {
+        TableId table = reading.relation().table();
+        batch.refuse(reading.relation(), e);
+        readings.values().removeIf(other -> other.relation().table().equals(table));
+    }
+
+    /** After giant values the other partitions come first: else several such values one after another would hold them up. */
+    private ConsumerRecords<byte[], byte[]> poll(Duration wait) {
+        giants.retainAll(consumer.assignment());
+        if (!giants.isEmpty() && consumer.paused().isEmpty()) {
+            consumer.pause(giants);
+            try {
+                ConsumerRecords<byte[], byte[]> others = consumer.poll(Duration.ZERO);
+                if (!others.isEmpty()) {
+                    return others;
+                }
+            } finally {
+                consumer.resume(giants);
+                giants.clear();
+            }
+        }
+        return consumer.poll(wait);
     }
 
     private ConsumerRecords<byte[], byte[]> pollMore() {
@@ -78,9 +130,7 @@ final class BatchReader {
             try {
                 goOn &= add(reading, records.records(partition));
             } catch (DataException e) {
-                TableId table = reading.relation().table();
-                batch.refuse(reading.relation(), e);
-                readings.values().removeIf(other -> other.relation().table().equals(table));
+                refuse(reading, e);
                 goOn = false;
             }
         }
@@ -90,9 +140,18 @@ final class BatchReader {
 
     private boolean add(Reading reading, List<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
-            if (LargeValues.begins(record) && isLater(reading)) {
+            int bytes = LargeValues.bytesBegun(record);
+            if (bytes > 0 && isLater(reading)) {
                 consumer.seek(reading.partition(), record.offset());
                 return true;
+            }
+            if (bytes >= GIANT_BYTES) {
+                if (batch.read() > 0 && !giantIsDue) {
+                    giantPutOff = true;
+                    consumer.seek(reading.partition(), record.offset());
+                    return false;
+                }
+                giants.add(reading.partition());
             }
             if (!reading.add(record, decoder, batch)) {
                 consumer.seek(reading.partition(), reading.from());

@@ -19,7 +19,6 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -84,22 +83,22 @@ final class ChangeWorker {
         // A fetch that waits at the broker does not know of partitions assigned meanwhile.
         settings.put("fetch.max.wait.ms", 100);
         try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+            BatchReader reader = new BatchReader(consumer, decoder, readings);
             while (!stop.isRequested()) {
                 assign(consumer);
                 if (readings.isEmpty()) {
                     stop.await(POLL);
                 } else {
-                    pass(consumer);
+                    pass(consumer, reader);
                 }
             }
         }
     }
 
-    private void pass(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+    private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
         ChangeBatch batch;
         try {
-            ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
-            batch = new BatchReader(consumer, decoder, readings).read(records);
+            batch = reader.read(POLL);
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
                 Reading lost = readings.get(partition);

@@ -136,8 +136,12 @@ final class Reading {
      *
      * @param position of the consumer
      * @param complete nothing committed to Kafka is left after {@code position}, so no source transaction is cut
+     * @throws DataException when the parts of a value that are still missing will not come: its table must not hold up others
      */
     void end(ChangeBatch batch, long position, boolean complete) {
+        if (complete) {
+            joiner.requireWhole(partition);
+        }
         this.complete = complete;
         boolean extending = !held.isEmpty();
         held.clear();

@@ -1,7 +1,6 @@
 package io.wherry.sink;
 
 import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -55,7 +54,7 @@ final class TablesAhead {
                     waiting.add(relation);
                     askNanos = System.nanoTime() + ASK_AGAIN_NANOS;
                 }
-            } catch (WherryException e) {
+            } catch (RuntimeException e) {
                 LOG.debug("{} is not bound before its first change", relation.table(), e);
             }
             target.rollback();

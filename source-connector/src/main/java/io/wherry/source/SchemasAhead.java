@@ -5,7 +5,6 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -29,13 +28,13 @@ final class SchemasAhead {
     private static final String RELATIONS = """
             SELECT c.oid::bigint, n.nspname, c.relname, c.relreplident::text, a.attname, a.atttypid::bigint, a.atttypmod,
                    coalesce(a.attnum = ANY (i.indkey::int2[]), false)
-              FROM pg_publication p
-              JOIN pg_publication_rel r ON r.prpubid = p.oid
-              JOIN pg_class c ON c.oid = r.prrelid
-              JOIN pg_namespace n ON n.oid = c.relnamespace
-              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              FROM pg_catalog.pg_publication p
+              JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+              JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                    AND %s
-              LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indimmediate
+              LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indimmediate
                    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
              WHERE p.pubname = ?
              ORDER BY c.oid, a.attnum
@@ -67,7 +66,7 @@ final class SchemasAhead {
                 }
             }
             LOG.info("schemas of {} tables are registered", registered);
-        } catch (SQLException | WherryException e) {
+        } catch (SQLException | RuntimeException e) {
             // The stream does it by itself when a change comes, and says what hinders it.
             LOG.info("schemas are not registered before their first change: {}", e.getMessage());
         }
