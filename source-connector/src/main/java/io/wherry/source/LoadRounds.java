@@ -134,6 +134,7 @@ final class LoadRounds {
         LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
+        List<Cut> cuts = new ArrayList<>();
         for (Catalog.Table table : snapshot.tables(missing)) {
             String filter = migration.tables().whereClause(table.id());
             long file = snapshot.file(table);
@@ -147,7 +148,7 @@ final class LoadRounds {
                 parts = chunksLeft(table, filter, resumable.get(), planner.endTransaction());
             } else {
                 Cut cut = planner.cut(table, epoch, file, filter);
-                control.cut(cut);
+                cuts.add(cut);
                 parts = new ArrayList<>();
                 for (int i = 0; i < cut.size(); i++) {
                     parts.add(new Chunk(table, i, cut.condition(i), filter, List.of()));
@@ -166,6 +167,7 @@ final class LoadRounds {
                                     r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
                             .orElse(null)));
         }
+        control.cut(cuts);
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
         failpoints.before(Effect.PLAN);
         control.plan(plan);
