@@ -3,12 +3,14 @@ package io.wherry.contract;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import javax.net.ssl.SSLException;
 import org.apache.avro.Schema;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.avro.AvroSchema;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.CachedSchemaRegistryClient;
+import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.SchemaMetadata;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.SchemaRegistryClient;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.rest.exceptions.RestClientException;
 
@@ -18,6 +20,7 @@ import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schema
  */
 public final class ConfluentRegistry implements SchemaRegistry {
     private static final int CACHED_SCHEMAS = 20_000;
+    private static final int NOT_FOUND = 404;
     private static final int INCOMPATIBLE = 409;
 
     private final String url;
@@ -106,6 +109,22 @@ public final class ConfluentRegistry implements SchemaRegistry {
             throw unreachable("fetch schema", Integer.toString(id), e);
         } catch (RestClientException e) {
             throw refused("fetch schema", Integer.toString(id), e);
+        }
+    }
+
+    @Override
+    public OptionalInt latest(String subject) {
+        try {
+            SchemaMetadata latest = client.getLatestSchemaMetadata(subject);
+            byId.computeIfAbsent(latest.getId(), id -> new Schema.Parser().parse(latest.getSchema()));
+            return OptionalInt.of(latest.getId());
+        } catch (IOException e) {
+            throw unreachable("find schema", subject, e);
+        } catch (RestClientException e) {
+            if (e.getStatus() == NOT_FOUND) {
+                return OptionalInt.empty();
+            }
+            throw refused("find schema", subject, e);
         }
     }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 
 /**
@@ -14,8 +15,11 @@ import org.apache.kafka.common.header.Header;
  * the reader. All parts stand in one Kafka transaction, so a committed reader sees all of them or none.
  */
 public final class LargeValues {
-    /** Bytes of a part: below the broker's default {@code message.max.bytes} (1,048,588) with room for key and headers. */
-    public static final int PART_BYTES = 900 * 1024;
+    /**
+     * Bytes of a part: far below the broker's default {@code message.max.bytes} (1,048,588), so that a reader which asks for
+     * records by their number, as it must, knows how much memory they take, however well they were compressed.
+     */
+    public static final int PART_BYTES = 240 * 1024;
 
     private static final int HEADER_BYTES = 12;
     private static final String PART = "wherry.part";
@@ -55,6 +59,19 @@ public final class LargeValues {
                 ByteBuffer.allocate(HEADER_BYTES).putInt(part).putInt(count).putInt(value.length);
         piece.headers().add(PART, numbers.array());
         return piece;
+    }
+
+    /**
+     * Bytes of the value whose first part the record is; a joiner takes the memory for them when it comes. 0 for any other
+     * record.
+     */
+    public static int bytesBegun(ConsumerRecord<byte[], byte[]> record) {
+        Header header = record.headers().lastHeader(PART);
+        if (header == null || header.value() == null || header.value().length != HEADER_BYTES) {
+            return 0;
+        }
+        ByteBuffer numbers = ByteBuffer.wrap(header.value());
+        return numbers.getInt() == 0 ? numbers.getInt(2 * Integer.BYTES) : 0;
     }
 
     /** Joins the parts of one topic-partition; one instance each, fed every record in order. */
@@ -106,14 +123,27 @@ public final class LargeValues {
             return firstOffset;
         }
 
+        /** @throws DataException when a value is begun: nothing committed is left, and all its parts stand in one transaction */
+        public void requireWhole(TopicPartition partition) {
+            if (whole != null) {
+                throw broken(partition + " offset " + firstOffset, "its last parts are missing");
+            }
+        }
+
         private static void require(boolean inOrder, ConsumerRecord<byte[], byte[]> record) {
             if (!inOrder) {
-                throw new DataException(
-                        "join large value",
+                throw broken(
                         record.topic() + "-" + record.partition() + " offset " + record.offset(),
-                        "its parts are not in order",
-                        "Records of this topic were removed or written by somebody else; load the table again");
+                        "its parts are not in order");
             }
+        }
+
+        private static DataException broken(String where, String problem) {
+            return new DataException(
+                    "join large value",
+                    where,
+                    problem,
+                    "Records of this topic were removed or written by somebody else; load the table again");
         }
     }
 }

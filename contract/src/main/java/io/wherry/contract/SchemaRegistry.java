@@ -1,8 +1,9 @@
 package io.wherry.contract;
 
+import java.util.OptionalInt;
 import org.apache.avro.Schema;
 
-/** The two calls Wherry needs of a Confluent-compatible schema registry. Safe for use by several threads. */
+/** The calls Wherry needs of a Confluent-compatible schema registry. Safe for use by several threads. */
 public interface SchemaRegistry {
     /**
      * Registers a schema, or finds it registered.
@@ -19,4 +20,11 @@ public interface SchemaRegistry {
      * @throws DataException when it has no such schema
      */
     Schema byId(int id);
+
+    /**
+     * Id of the schema that was registered last under the subject; empty when none was.
+     *
+     * @throws RetryableException when the registry does not answer
+     */
+    OptionalInt latest(String subject);
 }

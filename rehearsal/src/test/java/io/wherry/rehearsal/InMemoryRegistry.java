@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The two calls of a Confluent-compatible registry that Wherry uses, for tests that are not about the registry. */
+/** The calls of a Confluent-compatible registry that Wherry uses, for tests that are not about the registry. */
 final class InMemoryRegistry implements AutoCloseable {
     private final ObjectMapper json = new ObjectMapper();
     private final List<String> schemas = new ArrayList<>();
@@ -33,6 +33,11 @@ final class InMemoryRegistry implements AutoCloseable {
     }
 
     private synchronized void register(HttpExchange call) throws IOException {
+        if (call.getRequestMethod().equals("GET")) {
+            call.sendResponseHeaders(404, -1);
+            call.close();
+            return;
+        }
         String schema = json.readTree(call.getRequestBody()).get("schema").asText();
         if (!schemas.contains(schema)) {
             schemas.add(schema);

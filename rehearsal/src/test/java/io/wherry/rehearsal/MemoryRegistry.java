@@ -4,6 +4,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.SchemaRegistry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import org.apache.avro.Schema;
 
 /** A registry in this process. Schemas pass as text, as they would over HTTP. */
@@ -18,6 +19,11 @@ final class MemoryRegistry implements SchemaRegistry {
         }
         schemas.add(schema.toString());
         return schemas.size() - 1;
+    }
+
+    @Override
+    public OptionalInt latest(String subject) {
+        return OptionalInt.empty();
     }
 
     @Override

@@ -49,7 +49,8 @@ import org.apache.kafka.common.quota.ClientQuotaEntity;
 
 /** A migration between two embedded servers over the shared broker, with verbs for what happens to it. */
 final class MigrationFixture implements AutoCloseable {
-    static final Duration PATIENCE = Duration.ofMinutes(4);
+    /** More of it, for a busy machine: {@code -Dwherry.patience=30}, in minutes. */
+    static final Duration PATIENCE = Duration.ofMinutes(Integer.getInteger("wherry.patience", 4));
 
     private final Runnable closeServers;
     private final Path directory;

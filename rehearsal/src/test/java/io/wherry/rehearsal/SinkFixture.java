@@ -243,6 +243,13 @@ final class SinkFixture implements AutoCloseable {
         inTransaction(records);
     }
 
+    /** What somebody else may write: of a value larger than a record, its first part alone. */
+    void commitFirstPart(long lsn, Event event) {
+        inTransaction(LargeValues.split(
+                        new ProducerRecord<>(migration.topics().changes(event.table()), 0, null, encode(event, lsn)))
+                .subList(0, 1));
+    }
+
     /** A row event. */
     record Event(TableId table, String op, Object[] before, Object[] after) {}
 

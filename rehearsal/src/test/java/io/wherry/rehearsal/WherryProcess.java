@@ -30,8 +30,11 @@ final class WherryProcess {
     }
 
     private static Process start(Path log, int heapMebibytes, List<String> options, String... arguments) {
-        List<String> command = new ArrayList<>(
-                JavaCommand.of("-Xmx" + heapMebibytes + "m", "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"));
+        List<String> command = new ArrayList<>(JavaCommand.of(
+                "-XX:MaxNewSize=128m",
+                "-Xmx" + heapMebibytes + "m",
+                "-XX:+UseParallelGC",
+                "-XX:+ExitOnOutOfMemoryError"));
         command.addAll(options);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.wherry.cli.Wherry"));
         command.addAll(List.of(arguments));

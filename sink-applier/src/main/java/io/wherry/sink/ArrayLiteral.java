@@ -1,5 +1,8 @@
 package io.wherry.sink;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * The text of a one-dimensional PostgreSQL array (documentation, section 8.15.6). Sent without a type, so that the server
  * reads it as an array of the type that the statement names, each element by its own input function.
@@ -7,10 +10,13 @@ package io.wherry.sink;
 final class ArrayLiteral {
     private static final int GIANT = 1 << 20;
 
+    /** What stands before {@link #text}: giant elements are joined at the end, each copied once. */
+    private final List<String> begun = new ArrayList<>();
+
     private final StringBuilder text = new StringBuilder("{");
 
     void add(String element) {
-        if (text.length() > 1) {
+        if (text.length() > 1 || !begun.isEmpty()) {
             text.append(',');
         }
         if (element == null) {
@@ -19,30 +25,48 @@ final class ArrayLiteral {
         }
         text.append('"');
         if (element.length() > GIANT) {
-            // Doubling would cost twice a giant value.
-            text.ensureCapacity(text.length() + element.length() + escapes(element) + 2);
-        }
-        for (int i = 0; i < element.length(); i++) {
-            char c = element.charAt(i);
-            if (c == '"' || c == '\\') {
-                text.append('\\');
-            }
-            text.append(c);
+            begun.add(text.toString());
+            begun.add(escaped(element));
+            text.setLength(0);
+        } else {
+            escape(element, text);
         }
         text.append('"');
     }
 
-    private static int escapes(String element) {
-        int count = 0;
+    private static String escaped(String element) {
+        int escapes = 0;
         for (int i = 0; i < element.length(); i++) {
-            char c = element.charAt(i);
-            count += c == '"' || c == '\\' ? 1 : 0;
+            escapes += isEscaped(element.charAt(i)) ? 1 : 0;
         }
-        return count;
+        if (escapes == 0) {
+            return element;
+        }
+        StringBuilder text = new StringBuilder(Math.addExact(element.length(), escapes));
+        escape(element, text);
+        return text.toString();
     }
 
-    /** The literal; afterwards the array takes no more elements. */
+    private static void escape(String element, StringBuilder text) {
+        for (int i = 0; i < element.length(); i++) {
+            char c = element.charAt(i);
+            if (isEscaped(c)) {
+                text.append('\\');
+            }
+            text.append(c);
+        }
+    }
+
+    private static boolean isEscaped(char c) {
+        return c == '"' || c == '\\';
+    }
+
+    /** The literal; afterwards the array takes no more elements, and holds none. */
     String finish() {
-        return text.append('}').toString();
+        text.append('}');
+        begun.add(text.toString());
+        String literal = String.join("", begun);
+        begun.clear();
+        return literal;
     }
 }

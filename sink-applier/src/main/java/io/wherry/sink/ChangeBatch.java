@@ -1,5 +1,6 @@
 package io.wherry.sink;
 
+import io.wherry.contract.DataException;
 import io.wherry.contract.TableId;
 import io.wherry.sink.Change.Kind;
 import io.wherry.sink.Checkpoints.Move;
@@ -38,6 +39,9 @@ final class ChangeBatch {
             """;
 
     private final Map<TableId, Part> parts = new LinkedHashMap<>();
+    private final Map<Relation, DataException> refused = new LinkedHashMap<>();
+    private int read;
+    private long bytes;
 
     /** One table's share. */
     record Part(Relation relation, List<Change> changes, List<Move> moves) {}
@@ -45,6 +49,33 @@ final class ChangeBatch {
     Part part(Relation relation) {
         return parts.computeIfAbsent(
                 relation.table(), table -> new Part(relation, new ArrayList<>(), new ArrayList<>()));
+    }
+
+    /** A change was read for it, of {@code length} bytes. */
+    void took(int length) {
+        read++;
+        bytes += length;
+    }
+
+    /** Number of changes that were read for it, without those held back from an earlier batch. */
+    int read() {
+        return read;
+    }
+
+    /** Bytes of the changes that were read for it. */
+    long bytes() {
+        return bytes;
+    }
+
+    /** Takes the table out of it: one of its records cannot be applied. */
+    void refuse(Relation relation, DataException failure) {
+        drop(relation.table());
+        refused.put(relation, failure);
+    }
+
+    /** The tables that were taken out, which must be stopped. */
+    Map<Relation, DataException> refused() {
+        return refused;
     }
 
     Iterable<Part> parts() {

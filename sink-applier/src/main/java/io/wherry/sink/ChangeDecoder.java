@@ -66,6 +66,16 @@ final class ChangeDecoder {
         }
     }
 
+    /**
+     * Of the records written with the schema of that id; the same object as theirs.
+     *
+     * @throws DataException when it is not a schema of Wherry's
+     */
+    TableShape shape(int id) {
+        return writers.computeIfAbsent(id, unknown -> writer(unknown, "schema " + unknown))
+                .shape();
+    }
+
     private Writer writer(int id, String where) {
         Schema schema = registry.byId(id);
         TableShape shape = ChangeSchemas.shape(schema);

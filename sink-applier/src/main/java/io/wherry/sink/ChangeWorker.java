@@ -19,8 +19,6 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -46,6 +44,7 @@ final class ChangeWorker {
     private final Failpoints failpoints;
     private final ChangeDecoder decoder;
     private final TableWriter writer;
+    private final TablesAhead ahead;
     private final Map<TopicPartition, Reading> readings = new HashMap<>();
     private Map<TableId, Relation> seen = Map.of();
 
@@ -74,38 +73,32 @@ final class ChangeWorker {
         this.failpoints = failpoints;
         this.decoder = new ChangeDecoder(registry);
         this.writer = new TableWriter(target);
+        this.ahead = new TablesAhead(target, registry, decoder, writer);
     }
 
     /** Applies until stopped. */
     void run() throws SQLException {
-        Map<String, Object> settings = Map.of(
-                "group.id",
-                migration.name(),
-                "max.poll.records",
-                2000,
-                "max.partition.fetch.bytes",
-                1 << 20,
-                "fetch.max.bytes",
-                8 << 20,
-                // A fetch that waits at the broker does not know of partitions assigned meanwhile.
-                "fetch.max.wait.ms",
-                100);
+        Map<String, Object> settings = new HashMap<>(BatchReader.FETCH);
+        settings.put("group.id", migration.name());
+        // A fetch that waits at the broker does not know of partitions assigned meanwhile.
+        settings.put("fetch.max.wait.ms", 100);
         try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+            BatchReader reader = new BatchReader(consumer, decoder, readings);
             while (!stop.isRequested()) {
                 assign(consumer);
                 if (readings.isEmpty()) {
                     stop.await(POLL);
                 } else {
-                    pass(consumer);
+                    pass(consumer, reader);
                 }
             }
         }
     }
 
-    private void pass(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+    private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
         ChangeBatch batch;
         try {
-            batch = collect(consumer, consumer.poll(POLL));
+            batch = reader.read(POLL);
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
                 Reading lost = readings.get(partition);
@@ -115,6 +108,12 @@ final class ChangeWorker {
                 }
             }
             return;
+        }
+        for (Map.Entry<Relation, DataException> refused : batch.refused().entrySet()) {
+            stopTable(refused.getKey(), refused.getValue());
+        }
+        if (batch.read() == 0) {
+            ahead.bind(POLL);
         }
         apply(batch);
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
@@ -160,6 +159,7 @@ final class ChangeWorker {
                     String generation = LostCommits.generation(target, relation.loadEpoch());
                     readings.put(partition, new Reading(relation, partition, generation, checkpoint.nextOffset()));
                     writer.forget(relation.table());
+                    ahead.opened(relation);
                     begun.add(partition);
                 } else {
                     // Ready too early; chunks do not change the relation, so ask again.
@@ -178,33 +178,6 @@ final class ChangeWorker {
     private boolean isMine(TopicPartition partition) {
         int hash = 31 * partition.topic().hashCode() + partition.partition();
         return Math.floorMod(hash ^ hash >>> 16, migration.apply().workers()) == number;
-    }
-
-    private ChangeBatch collect(KafkaConsumer<byte[], byte[]> consumer, ConsumerRecords<byte[], byte[]> records)
-            throws SQLException {
-        ChangeBatch batch = new ChangeBatch();
-        readings.values().forEach(reading -> reading.begin(batch));
-        for (TopicPartition partition : records.partitions()) {
-            Reading reading = readings.get(partition);
-            try {
-                for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
-                    if (!reading.add(record, decoder, batch)) {
-                        consumer.seek(partition, reading.from());
-                        break;
-                    }
-                }
-            } catch (DataException e) {
-                batch.drop(reading.relation().table());
-                stopTable(reading.relation(), e);
-            }
-        }
-        // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
-        // them.
-        for (Map.Entry<TopicPartition, Reading> entry : readings.entrySet()) {
-            boolean complete = consumer.currentLag(entry.getKey()).orElse(-1) == 0;
-            entry.getValue().end(batch, consumer.position(entry.getKey()), complete);
-        }
-        return batch;
     }
 
     private void apply(ChangeBatch batch) throws SQLException {

@@ -20,11 +20,13 @@ import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -140,6 +142,8 @@ final class PlanFollower {
     private boolean bringIn(LoadPlan plan, KafkaConsumer<byte[], byte[]> offsets) throws SQLException {
         checkpoints.holdCurrent();
         boolean complete = true;
+        List<TopicPartition> first = new ArrayList<>();
+        List<TopicPartition> again = new ArrayList<>();
         for (LoadPlan.Table table : plan.tables()) {
             int known = knownEpoch(table);
             if (known < plan.epoch() && !TargetCatalog.exists(target, table.id())) {
@@ -148,7 +152,8 @@ final class PlanFollower {
                     LOG.warn("{} is new on the source and missing on the target; its load waits for it", table.id());
                 }
             } else if (known < plan.epoch() && table.resumed() == null) {
-                bringIn(plan, table, known > 0, offsets);
+                bringIn(plan, table, known > 0);
+                (known > 0 ? again : first).addAll(partitions(table.topic(), table.partitions()));
             } else if (known < plan.epoch()) {
                 complete &= resume(plan, table, known, offsets);
             }
@@ -158,7 +163,10 @@ final class PlanFollower {
         if (lanes == 0) {
             throw new RetryableException("find topic", load, "the broker does not know it yet", "");
         }
-        checkpoints(FIRST_CHECKPOINT, load, lanes, offsets);
+        first.addAll(partitions(load, lanes));
+        // For all tables at once: asking the broker for each of thousands would take minutes.
+        checkpoints(FIRST_CHECKPOINT, first, offsets);
+        checkpoints(SET_BACK_CHECKPOINT, again, offsets);
         failpoints.before(Effect.PLAN_APPLIED);
         target.commit();
         failpoints.after(Effect.PLAN_APPLIED);
@@ -178,7 +186,7 @@ final class PlanFollower {
             resumedLoad.begin(plan, table);
             relation(plan, table);
             forgetChunks(plan, table);
-            checkpoints(FIRST_CHECKPOINT, table.topic(), table.partitions(), offsets);
+            checkpoints(FIRST_CHECKPOINT, partitions(table.topic(), table.partitions()), offsets);
             return true;
         } catch (SQLException | DataException e) {
             WherryException failure =
@@ -202,8 +210,7 @@ final class PlanFollower {
         }
     }
 
-    private void bringIn(LoadPlan plan, LoadPlan.Table table, boolean again, KafkaConsumer<byte[], byte[]> offsets)
-            throws SQLException {
+    private void bringIn(LoadPlan plan, LoadPlan.Table table, boolean again) throws SQLException {
         LOG.info(
                 "Load {} of {}: {} chunks, snapshot {}{}",
                 plan.epoch(),
@@ -216,7 +223,6 @@ final class PlanFollower {
             forgetChunks(plan, table);
         }
         relation(plan, table);
-        checkpoints(again ? SET_BACK_CHECKPOINT : FIRST_CHECKPOINT, table.topic(), table.partitions(), offsets);
     }
 
     private void relation(LoadPlan plan, LoadPlan.Table table) throws SQLException {
@@ -244,19 +250,25 @@ final class PlanFollower {
         }
     }
 
-    private void checkpoints(String sql, String topic, int partitions, KafkaConsumer<byte[], byte[]> offsets)
+    private static List<TopicPartition> partitions(String topic, int count) {
+        return IntStream.range(0, count)
+                .mapToObj(partition -> new TopicPartition(topic, partition))
+                .toList();
+    }
+
+    private void checkpoints(String sql, List<TopicPartition> all, KafkaConsumer<byte[], byte[]> offsets)
             throws SQLException {
-        List<TopicPartition> all = new ArrayList<>();
-        for (int partition = 0; partition < partitions; partition++) {
-            all.add(new TopicPartition(topic, partition));
+        if (all.isEmpty()) {
+            return;
         }
         offsets.assign(all);
         Map<TopicPartition, Long> beginnings = offsets.beginningOffsets(all);
-        long beginning = beginnings.values().stream().mapToLong(Long::longValue).sum();
-        TopicIds.remember(target, migration, topic, sql.equals(SET_BACK_CHECKPOINT), beginning);
+        Map<String, Long> byTopic = new HashMap<>();
+        beginnings.forEach((partition, offset) -> byTopic.merge(partition.topic(), offset, Long::sum));
+        TopicIds.remember(target, migration, byTopic, sql.equals(SET_BACK_CHECKPOINT));
         try (PreparedStatement statement = target.prepareStatement(sql)) {
             for (TopicPartition partition : all) {
-                statement.setString(1, topic);
+                statement.setString(1, partition.topic());
                 statement.setInt(2, partition.partition());
                 statement.setLong(3, beginnings.get(partition));
                 statement.setLong(4, checkpoints.epoch());

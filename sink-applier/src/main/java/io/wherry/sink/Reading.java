@@ -52,6 +52,15 @@ final class Reading {
         return relation;
     }
 
+    TopicPartition partition() {
+        return partition;
+    }
+
+    /** Whether some parts of a large value have come, and the last has not. */
+    boolean isInsideValue() {
+        return joiner.unfinishedFrom() >= 0;
+    }
+
     long checkpoint() {
         return checkpoint;
     }
@@ -108,6 +117,7 @@ final class Reading {
                 return false;
             }
         }
+        batch.took(value.length);
         List<Change> changes = batch.part(relation).changes();
         if (!lsn.equals(lastLsn)) {
             cut = changes.size();
@@ -137,8 +147,12 @@ final class Reading {
      *
      * @param position of the consumer
      * @param complete nothing committed to Kafka is left after {@code position}, so no source transaction is cut
+     * @throws DataException when the parts of a value that are still missing will not come: its table must not hold up others
      */
     void end(ChangeBatch batch, long position, boolean complete) {
+        if (complete) {
+            joiner.requireWhole(partition);
+        }
         this.complete = complete;
         boolean extending = !held.isEmpty();
         held.clear();

@@ -54,6 +54,13 @@ final class TableWriter {
         }
     }
 
+    /** Reads what {@link #apply} needs to know of the table, unless a change of that shape would have to alter it first. */
+    void prepare(TableId table, boolean ordered, TableShape shape) throws SQLException {
+        if (shape.id().equals(table) && drift(shape, ordered).isEmpty()) {
+            bind(table, ordered, shape);
+        }
+    }
+
     /** Forgets the table's columns: they may have been changed since. */
     void forget(TableId table) {
         bound.remove(table);
@@ -84,12 +91,15 @@ final class TableWriter {
         return known;
     }
 
-    private void follow(TableShape shape, boolean ordered) throws SQLException {
+    private List<String> drift(TableShape shape, boolean ordered) throws SQLException {
         // A partition takes no column of its own.
         TableId root = TargetCatalog.partitionRoot(target, shape.id());
-        List<String> statements = TableDrift.statements(
+        return TableDrift.statements(
                 shape, root, TargetCatalog.existing(target, shape.id()), ordered && root.equals(shape.id()));
-        for (String sql : statements) {
+    }
+
+    private void follow(TableShape shape, boolean ordered) throws SQLException {
+        for (String sql : drift(shape, ordered)) {
             LOG.info("{}", sql);
             altered.add(shape.id());
             try (Statement statement = target.createStatement()) {

@@ -9,8 +9,8 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TopicDescription;
@@ -31,22 +31,29 @@ final class TopicIds {
     private TopicIds() {}
 
     /**
-     * Notes which topic it is; part of the caller's transaction.
+     * Notes which topics they are; part of the caller's transaction.
      *
-     * @param again the table is loaded anew, so the topic may be another one
-     * @param beginning the first offset that the topic holds, the sum over its partitions
-     * @throws DataException when it is another topic than before, or when it has lost records before it was first read
+     * @param beginnings by topic, the first offset that it holds, the sum over its partitions
+     * @param again their tables are loaded anew, so they may be others
+     * @throws DataException when one is another topic than before, or when it has lost records before it was first read
      */
-    static void remember(Connection target, Migration migration, String topic, boolean again, long beginning)
+    static void remember(Connection target, Migration migration, Map<String, Long> beginnings, boolean again)
             throws SQLException {
-        boolean first = !known(target).containsKey(topic);
-        String id = ids(migration, topic).get(topic);
-        if (id == null) {
-            throw new RetryableException("find topic", topic, "the broker does not know it yet", "");
+        Map<String, String> known = known(target);
+        Map<String, String> ids = ids(migration, beginnings.keySet());
+        for (Map.Entry<String, Long> beginning : beginnings.entrySet()) {
+            String topic = beginning.getKey();
+            if (!ids.containsKey(topic)) {
+                throw new RetryableException("find topic", topic, "the broker does not know it yet", "");
+            }
+            if (!known.containsKey(topic) && beginning.getValue() > 0) {
+                throw lost(topic, "its first records have been removed before they were read");
+            }
+            remember(target, topic, ids.get(topic), again);
         }
-        if (first && beginning > 0) {
-            throw lost(topic, "its first records have been removed before they were read");
-        }
+    }
+
+    private static void remember(Connection target, String topic, String id, boolean again) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(REMEMBER)) {
             statement.setString(1, topic);
             statement.setString(2, id);
@@ -63,7 +70,7 @@ final class TopicIds {
     /** What has become of topics read before, by topic: those that are gone, or others now. Empty = all are there. */
     static Map<String, DataException> changed(Connection target, Migration migration) throws SQLException {
         Map<String, String> known = known(target);
-        Map<String, String> now = ids(migration, known.keySet().toArray(String[]::new));
+        Map<String, String> now = ids(migration, known.keySet());
         Map<String, DataException> changed = new HashMap<>();
         known.forEach((topic, id) -> {
             if (!now.containsKey(topic)) {
@@ -99,11 +106,11 @@ final class TopicIds {
         return known;
     }
 
-    private static Map<String, String> ids(Migration migration, String... topics) {
+    private static Map<String, String> ids(Migration migration, Set<String> topics) {
         Map<String, String> ids = new HashMap<>();
         try (Admin admin = KafkaClients.admin(migration)) {
             Map<String, KafkaFuture<TopicDescription>> found =
-                    admin.describeTopics(List.of(topics)).topicNameValues();
+                    admin.describeTopics(topics).topicNameValues();
             for (Map.Entry<String, KafkaFuture<TopicDescription>> topic : found.entrySet()) {
                 try {
                     ids.put(topic.getKey(), topic.getValue().get().topicId().toString());

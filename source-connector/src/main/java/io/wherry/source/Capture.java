@@ -154,9 +154,14 @@ final class Capture implements AutoCloseable {
                         counts,
                         budget,
                         files,
+                        this::registerSchemas,
                         failpoints)
                 .run(first);
         loaded = true;
+    }
+
+    private void registerSchemas() {
+        start("schemas", () -> SchemasAhead.register(migration, routes, files, registry, () -> closing));
     }
 
     private void prepareAndStart() {
@@ -187,8 +192,11 @@ final class Capture implements AutoCloseable {
             files.putAll(memory.loaded());
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
-            start("load", () -> load(selected, layout, first));
             route(memory, selected, layout);
+            start("load", () -> load(selected, layout, first));
+            if (loaded) {
+                registerSchemas();
+            }
             start("stream", () -> runStream(layout));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
@@ -257,6 +265,12 @@ final class Capture implements AutoCloseable {
                     streamOnce(layout);
                 }
             } catch (RetryableException e) {
+                Optional<DataException> unsendable = UnsendableChange.explain(migration, e);
+                if (unsendable.isPresent()) {
+                    // Each attempt would take a gigabyte of the server's memory and fail there again.
+                    declare(unsendable.get());
+                    return;
+                }
                 LOG.warn("{}; starting the stream again", e.explained());
             } catch (FencedException e) {
                 // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
@@ -276,12 +290,16 @@ final class Capture implements AutoCloseable {
                     migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration), () -> closing);
             problem = null;
         } catch (DataException e) {
-            if (problem == null) {
-                LOG.error("{}", e.explained());
-            }
-            problem = e.explained();
+            declare(e);
         }
         return problem == null;
+    }
+
+    private void declare(DataException e) {
+        if (problem == null) {
+            LOG.error("{}", e.explained());
+        }
+        problem = e.explained();
     }
 
     private void streamOnce(KafkaTopics.Layout layout) {

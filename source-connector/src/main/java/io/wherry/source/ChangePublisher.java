@@ -13,6 +13,7 @@ import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -20,6 +21,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Puts source transactions into Kafka, whole and once. A Kafka transaction begins and ends on a source commit boundary, may
@@ -31,21 +34,26 @@ import org.apache.kafka.common.KafkaException;
  * timer commits (position 6), row 2 sent, process killed; the slot sends 7 again, 6 < 7, so row 1 is in the topic twice.
  */
 final class ChangePublisher implements SourceTransactions, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ChangePublisher.class);
     private static final byte[] KEY = "position".getBytes(StandardCharsets.UTF_8);
     private static final long OPEN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long OPEN_BYTES = 8 << 20;
+    /** For how long a topic may be left alone before the producer forgets where it is. */
+    private static final Duration TOPICS_KNOWN = Duration.ofDays(365);
+
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(5);
 
     private final String positionTopic;
     private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
+    private final Thread learn;
     private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
     private boolean inside;
     private boolean wanted;
     private long commitMillis;
     private boolean open;
-    private boolean closed;
+    private volatile boolean closed;
     private long openedNanos;
     private long openBytes;
     private long lastCommitNanos;
@@ -57,14 +65,17 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
      * Takes over from any earlier publisher of this migration and reads where it ended. The order matters: an earlier one
      * that still runs could move the position after it was read, but for being fenced first.
      *
+     * @param topics to which changes will go; others may join later
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
-    ChangePublisher(Migration migration, Duration transactionTimeout, Failpoints failpoints) {
+    ChangePublisher(Migration migration, List<String> topics, Duration transactionTimeout, Failpoints failpoints) {
         this.failpoints = failpoints;
         positionTopic = migration.topics().position();
         producer = KafkaClients.producer(
                 migration,
                 Map.of(
+                        "metadata.max.idle.ms",
+                        TOPICS_KNOWN.toMillis(),
                         "transactional.id",
                         "wherry-" + migration.name() + "-source",
                         "transaction.timeout.ms",
@@ -88,6 +99,23 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         }
         committedEndLsn = start.map(p -> p.endLsn().value()).orElse(0L);
         timer.start();
+        learn = new Thread(() -> learn(topics), "wherry-source-topics");
+        learn.start();
+    }
+
+    /** Each topic costs a round trip when it is first asked about: better now than at the first change, within the cutover. */
+    private void learn(List<String> topics) {
+        try {
+            for (String topic : topics) {
+                if (closed) {
+                    return;
+                }
+                var ignored = producer.partitionsFor(topic);
+            }
+        } catch (KafkaException | IllegalStateException e) {
+            // Closed meanwhile, or else the producer asks again when a change comes, and says what hinders it.
+            LOG.debug("Topics are not known before their first change", e);
+        }
     }
 
     /** The last position in Kafka, if any. */
@@ -249,5 +277,6 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         }
         Quietly.close(timer::join);
         producer.close(CLOSE_WAIT);
+        Quietly.close(learn::join);
     }
 }

@@ -63,7 +63,8 @@ final class ChangeStream implements AutoCloseable {
             Failpoints failpoints) {
         this.failpoints = failpoints;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
-        publisher = new ChangePublisher(migration, transactionTimeout, failpoints);
+        List<String> topics = routes.values().stream().map(Route::topic).toList();
+        publisher = new ChangePublisher(migration, topics, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes::of, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));

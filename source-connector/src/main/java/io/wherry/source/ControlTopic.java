@@ -11,6 +11,7 @@ import io.wherry.contract.TopicTail;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -102,8 +103,11 @@ final class ControlTopic implements AutoCloseable {
         write(LoadPlan.KEY, plan);
     }
 
-    void cut(Cut cut) {
-        write(CUT, cut);
+    /** Together: a transaction for each of thousands of tables would take minutes. */
+    void cut(List<Cut> cuts) {
+        if (!cuts.isEmpty()) {
+            writeAll(CUT, cuts);
+        }
     }
 
     void slotMade(SlotMade made) {
@@ -129,11 +133,17 @@ final class ControlTopic implements AutoCloseable {
         }
     }
 
-    private synchronized void write(String key, Object value) {
+    private void write(String key, Object value) {
+        writeAll(key, List.of(value));
+    }
+
+    private synchronized void writeAll(String key, List<?> values) {
         try {
             producer.beginTransaction();
-            // The commit fails when this does.
-            var ignored = producer.send(record(topic, key, value));
+            for (Object value : values) {
+                // The commit fails when this does.
+                var ignored = producer.send(record(topic, key, value));
+            }
             producer.commitTransaction();
         } catch (KafkaException e) {
             throw KafkaFailures.explain("write to topic " + topic, e);

@@ -43,6 +43,9 @@ final class KafkaTopics {
      */
     record Layout(int lanes, Map<TableId, Integer> partitions, Duration transactionTimeout) {}
 
+    /** A broker writes each topic, partition and setting as a record of its own, and refuses a request for 10,000 of them. */
+    private static final int MOST_AT_ONCE = 250;
+
     private KafkaTopics() {}
 
     /** Makes the topics that are missing; those that exist keep their partitions. */
@@ -89,13 +92,16 @@ final class KafkaTopics {
         var existing = admin.listTopics().names().get();
         List<NewTopic> missing = new ArrayList<>(topics);
         missing.removeIf(topic -> existing.contains(topic.name()));
-        for (var result : admin.createTopics(missing).values().values()) {
-            try {
-                result.get();
-            } catch (ExecutionException e) {
-                // A broker that was slow to answer the first request may have made it all the same.
-                if (!(e.getCause() instanceof TopicExistsException)) {
-                    throw e;
+        for (int from = 0; from < missing.size(); from += MOST_AT_ONCE) {
+            List<NewTopic> some = missing.subList(from, Math.min(missing.size(), from + MOST_AT_ONCE));
+            for (var result : admin.createTopics(some).values().values()) {
+                try {
+                    result.get();
+                } catch (ExecutionException e) {
+                    // A broker that was slow to answer the first request may have made it all the same.
+                    if (!(e.getCause() instanceof TopicExistsException)) {
+                        throw e;
+                    }
                 }
             }
         }

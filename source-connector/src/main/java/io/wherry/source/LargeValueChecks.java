@@ -97,15 +97,29 @@ final class LargeValueChecks {
                             + " decoding, and a change of it would stop the stream for ever",
                     "Split the value, or name the table in tables.exclude and copy it by hand"));
         } else if (wire > CARRIED_BYTES) {
-            findings.add(Finding.warning(
-                    object,
-                    "holds values of " + megabytes + " MB; a change of one is held in memory whole",
-                    "WHERRY_JAVA_OPTS=-Xmx" + heapMebibytes(wire) + "m"));
+            judgeHeap(object, megabytes, wire >> 20, findings);
         }
     }
 
-    /** The heap for all services in one process, in MiB; docs/operations.md has the same rule, and what was measured. */
-    static long heapMebibytes(long wireBytes) {
-        return 512 + 10 * (wireBytes >> 20);
+    // The same rules as in docs/operations.md, with what was measured.
+    private static void judgeHeap(String object, long megabytes, long wireMebibytes, List<Finding> findings) {
+        long source = 256 + 3 * wireMebibytes;
+        long sink = 256 + 9 * wireMebibytes;
+        long all = source + sink;
+        // Without the part of the heap that the collector keeps free for itself.
+        long configured = Runtime.getRuntime().maxMemory() >> 20;
+        String problem = String.format(
+                Locale.ROOT,
+                "holds values of %d MB; to take a change of one, wherry up needs -Xmx%dm (wherry source alone -Xmx%dm, wherry"
+                        + " sink -Xmx%dm), and this process has %d MiB",
+                megabytes,
+                all,
+                source,
+                sink,
+                configured);
+        findings.add(
+                all > configured + configured / 8
+                        ? Finding.warning(object, problem, "Set WHERRY_JAVA_OPTS=-Xmx" + all + "m for ./wherry")
+                        : Finding.info(object, problem));
     }
 }

@@ -40,11 +40,13 @@ final class LoadRounds {
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Map<TableId, Long> files;
+    private final Runnable planned;
     private final Failpoints failpoints;
 
     /**
      * @param requireLock fails when this source-connector is not the one that acts
      * @param files gets the number of the file that held each table's rows
+     * @param planned run at the beginning of each round, when {@code files} knows its tables
      */
     LoadRounds(
             Migration migration,
@@ -57,6 +59,7 @@ final class LoadRounds {
             CaptureCounts counts,
             BlockBudget budget,
             Map<TableId, Long> files,
+            Runnable planned,
             Failpoints failpoints) {
         this.migration = migration;
         this.tables = tables;
@@ -68,6 +71,7 @@ final class LoadRounds {
         this.counts = counts;
         this.budget = budget;
         this.files = files;
+        this.planned = planned;
         this.failpoints = failpoints;
     }
 
@@ -130,6 +134,7 @@ final class LoadRounds {
         LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
+        List<Cut> cuts = new ArrayList<>();
         for (Catalog.Table table : snapshot.tables(missing)) {
             String filter = migration.tables().whereClause(table.id());
             long file = snapshot.file(table);
@@ -143,7 +148,7 @@ final class LoadRounds {
                 parts = chunksLeft(table, filter, resumable.get(), planner.endTransaction());
             } else {
                 Cut cut = planner.cut(table, epoch, file, filter);
-                control.cut(cut);
+                cuts.add(cut);
                 parts = new ArrayList<>();
                 for (int i = 0; i < cut.size(); i++) {
                     parts.add(new Chunk(table, i, cut.condition(i), filter, List.of()));
@@ -162,10 +167,12 @@ final class LoadRounds {
                                     r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
                             .orElse(null)));
         }
+        control.cut(cuts);
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
         failpoints.before(Effect.PLAN);
         control.plan(plan);
         failpoints.after(Effect.PLAN);
+        this.planned.run();
         new FullLoad(migration, snapshot, plan, chunks, lanes, failed, counts, budget, failpoints).run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
         return planned.stream()

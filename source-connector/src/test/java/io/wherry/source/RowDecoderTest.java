@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericRecord;
@@ -233,6 +234,11 @@ final class RowDecoderTest {
         @Override
         public Schema byId(int id) {
             return schemas.get(id);
+        }
+
+        @Override
+        public OptionalInt latest(String subject) {
+            return OptionalInt.empty();
         }
     }
 

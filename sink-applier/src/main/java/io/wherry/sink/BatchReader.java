@@ -1,0 +1,184 @@
+package io.wherry.sink;
+
+import io.wherry.contract.DataException;
+import io.wherry.contract.LargeValues;
+import io.wherry.contract.TableId;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Collects batches from a consumer, each bounded by what it takes in memory: {@value #BATCH_BYTES} bytes, the records of one
+ * poll, and one large value. Not safe for use by several threads.
+ */
+final class BatchReader {
+    /**
+     * What one poll of changes may bring. The consumer's limits are for compressed bytes but for one: 8 MiB of one repeated
+     * word are gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
+     */
+    static final Map<String, Object> FETCH =
+            Map.of("max.poll.records", 64, "max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 8 << 20);
+
+    // A batch ends with the poll that brings it to either; a value counts when all its parts are there.
+    private static final int BATCH_CHANGES = 2000;
+    private static final long BATCH_BYTES = 16 << 20;
+
+    /** Bytes of a value that takes so long on the target that other tables do not wait in its batch. */
+    private static final int GIANT_BYTES = 4 << 20;
+
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final ChangeDecoder decoder;
+    private final Map<TopicPartition, Reading> readings;
+    /** Of the giant values in the last batch. */
+    private final Set<TopicPartition> giants = new HashSet<>();
+
+    private ChangeBatch batch = new ChangeBatch();
+    private boolean giantPutOff;
+    private boolean giantIsDue;
+
+    /** @param readings of what the consumer is assigned; those of tables whose changes are refused are removed */
+    BatchReader(KafkaConsumer<byte[], byte[]> consumer, ChangeDecoder decoder, Map<TopicPartition, Reading> readings) {
+        this.consumer = consumer;
+        this.decoder = decoder;
+        this.readings = readings;
+    }
+
+    /**
+     * The next batch.
+     *
+     * @param wait for its first records
+     * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
+     */
+    ChangeBatch read(Duration wait) {
+        ConsumerRecords<byte[], byte[]> records = poll(wait);
+        batch = new ChangeBatch();
+        giantIsDue = giantPutOff;
+        giantPutOff = false;
+        readings.values().forEach(reading -> reading.begin(batch));
+        while (add(records) && batch.read() < BATCH_CHANGES && batch.bytes() < BATCH_BYTES) {
+            records = pollMore();
+        }
+        // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
+        // them.
+        for (Reading reading : List.copyOf(readings.values())) {
+            // One that was taken out meanwhile, with another of its table, must not move its checkpoint.
+            if (readings.containsKey(reading.partition())) {
+                end(reading);
+            }
+        }
+        return batch;
+    }
+
+    private void end(Reading reading) {
+        TopicPartition partition = reading.partition();
+        try {
+            boolean complete = consumer.currentLag(partition).orElse(-1) == 0;
+            reading.end(batch, consumer.position(partition), complete);
+        } catch (DataException e) {
+            refuse(reading, e);
+        }
+    }
+
+    private void refuse(Reading reading, DataException e) {
+        TableId table = reading.relation().table();
+        batch.refuse(reading.relation(), e);
+        readings.values().removeIf(other -> other.relation().table().equals(table));
+    }
+
+    /** After giant values the other partitions come first: else several such values one after another would hold them up. */
+    private ConsumerRecords<byte[], byte[]> poll(Duration wait) {
+        giants.retainAll(consumer.assignment());
+        if (!giants.isEmpty() && consumer.paused().isEmpty()) {
+            consumer.pause(giants);
+            try {
+                ConsumerRecords<byte[], byte[]> others = consumer.poll(Duration.ZERO);
+                if (!others.isEmpty()) {
+                    return others;
+                }
+            } finally {
+                consumer.resume(giants);
+                giants.clear();
+            }
+        }
+        return consumer.poll(wait);
+    }
+
+    private ConsumerRecords<byte[], byte[]> pollMore() {
+        try {
+            return consumer.poll(Duration.ZERO);
+        } catch (InvalidOffsetException e) {
+            // The next batch begins with it: what this one has read must not be lost with it.
+            return ConsumerRecords.empty();
+        }
+    }
+
+    /** Whether the batch may go on: some records came, and no partition must be read again from a place before them. */
+    private boolean add(ConsumerRecords<byte[], byte[]> records) {
+        boolean goOn = !records.isEmpty();
+        for (TopicPartition partition : records.partitions()) {
+            Reading reading = readings.get(partition);
+            if (reading == null) {
+                continue;
+            }
+            try {
+                goOn &= add(reading, records.records(partition));
+            } catch (DataException e) {
+                refuse(reading, e);
+                goOn = false;
+            }
+        }
+        finishLargeValueFirst();
+        return goOn;
+    }
+
+    private boolean add(Reading reading, List<ConsumerRecord<byte[], byte[]>> records) {
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            int bytes = LargeValues.bytesBegun(record);
+            if (bytes > 0 && isLater(reading)) {
+                consumer.seek(reading.partition(), record.offset());
+                return true;
+            }
+            if (bytes >= GIANT_BYTES) {
+                if (batch.read() > 0 && !giantIsDue) {
+                    giantPutOff = true;
+                    consumer.seek(reading.partition(), record.offset());
+                    return false;
+                }
+                giants.add(reading.partition());
+            }
+            if (!reading.add(record, decoder, batch)) {
+                consumer.seek(reading.partition(), reading.from());
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
+    private boolean isLater(Reading reading) {
+        return batch.bytes() >= BATCH_BYTES
+                || readings.values().stream().anyMatch(other -> other != reading && other.isInsideValue());
+    }
+
+    /** One large value at a time, however many tables have some: until it is whole, nothing else is read. */
+    private void finishLargeValueFirst() {
+        List<TopicPartition> inside = readings.values().stream()
+                .filter(Reading::isInsideValue)
+                .map(Reading::partition)
+                .toList();
+        if (inside.isEmpty()) {
+            consumer.resume(consumer.paused());
+        } else {
+            Set<TopicPartition> others = new HashSet<>(consumer.assignment());
+            others.removeAll(inside);
+            consumer.pause(others);
+        }
+    }
+}
