@@ -19,7 +19,12 @@ import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schema
  * only class that knows: where Confluent's repository can be reached, upstream's artifact can take its place.
  */
 public final class ConfluentRegistry implements SchemaRegistry {
-    private static final int CACHED_SCHEMAS = 20_000;
+    /**
+     * Little: the client takes memory for so many for each subject (260 KB for 20,000, with thousands of subjects), and we keep
+     * what we ask more than once.
+     */
+    private static final int CACHED_SCHEMAS = 64;
+
     private static final int NOT_FOUND = 404;
     private static final int INCOMPATIBLE = 409;
 

@@ -3,6 +3,7 @@ package io.wherry.rehearsal;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.coordinator.State;
+import java.sql.SQLException;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -14,22 +15,22 @@ import org.slf4j.LoggerFactory;
 class FirstChangesTest {
     private static final Logger LOG = LoggerFactory.getLogger(FirstChangesTest.class);
     private static final int TABLES = Integer.getInteger("wherry.tables", 500);
-    private static final String EACH =
-            "DO $$ BEGIN FOR n IN 1.." + TABLES + " LOOP EXECUTE format('%s', n); END LOOP; END $$";
+    /** Tables of one transaction: the server's memory for locks is bounded. */
+    private static final int AT_ONCE = 500;
 
     @Test
     void firstChangesOfManyTables() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("first", 15, 15)) {
-            migration.execute(
-                    migration.migration().source(),
-                    "CREATE SCHEMA many",
-                    EACH.formatted("CREATE TABLE many.t%s (id int PRIMARY KEY, v text)"),
-                    EACH.formatted("INSERT INTO many.t%s VALUES (1, ''v'')"));
+            migration.execute(migration.migration().source(), "CREATE SCHEMA many");
+            each(
+                    migration,
+                    "CREATE TABLE many.t%1$s (id int PRIMARY KEY, v text); INSERT INTO many.t%1$s VALUES (1, ''v'')");
+            long started = System.nanoTime();
             migration.startAll();
             migration.awaitState(State.IN_SYNC);
+            LOG.info("{} tables: in sync after {} s", TABLES, (System.nanoTime() - started) / 1_000_000_000);
             for (int time = 1; time <= 3; time++) {
-                migration.execute(
-                        migration.migration().source(), EACH.formatted("UPDATE many.t%s SET v = ''" + time + "''"));
+                each(migration, "UPDATE many.t%s SET v = ''" + time + "''");
                 long begun = System.nanoTime();
                 long updates = (long) time * TABLES;
                 await("changes applied")
@@ -43,6 +44,15 @@ class FirstChangesTest {
                         (System.nanoTime() - begun) / 1_000_000);
             }
             migration.cutOverAndCompare();
+        }
+    }
+
+    private static void each(MigrationFixture migration, String sql) throws SQLException {
+        for (int from = 1; from <= TABLES; from += AT_ONCE) {
+            migration.execute(
+                    migration.migration().source(),
+                    "DO $$ BEGIN FOR n IN " + from + ".." + Math.min(TABLES, from + AT_ONCE - 1)
+                            + " LOOP EXECUTE format('" + sql + "', n); END LOOP; END $$");
         }
     }
 }

@@ -16,7 +16,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -41,12 +44,15 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     /** For how long a topic may be left alone before the producer forgets where it is. */
     private static final Duration TOPICS_KNOWN = Duration.ofDays(365);
 
+    /** The producer copies all it knows at each answer, which tells of all topics that are being asked about. */
+    private static final int LEARNERS = 32;
+
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(5);
 
     private final String positionTopic;
     private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
-    private final Thread learn;
+    private final List<Thread> learners;
     private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
     private boolean inside;
@@ -99,17 +105,17 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         }
         committedEndLsn = start.map(p -> p.endLsn().value()).orElse(0L);
         timer.start();
-        learn = new Thread(() -> learn(topics), "wherry-source-topics");
-        learn.start();
+        Queue<String> unknown = new ConcurrentLinkedQueue<>(topics);
+        learners = Stream.generate(() -> new Thread(() -> learn(unknown), "wherry-source-topics"))
+                .limit(Math.min(LEARNERS, topics.size()))
+                .toList();
+        learners.forEach(Thread::start);
     }
 
     /** Each topic costs a round trip when it is first asked about: better now than at the first change, within the cutover. */
-    private void learn(List<String> topics) {
+    private void learn(Queue<String> unknown) {
         try {
-            for (String topic : topics) {
-                if (closed) {
-                    return;
-                }
+            for (String topic = unknown.poll(); topic != null && !closed; topic = unknown.poll()) {
                 var ignored = producer.partitionsFor(topic);
             }
         } catch (KafkaException | IllegalStateException e) {
@@ -277,6 +283,8 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         }
         Quietly.close(timer::join);
         producer.close(CLOSE_WAIT);
-        Quietly.close(learn::join);
+        for (Thread learner : learners) {
+            Quietly.close(learner::join);
+        }
     }
 }

@@ -20,6 +20,7 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Makes the migration's topics and says what they are like. */
 final class KafkaTopics {
@@ -46,6 +47,9 @@ final class KafkaTopics {
     /** A broker writes each topic, partition and setting as a record of its own, and refuses a request for 10,000 of them. */
     private static final int MOST_AT_ONCE = 250;
 
+    private static final int DESCRIBE_ATTEMPTS = 30;
+    private static final long BETWEEN_MILLIS = 1000;
+
     private KafkaTopics() {}
 
     /** Makes the topics that are missing; those that exist keep their partitions. */
@@ -61,8 +65,7 @@ final class KafkaTopics {
         }
         try (Admin admin = KafkaClients.admin(migration)) {
             create(admin, wanted.values());
-            Map<String, TopicDescription> found =
-                    admin.describeTopics(wanted.keySet()).allTopicNames().get();
+            Map<String, TopicDescription> found = describe(admin, wanted.keySet());
             requireOne(found, migration.topics().position());
             requireOne(found, migration.topics().control());
             Map<TableId, Integer> partitions = new HashMap<>();
@@ -104,6 +107,21 @@ final class KafkaTopics {
                     }
                 }
             }
+        }
+    }
+
+    /** Waits until the broker knows the topics just made: with thousands of them that takes a while. */
+    private static Map<String, TopicDescription> describe(Admin admin, Collection<String> topics)
+            throws InterruptedException, ExecutionException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return admin.describeTopics(topics).allTopicNames().get();
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || attempt == DESCRIBE_ATTEMPTS) {
+                    throw e;
+                }
+            }
+            Thread.sleep(BETWEEN_MILLIS);
         }
     }
 
