@@ -453,7 +453,7 @@ final class CoordinatorLoop implements AutoCloseable {
 
     private void begin(CompletableFuture<CutoverResult> result) throws SQLException {
         // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
-        decide(System.currentTimeMillis());
+        decide(MonotonicClock.millis());
         State state = control.journal().state();
         if (state != State.IN_SYNC) {
             String why = "in state " + state + ", waiting for " + status().waitsFor();
