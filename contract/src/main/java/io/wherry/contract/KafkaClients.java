@@ -5,7 +5,6 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Kafka clients of a migration: the operator's properties first, then what correctness demands. */
@@ -32,7 +31,7 @@ public final class KafkaClients {
         properties.put("auto.offset.reset", "none");
         properties.put("allow.auto.create.topics", false);
         properties.putAll(settings);
-        return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        return new SteadyConsumer(properties);
     }
 
     public static Admin admin(Migration migration) {

@@ -9,6 +9,7 @@ import io.wherry.contract.WherryException;
 import java.sql.SQLException;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.WakeupException;
 
 /** Which failures pass by themselves and which need a person. */
 final class Failures {
@@ -23,7 +24,8 @@ final class Failures {
             return known;
         }
         if (failure instanceof SQLException sql && isRetryable(Sessions.state(sql))
-                || failure instanceof RetriableException) {
+                || failure instanceof RetriableException
+                || failure instanceof WakeupException) {
             return new RetryableException(operation, object, failure.getMessage(), "", failure);
         }
         if (failure instanceof InvalidOffsetException) {

@@ -32,9 +32,8 @@ final class LostCommits {
               FROM wherry.checkpoint c JOIN wherry.relation r USING (topic), wherry.migration m
             """;
 
-    private static final String GENERATION = """
-            SELECT m.started_at || ' load ' || ? FROM wherry.migration m
-            """;
+    private static final String GENERATION =
+            "SELECT coalesce((SELECT max(started_at) FROM wherry.migration)::text, '') || ' load ' || ?";
 
     private static final String NOTE = """
             UPDATE wherry.applier SET lost = format('%s: %s change records in %s partitions', clock_timestamp()::timestamptz(0), ?, ?)

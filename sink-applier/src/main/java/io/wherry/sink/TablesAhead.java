@@ -1,6 +1,8 @@
 package io.wherry.sink;
 
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -55,6 +57,14 @@ final class TablesAhead {
                     askNanos = System.nanoTime() + ASK_AGAIN_NANOS;
                 }
             } catch (RuntimeException e) {
+                LOG.debug("{} is not bound before its first change", relation.table(), e);
+            } catch (SQLException e) {
+                WherryException failure =
+                        Failures.explain("bind", relation.table().toString(), e);
+                if (failure instanceof RetryableException) {
+                    throw failure;
+                }
+                // What the target refuses here it refuses the first change too, and that stops this table alone.
                 LOG.debug("{} is not bound before its first change", relation.table(), e);
             }
             target.rollback();
