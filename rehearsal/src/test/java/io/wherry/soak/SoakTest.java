@@ -13,12 +13,12 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
 /**
- * Some of the runs that {@code wherry soak} does, with seeds of their own each time; they are printed, and the report of a
- * failure says how to do it again. {@code -Dwherry.soak.runs=… -Dwherry.soak.seed=…} for others.
+ * Some of the runs that {@code wherry soak} does, with every kind of fault but a few; the report of a failure says how to do it
+ * again. {@code -Dwherry.soak.runs=… -Dwherry.soak.seed=…} for others.
  */
 class SoakTest {
     private static final int RUNS = Integer.getInteger("wherry.soak.runs", 30);
-    private static final long SEED = Long.getLong("wherry.soak.seed", System.currentTimeMillis() / 1000);
+    private static final long SEED = Long.getLong("wherry.soak.seed", 1);
     /** Most of a run is waiting for what was struck. */
     private static final int AT_ONCE = 2;
 
