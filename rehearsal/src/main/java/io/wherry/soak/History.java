@@ -32,6 +32,8 @@ final class History implements AutoCloseable {
     // What counts is what lies between one another, not how much: the servers share their cores with the services.
     private static final int PAUSE_MILLIS = 80;
     private static final int STEPS = 10;
+    // A slot is made anew when a table was truncated meanwhile: it must come to an end.
+    private static final int RARELY = 30;
     // As an application must where the constraint cannot be deferred.
     private static final String SWAP_CODES = """
             DO $$ DECLARE a int; b int; BEGIN
@@ -282,7 +284,7 @@ final class History implements AutoCloseable {
             case 16 -> "UPDATE public.hot SET n = n + 1 WHERE id BETWEEN %d AND %d".formatted(id, id + other % 100);
             case 17 -> "DELETE FROM public.hot WHERE id = " + id;
             default ->
-                random.nextInt(6) == 0
+                random.nextInt(RARELY) == 0
                         ? "TRUNCATE public.scratch"
                         : "INSERT INTO public.scratch (value) SELECT 'v' FROM generate_series(1, %d)"
                                 .formatted(other % 60);

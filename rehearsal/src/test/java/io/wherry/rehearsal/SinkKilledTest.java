@@ -20,7 +20,7 @@ class SinkKilledTest {
         try (MigrationFixture migration = new MigrationFixture("killed", 15, 15)) {
             migration.fillWithSample(200_000);
             migration.file("");
-            migration.keepWriting(300);
+            migration.keepWriting(100);
             migration.startCoordinator();
             migration.startSource();
 
