@@ -6,9 +6,11 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** {@code kill -9} of the sink-applier: nothing lost, nothing twice, no hand needed. */
+@Tag("slow")
 class SinkKilledTest {
     private static final String CHUNKS_APPLIED = "SELECT count(*) FROM wherry.chunk";
     private static final String CHUNKS_PLANNED = "SELECT sum(chunks) FROM wherry.relation";
