@@ -269,7 +269,8 @@ final class CutoverRun {
 
     private static CutoverMark mark(Journal journal, boolean switched) {
         Journal.Row fencing = journal.latest(State.FENCING).orElseThrow();
-        return new CutoverMark(fencing.id(), fencing.at().toString(), switched, fencePlan(journal));
+        String begun = journal.rows().get(0).at().toString();
+        return new CutoverMark(begun, fencing.id(), fencing.at().toString(), switched, fencePlan(journal));
     }
 
     private static Lsn fenceLsn(Journal journal) {

@@ -113,6 +113,8 @@ class KnownBugsTest {
     /**
      * pgcopydb#1033: keep-alives and heartbeats go on while Kafka takes a transaction slowly, and move the slot past it. Killed
      * then, the source has nothing to send again.
+     *
+     * <p>Seen to fail when the slot was moved without waiting for Kafka.
      */
     @Test
     @Order(4)

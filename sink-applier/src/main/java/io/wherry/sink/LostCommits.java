@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -91,7 +91,14 @@ final class LostCommits {
                     .partitionsToOffsetAndMetadata()
                     .get();
         } catch (ExecutionException e) {
-            throw e.getCause() instanceof KafkaException known ? known : new KafkaException(e.getCause());
+            if (e.getCause() instanceof RetriableException passing) {
+                throw passing;
+            }
+            // As without the right to read group offsets: nothing else depends on them.
+            LOG.warn(
+                    "Whether the target has lost commits cannot be seen: {}",
+                    e.getCause().getMessage());
+            return Map.of();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new RetryableException("read group offsets", migration.name(), "interrupted", "", e);
