@@ -237,7 +237,8 @@ final class CutoverSteps implements AutoCloseable {
                     "traffic was switched to the target, and the target does not know of it: it has lost its last commits, as a"
                             + " replica that was behind or a backup has",
                     "The source stays closed. Put the target back that took the traffic; or, if no application has written"
-                            + " to it, open the source by hand and migrate again");
+                            + " to it, open the source by hand and migrate again: "
+                            + String.join("; ", mark.get().fence().opening()));
         }
         if (memory == CutoverMark.Memory.FENCE_LOST) {
             LOG.warn(

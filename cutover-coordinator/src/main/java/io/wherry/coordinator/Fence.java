@@ -65,6 +65,14 @@ public final class Fence {
             except.forEach(role -> steps.add("by your word, not kept out: " + role));
             return steps;
         }
+
+        /** Statements that let in again whom {@link #close} keeps out, for an operator who must do it by hand. */
+        public List<String> opening() {
+            List<String> statements = new ArrayList<>();
+            roles.forEach(role -> statements.add(alter(role, "LOGIN")));
+            grants.forEach(grant -> statements.add(grant(this, grant)));
+            return statements;
+        }
     }
 
     /** @param role null = PUBLIC */
@@ -127,10 +135,7 @@ public final class Fence {
             }
             for (Grant grant : plan.grants()) {
                 if (grant.role() == null || roles.contains(grant.role())) {
-                    Queries.execute(
-                            source,
-                            "GRANT CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " TO " + grantee(grant)
-                                    + (grant.grantable() ? " WITH GRANT OPTION" : ""));
+                    Queries.execute(source, grant(plan, grant));
                 }
             }
         });
@@ -167,6 +172,11 @@ public final class Fence {
     private static String revoke(Plan plan, Grant grant) {
         return "REVOKE CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " FROM " + grantee(grant)
                 + " CASCADE";
+    }
+
+    private static String grant(Plan plan, Grant grant) {
+        return "GRANT CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " TO " + grantee(grant)
+                + (grant.grantable() ? " WITH GRANT OPTION" : "");
     }
 
     private static String grantee(Grant grant) {

@@ -68,7 +68,8 @@ class TargetFailoverTest {
             migration.startProcess("coordinator");
             assertThat(migration.awaitEnd("coordinator")).isNotZero();
             assertThat(migration.log("coordinator"))
-                    .contains("traffic was switched to the target, and the target does not know");
+                    .contains("traffic was switched to the target, and the target does not know")
+                    .contains("ALTER ROLE \"app\" LOGIN");
             assertThat(migration.number(migration.migration().source(), FENCED)).isEqualTo(1);
         }
     }
