@@ -14,16 +14,19 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Builds keys and indexes of loaded tables, several tables at once, and declares them ready for changes. A table is built
  * while others still load. {@link #offer} and {@link #ended} are called by the coordinator's thread only.
  */
 final class IndexBuilder implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(IndexBuilder.class);
     // Sorting in memory is what makes index builds fast; bounded, because several run at once on a server we do not
     // know.
     private static final String MEMORY = "SET maintenance_work_mem = '256MB'";
@@ -35,7 +38,8 @@ final class IndexBuilder implements AutoCloseable {
     private final Migration migration;
     private final Failpoints failpoints;
     private final Consumer<Observation> tell;
-    private final ExecutorService workers;
+    private final ThreadPoolExecutor workers;
+    private final ScriptSessions sessions;
     /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
     private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
 
@@ -44,13 +48,20 @@ final class IndexBuilder implements AutoCloseable {
         this.failpoints = failpoints;
         this.tell = tell;
         int workersWanted = Math.max(2, Math.min(MOST_AT_ONCE, migration.load().readers()));
-        this.workers = Executors.newFixedThreadPool(workersWanted, Threads.named("wherry-index"));
+        this.sessions = new ScriptSessions(migration, "index");
+        this.workers = new ThreadPoolExecutor(
+                workersWanted,
+                workersWanted,
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                Threads.named("wherry-index"));
     }
 
     /** Begins with a table that is loaded and not ready, unless it is under way. */
     void offer(Relation relation) {
         if (relation.loaded() && !relation.ready() && begin(Optional.of(relation.table()))) {
-            workers.execute(() -> tell.accept(attempt(relation.table(), () -> build(relation))));
+            workers.execute(() -> tell.accept(attempt(relation.table(), target -> build(target, relation))));
         }
     }
 
@@ -76,59 +87,54 @@ final class IndexBuilder implements AutoCloseable {
         notBefore.put(Optional.ofNullable(built.table()), System.nanoTime() + pause);
     }
 
-    private interface Job {
-        void run() throws SQLException;
-    }
-
-    private static Built attempt(TableId table, Job job) {
+    private Built attempt(TableId table, ScriptSessions.Job job) {
         long began = System.nanoTime();
         String problem = null;
         try {
-            job.run();
+            sessions.run(job);
+            if (workers.getQueue().isEmpty()) {
+                sessions.close();
+            }
         } catch (SQLException e) {
             problem = "index building: " + e.getMessage();
         }
         return new Built(table, (System.nanoTime() - began) / 1e9, problem);
     }
 
-    private void build(Relation relation) throws SQLException {
+    private void build(Connection target, Relation relation) throws SQLException {
         TableId table = relation.table();
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "index " + table)) {
-            runEach(target, DdlStore.pendingFor(target, table));
-            // Its own changes may need plans before autovacuum comes round.
-            Queries.execute(target, "ANALYZE " + table.quoted());
-            RowIndex.ensure(target, table);
-            Queries.update(
-                    target,
-                    "UPDATE wherry.relation SET ready_at = clock_timestamp()"
-                            + " WHERE schema_name = ? AND table_name = ? AND load_epoch = ? AND ready_at IS NULL",
-                    table.schema(),
-                    table.table(),
-                    relation.epoch());
-            failpoints.before(Effect.TABLE_READY);
-            target.commit();
-            failpoints.after(Effect.TABLE_READY);
-        }
+        runEach(target, DdlStore.pendingFor(target, table));
+        // Its own changes may need plans before autovacuum comes round.
+        Queries.execute(target, "ANALYZE " + table.quoted());
+        RowIndex.ensure(target, table);
+        Queries.update(
+                target,
+                "UPDATE wherry.relation SET ready_at = clock_timestamp()"
+                        + " WHERE schema_name = ? AND table_name = ? AND load_epoch = ? AND ready_at IS NULL",
+                table.schema(),
+                table.table(),
+                relation.epoch());
+        failpoints.before(Effect.TABLE_READY);
+        target.commit();
+        failpoints.after(Effect.TABLE_READY);
     }
 
-    private void buildParents() throws SQLException {
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "index")) {
-            runEach(target, DdlStore.pending(target, Stage.PARENT));
-            // Statistics of a partitioned parent are gathered only on request.
-            for (String parent : Queries.strings(
-                    target,
-                    "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c"
-                            + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p' AND NOT c.relispartition")) {
-                Queries.execute(target, "ANALYZE " + parent);
-            }
-            target.commit();
+    private void buildParents(Connection target) throws SQLException {
+        runEach(target, DdlStore.pending(target, Stage.PARENT));
+        // Statistics of a partitioned parent are gathered only on request.
+        for (String parent : Queries.strings(
+                target,
+                "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c"
+                        + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p' AND NOT c.relispartition")) {
+            Queries.execute(target, "ANALYZE " + parent);
         }
+        target.commit();
         new LargeObjects(migration).synchronize();
     }
 
     private static void runEach(Connection target, List<Ddl> pending) throws SQLException {
         Queries.execute(target, MEMORY);
-        // Statements of the dump name everything in full, and set what else they need; sessions end with the job.
+        // Statements of the dump name everything in full, and set what else they need; every job begins with it reset.
         target.setAutoCommit(false);
         for (Ddl ddl : pending) {
             DdlStore.run(target, ddl);
@@ -144,8 +150,11 @@ final class IndexBuilder implements AutoCloseable {
                 // A statement under way ends with the process or by itself; it is marked done in its own transaction.
                 return;
             }
+            sessions.close();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } catch (SQLException e) {
+            LOG.debug("the target has ended a session already", e);
         }
     }
 }

@@ -7,12 +7,13 @@ import java.util.List;
 
 /** The command line of a child JVM: the same Java as ours. */
 public final class JavaCommand {
-    private static final String COMPILER = "-XX:TieredStopAtLevel=";
+    private static final List<String> SHORT_LIVED =
+            List.of("-XX:TieredStopAtLevel=", "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote");
 
     private JavaCommand() {}
 
     /**
-     * A child compiles as we do: a JVM too short-lived for the optimiser to pay has children that are.
+     * A child compiles and verifies classes as we do: a JVM too short-lived for these to pay has children that are.
      *
      * @param arguments after {@code java}
      */
@@ -20,7 +21,7 @@ public final class JavaCommand {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(argument -> argument.startsWith(COMPILER))
+                .filter(argument -> SHORT_LIVED.stream().anyMatch(argument::startsWith))
                 .forEach(command::add);
         command.addAll(List.of(arguments));
         return command;

@@ -30,9 +30,12 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Waits until everything that was written on the quiet source is on the target, by the documented positions alone. */
 final class Drain implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Drain.class);
     private static final long POLL_MILLIS = 200;
 
     private final Migration migration;
@@ -66,24 +69,34 @@ final class Drain implements AutoCloseable {
     boolean await(Duration limit) throws InterruptedException, StoppedException {
         long deadline = System.nanoTime() + limit.toNanos();
         long told = -1;
-        Lsn sentinel = Lsn.ZERO;
-        while (System.nanoTime() < deadline) {
-            try {
-                if (sentinel.equals(Lsn.ZERO)) {
-                    sentinel = sentinel();
-                    told = lastTold();
+        Quiet quiet = null;
+        Connection session = null;
+        try {
+            while (System.nanoTime() < deadline) {
+                try {
+                    if (quiet == null) {
+                        quiet = quiet();
+                        told = lastTold();
+                    }
+                    missing = reached(quiet.sentinel(), told);
+                    if (missing.isEmpty()) {
+                        session = session == null ? Sessions.open(migration, target, "soak") : session;
+                        missing = applied(session, quiet.tables());
+                    }
+                    if (missing.isEmpty()) {
+                        return true;
+                    }
+                } catch (SQLException | KafkaException | ExecutionException e) {
+                    // A server that was struck is not back yet.
+                    missing = e.toString();
+                    session = closed(session);
                 }
-                missing = look(sentinel, told);
-                if (missing.isEmpty()) {
-                    return true;
-                }
-            } catch (SQLException | KafkaException | ExecutionException e) {
-                // A server that was struck is not back yet.
-                missing = e.toString();
+                Thread.sleep(POLL_MILLIS);
             }
-            Thread.sleep(POLL_MILLIS);
+            return false;
+        } finally {
+            closed(session);
         }
-        return false;
     }
 
     /** Waits until a source-connector says that it captures. What is written from here on comes as changes. */
@@ -107,10 +120,27 @@ final class Drain implements AutoCloseable {
         return missing;
     }
 
-    private Lsn sentinel() throws SQLException {
+    /** What the source holds from now on. */
+    private record Quiet(Set<TableId> tables, Lsn sentinel) {}
+
+    private Quiet quiet() throws SQLException {
         try (Connection session = Sessions.open(migration, source, "soak")) {
-            return Heartbeat.emit(session);
+            Set<TableId> tables = Catalog.selected(session, migration).stream()
+                    .map(Catalog.Table::id)
+                    .collect(Collectors.toSet());
+            return new Quiet(tables, Heartbeat.emit(session));
         }
+    }
+
+    private static Connection closed(Connection session) {
+        if (session != null) {
+            try {
+                session.close();
+            } catch (SQLException e) {
+                LOG.debug("the target has ended the session already", e);
+            }
+        }
+        return null;
     }
 
     /** Offset of the source-connector's last report: by its time nothing can be told, as clocks jump. */
@@ -119,8 +149,7 @@ final class Drain implements AutoCloseable {
         return last == null ? -1 : last.offset();
     }
 
-    private String look(Lsn sentinel, long told)
-            throws SQLException, ExecutionException, InterruptedException, StoppedException {
+    private String reached(Lsn sentinel, long told) {
         ConsumerRecord<byte[], byte[]> reached = last(migration.topics().position());
         Position position = reached == null ? null : Json.read(reached.value(), Position.class);
         if (position == null || sentinel.isAfter(position.commitLsn())) {
@@ -132,9 +161,13 @@ final class Drain implements AutoCloseable {
                 || !Json.read(status.value(), SourceStatus.class).phase().equals("STREAMING")) {
             return "the source-connector has not said since that the load is complete";
         }
-        try (Connection session = Sessions.open(migration, target, "soak");
-                Statement statement = session.createStatement()) {
-            String notReady = notReady(statement);
+        return "";
+    }
+
+    private String applied(Connection session, Set<TableId> tables)
+            throws SQLException, ExecutionException, InterruptedException, StoppedException {
+        try (Statement statement = session.createStatement()) {
+            String notReady = notReady(statement, tables);
             return notReady.isEmpty() ? behind(statement) : notReady;
         }
     }
@@ -143,13 +176,8 @@ final class Drain implements AutoCloseable {
         return tails.computeIfAbsent(topic, t -> new TopicTail(migration, t)).last();
     }
 
-    private String notReady(Statement statement) throws SQLException, StoppedException {
-        Set<TableId> missingTables;
-        try (Connection session = Sessions.open(migration, source, "soak")) {
-            missingTables = Catalog.selected(session, migration).stream()
-                    .map(Catalog.Table::id)
-                    .collect(Collectors.toCollection(HashSet::new));
-        }
+    private static String notReady(Statement statement, Set<TableId> tables) throws SQLException, StoppedException {
+        Set<TableId> missingTables = new HashSet<>(tables);
         try (ResultSet row = statement.executeQuery(
                 "SELECT schema_name, table_name, stopped_because, ready_at IS NOT NULL FROM wherry.relation")) {
             while (row.next()) {
