@@ -26,6 +26,13 @@ final class SoakCommand implements Callable<Integer> {
     private int runs;
 
     @Option(
+            names = "--parallel",
+            defaultValue = "1",
+            description =
+                    "migrations at once, each on servers of its own: most of a run is waiting (default: ${DEFAULT-VALUE})")
+    private int parallel;
+
+    @Option(
             names = "--seed",
             defaultValue = "1",
             description = "of the first migration; each further one has the next number (default: ${DEFAULT-VALUE})")
@@ -70,15 +77,18 @@ final class SoakCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException, SQLException {
-        if (runs < 1 || seed < 0 || runsPerMigration < 1) {
+        if (runs < 1 || parallel < 1 || seed < 0 || runsPerMigration < 1) {
             throw new ConfigurationException(
-                    "soak", "runs must be 1 or more and the seed 0 or more", "See wherry soak --help");
+                    "soak",
+                    "runs and how many at once must be 1 or more, and the seed 0 or more",
+                    "See wherry soak --help");
         }
         PrintWriter out =
                 json ? spec.commandLine().getErr() : spec.commandLine().getOut();
         SoakReport found = new Soak(
                         new Soak.Options(
                                 runs,
+                                parallel,
                                 seed,
                                 runsPerMigration,
                                 sourceVersion,

@@ -5,44 +5,96 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /** Runs of random histories under random faults, in episodes of one migration each. */
 public final class Soak {
     private final Options options;
     private final PrintWriter out;
+    private long seed;
+    private int given;
 
     /**
+     * @param parallel migrations at once, each on servers of its own
      * @param seed of the first episode; each further one has the next number
      * @param runsAnEpisode most runs on one migration
      * @param logs directory for what failing runs leave behind
      * @param keep leave everything running at the first failure
      */
     public record Options(
-            int runs, long seed, int runsAnEpisode, int sourceVersion, int targetVersion, Path logs, boolean keep) {}
+            int runs,
+            int parallel,
+            long seed,
+            int runsAnEpisode,
+            int sourceVersion,
+            int targetVersion,
+            Path logs,
+            boolean keep) {}
 
     /** @param out for one line a run */
     public Soak(Options options, PrintWriter out) {
         this.options = options;
         this.out = out;
+        this.seed = options.seed();
     }
 
     /** @throws InterruptedException when it is being stopped */
     public SoakReport run() throws InterruptedException, SQLException, IOException {
+        ExecutorService lanes = Executors.newFixedThreadPool(options.parallel());
+        try {
+            List<Future<SoakReport>> reports = new ArrayList<>();
+            for (int lane = 0; lane < options.parallel(); lane++) {
+                reports.add(lanes.submit(this::lane));
+            }
+            SoakReport total = SoakReport.none();
+            for (Future<SoakReport> report : reports) {
+                total = total.plus(report.get());
+            }
+            return total;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("The soak itself failed", e.getCause());
+        } finally {
+            // Those that are left end their servers.
+            lanes.shutdownNow();
+            lanes.awaitTermination(1, TimeUnit.MINUTES);
+        }
+    }
+
+    /** Migrations one after another, on servers of its own. */
+    private SoakReport lane() throws InterruptedException, SQLException, IOException {
         SoakReport total = SoakReport.none();
         try (SoakServers servers = new SoakServers(options.sourceVersion(), options.targetVersion())) {
-            long seed = options.seed();
-            while (total.runs() < options.runs()) {
-                int runs = Math.min(options.runsAnEpisode(), options.runs() - total.runs());
-                total = total.plus(episode(servers, seed, runs));
-                if (options.keep() && !total.clean()) {
+            for (Share share = next(); share.runs() > 0; share = next()) {
+                SoakReport report = episode(servers, share.seed(), share.runs());
+                total = total.plus(report);
+                if (options.keep() && !report.clean()) {
                     servers.processes().keep();
-                    break;
                 }
-                seed++;
+                done(share, report);
             }
         }
         return total;
+    }
+
+    /** Runs of one migration. */
+    private record Share(long seed, int runs) {}
+
+    private synchronized Share next() {
+        int evenly = (options.runs() + options.parallel() - 1) / options.parallel();
+        int runs = Math.min(Math.min(options.runsAnEpisode(), evenly), options.runs() - given);
+        given += runs;
+        return new Share(seed++, runs);
+    }
+
+    /** Runs that a failed migration did not come to are for the next one; or for none, when the failure is to be looked at. */
+    private synchronized void done(Share share, SoakReport report) {
+        given = options.keep() && !report.clean() ? options.runs() : given - (share.runs() - report.runs());
     }
 
     private SoakReport episode(SoakServers servers, long seed, int runs)

@@ -9,14 +9,15 @@ import org.junit.jupiter.api.Test;
 
 /** A few of the runs that {@code wherry soak} does: {@code -Dwherry.soak.runs=… -Dwherry.soak.seed=…} for others. */
 class SoakTest {
-    private static final int RUNS = Integer.getInteger("wherry.soak.runs", 12);
+    private static final int RUNS = Integer.getInteger("wherry.soak.runs", 30);
+    private static final int AT_ONCE = 2;
     private static final long SEED = Long.getLong("wherry.soak.seed", 1);
 
     @Test
     void sourceEqualsTargetAfterEveryFault() throws Exception {
         PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         Path logs = Path.of("target", "soak-logs").toAbsolutePath();
-        SoakReport report = new Soak(new Soak.Options(RUNS, SEED, 15, 15, 17, logs, false), out).run();
+        SoakReport report = new Soak(new Soak.Options(RUNS, AT_ONCE, SEED, 15, 15, 17, logs, false), out).run();
         assertThat(report.failures()).isEmpty();
         assertThat(report.runs()).isEqualTo(RUNS);
         assertThat(report.changes()).isPositive();
