@@ -55,7 +55,7 @@ class KnownBugsTest {
      * synchdb#256: the snapshot is taken before the slot, and what is committed between them is in neither. The slot is being made
      * for as long as a transaction from before it runs.
      *
-     * <p>Seen to fail with a snapshot taken just before the slot: FAILED256.
+     * <p>Seen to fail with a snapshot taken just before the slot: rows of the table are missing, and the state is {@code IN_SYNC}.
      */
     @Test
     @Order(0)
@@ -96,7 +96,7 @@ class KnownBugsTest {
     /**
      * pgcopydb#1044: two transactions that commit in the opposite order of their beginnings, with a restart in between.
      *
-     * <p>Seen to fail when what Kafka holds was told by the LSN of a transaction's begin: FAILED1044.
+     * <p>Seen to fail when what Kafka holds was told by transaction number instead of commit LSN: row 11 never came.
      */
     @Test
     @Order(2)
