@@ -36,7 +36,7 @@ public final class CutoverCoordinator implements Service {
 
     @Override
     public void start() {
-        if (!begunBefore()) {
+        if (!hasBegun(migration)) {
             List<Finding> findings = TargetPreflight.check(migration);
             List<Finding> errors = findings.stream()
                     .filter(f -> f.severity() == Severity.ERROR)
@@ -50,8 +50,11 @@ public final class CutoverCoordinator implements Service {
         loop.start();
     }
 
-    /** Past its beginning a migration must go on even when the source is away: after the switch row it may be gone. */
-    private boolean begunBefore() {
+    /**
+     * Whether the target knows of it. Past its beginning a migration must go on even when the source is away: after the switch row it
+     * may be gone. False as well when the target does not answer.
+     */
+    public static boolean hasBegun(Migration migration) {
         try (Connection target = Sessions.open(migration, migration.target(), "check")) {
             boolean ours = TargetTables.exists(target, "wherry.migration")
                     && Queries.strings(target, "SELECT name FROM wherry.migration")

@@ -4,6 +4,7 @@ import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Finding.Severity;
 import io.wherry.contract.Migration;
+import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.TargetPreflight;
 import io.wherry.source.SourcePreflight;
 import java.util.ArrayList;
@@ -14,15 +15,26 @@ public final class Preflight {
     private Preflight() {}
 
     public static List<Finding> findings(Migration migration) {
-        List<Finding> findings = new ArrayList<>(SourcePreflight.check(migration));
+        return findings(migration, SourcePreflight.check(migration));
+    }
+
+    private static List<Finding> findings(Migration migration, List<Finding> source) {
+        List<Finding> findings = new ArrayList<>(source);
         findings.addAll(TargetPreflight.check(migration));
         findings.addAll(KafkaPreflight.check(migration));
         return findings;
     }
 
-    /** @throws ConfigurationException when anything stands in the way, with all of it */
+    /**
+     * Of a migration that has begun, what is wrong with single tables stops these alone.
+     *
+     * @throws ConfigurationException when anything stands in the way, with all of it
+     */
     public static void require(Migration migration) {
-        List<Finding> errors = findings(migration).stream()
+        List<Finding> findings = CutoverCoordinator.hasBegun(migration)
+                ? findings(migration, SourcePreflight.checkBegun(migration))
+                : findings(migration);
+        List<Finding> errors = findings.stream()
                 .filter(f -> f.severity() == Severity.ERROR)
                 .distinct()
                 .toList();

@@ -87,7 +87,7 @@ public record SoakReport(
     }
 
     /** Both together. */
-    SoakReport plus(SoakReport other) {
+    public SoakReport plus(SoakReport other) {
         Map<String, Integer> all = new TreeMap<>(faults);
         other.faults.forEach((kind, count) -> all.merge(kind, count, Integer::sum));
         return new SoakReport(

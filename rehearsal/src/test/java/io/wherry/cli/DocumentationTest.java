@@ -2,13 +2,16 @@ package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.Json;
 import io.wherry.coordinator.StateMachine;
 import io.wherry.coordinator.StateMachine.Transition;
+import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
@@ -50,6 +53,45 @@ class DocumentationTest {
                 "architecture.md",
                 "states",
                 text.append("    COMPLETED --> [*]\n```\n").toString());
+    }
+
+    /** One report for each go, named after its versions and its first seed. */
+    @Test
+    void soakRunsAreThoseOfTheReports() throws IOException {
+        StringBuilder text =
+                new StringBuilder("| versions | first seed | runs | failed | transactions | changes read back"
+                        + " | rows compared | lost | doubled | different | out of order | longest recovery |\n"
+                        + "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+        SoakReport all = SoakReport.none();
+        try (Stream<Path> files = Files.list(DOCS.resolve("soak"))) {
+            for (Path file : files.sorted().toList()) {
+                SoakReport report = Json.mapper().readValue(file.toFile(), SoakReport.class);
+                String name = file.getFileName().toString().replace(".json", "");
+                int seed = name.lastIndexOf('-');
+                text.append(row(name.substring(0, seed).replace('-', ' '), name.substring(seed + 1), report));
+                all = all.plus(report);
+            }
+        }
+        text.append(row("**all**", "", all)).append("\n| fault | times |\n|---|---|\n");
+        all.faults().forEach((kind, times) -> text.append("| `%s` | %d |\n".formatted(kind, times)));
+        assertGenerated("reliability.md", "soak", text.toString());
+    }
+
+    private static String row(String versions, String seed, SoakReport report) {
+        return "| %s | %s | %,d | %d | %,d | %,d | %,d | %d | %d | %d | %d | %d s |\n"
+                .formatted(
+                        versions,
+                        seed,
+                        report.runs(),
+                        report.failures().size(),
+                        report.transactions(),
+                        report.changes(),
+                        report.rowsCompared(),
+                        report.rowsLost(),
+                        report.rowsDoubled(),
+                        report.rowsDifferent(),
+                        report.outOfOrder(),
+                        report.longestRecoveryMillis() / 1000);
     }
 
     private static void assertGenerated(String file, String block, String expected) throws IOException {

@@ -179,7 +179,7 @@ class KnownBugsTest {
     /**
      * A slot that is gone must not be made anew: what was committed in between would be missing. The last test: it ends it all.
      *
-     * <p>Seen to fail without the look at the slot before each start: FAILEDSLOT.
+     * <p>Seen to fail without the look at the slot before each start: nobody is told.
      */
     @Test
     @Order(5)

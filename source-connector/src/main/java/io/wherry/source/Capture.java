@@ -166,12 +166,13 @@ final class Capture implements AutoCloseable {
 
     private void prepareAndStart() {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
-            List<Catalog.Table> tables = Catalog.selected(session, migration);
-            Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
             TopicGuard.check(migration);
-            KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
+            KafkaTopics.ensure(migration, Set.of());
             orders = new TopicTail(migration, migration.topics().control());
             Memory memory = ControlTopic.read(orders);
+            List<Catalog.Table> tables = NewTables.withoutUnfit(session, migration, memory);
+            Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+            KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
             TopicGuard.requireRemembered(session, migration, memory);
             SourceIdentity identity = SlotGuard.identity(session);
             if (memory.source().isPresent()) {

@@ -15,12 +15,15 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Makes the migration's topics and says what they are like. */
 final class KafkaTopics {
@@ -49,6 +52,8 @@ final class KafkaTopics {
 
     private static final int DESCRIBE_ATTEMPTS = 30;
     private static final long BETWEEN_MILLIS = 1000;
+    private static final int LOOK_MILLIS = 5000;
+    private static final Logger LOG = LoggerFactory.getLogger(KafkaTopics.class);
 
     private KafkaTopics() {}
 
@@ -78,6 +83,21 @@ final class KafkaTopics {
             throw KafkaFailures.explain("create topics", e);
         } catch (InterruptedException e) {
             throw Stopped.interrupted("create topics", e);
+        }
+    }
+
+    /** Whether a topic is there; false as well when the broker does not say so within seconds. */
+    static boolean exists(Migration migration, String topic) {
+        try (Admin admin = KafkaClients.admin(migration)) {
+            return admin.listTopics(new ListTopicsOptions().timeoutMs(LOOK_MILLIS))
+                    .names()
+                    .get()
+                    .contains(topic);
+        } catch (ExecutionException | KafkaException e) {
+            LOG.debug("Kafka does not say which topics there are", e);
+            return false;
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("look for topics", e);
         }
     }
 

@@ -2,14 +2,17 @@ package io.wherry.source;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Finding;
+import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +38,24 @@ final class NewTables {
         this.migration = migration;
         this.control = control;
         this.routes = routes;
+    }
+
+    /**
+     * The selected tables at a start, but for those that came since the migration began and cannot be replicated: they are told of
+     * again and again, and hold up no other.
+     */
+    static List<Catalog.Table> withoutUnfit(Connection session, Migration migration, Memory memory)
+            throws SQLException {
+        List<Catalog.Table> tables = new ArrayList<>(Catalog.selected(session, migration));
+        if (!memory.plans().isEmpty()) {
+            Set<TableId> planned = memory.plans().stream()
+                    .flatMap(plan -> plan.tables().stream())
+                    .map(LoadPlan.Table::id)
+                    .collect(Collectors.toSet());
+            tables.removeIf(table -> !planned.contains(table.id())
+                    && !errors(session, migration, table).isEmpty());
+        }
+        return tables;
     }
 
     /** Whether there are any. */
@@ -84,14 +105,7 @@ final class NewTables {
     }
 
     private boolean refused(Connection session, Catalog.Table table) {
-        List<Finding> errors;
-        try {
-            errors = TableChecks.check(session, migration, List.of(table)).stream()
-                    .filter(finding -> finding.severity() == Finding.Severity.ERROR)
-                    .toList();
-        } catch (SQLException e) {
-            errors = List.of(Finding.error(table.id().toString(), e.getMessage(), "Look whether the source is up"));
-        }
+        List<Finding> errors = errors(session, migration, table);
         for (Finding error : errors) {
             LOG.warn("{} is new on the source and cannot be replicated: {}", table.id(), error);
         }
@@ -100,5 +114,15 @@ final class NewTables {
             refusedNanos = System.nanoTime();
         }
         return !errors.isEmpty();
+    }
+
+    private static List<Finding> errors(Connection session, Migration migration, Catalog.Table table) {
+        try {
+            return TableChecks.check(session, migration, List.of(table)).stream()
+                    .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                    .toList();
+        } catch (SQLException e) {
+            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Look whether the source is up"));
+        }
     }
 }

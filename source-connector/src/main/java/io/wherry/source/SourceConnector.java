@@ -38,16 +38,32 @@ public final class SourceConnector implements Service {
         this.migration = migration;
     }
 
-    /** @throws ConfigurationException with every error that the preflight finds; nothing was changed then */
+    /**
+     * @throws ConfigurationException with every error that the preflight finds; nothing was changed then. Of a migration that has
+     *     begun, those of single tables are none
+     */
     @Override
     public void start() {
-        List<Finding> errors = SourcePreflight.check(migration).stream()
-                .filter(finding -> finding.severity() == Finding.Severity.ERROR)
-                .toList();
+        List<Finding> errors = errors(SourcePreflight.check(migration));
+        if (!errors.isEmpty() && hasBegun()) {
+            errors.forEach(error -> LOG.warn("{}", error.explained()));
+            errors = errors(SourcePreflight.checkBegun(migration));
+        }
         if (!errors.isEmpty()) {
             throw new ConfigurationException(errors);
         }
         thread.start();
+    }
+
+    private static List<Finding> errors(List<Finding> findings) {
+        return findings.stream()
+                .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                .toList();
+    }
+
+    private boolean hasBegun() {
+        return KafkaTopics.exists(migration, migration.topics().control())
+                && !ControlTopic.read(migration).plans().isEmpty();
     }
 
     @Override

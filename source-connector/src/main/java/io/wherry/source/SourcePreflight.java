@@ -52,12 +52,26 @@ public final class SourcePreflight {
         this.role = Identifiers.quote(text("SELECT current_user"));
     }
 
-    /** Everything worth telling; an {@link Finding.Severity#ERROR} among them refuses the start. Never throws for the source's state. */
+    /**
+     * Everything worth telling; an {@link Finding.Severity#ERROR} among them refuses the start. Never throws for the source's state.
+     */
     public static List<Finding> check(Migration migration) {
+        return check(migration, true);
+    }
+
+    /**
+     * As {@link #check(Migration)}, for a migration that has begun: what is wrong with one table concerns that one alone, and is told
+     * where it is met. The others must not wait for it.
+     */
+    public static List<Finding> checkBegun(Migration migration) {
+        return check(migration, false);
+    }
+
+    private static List<Finding> check(Migration migration, boolean eachTable) {
         try (Connection session = Sessions.open(migration, migration.source(), "preflight")) {
             session.setReadOnly(true);
             SourcePreflight preflight = new SourcePreflight(migration, session);
-            preflight.run();
+            preflight.run(eachTable);
             return List.copyOf(preflight.findings);
         } catch (SQLException e) {
             return List.of(unreachable(migration, e));
@@ -94,7 +108,7 @@ public final class SourcePreflight {
         return Finding.error(object, "cannot be checked: " + message, "Mend what the server says");
     }
 
-    private void run() throws SQLException {
+    private void run(boolean eachTable) throws SQLException {
         int major = Catalog.majorVersion(session);
         if (major < OLDEST) {
             error(
@@ -117,7 +131,9 @@ public final class SourcePreflight {
         if (tables.isEmpty()) {
             error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
         }
-        findings.addAll(TableChecks.check(session, migration, tables));
+        if (eachTable) {
+            findings.addAll(TableChecks.check(session, migration, tables));
+        }
         findings.addAll(FilterChecks.check(session, migration, tables));
     }
 
