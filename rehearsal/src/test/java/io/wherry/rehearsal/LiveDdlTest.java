@@ -101,8 +101,7 @@ class LiveDdlTest {
         migration.awaitState(State.IN_SYNC);
         migration.execute(source, "INSERT INTO public.added (id) VALUES (103)");
 
-        assertThat(migration.cutOver().outcome()).isEqualTo(Outcome.COMPLETED);
-        migration.assertSourceEqualsTarget();
+        migration.cutOverAndCompare();
         migration.execute(target, "INSERT INTO public.added (id) VALUES (104)");
         assertThat(migration.number(target, "SELECT amount FROM public.added WHERE id = 104"))
                 .as("the default of today")
