@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import javax.net.ssl.SSLException;
 import org.apache.avro.Schema;
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.avro.AvroSchema;
@@ -31,6 +32,11 @@ public final class ConfluentRegistry implements SchemaRegistry {
     private final String url;
     private final SchemaRegistryClient client;
     private final Map<Integer, Schema> byId = new ConcurrentHashMap<>();
+    /**
+     * The client holds its monitor while it asks the registry, and a monitor is not fair: who registers thousands of schemas ahead of
+     * time, one after another, would have the stream wait until all are done.
+     */
+    private final ReentrantLock turn = new ReentrantLock(true);
 
     /** @param url base of the API, for Apicurio {@code http://host:port/apis/ccompat/v7} */
     public ConfluentRegistry(String url) {
@@ -80,6 +86,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
     @Override
     public int register(String subject, Schema schema) {
         AvroSchema text = new AvroSchema(schema.toString());
+        turn.lock();
         try {
             try {
                 return client.register(subject, text);
@@ -96,6 +103,8 @@ public final class ConfluentRegistry implements SchemaRegistry {
             throw unreachable("register schema", subject, e);
         } catch (RestClientException e) {
             throw refused("register schema", subject, e);
+        } finally {
+            turn.unlock();
         }
     }
 
