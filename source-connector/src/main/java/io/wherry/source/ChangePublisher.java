@@ -1,5 +1,6 @@
 package io.wherry.source;
 
+import io.wherry.contract.Barrier;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
@@ -146,12 +147,22 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
 
     @Override
     public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
-        openTransaction();
-        openBytes += value.length;
-        for (ProducerRecord<byte[], byte[]> record :
-                LargeValues.split(new ProducerRecord<>(route.topic(), partition, key, value))) {
-            send(record);
+        sendWhole(new ProducerRecord<>(route.topic(), partition, key, value));
+    }
+
+    @Override
+    public synchronized void barrier(Route route, byte[] key, byte[] value) {
+        for (int partition = 0; partition < route.partitions(); partition++) {
+            ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(route.topic(), partition, key, value);
+            Barrier.mark(record);
+            sendWhole(record);
         }
+    }
+
+    private void sendWhole(ProducerRecord<byte[], byte[]> whole) {
+        openTransaction();
+        openBytes += whole.value().length;
+        LargeValues.split(whole).forEach(this::send);
     }
 
     @Override

@@ -12,6 +12,13 @@ interface SourceTransactions {
     /** @param key null for a keyless table */
     void row(Route route, int partition, byte[] key, byte[] value);
 
+    /**
+     * A row at which the partitions wait for one another: it goes to all of them, marked ({@link io.wherry.contract.Barrier}).
+     *
+     * @param key null for TRUNCATE or a keyless table
+     */
+    void barrier(Route route, byte[] key, byte[] value);
+
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);
 }
