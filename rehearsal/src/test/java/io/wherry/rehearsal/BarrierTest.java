@@ -51,6 +51,11 @@ class BarrierTest {
                     "INSERT INTO public.wide SELECT 'a', i, 'v' FROM generate_series(1, 600) i");
             migration.startCoordinator();
             migration.startSource();
+            await("target prepared")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.journal") > 0);
+            // As if an earlier version had prepared it.
+            migration.execute(migration.migration().target(), "DROP TABLE wherry.barrier");
             migration.startProcess("sink");
             migration.awaitSlot();
 

@@ -3,6 +3,7 @@ package io.wherry.sink;
 import io.wherry.contract.DataException;
 import io.wherry.sink.Standing.Verdict;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -13,7 +14,13 @@ import java.util.Map;
  * the table, and the one that the others wait for may be among them.
  */
 final class BarrierWatch {
+    /** Between looks: a barrier takes some of these. */
+    private static final Duration SHORT = Duration.ofMillis(5);
+    /** Looks in vain after which partition 0 has much to apply for all, so that it need not be asked so often. */
+    private static final int LOOKS = 100;
+
     private final Barriers barriers;
+    private int inVain;
 
     BarrierWatch(Barriers barriers) {
         this.barriers = barriers;
@@ -28,8 +35,10 @@ final class BarrierWatch {
         void contradicted(Relation relation, DataException failure) throws SQLException;
     }
 
-    static boolean anyWaits(Collection<Reading> readings) {
-        return readings.stream().anyMatch(reading -> reading.barrier() != null);
+    /** How long to wait for records before the next look; {@code usual} where nothing depends on it. */
+    Duration pause(Collection<Reading> readings, Duration usual) {
+        boolean anyWaits = readings.stream().anyMatch(reading -> reading.barrier() != null);
+        return anyWaits && inVain < LOOKS ? SHORT : usual;
     }
 
     /** Has the readings that may go on do so; leaves the session without a transaction. */
@@ -37,8 +46,10 @@ final class BarrierWatch {
         List<Reading> waiting =
                 readings.stream().filter(reading -> reading.barrier() != null).toList();
         if (waiting.isEmpty()) {
+            inVain = 0;
             return;
         }
+        inVain++;
         Map<Relation, Standing> standings = new HashMap<>();
         Map<Relation, DataException> contradicted = new HashMap<>();
         for (Reading reading : waiting) {
@@ -50,6 +61,9 @@ final class BarrierWatch {
             }
             try {
                 Verdict verdict = standing.of(reading.barrier());
+                if (verdict != Verdict.WAIT) {
+                    inVain = 0;
+                }
                 if (verdict == Verdict.APPLY) {
                     reading.applyBarrier();
                 } else if (verdict == Verdict.GO_ON) {

@@ -32,8 +32,6 @@ import org.slf4j.LoggerFactory;
 final class ChangeWorker {
     private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
     private static final Duration POLL = Duration.ofMillis(50);
-    /** While a table's partitions wait for one another: each barrier takes some of these. */
-    private static final Duration BARRIER_POLL = Duration.ofMillis(5);
 
     private final Migration migration;
     private final int number;
@@ -104,7 +102,7 @@ final class ChangeWorker {
         lookAtBarriers(consumer);
         ChangeBatch batch;
         try {
-            batch = reader.read(BarrierWatch.anyWaits(readings.values()) ? BARRIER_POLL : POLL);
+            batch = reader.read(watch.pause(readings.values(), POLL));
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
                 Reading lost = readings.get(partition);
