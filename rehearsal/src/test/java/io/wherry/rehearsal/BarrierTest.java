@@ -86,7 +86,7 @@ class BarrierTest {
                     Sessions.open(migration.migration(), migration.migration().target(), "test")) {
                 TopicReplay replay = new TopicReplay(migration.migration(), target);
                 replay.replay();
-                assertThat(replay.barriers()).isGreaterThan(TRANSACTIONS);
+                assertThat(replay.barriers()).isGreaterThan(KILLS * 5);
                 for (TableId table : replay.tables()) {
                     replay.assertSameRows(table);
                 }
@@ -121,6 +121,9 @@ class BarrierTest {
                 } catch (SQLException e) {
                     session.rollback();
                 }
+                // Not more than a busy machine applies while another one starts the sink.
+                statement.execute("SELECT pg_sleep(0.02)");
+                session.commit();
             }
         } catch (SQLException e) {
             throw new IllegalStateException(e);

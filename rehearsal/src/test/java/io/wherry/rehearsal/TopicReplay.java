@@ -178,6 +178,7 @@ final class TopicReplay {
         Map<Integer, LargeValues.Joiner> joiners = new HashMap<>();
         Map<Integer, Place> last = new HashMap<>();
         SortedMap<Place, byte[]> found = new TreeMap<>();
+        Map<Lsn, Place> sections = new HashMap<>();
         Map<Place, Integer> copies = new HashMap<>();
         read(table.topic(), record -> {
             byte[] value = joiners.computeIfAbsent(record.partition(), p -> new LargeValues.Joiner())
@@ -193,7 +194,10 @@ final class TopicReplay {
                     .as("%s: %s after %s", table.id(), place, before)
                     .isTrue();
             byte[] other = found.put(place, value);
-            if (Barrier.marks(record)) {
+            Lsn section = Barrier.section(record);
+            if (section != null
+                    && section.value() == place.lsn()
+                    && sections.computeIfAbsent(section, s -> place).equals(place)) {
                 copies.merge(place, 1, Integer::sum);
                 assertThat(other == null || Arrays.equals(other, value)).isTrue();
             } else {

@@ -80,7 +80,7 @@ record Barriers(Checkpoints checkpoints) {
             for (Note note : notes) {
                 statement.setString(1, relation.topic());
                 statement.setInt(2, note.partition());
-                statement.setString(3, note.commitLsn().toString());
+                statement.setString(3, note.section().toString());
                 statement.setLong(4, note.order());
                 statement.setLong(5, note.at());
                 statement.setLong(6, note.next());
@@ -93,7 +93,6 @@ record Barriers(Checkpoints checkpoints) {
     /**
      * Lets the other partitions go on: all that partition 0 had to apply for them is in the caller's transaction or before.
      *
-     * @param section commit LSN of the source transaction with the barrier
      * @throws FencedException when another instance has taken over
      * @throws RetryableException when a partition stands elsewhere than it was left
      */

@@ -49,7 +49,7 @@ final class ChangeBatch {
      * One table's share.
      *
      * @param notes of partitions that have come to a barrier
-     * @param ended source transactions with a barrier of which this batch holds the last
+     * @param ended sections of barriers of which this batch holds the last
      */
     record Part(Relation relation, List<Change> changes, List<Move> moves, List<Note> notes, List<Lsn> ended) {
         Part(Relation relation) {

@@ -41,7 +41,7 @@ final class Reading {
     private boolean complete;
     /** The barrier that it stands at; null = none. */
     private Note barrier;
-    /** Commit LSN of the barrier's source transaction that partition 0 applies for all; null = none. */
+    /** The section that partition 0 applies for all; null = none. */
     private Lsn section;
 
     /**
@@ -92,7 +92,7 @@ final class Reading {
 
     /** All partitions have come to the barrier, and this one is read on for all of them. */
     void applyBarrier() {
-        section = barrier.commitLsn();
+        section = barrier.section();
         barrier = null;
     }
 
@@ -121,7 +121,7 @@ final class Reading {
     /**
      * Adds the change that ends with {@code record} to the batch, unless the table changed its shape just before it: what came
      * before must be committed then, because a table that stops here goes on here, after the operator has altered it, and
-     * cannot take rows of the earlier shape any more. The same before a barrier, and when the source transaction of one is over.
+     * cannot take rows of the earlier shape any more. The same before a barrier, and at the end of its section.
      *
      * @return whether to go on; false = the partition must be read again {@link #from} there on, in another batch
      * @throws DataException when the record is not a change that can be applied
@@ -136,7 +136,8 @@ final class Reading {
         }
         Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
         Lsn lsn = new Lsn(change.commitLsn());
-        if (section != null && !lsn.equals(section)) {
+        Lsn mark = Barrier.section(record);
+        if (section != null && !section.equals(mark)) {
             endSection(batch);
             return false;
         }
@@ -147,8 +148,12 @@ final class Reading {
             if (earlier != null && earlier != shape) {
                 return false;
             }
-            if (relation.partitions() > 1 && section == null && isBarrier(record, change)) {
-                barrier = new Note(partition.partition(), lsn, change.order(), from, record.offset() + 1);
+        }
+        // Also where the load holds the change: of its section it may not hold all.
+        if (relation.partitions() > 1 && section == null) {
+            requireMark(mark, lsn, !loaded && change.concernsSeveralKeys(), record);
+            if (mark != null) {
+                barrier = new Note(partition.partition(), mark, change.order(), from, record.offset() + 1);
                 batch.part(relation).notes().add(barrier);
                 return false;
             }
@@ -167,17 +172,15 @@ final class Reading {
         return true;
     }
 
-    private boolean isBarrier(ConsumerRecord<byte[], byte[]> record, Change change) {
-        boolean marked = Barrier.marks(record);
-        if (!marked && change.concernsSeveralKeys()) {
+    private void requireMark(Lsn mark, Lsn lsn, boolean severalKeys, ConsumerRecord<byte[], byte[]> record) {
+        if (mark == null ? severalKeys : !mark.equals(lsn)) {
             throw new DataException(
                     "apply changes to",
                     relation.table().toString(),
-                    partition + " offset " + record.offset()
-                            + " is a key change or TRUNCATE without the mark of a barrier",
-                    "A source-connector of an earlier version wrote it; wherry reload --table " + relation.table());
+                    partition + " offset " + record.offset() + " is a change of several keys without a barrier",
+                    "A source-connector of an earlier version wrote it, or records were removed; wherry reload --table "
+                            + relation.table());
         }
-        return marked;
     }
 
     private void endSection(ChangeBatch batch) {

@@ -10,9 +10,9 @@ import java.util.Optional;
 /**
  * Where the partitions of one table stand, and what follows for one of them.
  *
- * <p>A barrier: each partition is applied up to it and waits. When all have come, partition 0 goes on alone with what the source
- * transaction of the barrier did to the table from there on, and with its last batch the others' checkpoints move past the
- * barrier. Partition 0's note stays until then, so a checkpoint of it beyond its note says that it is within.
+ * <p>A barrier ({@link io.wherry.contract.Barrier}): each partition is applied up to it and waits. When all have come, partition 0
+ * goes on alone with the barrier's section, and with its last batch the others' checkpoints move past the barrier. Partition 0's
+ * note stays until then, so a checkpoint of it beyond its note says that it is within.
  *
  * @param places by partition
  */
@@ -20,14 +20,14 @@ record Standing(TableId table, int partitions, Map<Integer, Place> places) {
     /**
      * A partition that is applied up to a barrier.
      *
-     * @param commitLsn of the source transaction
-     * @param order of the change within it
+     * @param section that begins there
+     * @param order of the change within its source transaction
      * @param at offset of the marked record
      * @param next offset after it
      */
-    record Note(int partition, Lsn commitLsn, long order, long at, long next) {
+    record Note(int partition, Lsn section, long order, long at, long next) {
         boolean isOfSameBarrier(Note other) {
-            return other.commitLsn.equals(commitLsn) && other.order == order;
+            return other.section.equals(section) && other.order == order;
         }
     }
 
@@ -51,13 +51,13 @@ record Standing(TableId table, int partitions, Map<Integer, Place> places) {
         GO_ON
     }
 
-    /** Commit LSN of the source transaction that partition 0 is within, if it is. */
+    /** The section that partition 0 is within, if it is. */
     Optional<Lsn> section() {
         Place first = places.get(0);
         return first != null
                         && first.note() != null
                         && first.checkpoint() > first.note().at()
-                ? Optional.of(first.note().commitLsn())
+                ? Optional.of(first.note().section())
                 : Optional.empty();
     }
 
@@ -71,7 +71,9 @@ record Standing(TableId table, int partitions, Map<Integer, Place> places) {
         if (place.note() == null && place.checkpoint() >= own.next()) {
             return Verdict.GO_ON;
         }
-        if (places.get(0).commitLsn().isAfter(own.commitLsn())) {
+        Place first = places.get(0);
+        boolean meets = first.note() != null && own.isOfSameBarrier(first.note());
+        if (!meets && first.commitLsn().isAfter(own.section())) {
             throw contradiction(own, "partition 0 has been applied beyond it");
         }
         if (own.partition() > 0) {
@@ -92,7 +94,7 @@ record Standing(TableId table, int partitions, Map<Integer, Place> places) {
         return new DataException(
                 "apply changes to",
                 table.toString(),
-                "partition " + own.partition() + " waits at the barrier of transaction " + own.commitLsn() + ", but "
+                "partition " + own.partition() + " waits at the barrier of transaction " + own.section() + ", but "
                         + problem,
                 "Records of its topic were removed, or written by somebody else; wherry reload --table " + table);
     }

@@ -1,6 +1,5 @@
 package io.wherry.source;
 
-import io.wherry.contract.Barrier;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
@@ -56,8 +55,10 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private final List<Thread> learners;
     private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
+    private final Sections sections = new Sections();
     private boolean inside;
     private boolean wanted;
+    private long transactionLsn;
     private long commitMillis;
     private boolean open;
     private volatile boolean closed;
@@ -140,6 +141,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         throwFailure();
         inside = true;
         commitMillis = millis;
+        transactionLsn = commitLsn;
         Lsn lsn = new Lsn(commitLsn);
         wanted = start.isEmpty() || lsn.isAfter(start.get().commitLsn());
         return wanted;
@@ -147,20 +149,17 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
 
     @Override
     public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
-        sendWhole(new ProducerRecord<>(route.topic(), partition, key, value));
+        openTransaction();
+        sendWhole(sections.row(route, partition, key, value));
     }
 
     @Override
     public synchronized void barrier(Route route, byte[] key, byte[] value) {
-        for (int partition = 0; partition < route.partitions(); partition++) {
-            ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(route.topic(), partition, key, value);
-            Barrier.mark(record);
-            sendWhole(record);
-        }
+        openTransaction();
+        sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
     }
 
     private void sendWhole(ProducerRecord<byte[], byte[]> whole) {
-        openTransaction();
         openBytes += whole.value().length;
         LargeValues.split(whole).forEach(this::send);
     }
@@ -214,6 +213,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
                 throw fail(e);
             }
             open = true;
+            sections.clear();
             openedNanos = System.nanoTime();
             openBytes = 0;
         }

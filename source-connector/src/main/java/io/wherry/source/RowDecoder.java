@@ -35,8 +35,6 @@ final class RowDecoder {
     private final Set<TableId> leftOut = new HashSet<>();
     /** Of tables with several partitions: the schema that their keys were written with last. */
     private final Map<TableId, Integer> keySchemas = new HashMap<>();
-    /** Tables whose changes go to one partition until the transaction ends. */
-    private final Set<TableId> serial = new HashSet<>();
 
     private final AvroWriter writer = new AvroWriter();
     private final Tuple before = new Tuple();
@@ -89,7 +87,6 @@ final class RowDecoder {
         commitMillis = EPOCH_MILLIS + message.getLong() / 1000;
         transaction = Integer.toUnsignedLong(message.getInt());
         order = 0;
-        serial.clear();
         wanted = rows.begin(commitLsn, commitMillis);
     }
 
@@ -179,17 +176,15 @@ final class RowDecoder {
      * key's bytes, which begin with the schema's number: the identity is of other columns now, or the registry was made
      * anew. What came before this decoder is not known, so its first change of each table is one.
      *
-     * <p>What follows in the same transaction goes to partition 0 alone: a statement that changes a million keys is one barrier,
-     * not a million. A key change within one partition would keep its place without, but one of n is not worth a second way.
+     * <p>A key change within one partition would keep its place without, but one of n is not worth a second way.
      */
     private void publish(Route route, ChangeEncoder encoder, byte[] key, boolean keyChanges, byte[] value) {
-        if (route.partitions() == 1 || serial.contains(route.id())) {
+        if (route.partitions() == 1) {
             rows.row(route, 0, key, value);
             return;
         }
         Integer known = keySchemas.put(route.id(), encoder.keySchema());
         if (key == null || keyChanges || known == null || known != encoder.keySchema()) {
-            serial.add(route.id());
             rows.barrier(route, key, value);
         } else {
             rows.row(route, Math.floorMod(Arrays.hashCode(key), route.partitions()), key, value);

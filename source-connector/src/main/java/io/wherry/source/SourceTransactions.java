@@ -9,11 +9,15 @@ interface SourceTransactions {
      */
     boolean begin(long commitLsn, long commitMillis);
 
-    /** @param key null for a keyless table */
+    /**
+     * A row whose place is among those of its partition.
+     *
+     * @param key null for a keyless table
+     */
     void row(Route route, int partition, byte[] key, byte[] value);
 
     /**
-     * A row at which the partitions wait for one another: it goes to all of them, marked ({@link io.wherry.contract.Barrier}).
+     * A row whose place is among those of all partitions ({@link io.wherry.contract.Barrier}).
      *
      * @param key null for TRUNCATE or a keyless table
      */

@@ -120,20 +120,16 @@ final class RowDecoderTest {
     }
 
     @Test
-    void aTruncateIsABarrierAndWhatFollowsInItsTransactionGoesToPartitionZero() {
+    void aTruncateIsABarrier() {
         RowDecoder decoder = decoder(3);
         relation(decoder, 'd', KEY_FIRST);
-        take(decoder, WireMessages.begin(1000, 0, 7));
-        take(decoder, WireMessages.truncate(OID));
-        for (int id = 1; id <= 5; id++) {
-            take(decoder, WireMessages.insert(OID, "" + id, "a", "t", "3", "4"));
-        }
+        takeInserts(decoder, 1000, "1");
+        take(decoder, WireMessages.begin(1001, 0, 8));
         take(decoder, WireMessages.truncate(OID));
 
-        assertThat(transactions.partitions).containsExactly(0, 1, 2, 0, 0, 0, 0, 0, 0);
-        assertThat(transactions.barriers).containsExactly(0, 1, 2);
-        assertThat(change(2).get(ChangeSchemas.OP)).hasToString("t");
-        assertThat(counts.captured().get(0).truncate()).isEqualTo(2);
+        assertThat(transactions.barriers).containsExactly(0, 1);
+        assertThat(change(1).get(ChangeSchemas.OP)).hasToString("t");
+        assertThat(counts.captured().get(0).truncate()).isEqualTo(1);
     }
 
     @Test
@@ -142,12 +138,12 @@ final class RowDecoderTest {
         relation(decoder, 'd', KEY_FIRST);
         takeInserts(decoder, 1000, "1");
         takeInserts(decoder, 1001, "1", "2", "3", "4", "5", "6");
-        assertThat(transactions.barriers).containsExactly(0, 1, 2);
-        assertThat(transactions.partitions.subList(3, 9)).contains(0, 1, 2);
+        assertThat(transactions.barriers).containsExactly(0);
+        assertThat(transactions.partitions.subList(1, 7)).contains(0, 1, 2);
 
         relation(decoder, 'd', new boolean[] {true, true, false, false, false});
         takeInserts(decoder, 1002, "1");
-        assertThat(transactions.barriers).containsExactly(0, 1, 2, 9, 10, 11);
+        assertThat(transactions.barriers).containsExactly(0, 7);
     }
 
     @Test
@@ -158,12 +154,10 @@ final class RowDecoderTest {
         take(decoder, WireMessages.begin(1001, 0, 8));
         String[] same = {"1", null, null, null, null};
         take(decoder, WireMessages.update(OID, 'K', same, "1", "b", "t", "3", "4"));
-        assertThat(transactions.barriers).hasSize(3);
+        assertThat(transactions.barriers).hasSize(1);
 
         take(decoder, WireMessages.update(OID, 'K', same, "2", "b", "t", "3", "4"));
-        take(decoder, WireMessages.update(OID, 'K', same, "3", "b", "t", "3", "4"));
-        assertThat(transactions.barriers).containsExactly(0, 1, 2, 4, 5, 6);
-        assertThat(transactions.partitions).hasSize(8).endsWith(0, 1, 2, 0);
+        assertThat(transactions.barriers).containsExactly(0, 2);
     }
 
     @Test
@@ -322,10 +316,8 @@ final class RowDecoderTest {
 
         @Override
         public void barrier(Route route, byte[] key, byte[] value) {
-            for (int partition = 0; partition < route.partitions(); partition++) {
-                barriers.add(values.size());
-                row(route, partition, key, value);
-            }
+            barriers.add(values.size());
+            row(route, 0, key, value);
         }
 
         @Override
