@@ -17,12 +17,14 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * Tables with several change partitions whose keys change, are swapped, and which are truncated, by sessions between one another;
- * the sink-applier is killed while partitions wait at a barrier. Each writer's seed is in the name of a failure.
+ * the sink-applier is killed while partitions wait at a barrier. {@code -Dwherry.seed=N} writes the same again.
  */
+@Tag("slow")
 class BarrierTest {
     private static final int WRITERS = 4;
     private static final int KILLS = 3;
@@ -37,6 +39,14 @@ class BarrierTest {
     @Test
     void keyChangesAndTruncatesKeepTheirPlaceThoughTheSinkIsKilled() throws Exception {
         long seed = Long.getLong("wherry.seed", System.currentTimeMillis());
+        try {
+            migrate(seed);
+        } catch (Throwable e) {
+            throw new AssertionError("seed " + seed, e);
+        }
+    }
+
+    private void migrate(long seed) throws Exception {
         try (MigrationFixture migration = new MigrationFixture("barrier", 15, 15)) {
             migration.file("");
             migration.configure(
@@ -65,7 +75,7 @@ class BarrierTest {
                 writers.add(CompletableFuture.runAsync(() -> write(migration, random)));
             }
             for (int kills = 0; kills < KILLS; kills++) {
-                await("partitions wait, seed " + seed)
+                await("partitions wait")
                         .atMost(MigrationFixture.PATIENCE)
                         .pollInterval(Duration.ofMillis(5))
                         .until(() -> migration.numberFromTarget(WAITING) > 0);
