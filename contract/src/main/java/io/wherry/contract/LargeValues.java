@@ -27,8 +27,8 @@ public final class LargeValues {
     private LargeValues() {}
 
     /**
-     * The record itself when its value fits, else its parts in order; each part carries its number, their count and the bytes
-     * of all. A part is made when it is asked for, so that a giant value is not held twice.
+     * The record itself when its value fits, else its parts in order; each part carries the record's headers, its number, their
+     * count and the bytes of all. A part is made when it is asked for, so that a giant value is not held twice.
      */
     public static List<ProducerRecord<byte[], byte[]>> split(ProducerRecord<byte[], byte[]> record) {
         byte[] value = record.value();
@@ -57,6 +57,7 @@ public final class LargeValues {
                 new ProducerRecord<>(record.topic(), record.partition(), record.key(), bytes);
         ByteBuffer numbers =
                 ByteBuffer.allocate(HEADER_BYTES).putInt(part).putInt(count).putInt(value.length);
+        record.headers().forEach(piece.headers()::add);
         piece.headers().add(PART, numbers.array());
         return piece;
     }

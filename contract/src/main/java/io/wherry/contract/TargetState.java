@@ -1,6 +1,7 @@
 package io.wherry.contract;
 
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
@@ -13,6 +14,13 @@ import java.util.List;
  * {@code relation.ready_at}; the sink-applier writes everything else.
  */
 public final class TargetState {
+    // One row for each partition that has come to a barrier of its table and waits there: everything before it is
+    // applied.
+    // at_offset is that of the marked record, next_offset the first after it. Written with the partition's checkpoint.
+    private static final String BARRIER = "CREATE TABLE IF NOT EXISTS wherry.barrier (topic text, partition int,"
+            + " commit_lsn pg_lsn NOT NULL, change_order bigint NOT NULL, at_offset bigint NOT NULL,"
+            + " next_offset bigint NOT NULL, PRIMARY KEY (topic, partition))";
+
     private static final List<String> STATEMENTS = List.of(
             "CREATE SCHEMA IF NOT EXISTS wherry",
             // One migration a target: a second name is refused by the coordinator.
@@ -44,6 +52,7 @@ public final class TargetState {
             // One row a topic-partition: next_offset is the first offset not yet applied.
             "CREATE TABLE IF NOT EXISTS wherry.checkpoint (topic text, partition int, next_offset bigint NOT NULL,"
                     + " commit_lsn pg_lsn NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (topic, partition))",
+            BARRIER,
             // The statements of the dump that wait until tables are loaded, indexed or switched (pg_dump's post-data),
             // kept so
             // that a restarted coordinator goes on with the same dump. done_at is set in the statement's own
@@ -58,6 +67,17 @@ public final class TargetState {
                     + " lost text)");
 
     private TargetState() {}
+
+    /** Makes what a target that an earlier version prepared does not have yet. */
+    public static void bringUpToDate(Connection target) throws SQLException {
+        try (Statement statement = target.createStatement();
+                ResultSet row = statement.executeQuery("SELECT to_regclass('wherry.barrier') IS NOT NULL")) {
+            row.next();
+            if (!row.getBoolean(1)) {
+                statement.execute(BARRIER);
+            }
+        }
+    }
 
     /** Makes what is missing; part of the caller's transaction if there is one. */
     public static void create(Connection target) throws SQLException {

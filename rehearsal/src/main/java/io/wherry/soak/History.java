@@ -47,6 +47,14 @@ final class History implements AutoCloseable {
             END $$
             """;
 
+    private static final String SWAP_KEYS = """
+            UPDATE public.hot SET id = -%1$d WHERE id = %1$d;
+            UPDATE public.hot SET id = %1$d WHERE id = %2$d;
+            UPDATE public.hot SET id = %2$d WHERE id = -%1$d
+            """;
+    private static final String REFILL =
+            "INSERT INTO public.hot SELECT i, 0, repeat('x', 200) FROM generate_series(1, 2000) i ON CONFLICT DO NOTHING";
+
     private final EmbeddedPostgres source;
     private final String database;
     private final RandomHistory randomTables;
@@ -247,7 +255,7 @@ final class History implements AutoCloseable {
     private static String sql(RandomGenerator random) {
         int id = random.nextInt(1, 8000);
         int other = random.nextInt(1, 8000);
-        return switch (random.nextInt(19)) {
+        return switch (random.nextInt(22)) {
             case 0 ->
                 "INSERT INTO public.account SELECT i, i, %d, 'new', now() FROM generate_series(%d, %d) i"
                                 .formatted(other, 10_000 + id, 10_000 + id + random.nextInt(40))
@@ -283,9 +291,14 @@ final class History implements AutoCloseable {
                         .formatted(id + random.nextInt(4000), other);
             case 16 -> "UPDATE public.hot SET n = n + 1 WHERE id BETWEEN %d AND %d".formatted(id, id + other % 100);
             case 17 -> "DELETE FROM public.hot WHERE id = " + id;
+            case 18 -> "UPDATE public.hot SET id = %d, n = n + 1 WHERE id = %d".formatted(other, id);
+            case 19 -> SWAP_KEYS.formatted(id, other);
+            case 20 ->
+                "UPDATE public.hot SET id = CASE WHEN id > 20000 THEN id - 20000 ELSE id + 20000 END WHERE id %% 20000 BETWEEN %d AND %d"
+                        .formatted(id, id + other % 50);
             default ->
                 random.nextInt(RARELY) == 0
-                        ? "TRUNCATE public.scratch"
+                        ? random.nextBoolean() ? "TRUNCATE public.scratch" : "TRUNCATE public.hot; " + REFILL
                         : "INSERT INTO public.scratch (value) SELECT 'v' FROM generate_series(1, %d)"
                                 .formatted(other % 60);
         };

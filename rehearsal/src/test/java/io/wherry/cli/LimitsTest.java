@@ -119,6 +119,7 @@ final class LimitsTest {
                 "CREATE TABLE kept (id int PRIMARY KEY, name text)",
                 "CREATE TABLE keyless (a int)",
                 "ALTER TABLE keyless OWNER TO seller",
+                "CREATE TABLE priced (id int, fixed numeric(8, 2), price numeric, PRIMARY KEY (id, fixed, price))",
                 "CREATE UNLOGGED TABLE scratch (a int PRIMARY KEY)",
                 "CREATE TABLE heavy (id int PRIMARY KEY, b bytea)",
                 "INSERT INTO heavy SELECT 1, decode(repeat('00', 510000000), 'hex')",
@@ -127,7 +128,7 @@ final class LimitsTest {
         check(
                 url(source, "tables"),
                 url(target, "empty"),
-                "tables: {where: {public.kept: \"name <> ''\"}}\napply: {partitions: {public.keyless: 4}}");
+                "tables: {where: {public.kept: \"name <> ''\"}}\napply: {partitions: {public.keyless: 4, public.priced: 2}}");
 
         execute(source, "kept", "CREATE TABLE public.full (id int PRIMARY KEY)");
         execute(target, "postgres", "CREATE DATABASE taken", "CREATE DATABASE used");

@@ -3,7 +3,11 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.ExactText;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Json;
+import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
@@ -11,11 +15,17 @@ import io.wherry.random.HistoryRunner;
 import io.wherry.random.HistoryStep;
 import io.wherry.random.RandomHistory;
 import io.wherry.random.RandomSchema;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
@@ -32,6 +42,20 @@ class RandomMigrationTest {
     private static final int AT_START = 100;
     private static final int DURING = 100;
     private static final int AFTER = 100;
+
+    private static final String MAY_BE_PARTITIONED = """
+            SELECT n.nspname, c.relname
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_index p ON p.indrelid = c.oid AND p.indisprimary AND p.indimmediate
+             WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+               AND NOT EXISTS (SELECT FROM pg_index o WHERE o.indrelid = c.oid AND o.indexrelid <> p.indexrelid
+                                  AND (o.indisunique OR o.indisexclusion))
+               AND NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                                JOIN pg_namespace s ON s.oid = t.typnamespace
+                                WHERE a.attrelid = c.oid AND a.attnum = ANY (p.indkey)
+                                  AND NOT (s.nspname = 'pg_catalog' AND t.typname = ANY (?)))
+             ORDER BY 1, 2
+            """;
 
     private static ServerPair servers;
 
@@ -82,6 +106,7 @@ class RandomMigrationTest {
         try (MigrationFixture migration = MigrationFixture.between(servers, name)) {
             migration.execute(
                     migration.migration().source(), schema.statements().toArray(String[]::new));
+            partition(migration, seed);
             try (HistoryRunner runner = new HistoryRunner(
                     servers.source().jdbcUrl(name), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD)) {
                 run(runner, history, BEFORE);
@@ -105,6 +130,27 @@ class RandomMigrationTest {
             assertThat(result.outcome()).as(result.toString()).isEqualTo(Outcome.COMPLETED);
             migration.assertSourceEqualsTarget();
         }
+    }
+
+    /** Half of the tables that may have several change partitions get some. */
+    private static void partition(MigrationFixture migration, long seed) throws SQLException {
+        SplittableRandom random = new SplittableRandom(seed);
+        Map<String, Integer> partitions = new TreeMap<>();
+        try (Connection source = Sessions.open(
+                        migration.migration(), migration.migration().source(), "test");
+                PreparedStatement statement = source.prepareStatement(MAY_BE_PARTITIONED)) {
+            statement.setArray(1, source.createArrayOf("text", ExactText.TYPES.toArray()));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    if (random.nextBoolean()) {
+                        TableId table = new TableId(row.getString(1), row.getString(2));
+                        partitions.put(table.toString(), random.nextInt(2, 5));
+                    }
+                }
+            }
+        }
+        String more = new String(Json.write(partitions), StandardCharsets.UTF_8);
+        migration.configure("apply: {workers: 2}", "apply: {workers: 2, partitions: " + more + "}");
     }
 
     /** Makes room for the next seed: a server has ten slots. */

@@ -2,6 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.Barrier;
 import io.wherry.contract.ChangeSchemas;
 import io.wherry.contract.ConfluentRegistry;
 import io.wherry.contract.Identifiers;
@@ -22,18 +23,24 @@ import io.wherry.contract.TableShape.Column;
 import io.wherry.contract.TopicTail;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
@@ -58,6 +65,7 @@ final class TopicReplay {
     private final Map<TableId, LoadPlan.Table> tables = new HashMap<>();
     private final Map<TableId, LoadPlan> plans = new HashMap<>();
     private int changes;
+    private int barriers;
 
     TopicReplay(Migration migration, Connection database) {
         this.migration = migration;
@@ -82,6 +90,21 @@ final class TopicReplay {
 
     int changes() {
         return changes;
+    }
+
+    int barriers() {
+        return barriers;
+    }
+
+    /** Whether what was replayed is what the table of the same database holds. */
+    void assertSameRows(TableId table) throws SQLException {
+        String difference = "SELECT count(*) FROM ((SELECT t::text FROM %1$s t EXCEPT ALL SELECT t::text FROM %2$s t)"
+                + " UNION ALL (SELECT t::text FROM %2$s t EXCEPT ALL SELECT t::text FROM %1$s t)) d";
+        try (Statement statement = database.createStatement();
+                ResultSet row = statement.executeQuery(difference.formatted(table.quoted(), copy(table)))) {
+            row.next();
+            assertThat(row.getLong(1)).as("rows of %s that differ", table).isZero();
+        }
     }
 
     void replay() throws SQLException {
@@ -141,34 +164,64 @@ final class TopicReplay {
         }
     }
 
+    /** The order of a table's changes, whatever partition they are in. */
+    private record Place(long lsn, long order) implements Comparable<Place> {
+        @Override
+        public int compareTo(Place other) {
+            return Comparator.comparingLong(Place::lsn)
+                    .thenComparingLong(Place::order)
+                    .compare(this, other);
+        }
+    }
+
     private void replayChanges(LoadPlan.Table table) {
-        LargeValues.Joiner joiner = new LargeValues.Joiner();
-        Lsn snapshot = plans.get(table.id()).snapshotLsn();
-        long[] last = {0, 0};
+        Map<Integer, LargeValues.Joiner> joiners = new HashMap<>();
+        Map<Integer, Place> last = new HashMap<>();
+        SortedMap<Place, byte[]> found = new TreeMap<>();
+        Map<Lsn, Place> sections = new HashMap<>();
+        Map<Place, Integer> copies = new HashMap<>();
         read(table.topic(), record -> {
-            byte[] value = joiner.add(record);
+            byte[] value = joiners.computeIfAbsent(record.partition(), p -> new LargeValues.Joiner())
+                    .add(record);
             if (value == null) {
                 return;
             }
-            Schema schema = registry.byId(java.nio.ByteBuffer.wrap(value, 1, 4).getInt());
-            GenericRecord change = decode(schema, value);
-            GenericRecord source = (GenericRecord) change.get(ChangeSchemas.SOURCE);
-            long lsn = (long) source.get(ChangeSchemas.COMMIT_LSN);
-            long order = (long) source.get(ChangeSchemas.ORDER);
-            assertThat(lsn > last[0] || lsn == last[0] && order > last[1])
-                    .as("%s: (%s, %s) after (%s, %s)", table.id(), lsn, order, last[0], last[1])
+            GenericRecord source = (GenericRecord) decode(schema(value), value).get(ChangeSchemas.SOURCE);
+            Place place =
+                    new Place((long) source.get(ChangeSchemas.COMMIT_LSN), (long) source.get(ChangeSchemas.ORDER));
+            Place before = last.put(record.partition(), place);
+            assertThat(before == null || before.compareTo(place) < 0)
+                    .as("%s: %s after %s", table.id(), place, before)
                     .isTrue();
-            last[0] = lsn;
-            last[1] = order;
-            changes++;
-            if (new Lsn(lsn).isAfter(snapshot)) {
+            byte[] other = found.put(place, value);
+            Lsn section = Barrier.section(record);
+            if (section != null
+                    && section.value() == place.lsn()
+                    && sections.computeIfAbsent(section, s -> place).equals(place)) {
+                copies.merge(place, 1, Integer::sum);
+                assertThat(other == null || Arrays.equals(other, value)).isTrue();
+            } else {
+                assertThat(other).as("%s twice: %s", table.id(), place).isNull();
+            }
+        });
+        assertThat(copies.values()).as("a barrier is in every partition").allMatch(n -> n == table.partitions());
+        barriers += copies.size();
+        changes += found.size();
+        Lsn snapshot = plans.get(table.id()).snapshotLsn();
+        found.forEach((place, value) -> {
+            if (new Lsn(place.lsn()).isAfter(snapshot)) {
+                GenericRecord change = decode(schema(value), value);
                 try {
-                    apply(ChangeSchemas.shape(schema), change);
+                    apply(ChangeSchemas.shape(schema(value)), change);
                 } catch (SQLException e) {
                     throw new AssertionError(change.toString().substring(0, 200), e);
                 }
             }
         });
+    }
+
+    private Schema schema(byte[] value) {
+        return registry.byId(ByteBuffer.wrap(value, 1, 4).getInt());
     }
 
     private static GenericRecord decode(Schema schema, byte[] value) {

@@ -57,6 +57,7 @@ final class BatchReader {
      * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
      */
     ChangeBatch read(Duration wait) {
+        choose();
         ConsumerRecords<byte[], byte[]> records = poll(wait);
         batch = new ChangeBatch();
         giantIsDue = giantPutOff;
@@ -95,16 +96,16 @@ final class BatchReader {
     /** After giant values the other partitions come first: else several such values one after another would hold them up. */
     private ConsumerRecords<byte[], byte[]> poll(Duration wait) {
         giants.retainAll(consumer.assignment());
-        if (!giants.isEmpty() && consumer.paused().isEmpty()) {
+        if (!giants.isEmpty() && readings.values().stream().noneMatch(Reading::isInsideValue)) {
             consumer.pause(giants);
+            giants.clear();
             try {
                 ConsumerRecords<byte[], byte[]> others = consumer.poll(Duration.ZERO);
                 if (!others.isEmpty()) {
                     return others;
                 }
             } finally {
-                consumer.resume(giants);
-                giants.clear();
+                choose();
             }
         }
         return consumer.poll(wait);
@@ -134,7 +135,7 @@ final class BatchReader {
                 goOn = false;
             }
         }
-        finishLargeValueFirst();
+        choose();
         return goOn;
     }
 
@@ -167,18 +168,20 @@ final class BatchReader {
                 || readings.values().stream().anyMatch(other -> other != reading && other.isInsideValue());
     }
 
-    /** One large value at a time, however many tables have some: until it is whole, nothing else is read. */
-    private void finishLargeValueFirst() {
-        List<TopicPartition> inside = readings.values().stream()
-                .filter(Reading::isInsideValue)
-                .map(Reading::partition)
-                .toList();
-        if (inside.isEmpty()) {
-            consumer.resume(consumer.paused());
-        } else {
-            Set<TopicPartition> others = new HashSet<>(consumer.assignment());
-            others.removeAll(inside);
-            consumer.pause(others);
-        }
+    /**
+     * Chooses what the next poll may bring. One large value at a time, however many tables have some: until it is whole,
+     * nothing else. Nothing of a partition that waits at a barrier.
+     */
+    private void choose() {
+        Set<TopicPartition> paused = new HashSet<>(consumer.assignment());
+        boolean anyInside = readings.values().stream().anyMatch(Reading::isInsideValue);
+        paused.removeIf(partition -> {
+            Reading reading = readings.get(partition);
+            return reading == null || reading.barrier() == null && (!anyInside || reading.isInsideValue());
+        });
+        Set<TopicPartition> resumed = new HashSet<>(consumer.paused());
+        resumed.removeAll(paused);
+        consumer.resume(resumed);
+        consumer.pause(paused);
     }
 }

@@ -9,8 +9,9 @@ import io.wherry.contract.TableShape;
  * @param before the old row or its identity columns; null when the event has none
  * @param after the new row; null for DELETE and TRUNCATE
  * @param commitLsn of the source transaction, unsigned
+ * @param order within it
  */
-record Change(TableShape shape, Kind kind, String[] before, String[] after, long commitLsn) {
+record Change(TableShape shape, Kind kind, String[] before, String[] after, long commitLsn, long order) {
     /** Stands for a column that the stream did not carry. Compared by identity, so no value of a row can equal it. */
     @SuppressWarnings("StringOperationCanBeSimplified")
     static final String UNCHANGED = new String("UNCHANGED");

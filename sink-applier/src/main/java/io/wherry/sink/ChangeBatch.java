@@ -1,9 +1,11 @@
 package io.wherry.sink;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Lsn;
 import io.wherry.contract.TableId;
 import io.wherry.sink.Change.Kind;
 import io.wherry.sink.Checkpoints.Move;
+import io.wherry.sink.Standing.Note;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -43,12 +45,25 @@ final class ChangeBatch {
     private int read;
     private long bytes;
 
-    /** One table's share. */
-    record Part(Relation relation, List<Change> changes, List<Move> moves) {}
+    /**
+     * One table's share.
+     *
+     * @param notes of partitions that have come to a barrier
+     * @param ended sections of barriers of which this batch holds the last
+     */
+    record Part(Relation relation, List<Change> changes, List<Move> moves, List<Note> notes, List<Lsn> ended) {
+        Part(Relation relation) {
+            this(relation, new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        }
+
+        /** Whether it speaks of the table itself, not of checkpoints alone. */
+        boolean holds() {
+            return !(changes.isEmpty() && notes.isEmpty() && ended.isEmpty());
+        }
+    }
 
     Part part(Relation relation) {
-        return parts.computeIfAbsent(
-                relation.table(), table -> new Part(relation, new ArrayList<>(), new ArrayList<>()));
+        return parts.computeIfAbsent(relation.table(), table -> new Part(relation));
     }
 
     /** A change was read for it, of {@code length} bytes. */
@@ -99,7 +114,7 @@ final class ChangeBatch {
     /** Whether there is nothing to write. */
     boolean isEmpty() {
         return parts.values().stream()
-                .allMatch(part -> part.moves().isEmpty() && part.changes().isEmpty());
+                .noneMatch(part -> part.holds() || !part.moves().isEmpty());
     }
 
     List<Move> moves() {
@@ -109,19 +124,19 @@ final class ChangeBatch {
     /**
      * Makes sure that the tables stay as they are until the caller's transaction ends.
      *
-     * @return tables with changes that may not be applied any more: stopped, or being loaded anew
+     * @return tables whose changes may not be applied any more: stopped, or being loaded anew
      */
     Set<TableId> hold(Connection target) throws SQLException {
-        List<Part> changed = changed();
+        List<Part> held = parts.values().stream().filter(Part::holds).toList();
         Set<TableId> stale = new HashSet<>();
-        if (changed.isEmpty()) {
+        if (held.isEmpty()) {
             return stale;
         }
-        changed.forEach(part -> stale.add(part.relation().table()));
+        held.forEach(part -> stale.add(part.relation().table()));
         try (PreparedStatement statement = target.prepareStatement(HOLD)) {
-            names(statement, changed);
+            names(statement, held);
             Object[] epochs =
-                    changed.stream().map(part -> part.relation().loadEpoch()).toArray();
+                    held.stream().map(part -> part.relation().loadEpoch()).toArray();
             statement.setArray(3, target.createArrayOf("int4", epochs));
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
@@ -130,6 +145,16 @@ final class ChangeBatch {
             }
         }
         return stale;
+    }
+
+    /** Writes which partitions wait at a barrier, and lets go on those that waited, within the caller's transaction. */
+    void pass(Barriers barriers) throws SQLException {
+        for (Part part : parts.values()) {
+            barriers.note(part.relation(), part.notes());
+            for (Lsn section : part.ended()) {
+                barriers.release(part.relation(), section);
+            }
+        }
     }
 
     /** Adds to the counters, within the caller's transaction. */

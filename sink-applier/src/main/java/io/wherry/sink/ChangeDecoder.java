@@ -20,7 +20,7 @@ import org.apache.avro.SchemaNormalization;
  */
 final class ChangeDecoder {
     private static final int HEADER_BYTES = 5;
-    private static final int NUMBERS_AFTER_LSN = 3;
+    private static final int NUMBERS_AFTER_ORDER = 2;
 
     private final SchemaRegistry registry;
     private final Map<Integer, Writer> writers = new HashMap<>();
@@ -56,11 +56,12 @@ final class ChangeDecoder {
             String[] after = row(in, writer);
             Kind kind = kind(in.string(), where);
             long commitLsn = in.number();
-            in.skipNumbers(NUMBERS_AFTER_LSN);
+            long order = in.number();
+            in.skipNumbers(NUMBERS_AFTER_ORDER);
             if (!in.atEnd()) {
                 throw new IllegalArgumentException("it is longer than schema number " + schema + " says");
             }
-            return new Change(writer.shape(), kind, before, after, commitLsn);
+            return new Change(writer.shape(), kind, before, after, commitLsn, order);
         } catch (RuntimeException e) {
             throw foreign(where, "its body cannot be read: " + e.getMessage(), e);
         }

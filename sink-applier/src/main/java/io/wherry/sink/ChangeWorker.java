@@ -8,7 +8,6 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
-import io.wherry.sink.Checkpoints.Checkpoint;
 import io.wherry.sink.Checkpoints.Move;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -39,6 +38,8 @@ final class ChangeWorker {
     private final Connection target;
     private final boolean checked;
     private final Checkpoints checkpoints;
+    private final Barriers barriers;
+    private final BarrierWatch watch;
     private final Supplier<Map<TableId, Relation>> relations;
     private final StopSignal stop;
     private final Failpoints failpoints;
@@ -68,6 +69,8 @@ final class ChangeWorker {
         this.target = target;
         this.checked = checked;
         this.checkpoints = new Checkpoints(target, epoch);
+        this.barriers = new Barriers(checkpoints);
+        this.watch = new BarrierWatch(barriers);
         this.relations = relations;
         this.stop = stop;
         this.failpoints = failpoints;
@@ -96,9 +99,10 @@ final class ChangeWorker {
     }
 
     private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
+        lookAtBarriers(consumer);
         ChangeBatch batch;
         try {
-            batch = reader.read(POLL);
+            batch = reader.read(watch.pause(readings.values(), POLL));
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
                 Reading lost = readings.get(partition);
@@ -133,6 +137,20 @@ final class ChangeWorker {
         }
     }
 
+    private void lookAtBarriers(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+        watch.look(readings.values(), new BarrierWatch.Found() {
+            @Override
+            public void passed(Reading reading) {
+                consumer.seek(reading.partition(), reading.checkpoint());
+            }
+
+            @Override
+            public void contradicted(Relation relation, DataException failure) throws SQLException {
+                stopTable(relation, failure);
+            }
+        });
+    }
+
     /** Begins to read partitions of tables that opened, and leaves those of tables that closed or are loaded anew. */
     private void assign(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
         Map<TableId, Relation> current = relations.get();
@@ -155,9 +173,9 @@ final class ChangeWorker {
                     continue;
                 }
                 if (Relations.isLoaded(target, relation)) {
-                    Checkpoint checkpoint = checkpoints.read(partition.topic()).get(partition);
                     String generation = LostCommits.generation(target, relation.loadEpoch());
-                    readings.put(partition, new Reading(relation, partition, generation, checkpoint.nextOffset()));
+                    // Checkpoints and barriers of one moment: partition 0 may move both meanwhile.
+                    readings.put(partition, new Reading(relation, partition, generation, barriers.read(relation)));
                     writer.forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);
@@ -200,6 +218,7 @@ final class ChangeWorker {
                     checking = false;
                     batch.count(target);
                     checkpoints.move(batch.moves());
+                    batch.pass(barriers);
                     failpoints.before(Effect.BATCH_APPLIED);
                     target.commit();
                     failpoints.after(Effect.BATCH_APPLIED);

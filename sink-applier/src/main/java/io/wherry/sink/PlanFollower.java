@@ -226,6 +226,7 @@ final class PlanFollower {
     }
 
     private void relation(LoadPlan plan, LoadPlan.Table table) throws SQLException {
+        Barriers.forget(target, table.topic());
         try (PreparedStatement statement = target.prepareStatement(RELATION)) {
             statement.setString(1, table.topic());
             statement.setInt(2, table.partitions());

@@ -1,10 +1,13 @@
 package io.wherry.sink;
 
+import io.wherry.contract.Barrier;
 import io.wherry.contract.DataException;
 import io.wherry.contract.LargeValues;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.TableShape;
 import io.wherry.sink.Checkpoints.Move;
+import io.wherry.sink.Standing.Note;
+import io.wherry.sink.Standing.Place;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -36,16 +39,23 @@ final class Reading {
     private long cutOffset;
     private Lsn cutLsn = Lsn.ZERO;
     private boolean complete;
+    /** The barrier that it stands at; null = none. */
+    private Note barrier;
+    /** The section that partition 0 applies for all; null = none. */
+    private Lsn section;
 
     /**
      * @param generation {@link LostCommits#generation}
-     * @param checkpoint offset of the first record to read
+     * @param standing of the table's partitions: it begins where an earlier reading was
      */
-    Reading(Relation relation, TopicPartition partition, String generation, long checkpoint) {
+    Reading(Relation relation, TopicPartition partition, String generation, Standing standing) {
         this.relation = relation;
         this.partition = partition;
         this.generation = generation;
-        this.checkpoint = checkpoint;
+        Place place = standing.places().get(partition.partition());
+        checkpoint = place.checkpoint();
+        section = partition.partition() == 0 ? standing.section().orElse(null) : null;
+        barrier = place.waits() ? place.note() : null;
     }
 
     Relation relation() {
@@ -75,6 +85,23 @@ final class Reading {
         checkpoint = nextOffset;
     }
 
+    /** The barrier at which the partition waits, read up to it and not beyond; null = it is to be read. */
+    Note barrier() {
+        return barrier;
+    }
+
+    /** All partitions have come to the barrier, and this one is read on for all of them. */
+    void applyBarrier() {
+        section = barrier.section();
+        barrier = null;
+    }
+
+    /** The barrier was applied, and the checkpoint moved past it, by partition 0. */
+    void passBarrier() {
+        checkpoint = barrier.next();
+        barrier = null;
+    }
+
     /** Begins a batch, with what was held back. */
     void begin(ChangeBatch batch) {
         cut = 0;
@@ -94,7 +121,7 @@ final class Reading {
     /**
      * Adds the change that ends with {@code record} to the batch, unless the table changed its shape just before it: what came
      * before must be committed then, because a table that stops here goes on here, after the operator has altered it, and
-     * cannot take rows of the earlier shape any more.
+     * cannot take rows of the earlier shape any more. The same before a barrier, and at the end of its section.
      *
      * @return whether to go on; false = the partition must be read again {@link #from} there on, in another batch
      * @throws DataException when the record is not a change that can be applied
@@ -109,11 +136,25 @@ final class Reading {
         }
         Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
         Lsn lsn = new Lsn(change.commitLsn());
+        Lsn mark = Barrier.section(record);
+        if (section != null && !section.equals(mark)) {
+            endSection(batch);
+            return false;
+        }
         boolean loaded = !lsn.isAfter(relation.snapshotLsn());
         if (!loaded) {
             TableShape earlier = shape;
             shape = change.shape();
             if (earlier != null && earlier != shape) {
+                return false;
+            }
+        }
+        // Also where the load holds the change: of its section it may not hold all.
+        if (relation.partitions() > 1 && section == null) {
+            requireMark(mark, lsn, !loaded && change.concernsSeveralKeys(), record);
+            if (mark != null) {
+                barrier = new Note(partition.partition(), mark, change.order(), from, record.offset() + 1);
+                batch.part(relation).notes().add(barrier);
                 return false;
             }
         }
@@ -126,20 +167,25 @@ final class Reading {
             lastLsn = lsn;
         }
         if (!loaded) {
-            requireOneKey(change);
             changes.add(change);
         }
         return true;
     }
 
-    private void requireOneKey(Change change) {
-        if (relation.partitions() > 1 && change.concernsSeveralKeys()) {
+    private void requireMark(Lsn mark, Lsn lsn, boolean severalKeys, ConsumerRecord<byte[], byte[]> record) {
+        if (mark == null ? severalKeys : !mark.equals(lsn)) {
             throw new DataException(
                     "apply changes to",
                     relation.table().toString(),
-                    "a key change or TRUNCATE on a table with several change partitions, whose order is not known here",
-                    "Remove it from apply.partitions and load it again");
+                    partition + " offset " + record.offset() + " is a change of several keys without a barrier",
+                    "A source-connector of an earlier version wrote it, or records were removed; wherry reload --table "
+                            + relation.table());
         }
+    }
+
+    private void endSection(ChangeBatch batch) {
+        batch.part(relation).ended().add(section);
+        section = null;
     }
 
     /**
@@ -158,7 +204,11 @@ final class Reading {
         held.clear();
         long unfinished = joiner.unfinishedFrom();
         long next = unfinished >= 0 ? unfinished : position;
-        if (next > checkpoint) {
+        if (complete && section != null) {
+            endSection(batch);
+        }
+        boolean noted = barrier != null && batch.part(relation).notes().contains(barrier);
+        if (next > checkpoint || noted) {
             batch.part(relation).moves().add(new Move(partition, checkpoint, next, lastLsn));
         }
         if (extending) {

@@ -9,6 +9,7 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TargetState;
 import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -96,6 +97,7 @@ public final class SinkApplier implements Service {
         try (Connection lease = connect()) {
             if (awaitTurn(lease)) {
                 Sessions.endOthers(lease, migration, ApplySession.PURPOSE);
+                TargetState.bringUpToDate(lease);
                 failpoints.before(Effect.TAKE_OVER);
                 long epoch = Lease.takeOver(lease);
                 failpoints.after(Effect.TAKE_OVER);

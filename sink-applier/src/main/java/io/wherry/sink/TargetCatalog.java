@@ -2,6 +2,7 @@ package io.wherry.sink;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
+import io.wherry.contract.ExactText;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape.TypeName;
@@ -64,30 +65,6 @@ final class TargetCatalog {
             SELECT n.nspname, c.relname FROM up JOIN pg_class c ON c.oid = up.id JOIN pg_namespace n ON n.oid = c.relnamespace
              ORDER BY depth DESC LIMIT 1
             """;
-
-    private static final Set<String> TEXT_EXACT = Set.of(
-            "bool",
-            "int2",
-            "int4",
-            "int8",
-            "oid",
-            "text",
-            "varchar",
-            "name",
-            "char",
-            "uuid",
-            "date",
-            "time",
-            "timestamp",
-            "timestamptz",
-            "bytea",
-            "inet",
-            "cidr",
-            "macaddr",
-            "macaddr8",
-            "bit",
-            "varbit",
-            "pg_lsn");
 
     private TargetCatalog() {}
 
@@ -182,7 +159,7 @@ final class TargetCatalog {
             case "numeric" -> Equality.NUMERIC;
             case "float4", "float8" -> Equality.FLOAT;
             case "bpchar" -> Equality.PADDED;
-            default -> TEXT_EXACT.contains(base.name()) ? Equality.TEXT : Equality.UNKNOWN;
+            default -> ExactText.TYPES.contains(base.name()) ? Equality.TEXT : Equality.UNKNOWN;
         };
     }
 

@@ -195,7 +195,7 @@ final class BatchPlanTest {
                 insert("1", "a", null),
                 insert("2", "b", "{}"),
                 update(row("1", "a", null), "1", "z", UNCHANGED),
-                new Change(null, Kind.DELETE, row("2", "b", "{}"), null, 1));
+                new Change(null, Kind.DELETE, row("2", "b", "{}"), null, 1, 1));
         assertThat(steps).hasSize(3);
         assertThat(arrays(steps.get(0))).containsExactly("{\"1\",\"2\"}", "{\"a\",\"b\"}", "{NULL,\"{}\"}");
         assertThat(((Step.Rows) steps.get(1)).sql())
@@ -232,11 +232,11 @@ final class BatchPlanTest {
     void keyChangesAndTruncateConcernSeveralKeys() {
         TableShape shape =
                 new TableShape(TABLE, List.of(new Column("id", INT), new Column("name", TEXT)), List.of("id"));
-        assertThat(new Change(shape, Kind.UPDATE, row("1", UNCHANGED), row("2", "a"), 1).concernsSeveralKeys())
+        assertThat(new Change(shape, Kind.UPDATE, row("1", UNCHANGED), row("2", "a"), 1, 1).concernsSeveralKeys())
                 .isTrue();
-        assertThat(new Change(shape, Kind.UPDATE, row("1", "old"), row("1", "a"), 1).concernsSeveralKeys())
+        assertThat(new Change(shape, Kind.UPDATE, row("1", "old"), row("1", "a"), 1, 1).concernsSeveralKeys())
                 .isFalse();
-        assertThat(new Change(shape, Kind.UPDATE, row("1", "old"), row(UNCHANGED, "a"), 1).concernsSeveralKeys())
+        assertThat(new Change(shape, Kind.UPDATE, row("1", "old"), row(UNCHANGED, "a"), 1, 1).concernsSeveralKeys())
                 .isFalse();
         assertThat(truncate().concernsSeveralKeys()).isTrue();
         assertThat(insert("1", "a").concernsSeveralKeys()).isFalse();
@@ -278,18 +278,18 @@ final class BatchPlanTest {
     }
 
     private static Change insert(String... after) {
-        return new Change(null, Kind.INSERT, null, after, 1);
+        return new Change(null, Kind.INSERT, null, after, 1, 1);
     }
 
     private static Change update(String[] before, String... after) {
-        return new Change(null, Kind.UPDATE, before, after, 1);
+        return new Change(null, Kind.UPDATE, before, after, 1, 1);
     }
 
     private static Change delete(String key) {
-        return new Change(null, Kind.DELETE, row(key, UNCHANGED, UNCHANGED), null, 1);
+        return new Change(null, Kind.DELETE, row(key, UNCHANGED, UNCHANGED), null, 1, 1);
     }
 
     private static Change truncate() {
-        return new Change(null, Kind.TRUNCATE, null, null, 1);
+        return new Change(null, Kind.TRUNCATE, null, null, 1, 1);
     }
 }

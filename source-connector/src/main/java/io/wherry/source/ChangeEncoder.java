@@ -54,6 +54,11 @@ final class ChangeEncoder {
         return kinds.length;
     }
 
+    /** Number of the keys' schema, which every key begins with; -1 when keyless. */
+    int keySchema() {
+        return keySchema;
+    }
+
     /**
      * The envelope of one change.
      *

@@ -55,8 +55,10 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private final List<Thread> learners;
     private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
+    private final Sections sections = new Sections();
     private boolean inside;
     private boolean wanted;
+    private long transactionLsn;
     private long commitMillis;
     private boolean open;
     private volatile boolean closed;
@@ -139,6 +141,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         throwFailure();
         inside = true;
         commitMillis = millis;
+        transactionLsn = commitLsn;
         Lsn lsn = new Lsn(commitLsn);
         wanted = start.isEmpty() || lsn.isAfter(start.get().commitLsn());
         return wanted;
@@ -147,11 +150,18 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     @Override
     public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
         openTransaction();
-        openBytes += value.length;
-        for (ProducerRecord<byte[], byte[]> record :
-                LargeValues.split(new ProducerRecord<>(route.topic(), partition, key, value))) {
-            send(record);
-        }
+        sendWhole(sections.row(route, partition, key, value));
+    }
+
+    @Override
+    public synchronized void barrier(Route route, byte[] key, byte[] value) {
+        openTransaction();
+        sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
+    }
+
+    private void sendWhole(ProducerRecord<byte[], byte[]> whole) {
+        openBytes += whole.value().length;
+        LargeValues.split(whole).forEach(this::send);
     }
 
     @Override
@@ -203,6 +213,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
                 throw fail(e);
             }
             open = true;
+            sections.clear();
             openedNanos = System.nanoTime();
             openBytes = 0;
         }

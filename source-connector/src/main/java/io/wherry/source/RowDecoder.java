@@ -33,6 +33,9 @@ final class RowDecoder {
     private final Map<Integer, Relation> relations = new HashMap<>();
     private final Map<Integer, ChangeEncoder> encoders = new HashMap<>();
     private final Set<TableId> leftOut = new HashSet<>();
+    /** Of tables with several partitions: the schema that their keys were written with last. */
+    private final Map<TableId, Integer> keySchemas = new HashMap<>();
+
     private final AvroWriter writer = new AvroWriter();
     private final Tuple before = new Tuple();
     private final Tuple after = new Tuple();
@@ -109,7 +112,8 @@ final class RowDecoder {
 
     private void row(char kind, ByteBuffer message) {
         int oid = message.getInt();
-        if (route(oid) == null) {
+        Route route = route(oid);
+        if (route == null) {
             message.position(message.limit());
             return;
         }
@@ -121,7 +125,7 @@ final class RowDecoder {
             read(before, encoder, message);
         }
         if (kind == 'D') {
-            send(oid, encoder.key(before, null), ChangeSchemas.DELETE, encoder, before, identityOnly, null);
+            send(oid, encoder.key(before, null), false, ChangeSchemas.DELETE, encoder, before, identityOnly, null);
             return;
         }
         if (hasBefore) {
@@ -130,7 +134,9 @@ final class RowDecoder {
         read(after, encoder, message);
         Tuple old = hasBefore ? before : null;
         String operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
-        send(oid, encoder.key(after, old), operation, encoder, old, identityOnly, after);
+        byte[] key = encoder.key(after, old);
+        boolean keyChanges = hasBefore && route.partitions() > 1 && !Arrays.equals(key, encoder.key(before, null));
+        send(oid, key, keyChanges, operation, encoder, old, identityOnly, after);
     }
 
     private void read(Tuple tuple, ChangeEncoder encoder, ByteBuffer message) {
@@ -145,12 +151,44 @@ final class RowDecoder {
     }
 
     private void send(
-            int oid, byte[] key, String operation, ChangeEncoder encoder, Tuple old, boolean identityOnly, Tuple row) {
+            int oid,
+            byte[] key,
+            boolean keyChanges,
+            String operation,
+            ChangeEncoder encoder,
+            Tuple old,
+            boolean identityOnly,
+            Tuple row) {
         Route route = route(oid);
         order++;
         byte[] value = encoder.value(old, identityOnly, row, operation, source());
-        rows.row(route, partition(key, route.partitions()), key, value);
+        publish(route, encoder, key, keyChanges, value);
         counts.change(route.id(), operation);
+    }
+
+    /**
+     * Changes of one key go to one partition, which keeps them in order. One that concerns several keys is a barrier.
+     * Counterexample, key 1 being of partition 0 and key 2 of partition 1: {@code UPDATE t SET n = 5 WHERE key = 1}, then {@code
+     * UPDATE t SET key = 2 WHERE key = 1}, sent to partition 1. A worker ahead there makes row 1 row 2; then the other one
+     * writes row 1 with n = 5, a whole row, which is inserted: the row is there twice, both times wrong.
+     *
+     * <p>The first change whose keys have another schema than those before it is a barrier too, as the partition is that of the
+     * key's bytes, which begin with the schema's number: the identity is of other columns now, or the registry was made
+     * anew. What came before this decoder is not known, so its first change of each table is one.
+     *
+     * <p>A key change within one partition would keep its place without, but one of n is not worth a second way.
+     */
+    private void publish(Route route, ChangeEncoder encoder, byte[] key, boolean keyChanges, byte[] value) {
+        if (route.partitions() == 1) {
+            rows.row(route, 0, key, value);
+            return;
+        }
+        Integer known = keySchemas.put(route.id(), encoder.keySchema());
+        if (key == null || keyChanges || known == null || known != encoder.keySchema()) {
+            rows.barrier(route, key, value);
+        } else {
+            rows.row(route, Math.floorMod(Arrays.hashCode(key), route.partitions()), key, value);
+        }
     }
 
     private void truncate(ByteBuffer message) {
@@ -165,10 +203,7 @@ final class RowDecoder {
             ChangeEncoder encoder = encoder(oid);
             order++;
             byte[] value = encoder.value(null, false, null, ChangeSchemas.TRUNCATE, source());
-            // Every partition gets it: a worker that saw none of it would go on applying rows from before it.
-            for (int partition = 0; partition < route.partitions(); partition++) {
-                rows.row(route, partition, null, value);
-            }
+            publish(route, encoder, null, false, value);
             counts.change(route.id(), ChangeSchemas.TRUNCATE);
         }
     }
@@ -206,9 +241,5 @@ final class RowDecoder {
             LOG.warn("{}: changes of a table that is not known (yet) are left out", relation.id());
         }
         return route;
-    }
-
-    private static int partition(byte[] key, int partitions) {
-        return partitions == 1 || key == null ? 0 : Math.floorMod(Arrays.hashCode(key), partitions);
     }
 }

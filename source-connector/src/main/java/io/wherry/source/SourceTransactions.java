@@ -9,8 +9,19 @@ interface SourceTransactions {
      */
     boolean begin(long commitLsn, long commitMillis);
 
-    /** @param key null for a keyless table */
+    /**
+     * A row whose place is among those of its partition.
+     *
+     * @param key null for a keyless table
+     */
     void row(Route route, int partition, byte[] key, byte[] value);
+
+    /**
+     * A row whose place is among those of all partitions ({@link io.wherry.contract.Barrier}).
+     *
+     * @param key null for TRUNCATE or a keyless table
+     */
+    void barrier(Route route, byte[] key, byte[] value);
 
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);

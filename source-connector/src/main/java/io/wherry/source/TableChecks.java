@@ -1,9 +1,11 @@
 package io.wherry.source;
 
 import io.wherry.contract.Catalog;
+import io.wherry.contract.ExactText;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -26,6 +28,23 @@ final class TableChecks {
               FROM pg_catalog.pg_class c WHERE c.relkind = 'r'
             """;
 
+    // A column of a fixed scale or length has one text for each value.
+    private static final String INEXACT = """
+            WITH RECURSIVE base(type, base) AS (
+                SELECT atttypid, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ? AND attname = ANY (?)
+                UNION
+                SELECT b.type, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.base WHERE t.typtype = 'd')
+            SELECT a.attname FROM pg_catalog.pg_attribute a
+              JOIN base b ON b.type = a.atttypid
+              JOIN pg_catalog.pg_type t ON t.oid = b.base AND t.typtype <> 'd'
+              JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+              LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+             WHERE a.attrelid = ? AND a.attname = ANY (?)
+               AND NOT (%s AND (t.typtype = 'e' OR n.nspname = 'pg_catalog'
+                        AND (t.typname = ANY (?) OR t.typname IN ('numeric', 'bpchar') AND a.atttypmod > 0)))
+             ORDER BY a.attnum
+            """;
+
     private TableChecks() {}
 
     private record Rights(String owner, boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
@@ -37,6 +56,9 @@ final class TableChecks {
         List<Finding> findings = new ArrayList<>();
         for (Catalog.Table table : tables) {
             check(migration, table, rights.get(table.oid()), role, findings);
+            if (migration.apply().partitions().getOrDefault(table.id().toString(), 1) > 1) {
+                checkKey(session, table, findings);
+            }
         }
         List<Catalog.Table> readable =
                 tables.stream().filter(t -> rights.get(t.oid()).readable).toList();
@@ -89,6 +111,29 @@ final class TableChecks {
                     "its changes may not go to several partitions: it has no key, or another unique constraint whose order"
                             + " of changes counts",
                     "Remove it from apply.partitions"));
+        }
+    }
+
+    /** Counterexample: 1.0 is deleted and 1.00 inserted; in two partitions the insert may be applied first, and then deleted. */
+    private static void checkKey(Connection session, Catalog.Table table, List<Finding> findings) throws SQLException {
+        String sql = INEXACT.formatted(
+                Catalog.majorVersion(session) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true");
+        try (PreparedStatement statement = session.prepareStatement(sql)) {
+            Array key = session.createArrayOf("text", table.identity().toArray());
+            statement.setLong(1, table.oid());
+            statement.setArray(2, key);
+            statement.setLong(3, table.oid());
+            statement.setArray(4, key);
+            statement.setArray(5, session.createArrayOf("text", ExactText.TYPES.toArray()));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    findings.add(Finding.error(
+                            table.id() + " column " + row.getString(1),
+                            "equal values of it may have different texts, so changes of one key may not go to several"
+                                    + " partitions",
+                            "Remove " + table.id() + " from apply.partitions"));
+                }
+            }
         }
     }
 

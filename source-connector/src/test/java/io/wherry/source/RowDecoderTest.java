@@ -120,15 +120,66 @@ final class RowDecoderTest {
     }
 
     @Test
-    void aTruncateGoesToEveryPartition() {
+    void aTruncateIsABarrier() {
         RowDecoder decoder = decoder(3);
+        relation(decoder, 'd', KEY_FIRST);
+        takeInserts(decoder, 1000, "1");
+        take(decoder, WireMessages.begin(1001, 0, 8));
+        take(decoder, WireMessages.truncate(OID));
+
+        assertThat(transactions.barriers).containsExactly(0, 1);
+        assertThat(change(1).get(ChangeSchemas.OP)).hasToString("t");
+        assertThat(counts.captured().get(0).truncate()).isEqualTo(1);
+    }
+
+    @Test
+    void theFirstChangeOfADecoderIsABarrierAndOneOfAnotherKeySchema() {
+        RowDecoder decoder = decoder(3);
+        relation(decoder, 'd', KEY_FIRST);
+        takeInserts(decoder, 1000, "1");
+        takeInserts(decoder, 1001, "1", "2", "3", "4", "5", "6");
+        assertThat(transactions.barriers).containsExactly(0);
+        assertThat(transactions.partitions.subList(1, 7)).contains(0, 1, 2);
+
+        relation(decoder, 'd', new boolean[] {true, true, false, false, false});
+        takeInserts(decoder, 1002, "1");
+        assertThat(transactions.barriers).containsExactly(0, 7);
+    }
+
+    @Test
+    void aKeyChangeIsABarrierAndAnUpdateWithTheSameOldKeyIsNot() {
+        RowDecoder decoder = decoder(3);
+        relation(decoder, 'd', KEY_FIRST);
+        takeInserts(decoder, 1000, "1");
+        take(decoder, WireMessages.begin(1001, 0, 8));
+        String[] same = {"1", null, null, null, null};
+        take(decoder, WireMessages.update(OID, 'K', same, "1", "b", "t", "3", "4"));
+        assertThat(transactions.barriers).hasSize(1);
+
+        take(decoder, WireMessages.update(OID, 'K', same, "2", "b", "t", "3", "4"));
+        assertThat(transactions.barriers).containsExactly(0, 2);
+    }
+
+    @Test
+    void aTableWithOnePartitionHasNoBarriers() {
+        RowDecoder decoder = decoder(1);
         relation(decoder, 'd', KEY_FIRST);
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.truncate(OID));
+        take(
+                decoder,
+                WireMessages.update(OID, 'K', new String[] {"1", null, null, null, null}, "2", "b", "t", "3", "4"));
 
-        assertThat(transactions.partitions).containsExactly(0, 1, 2);
-        assertThat(change(2).get(ChangeSchemas.OP)).hasToString("t");
-        assertThat(counts.captured().get(0).truncate()).isEqualTo(1);
+        assertThat(transactions.partitions).containsExactly(0, 0);
+        assertThat(transactions.barriers).isEmpty();
+    }
+
+    private static void takeInserts(RowDecoder decoder, long lsn, String... ids) {
+        take(decoder, WireMessages.begin(lsn, 0, 7));
+        for (String id : ids) {
+            take(decoder, WireMessages.insert(OID, id, "a", "t", "3", "4"));
+        }
+        take(decoder, WireMessages.commit(lsn, lsn + 1));
     }
 
     @Test
@@ -248,6 +299,7 @@ final class RowDecoderTest {
         final List<Integer> partitions = new ArrayList<>();
         final List<byte[]> keys = new ArrayList<>();
         final List<byte[]> values = new ArrayList<>();
+        final List<Integer> barriers = new ArrayList<>();
 
         @Override
         public boolean begin(long commitLsn, long commitMillis) {
@@ -260,6 +312,12 @@ final class RowDecoderTest {
             partitions.add(partition);
             keys.add(key);
             values.add(value);
+        }
+
+        @Override
+        public void barrier(Route route, byte[] key, byte[] value) {
+            barriers.add(values.size());
+            row(route, 0, key, value);
         }
 
         @Override
