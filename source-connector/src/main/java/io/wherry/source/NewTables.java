@@ -6,6 +6,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -86,7 +87,11 @@ final class NewTables {
     private boolean refused(Connection session, Catalog.Table table) {
         List<Finding> errors;
         try {
-            errors = TableChecks.check(session, migration, List.of(table)).stream()
+            List<Finding> all = new ArrayList<>(TableChecks.check(session, migration, List.of(table)));
+            if (table.partitioned()) {
+                all.addAll(WholeChecks.check(session, migration, List.of(table)));
+            }
+            errors = all.stream()
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .toList();
         } catch (SQLException e) {

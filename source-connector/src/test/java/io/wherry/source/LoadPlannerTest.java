@@ -97,6 +97,8 @@ final class LoadPlannerTest {
         Catalog.Table table = new Catalog.Table(
                 1,
                 new TableId("a b", "T"),
+                new TableId("a b", "T"),
+                false,
                 'd',
                 false,
                 List.of(column("x", "pg_catalog", "int4", 'b', 0), generated, column("y", "s", "mood", 'e', 0)),
