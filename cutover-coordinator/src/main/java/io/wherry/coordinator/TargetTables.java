@@ -26,7 +26,7 @@ final class TargetTables {
     static List<Finding> check(Migration migration, Connection source, Connection target) throws SQLException {
         List<Finding> findings = new ArrayList<>();
         Map<TableId, Catalog.Table> onTarget = new HashMap<>();
-        Catalog.tables(target).forEach(table -> onTarget.put(table.id(), table));
+        Catalog.withPartitioned(target).forEach(table -> onTarget.put(table.id(), table));
         boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
         List<Catalog.Table> selected = Catalog.selected(source, migration);
         // Tables that are not selected are created too.
@@ -38,7 +38,7 @@ final class TargetTables {
                     findings.add(Finding.error(
                             object, "does not exist on the target", "Create it, or use target.schema: create"));
                 }
-            } else if (hasRows(target, table.id())) {
+            } else if (hasRows(target, twin)) {
                 findings.add(Finding.error(
                         object,
                         "holds rows on the target",
@@ -58,12 +58,21 @@ final class TargetTables {
             Set<TableId> common =
                     selected.stream().map(Catalog.Table::id).collect(Collectors.toCollection(TreeSet::new));
             common.retainAll(onTarget.keySet());
+            for (TableId table : common) {
+                TableId root = onTarget.get(table).root();
+                if (!root.equals(table) && common.contains(root)) {
+                    findings.add(Finding.error(
+                            "table " + table,
+                            "is a partition of " + root + " on the target, which gets rows of its own",
+                            "Detach it there, or carry only one of them"));
+                }
+            }
             findings.addAll(ExistingTables.check(source, target, common));
         }
         return findings;
     }
 
-    private static boolean hasRows(Connection target, TableId table) throws SQLException {
-        return Queries.truth(target, "SELECT EXISTS (SELECT FROM ONLY " + table.quoted() + ")");
+    private static boolean hasRows(Connection target, Catalog.Table table) throws SQLException {
+        return Queries.truth(target, "SELECT EXISTS (SELECT FROM " + table.rows() + ")");
     }
 }
