@@ -63,12 +63,6 @@ final class ExistingTables {
              ORDER BY 1, 2, 3, 4, 5
             """;
 
-    private static final String FOREIGN = Catalog.ROOTS + """
-            SELECT root.nspname, root.relname, n.nspname, c.relname FROM root
-              JOIN pg_class c ON c.oid = root.partition AND c.relkind = 'f' JOIN pg_namespace n ON n.oid = c.relnamespace
-             ORDER BY 3, 4
-            """;
-
     private ExistingTables() {}
 
     private record Column(String type, boolean notNull, boolean generated) {}
@@ -99,18 +93,6 @@ final class ExistingTables {
                         "Drop or disable it on the target until the cutover"));
             }
         }
-        Queries.list(
-                        target,
-                        row -> Map.entry(
-                                new TableId(row.getString(1), row.getString(2)),
-                                new TableId(row.getString(3), row.getString(4))),
-                        FOREIGN)
-                .stream()
-                .filter(partition -> tables.contains(partition.getKey()))
-                .forEach(partition -> findings.add(Finding.error(
-                        "table " + partition.getValue(),
-                        "is a foreign table on the target, and a partition of " + partition.getKey(),
-                        "Detach it there: what another server has taken does not end with our transaction")));
         return findings;
     }
 

@@ -12,11 +12,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** Checks tables that are on the target before a migration has begun there. */
 final class TargetTables {
+    private static final String FOREIGN = Catalog.ROOTS + """
+            SELECT root.nspname, root.relname, n.nspname, c.relname FROM root
+              JOIN pg_class c ON c.oid = root.partition AND c.relkind = 'f' JOIN pg_namespace n ON n.oid = c.relnamespace
+             ORDER BY 3, 4
+            """;
+
     private TargetTables() {}
 
     static boolean exists(Connection target, String table) throws SQLException {
@@ -27,6 +34,13 @@ final class TargetTables {
         List<Finding> findings = new ArrayList<>();
         Map<TableId, Catalog.Table> onTarget = new HashMap<>();
         Catalog.withPartitioned(target).forEach(table -> onTarget.put(table.id(), table));
+        Map<TableId, TableId> foreign = new TreeMap<>();
+        Queries.list(
+                target,
+                row -> foreign.put(
+                        new TableId(row.getString(1), row.getString(2)),
+                        new TableId(row.getString(3), row.getString(4))),
+                FOREIGN);
         boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
         List<Catalog.Table> selected = Catalog.selected(source, migration);
         // Tables that are not selected are created too.
@@ -38,6 +52,11 @@ final class TargetTables {
                     findings.add(Finding.error(
                             object, "does not exist on the target", "Create it, or use target.schema: create"));
                 }
+            } else if (foreign.containsKey(twin.root())) {
+                findings.add(Finding.error(
+                        "table " + foreign.get(twin.root()),
+                        "is a foreign table on the target, and a partition of " + twin.root(),
+                        "Detach it there: what another server has taken does not end with our transaction"));
             } else if (hasRows(target, twin)) {
                 findings.add(Finding.error(
                         object,

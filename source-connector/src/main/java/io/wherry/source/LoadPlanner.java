@@ -108,7 +108,7 @@ final class LoadPlanner {
         List<Cut.Part> parts = new ArrayList<>();
         for (Partition partition : partitions) {
             Catalog.Table leaf = partition.leaf() ? leaves.get(partition.oid()) : null;
-            List<String> bounds = leaf == null ? null : tidRanges ? tidBounds(leaf) : List.of();
+            List<String> bounds = leaf == null ? null : tidBounds(leaf);
             parts.add(new Cut.Part(
                     partition.oid(), partition.id(), partition.attached(), snapshot.file(partition.oid()), bounds));
         }

@@ -31,8 +31,11 @@ import java.util.Set;
  * since has stopped the tables that it left and joined ({@link WholeTables}), which will be loaded again.
  */
 final class RelationShapes implements Shapes, AutoCloseable {
-    private static final String ROOT = Catalog.ROOTS + "SELECT nspname, relname FROM root WHERE partition = ?::oid";
-
+    private static final String ROOT = """
+            SELECT n.nspname, r.relname, c.relispartition FROM pg_class c
+              JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid) JOIN pg_namespace n ON n.oid = r.relnamespace
+             WHERE c.oid = ?::oid
+            """;
     private static final String PRIMARY_KEY = Catalog.ROOTS + """
             SELECT a.attname FROM pg_catalog.pg_index i
               JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
@@ -76,19 +79,21 @@ final class RelationShapes implements Shapes, AutoCloseable {
         if (migration.tables().whole().isEmpty()) {
             return relation.id();
         }
+        long oid = Integer.toUnsignedLong(relation.oid());
         try (PreparedStatement statement = session().prepareStatement(ROOT)) {
-            statement.setLong(1, Integer.toUnsignedLong(relation.oid()));
+            statement.setLong(1, oid);
             try (ResultSet row = statement.executeQuery()) {
                 if (row.next()) {
                     TableId root = new TableId(row.getString(1), row.getString(2));
-                    return migration.tables().isWhole(root) ? root : relation.id();
+                    // A table that was detached is one of its own, also where it is seen by its earlier place.
+                    return row.getBoolean(3) && migration.tables().isWhole(root) ? root : relation.id();
                 }
             }
         } catch (SQLException e) {
             throw unreadable(relation.id(), e);
         }
-        // Detached or dropped since: the message is older.
-        return wholes.carrier(Integer.toUnsignedLong(relation.oid())).orElse(relation.id());
+        // Dropped since.
+        return wholes.carrier(oid).orElse(relation.id());
     }
 
     @Override

@@ -86,7 +86,7 @@ final class WholeChecks {
         }
         for (Catalog.Table whole : wholes) {
             String name = whole.id().toString();
-            if (version < SOURCE_SINCE && migration.tables().follows(whole.id())) {
+            if (version < SOURCE_SINCE) {
                 findings.add(Finding.error(
                         name,
                         "cannot be carried whole: servers before " + SOURCE_SINCE

@@ -51,6 +51,7 @@ final class WholeTables {
             Map<Long, Part> byNumber = new ConcurrentHashMap<>();
             parts.forEach(part -> byNumber.put(part.oid(), part));
             known.put(whole, byNumber);
+            problems.remove(whole);
         }
     }
 
@@ -86,6 +87,9 @@ final class WholeTables {
         if (known.isEmpty()) {
             return;
         }
+        Set<TableId> selected = Catalog.selectedNames(session, migration);
+        known.keySet().retainAll(selected);
+        problems.keySet().retainAll(selected);
         List<Partition> now = Partition.read(session, migration);
         for (Map.Entry<TableId, Map<Long, Part>> entry : known.entrySet()) {
             TableId whole = entry.getKey();
@@ -93,6 +97,11 @@ final class WholeTables {
                     now.stream().filter(part -> part.root().equals(whole)).toList();
             if (!problems.containsKey(whole) && migration.tables().follows(whole)) {
                 requireAll(whole, entry.getValue(), of);
+                of.stream()
+                        .filter(part -> part.leaf() && part.unlogged())
+                        .forEach(part -> problem(
+                                whole,
+                                "partition " + part.id() + " is unlogged, so its changes are not in the stream"));
                 List<Partition> fresh = of.stream()
                         .filter(part -> !entry.getValue().containsKey(part.oid()))
                         .toList();
