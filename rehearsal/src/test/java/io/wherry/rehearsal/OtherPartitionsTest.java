@@ -166,6 +166,73 @@ final class OtherPartitionsTest {
         }
     }
 
+    @Test
+    void partitionsThatComeWhileTheSourceConnectorIsAwayAreKnown() throws Exception {
+        try (MigrationFixture migration = MigrationFixture.between(servers, "away")) {
+            existing(migration, "tables: {whole: [\"public.rows\"]}");
+            Endpoint source = migration.migration().source();
+            Endpoint target = migration.migration().target();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.rows (place int, v int, note text) PARTITION BY LIST (place)",
+                    "CREATE TABLE public.rows_1 PARTITION OF public.rows FOR VALUES IN (1)",
+                    "CREATE TABLE public.rows_2 PARTITION OF public.rows FOR VALUES IN (2)",
+                    "INSERT INTO public.rows SELECT 1 + i % 2, i % 40, NULL FROM generate_series(1, 400) AS i");
+            migration.execute(
+                    target,
+                    "CREATE TABLE public.rows (place int, v int, note text) PARTITION BY RANGE (v)",
+                    "CREATE TABLE public.low PARTITION OF public.rows FOR VALUES FROM (0) TO (20)",
+                    "CREATE TABLE public.high PARTITION OF public.rows FOR VALUES FROM (20) TO (1000)");
+            migration.startCoordinator();
+            migration.startSink();
+            migration.startProcess("source");
+            migration.awaitState(State.IN_SYNC);
+
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.rows_3 PARTITION OF public.rows FOR VALUES IN (3)",
+                    "INSERT INTO public.rows SELECT 3, i % 30 FROM generate_series(1, 60) AS i",
+                    "CREATE TABLE public.rows_4 (LIKE public.rows)",
+                    "ALTER TABLE public.rows ATTACH PARTITION public.rows_4 FOR VALUES IN (4)");
+            await("the new partitions are known")
+                    .atMost(PATIENCE)
+                    .until(() -> migration.log("source").contains("public.rows_4 is a new partition of public.rows"));
+            migration.execute(
+                    source,
+                    "INSERT INTO public.rows SELECT 4, i % 30 FROM generate_series(1, 60) AS i",
+                    "UPDATE public.rows SET v = v + 15, place = 5 - place WHERE v = 10 AND place IN (1, 4)",
+                    "DELETE FROM public.rows WHERE v = 11 AND place > 2");
+
+            migration.kill("source");
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.rows_5 PARTITION OF public.rows FOR VALUES IN (5)",
+                    "INSERT INTO public.rows SELECT 5, i % 30 FROM generate_series(1, 60) AS i",
+                    "INSERT INTO public.rows VALUES (4, 5000, 'nowhere')",
+                    "UPDATE public.rows SET note = 'seen' WHERE place = 2 AND v = 3");
+            migration.startProcess("source");
+            awaitError(migration, "public.rows", "no partition of relation");
+            migration.execute(
+                    target, "CREATE TABLE public.highest PARTITION OF public.rows FOR VALUES FROM (1000) TO (9000)");
+            migration.coordinator().retry(Optional.of("public.rows"));
+            await("all rows")
+                    .atMost(PATIENCE)
+                    .until(() -> migration.number(target, "SELECT count(*) FROM public.rows")
+                            == migration.number(source, "SELECT count(*) FROM public.rows"));
+
+            migration.kill("source");
+            migration.execute(
+                    source,
+                    "ALTER TABLE public.rows DETACH PARTITION public.rows_5",
+                    "DELETE FROM public.rows_5 WHERE v = 1",
+                    "ALTER TABLE public.rows ATTACH PARTITION public.rows_5 FOR VALUES IN (5)");
+            migration.startProcess("source");
+            awaitError(migration, "public.rows", "partition public.rows_5 was");
+            migration.coordinator().reload(Optional.of("public.rows"));
+            cutOver(migration);
+        }
+    }
+
     /** Refused until the last changes have come and the catalogs were compared again. */
     private static void cutOver(MigrationFixture migration) throws Exception {
         await("cutover")
