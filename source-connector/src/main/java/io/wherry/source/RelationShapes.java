@@ -86,7 +86,11 @@ final class RelationShapes implements Shapes, AutoCloseable {
                 if (row.next()) {
                     TableId root = new TableId(row.getString(1), row.getString(2));
                     // A table that was detached is one of its own, also where it is seen by its earlier place.
-                    return row.getBoolean(3) && migration.tables().isWhole(root) ? root : relation.id();
+                    if (!row.getBoolean(3) || !migration.tables().isWhole(root)) {
+                        return relation.id();
+                    }
+                    wholes.meet(oid, root);
+                    return root;
                 }
             }
         } catch (SQLException e) {

@@ -38,6 +38,9 @@ final class WholeTables {
     /** By number of the partition, for each whole table. */
     private final Map<TableId, Map<Long, Part>> known = new ConcurrentHashMap<>();
 
+    /** Partitions whose rows went to a whole table before any look saw them. */
+    private final Map<Long, TableId> met = new ConcurrentHashMap<>();
+
     private final Map<TableId, String> problems = new ConcurrentHashMap<>();
 
     WholeTables(Migration migration, ControlTopic control) {
@@ -51,8 +54,14 @@ final class WholeTables {
             Map<Long, Part> byNumber = new ConcurrentHashMap<>();
             parts.forEach(part -> byNumber.put(part.oid(), part));
             known.put(whole, byNumber);
+            met.values().removeIf(whole::equals);
             problems.remove(whole);
         }
+    }
+
+    /** The stream holds rows of the partition, which go to the whole. */
+    void meet(long partition, TableId whole) {
+        met.put(partition, whole);
     }
 
     /** The whole table that carries the partition's rows, as far as it was ever seen. */
@@ -90,7 +99,10 @@ final class WholeTables {
         Set<TableId> selected = Catalog.selectedNames(session, migration);
         known.keySet().retainAll(selected);
         problems.keySet().retainAll(selected);
+        // Before the catalog is read: one that is made in between is not missing.
+        Map<Long, TableId> metBefore = Map.copyOf(met);
         List<Partition> now = Partition.read(session, migration);
+        requireThere(metBefore, now);
         for (Map.Entry<TableId, Map<Long, Part>> entry : known.entrySet()) {
             TableId whole = entry.getKey();
             List<Partition> of =
@@ -110,6 +122,21 @@ final class WholeTables {
                 }
             }
         }
+    }
+
+    /** Made, written to and detached or dropped between two looks: its rows may be on the target. */
+    private void requireThere(Map<Long, TableId> partitions, List<Partition> now) {
+        Set<Long> there = new HashSet<>();
+        now.forEach(partition -> there.add(partition.oid()));
+        partitions.forEach((partition, whole) -> {
+            if (!there.contains(partition) && known.containsKey(whole)) {
+                problem(
+                        whole,
+                        "partition number " + partition
+                                + " was detached or dropped, and what it held is on the target");
+            }
+            met.remove(partition);
+        });
     }
 
     private void requireAll(TableId whole, Map<Long, Part> parts, List<Partition> now) {
