@@ -16,7 +16,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Targets that are partitioned otherwise than their source, or where only one of both is partitioned. */
+/**
+ * Targets that are partitioned otherwise than their source, or where only one of both is partitioned; from 15 to 17 unless
+ * {@code -Dwherry.source=18 -Dwherry.target=18} say otherwise.
+ */
 final class OtherPartitionsTest {
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 
@@ -24,7 +27,7 @@ final class OtherPartitionsTest {
 
     @BeforeAll
     static void start() {
-        servers = new ServerPair(15, 17);
+        servers = new ServerPair(Integer.getInteger("wherry.source", 15), Integer.getInteger("wherry.target", 17));
     }
 
     @AfterAll
