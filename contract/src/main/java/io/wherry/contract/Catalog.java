@@ -16,25 +16,40 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * What a database's catalog says of its tables. Ordinary tables only (leaf partitions and inheritance children each under
- * their own name; partitioned parents hold no rows), without system schemas, our own schema, temporary tables and
- * tables that belong to an extension.
+ * What a database's catalog says of its tables, without system schemas, our own schema, temporary tables and tables that
+ * belong to an extension. Leaf partitions and inheritance children come each under their own name; a partitioned table
+ * holds no rows, and is only listed where somebody speaks of its partitions' rows by its name.
  */
 public final class Catalog {
     private static final String OURS = """
-             WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+             WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
                AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                                   AND d.objid = c.oid AND d.deptype = 'e')
             """;
 
-    private static final String NAMES =
-            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" + OURS;
+    /** Begins a query that can join {@code root}: the topmost table above each partition. */
+    public static final String ROOTS = """
+            WITH RECURSIVE above(partition, parent) AS (
+                SELECT i.inhrelid, i.inhparent FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+                UNION ALL
+                SELECT a.partition, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.parent
+                  JOIN pg_class c ON c.oid = a.parent AND c.relispartition),
+            root AS (SELECT a.partition, a.parent, n.nspname, c.relname
+                       FROM above a JOIN pg_class c ON c.oid = a.parent AND NOT c.relispartition
+                       JOIN pg_namespace n ON n.oid = c.relnamespace)
+            """;
+
+    private static final String NAMES = ROOTS + """
+            SELECT n.nspname, c.relname, c.relkind = 'p' AS partitioned, root.nspname AS root_schema, root.relname AS root_name
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN root ON root.partition = c.oid
+            """ + OURS;
 
     // A primary key that is checked at commit identifies no row within a transaction, and the server takes none for the
     // replica identity: such a table has no key.
-    private static final String TABLES = """
-            SELECT c.oid, n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, c.relpages,
+    private static final String TABLES = ROOTS + """
+            SELECT c.oid, n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, c.relkind = 'p' AS partitioned,
+                   root.nspname AS root_schema, root.relname AS root_name,
                    c.reltuples::bigint AS rows, pg_table_size(c.oid) AS bytes, pg_relation_size(c.oid) AS heap_bytes,
                    (SELECT array_agg(a.attname::text ORDER BY k.position)
                       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
@@ -44,7 +59,7 @@ public final class Catalog {
                       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
                      WHERE i.indrelid = c.oid AND i.indisreplident AND a.attrelid = c.oid AND a.attnum = k.attnum
                    ) AS identity_index
-              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN root ON root.partition = c.oid
             """ + Catalog.OURS + " ORDER BY n.nspname, c.relname";
 
     // A generated column is written by the server itself: attgenerated exists since 12.
@@ -54,13 +69,15 @@ public final class Catalog {
                    a.attidentity::text, %s AS generated
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
               JOIN pg_class c ON c.oid = a.attrelid
-             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' AND c.relpersistence <> 't'
+             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
              ORDER BY a.attrelid, a.attnum
             """;
 
     private Catalog() {}
 
     /**
+     * @param root the topmost table that it is a partition of; itself when it is none
+     * @param partitioned its rows are those of its partitions; sizes and replica identity are theirs too
      * @param replicaIdentity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
      * @param unlogged its changes are not in the write-ahead log
      * @param identity names of the columns that identify a row in the stream: primary key, or the replica identity index;
@@ -72,6 +89,8 @@ public final class Catalog {
     public record Table(
             long oid,
             TableId id,
+            TableId root,
+            boolean partitioned,
             char replicaIdentity,
             boolean unlogged,
             List<CatalogColumn> columns,
@@ -81,9 +100,36 @@ public final class Catalog {
             long bytes,
             long heapBytes) {
 
+        /** With the sizes of its partitions together, and the replica identity that they must have. */
+        private Table over(List<Table> partitions) {
+            boolean counted = partitions.stream().allMatch(part -> part.rowsEstimated >= 0);
+            return new Table(
+                    oid,
+                    id,
+                    root,
+                    partitioned,
+                    primaryKey.isEmpty() ? 'f' : 'd',
+                    partitions.stream().anyMatch(Table::unlogged),
+                    columns,
+                    primaryKey,
+                    primaryKey,
+                    counted
+                            ? partitions.stream()
+                                    .mapToLong(Table::rowsEstimated)
+                                    .sum()
+                            : -1,
+                    partitions.stream().mapToLong(Table::bytes).sum(),
+                    partitions.stream().mapToLong(Table::heapBytes).sum());
+        }
+
         /** Columns that can be written: all but the generated ones, which the server writes itself. */
         public List<CatalogColumn> writable() {
             return columns.stream().filter(c -> !c.generated()).toList();
+        }
+
+        /** Its rows, as what follows FROM in SQL: those of child tables are the children's own. */
+        public String rows() {
+            return (partitioned ? "" : "ONLY ") + id.quoted();
         }
 
         public TableShape shape() {
@@ -116,8 +162,15 @@ public final class Catalog {
         return connection.getMetaData().getDatabaseMajorVersion();
     }
 
-    /** All tables, ordered by name. */
+    /** All tables that hold rows, ordered by name. */
     public static List<Table> tables(Connection connection) throws SQLException {
+        return withPartitioned(connection).stream()
+                .filter(table -> !table.partitioned())
+                .toList();
+    }
+
+    /** All tables, partitioned ones too, ordered by name. */
+    public static List<Table> withPartitioned(Connection connection) throws SQLException {
         Map<Long, List<CatalogColumn>> columns = columns(connection);
         List<Table> tables = new ArrayList<>();
         try (PreparedStatement statement = connection.prepareStatement(TABLES);
@@ -125,9 +178,12 @@ public final class Catalog {
             while (row.next()) {
                 List<String> primaryKey = names(row.getArray("primary_key"));
                 char replicaIdentity = row.getString("relreplident").charAt(0);
+                TableId id = new TableId(row.getString("nspname"), row.getString("relname"));
                 tables.add(new Table(
                         row.getLong("oid"),
-                        new TableId(row.getString("nspname"), row.getString("relname")),
+                        id,
+                        root(row, id),
+                        row.getBoolean("partitioned"),
                         replicaIdentity,
                         row.getString("relpersistence").equals("u"),
                         columns.getOrDefault(row.getLong("oid"), List.of()),
@@ -141,15 +197,49 @@ public final class Catalog {
         return tables;
     }
 
-    /** The tables that the migration selects. */
+    /** The tables that the migration selects: leaf partitions each for itself, but where the whole stands for them. */
     public static List<Table> selected(Connection connection, Migration migration) throws SQLException {
-        return tables(connection).stream()
-                .filter(t -> migration.tables().selects(t.id()))
+        Map<TableId, Table> wholes = new LinkedHashMap<>();
+        List<Table> all = withPartitioned(connection);
+        all.stream()
+                .filter(table -> isWhole(migration, table.id(), table.root(), table.partitioned()))
+                .forEach(table -> wholes.put(
+                        table.id(),
+                        table.over(all.stream()
+                                .filter(part ->
+                                        !part.partitioned() && part.root().equals(table.id()))
+                                .toList())));
+        return all.stream()
+                .filter(table -> wholes.containsKey(table.id())
+                        || !table.partitioned()
+                                && !wholes.containsKey(table.root())
+                                && migration.tables().selects(table.id()))
+                .map(table -> wholes.getOrDefault(table.id(), table))
                 .toList();
     }
 
     /** Names of the tables that the migration selects; costs little, so that it can be asked again and again. */
     public static Set<TableId> selectedNames(Connection connection, Migration migration) throws SQLException {
+        Set<TableId> names = new TreeSet<>();
+        try (PreparedStatement statement = connection.prepareStatement(NAMES);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                TableId table = new TableId(row.getString(1), row.getString(2));
+                TableId root = root(row, table);
+                boolean partitioned = row.getBoolean("partitioned");
+                if (isWhole(migration, table, root, partitioned)
+                        || !partitioned
+                                && (table.equals(root) || !migration.tables().isWhole(root))
+                                && migration.tables().selects(table)) {
+                    names.add(table);
+                }
+            }
+        }
+        return names;
+    }
+
+    /** Names of all tables, partitioned ones too, that have one which the migration may select. */
+    public static Set<TableId> names(Connection connection, Migration migration) throws SQLException {
         Set<TableId> names = new TreeSet<>();
         try (PreparedStatement statement = connection.prepareStatement(NAMES);
                 ResultSet row = statement.executeQuery()) {
@@ -161,6 +251,15 @@ public final class Catalog {
             }
         }
         return names;
+    }
+
+    private static boolean isWhole(Migration migration, TableId table, TableId root, boolean partitioned) {
+        return partitioned && table.equals(root) && migration.tables().isWhole(table);
+    }
+
+    private static TableId root(ResultSet row, TableId table) throws SQLException {
+        String schema = row.getString("root_schema");
+        return schema == null ? table : new TableId(schema, row.getString("root_name"));
     }
 
     public static Optional<Table> table(Connection connection, TableId id) throws SQLException {

@@ -28,6 +28,12 @@ public final class ChangeSchemas {
     /** Values of {@code op}, as Debezium's: create, update, delete, truncate. */
     public static final String CREATE = "c", UPDATE = "u", DELETE = "d", TRUNCATE = "t";
 
+    /**
+     * A value of {@code op} that is ours: rows of a partition of a table that is carried whole came or went in a way that
+     * no record tells. What follows does not continue from what was before.
+     */
+    public static final String BREAK = "x";
+
     /** Fields of {@code source}, in order, all long. Commit LSN and order together are the total order of changes. */
     public static final String COMMIT_LSN = "commit_lsn", ORDER = "order", TX_ID = "tx_id", COMMIT_MILLIS = "ts_ms";
 

@@ -55,10 +55,22 @@ public record Migration(
      *
      * @param where SQL condition on the rows that are wanted, by {@code schema.table}; all rows of the others
      * @param loadOnly loaded once; changes are not followed, nor compared
+     * @param whole partitioned tables that are carried as one table each, under their own name; the partitions of the others
+     *     are tables of their own
      */
-    public record Tables(List<String> include, List<String> exclude, Map<String, String> where, List<String> loadOnly) {
+    public record Tables(
+            List<String> include,
+            List<String> exclude,
+            Map<String, String> where,
+            List<String> loadOnly,
+            List<String> whole) {
         public Tables(List<String> include, List<String> exclude) {
-            this(include, exclude, Map.of(), List.of());
+            this(include, exclude, Map.of(), List.of(), List.of());
+        }
+
+        /** Whether the table, if it is partitioned and no partition itself, is carried as one. */
+        public boolean isWhole(TableId table) {
+            return selects(table) && matches(whole, table);
         }
 
         /** Whether the table's changes are wanted too. */

@@ -114,7 +114,8 @@ public final class MigrationFile {
                 include.isEmpty() ? List.of("*") : include,
                 section.texts("exclude"),
                 section.section("where").properties(),
-                section.texts("load-only"));
+                section.texts("load-only"),
+                section.texts("whole"));
     }
 
     private static Map<String, String> kafka(Settings section) {

@@ -3,10 +3,10 @@ package io.wherry.contract;
 import java.util.regex.Pattern;
 
 /** Table patterns of the configuration: {@code *} stands for any characters, everything else for itself. */
-final class Patterns {
+public final class Patterns {
     private Patterns() {}
 
-    static boolean matches(String pattern, String name) {
+    public static boolean matches(String pattern, String name) {
         StringBuilder regex = new StringBuilder();
         for (String literal : pattern.split("\\*", -1)) {
             if (regex.length() > 0) {

@@ -55,6 +55,18 @@ class MigrationFileTest {
     }
 
     @Test
+    void tablesMayBeCarriedWhole() {
+        Migration.Tables tables = MigrationFile.parse(
+                        LEAST + "tables: {whole: [\"public.e*\"], exclude: [\"public.e2\"]}", Map.of("SECRET", ""))
+                .tables();
+        assertThat(tables.isWhole(new TableId("public", "e1"))).isTrue();
+        assertThat(tables.isWhole(new TableId("public", "e2"))).isFalse();
+        assertThat(tables.isWhole(new TableId("public", "a"))).isFalse();
+        assertThat(MigrationFile.parse(LEAST, Map.of("SECRET", "")).tables().isWhole(new TableId("public", "e1")))
+                .isFalse();
+    }
+
+    @Test
     void everyProblemIsReportedAtOnce() {
         String file = LEAST.replace("name: shop", "name: Shop!") + """
                 tabels: {include: ["public.*"]}

@@ -60,8 +60,8 @@ public final class DataCompare {
                     .filter(table -> migration.tables().follows(table.id()))
                     .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
                     .toList();
-            onTarget =
-                    Catalog.tables(target).stream().collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
+            onTarget = Catalog.withPartitioned(target).stream()
+                    .collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
             extended = Math.min(Catalog.majorVersion(source), Catalog.majorVersion(target)) >= 11;
             types = RowTypes.read(source, target);
         }
@@ -152,10 +152,10 @@ public final class DataCompare {
                     List.of(),
                     "has columns " + names + " on the source, " + targetNames + " on the target");
         }
-        String filter = migration.tables().whereClause(table.id());
+        String ofSource = table.rows() + migration.tables().whereClause(table.id());
         Both sums = onBoth.run(
-                RowHash.table(table, columns, types, extended, filter),
-                RowHash.table(table, columns, types, extended, ""));
+                RowHash.table(columns, types, extended, ofSource),
+                RowHash.table(columns, types, extended, onTarget.rows()));
         if (sums.source().equals(sums.target())) {
             return new TableResult(
                     table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
@@ -163,8 +163,8 @@ public final class DataCompare {
         return new RowDifferences(migration)
                 .find(
                         table,
-                        RowHash.sortedRows(table, columns, types, filter),
-                        RowHash.sortedRows(table, columns, types, ""),
+                        RowHash.sortedRows(table, columns, types, ofSource),
+                        RowHash.sortedRows(table, columns, types, onTarget.rows()),
                         sums.source().rows(),
                         sums.target().rows());
     }

@@ -22,7 +22,7 @@ final class ExistingTables {
     private static final String COLUMNS = """
             SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, %s AS generated
               FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r'
+             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
                AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
              ORDER BY a.attnum
             """;
@@ -45,18 +45,22 @@ final class ExistingTables {
              ORDER BY 1
             """;
 
-    // Foreign keys are triggers too, of the server's own making.
-    private static final String FIRING = """
-            SELECT DISTINCT n.nspname, c.relname,
+    // Foreign keys are triggers too, of the server's own making. Those of a partition fire for rows that come by its
+    // root.
+    private static final String FIRING = Catalog.ROOTS + """
+            , here AS (SELECT c.oid, c.relkind, coalesce(root.nspname, n.nspname) AS nspname,
+                              coalesce(root.relname, c.relname) AS relname, n.nspname AS own_schema, c.relname AS own_name
+                         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                         LEFT JOIN root ON root.partition = c.oid)
+            SELECT DISTINCT c.nspname, c.relname, c.own_schema, c.own_name,
                    CASE WHEN tg.tgisinternal THEN 'foreign key ' || co.conname ELSE 'trigger ' || tg.tgname END
-              FROM pg_trigger tg JOIN pg_class c ON c.oid = tg.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-              LEFT JOIN pg_constraint co ON co.oid = tg.tgconstraint
+              FROM pg_trigger tg JOIN here c ON c.oid = tg.tgrelid LEFT JOIN pg_constraint co ON co.oid = tg.tgconstraint
              WHERE tg.tgenabled IN ('A', 'R') OR (?::boolean AND tg.tgenabled = 'O' AND (NOT tg.tgisinternal OR co.contype = 'f'))
              UNION ALL
-            SELECT n.nspname, c.relname, 'rule ' || r.rulename
-              FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind = 'r' AND (r.ev_enabled IN ('A', 'R') OR ?::boolean AND r.ev_enabled = 'O')
-             ORDER BY 1, 2, 3
+            SELECT c.own_schema, c.own_name, c.own_schema, c.own_name, 'rule ' || r.rulename
+              FROM pg_rewrite r JOIN here c ON c.oid = r.ev_class
+             WHERE c.relkind IN ('r', 'p') AND (r.ev_enabled IN ('A', 'R') OR ?::boolean AND r.ev_enabled = 'O')
+             ORDER BY 1, 2, 3, 4, 5
             """;
 
     private ExistingTables() {}
@@ -76,15 +80,16 @@ final class ExistingTables {
         boolean withoutReplica = !TargetPreflight.maySetReplicationRole(target);
         for (List<String> found : Queries.list(
                 target,
-                row -> List.of(row.getString(1), row.getString(2), row.getString(3)),
+                row -> List.of(
+                        row.getString(1), row.getString(2), row.getString(3), row.getString(4), row.getString(5)),
                 FIRING,
                 withoutReplica,
                 withoutReplica)) {
-            TableId table = new TableId(found.get(0), found.get(1));
-            if (tables.contains(table)) {
+            TableId own = new TableId(found.get(2), found.get(3));
+            if (tables.contains(new TableId(found.get(0), found.get(1))) || tables.contains(own)) {
                 findings.add(Finding.error(
-                        "table " + table,
-                        found.get(2) + " on the target would fire while rows are applied",
+                        "table " + own,
+                        found.get(4) + " on the target would fire while rows are applied",
                         "Drop or disable it on the target until the cutover"));
             }
         }

@@ -20,9 +20,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -173,17 +171,21 @@ final class Facts {
         if (sourceProblem != null || slotProblem().isPresent()) {
             remedies.add("wherry reload --all");
         }
-        Set<TableId> tables = new TreeSet<>(failed.keySet());
+        Map<TableId, String> reasons = new TreeMap<>(failed);
         relations.values().stream()
                 .filter(r -> r.stoppedBecause() != null)
-                .map(Relation::table)
-                .forEach(tables::add);
+                .forEach(r -> reasons.put(r.table(), r.stoppedBecause()));
         if (lost != null) {
             remedies.add("the target lost commits that it had confirmed (" + lost
                     + "), applied again from Kafka: see that a replica that may be promoted is a synchronous one");
         }
-        tables.forEach(table -> remedies.add("mend what stopped " + table + ", then wherry retry --table " + table));
+        reasons.forEach((table, reason) -> remedies.add(remedy(table, reason)));
         return remedies;
+    }
+
+    private static String remedy(TableId table, String reason) {
+        String reload = "wherry reload --table " + table;
+        return reason.contains(reload) ? reload : "mend what stopped " + table + ", then wherry retry --table " + table;
     }
 
     private Optional<String> recentFailure(long nowMillis) {

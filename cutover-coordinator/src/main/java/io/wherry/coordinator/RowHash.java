@@ -55,25 +55,28 @@ final class RowHash {
      *
      * @param extended whether both servers have {@code hashtextextended} (11 and newer); it costs less than md5. It gives other
      *     numbers on a big-endian machine: then the comparison row by row decides, which uses md5
-     * @param filter WHERE clause, with a blank before it; empty = all rows
+     * @param rows what follows FROM: the table on that side, and a WHERE clause where not all of them are meant
      */
-    static String table(
-            Catalog.Table table, List<CatalogColumn> columns, RowTypes types, boolean extended, String filter) {
+    static String table(List<CatalogColumn> columns, RowTypes types, boolean extended, String rows) {
         String row = row(columns, types);
         String hash = extended
                 ? "hashtextextended(" + row + ", 0)"
                 : "('x' || substr(md5(" + row + "), 1, 16))::bit(64)::bigint";
-        return "SELECT count(*), sum(" + hash + ") FROM ONLY " + table.id().quoted() + filter;
+        return "SELECT count(*), sum(" + hash + ") FROM " + rows;
     }
 
-    /** Every row's md5 and what names the row for people, ordered by md5 bytewise. */
-    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, RowTypes types, String filter) {
+    /**
+     * Every row's md5 and what names the row for people, ordered by md5 bytewise.
+     *
+     * @param rows as in {@link #table}
+     */
+    static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, RowTypes types, String rows) {
         List<String> naming = table.identity().isEmpty()
                 ? table.columns().stream().map(CatalogColumn::name).toList()
                 : table.identity();
         String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
         return "SELECT md5(" + row(columns, types) + ") COLLATE \"C\" AS h, left(ROW(" + key
-                + ")::text, 200) AS key FROM ONLY " + table.id().quoted() + filter + " ORDER BY 1";
+                + ")::text, 200) AS key FROM " + rows + " ORDER BY 1";
     }
 
     private static String column(CatalogColumn column, RowTypes types) {

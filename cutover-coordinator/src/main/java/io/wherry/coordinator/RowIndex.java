@@ -1,5 +1,6 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Catalog;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
@@ -21,14 +22,16 @@ final class RowIndex {
     // Equality of these types is equality of texts, so the applier compares them by their own operator. The column with
     // the
     // most values serves best; a hash takes texts of any length, which a btree does not.
-    private static final String COLUMN = """
+    private static final String COLUMN = Catalog.ROOTS + """
             SELECT a.attname, t.typname IN ('text', 'varchar') AS hashed, c.oid::bigint
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
               JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-             WHERE n.nspname = ? AND c.relname = ? AND c.reltuples >= ? AND t.typnamespace = 'pg_catalog'::regnamespace
+             WHERE n.nspname = ? AND c.relname = ? AND c.reltuples >= ? AND s.inherited = (c.relkind = 'p') AND t.typnamespace = 'pg_catalog'::regnamespace
                AND t.typname IN ('int2', 'int4', 'int8', 'oid', 'uuid', 'date', 'timestamp', 'timestamptz', 'text', 'varchar')
                AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique)
+               -- One of a partition's own would become a part of ours, and be dropped with it.
+               AND NOT EXISTS (SELECT FROM above JOIN pg_index i ON i.indrelid = above.partition WHERE above.parent = c.oid)
              ORDER BY CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * c.reltuples ELSE s.n_distinct END DESC, a.attnum
              LIMIT 1
             """;

@@ -40,7 +40,7 @@ record SchemaDrift(
             SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
                      || CASE WHEN %s THEN ' generated' ELSE '' END
               FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' AND c.relpersistence <> 't'
+             WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
                AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname NOT IN ('information_schema', 'wherry')
             """;
 
@@ -59,7 +59,7 @@ record SchemaDrift(
             Migration migration, Connection source, Connection target, Set<TableId> planned, boolean built)
             throws SQLException {
         Set<TableId> selected = Catalog.selectedNames(source, migration);
-        Set<TableId> onTarget = Catalog.selectedNames(target, migration);
+        Set<TableId> onTarget = Catalog.names(target, migration);
         boolean create = migration.schema() == TargetSchemaMode.CREATE;
         List<String> obstacles = new ArrayList<>();
         Set<TableId> gone = new TreeSet<>(planned);

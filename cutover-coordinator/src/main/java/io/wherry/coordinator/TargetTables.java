@@ -12,11 +12,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** Checks tables that are on the target before a migration has begun there. */
 final class TargetTables {
+    private static final String FOREIGN = Catalog.ROOTS + """
+            SELECT root.nspname, root.relname, n.nspname, c.relname FROM root
+              JOIN pg_class c ON c.oid = root.partition AND c.relkind = 'f' JOIN pg_namespace n ON n.oid = c.relnamespace
+             ORDER BY 3, 4
+            """;
+
     private TargetTables() {}
 
     static boolean exists(Connection target, String table) throws SQLException {
@@ -26,7 +33,14 @@ final class TargetTables {
     static List<Finding> check(Migration migration, Connection source, Connection target) throws SQLException {
         List<Finding> findings = new ArrayList<>();
         Map<TableId, Catalog.Table> onTarget = new HashMap<>();
-        Catalog.tables(target).forEach(table -> onTarget.put(table.id(), table));
+        Catalog.withPartitioned(target).forEach(table -> onTarget.put(table.id(), table));
+        Map<TableId, TableId> foreign = new TreeMap<>();
+        Queries.list(
+                target,
+                row -> foreign.put(
+                        new TableId(row.getString(1), row.getString(2)),
+                        new TableId(row.getString(3), row.getString(4))),
+                FOREIGN);
         boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
         List<Catalog.Table> selected = Catalog.selected(source, migration);
         // Tables that are not selected are created too.
@@ -38,7 +52,12 @@ final class TargetTables {
                     findings.add(Finding.error(
                             object, "does not exist on the target", "Create it, or use target.schema: create"));
                 }
-            } else if (hasRows(target, table.id())) {
+            } else if (foreign.containsKey(twin.root())) {
+                findings.add(Finding.error(
+                        "table " + foreign.get(twin.root()),
+                        "is a foreign table on the target, and a partition of " + twin.root(),
+                        "Detach it there: what another server has taken does not end with our transaction"));
+            } else if (hasRows(target, twin)) {
                 findings.add(Finding.error(
                         object,
                         "holds rows on the target",
@@ -58,12 +77,21 @@ final class TargetTables {
             Set<TableId> common =
                     selected.stream().map(Catalog.Table::id).collect(Collectors.toCollection(TreeSet::new));
             common.retainAll(onTarget.keySet());
+            for (TableId table : common) {
+                TableId root = onTarget.get(table).root();
+                if (!root.equals(table) && common.contains(root)) {
+                    findings.add(Finding.error(
+                            "table " + table,
+                            "is a partition of " + root + " on the target, which gets rows of its own",
+                            "Detach it there, or carry only one of them"));
+                }
+            }
             findings.addAll(ExistingTables.check(source, target, common));
         }
         return findings;
     }
 
-    private static boolean hasRows(Connection target, TableId table) throws SQLException {
-        return Queries.truth(target, "SELECT EXISTS (SELECT FROM ONLY " + table.quoted() + ")");
+    private static boolean hasRows(Connection target, Catalog.Table table) throws SQLException {
+        return Queries.truth(target, "SELECT EXISTS (SELECT FROM " + table.rows() + ")");
     }
 }

@@ -42,6 +42,7 @@ final class LimitsTest {
             rights(source, target);
             tables(source, target);
             existing(source, target);
+            whole(source, target);
         }
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
@@ -71,6 +72,8 @@ final class LimitsTest {
         execute(older, "kept", "CREATE TABLE kept (id int PRIMARY KEY, name text)");
         check(url(source, "kept"), url(older, "postgres"), "");
         check(url(older, "kept"), url(target, "empty"), "tables: {where: {public.kept: \"id > 1\"}}");
+        execute(older, "postgres", "CREATE TABLE whole (id int) PARTITION BY LIST (id)");
+        check(url(older, "postgres"), url(target, "empty"), "tables: {whole: [public.whole]}");
 
         Path place = processes.temporaryDirectory("wherry-limits");
         EmbeddedPostgres replica = EmbeddedPostgres.start(
@@ -180,6 +183,60 @@ final class LimitsTest {
                 "CREATE RULE doubled AS ON DELETE TO made DO ALSO NOTHING",
                 "ALTER TABLE made ENABLE ALWAYS RULE doubled");
         check(url(source, "made"), url(target, "made").replace("{url", "{schema: existing, url"), "");
+    }
+
+    private void whole(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
+        for (EmbeddedPostgres server : List.of(source, target)) {
+            execute(server, "postgres", "CREATE DATABASE parts");
+            execute(
+                    server,
+                    "parts",
+                    "CREATE FOREIGN DATA WRAPPER elsewhere",
+                    "CREATE SERVER elsewhere FOREIGN DATA WRAPPER elsewhere",
+                    "CREATE TABLE whole (id int NOT NULL) PARTITION BY LIST (id)");
+        }
+        execute(
+                source,
+                "parts",
+                "CREATE TABLE whole_excluded PARTITION OF whole FOR VALUES IN (1)",
+                "CREATE FOREIGN TABLE whole_foreign PARTITION OF whole FOR VALUES IN (2) SERVER elsewhere",
+                "CREATE UNLOGGED TABLE whole_unlogged PARTITION OF whole FOR VALUES IN (3)",
+                "CREATE TABLE whole_index PARTITION OF whole FOR VALUES IN (4)",
+                "CREATE UNIQUE INDEX one ON whole_index (id)",
+                "ALTER TABLE whole_index REPLICA IDENTITY USING INDEX one",
+                "CREATE TABLE whole_hidden PARTITION OF whole FOR VALUES IN (5)",
+                "ALTER TABLE whole_hidden ENABLE ROW LEVEL SECURITY",
+                "ALTER TABLE whole_hidden FORCE ROW LEVEL SECURITY",
+                "CREATE TABLE whole_foreigner PARTITION OF whole FOR VALUES IN (6)",
+                "ALTER TABLE whole OWNER TO plain",
+                "ALTER TABLE whole_hidden OWNER TO plain",
+                "ALTER TABLE whole_excluded OWNER TO plain",
+                "ALTER TABLE whole_unlogged OWNER TO plain",
+                "ALTER TABLE whole_index OWNER TO plain",
+                "GRANT CREATE ON DATABASE parts TO plain",
+                "CREATE TABLE twice (id int PRIMARY KEY)",
+                "CREATE TABLE twice_1 (id int PRIMARY KEY)",
+                "CREATE TABLE away (id int)");
+        execute(
+                target,
+                "parts",
+                "CREATE TABLE twice (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+                "CREATE TABLE twice_1 PARTITION OF twice FOR VALUES FROM (0) TO (100)",
+                "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+                "CREATE TRIGGER stamp BEFORE INSERT ON twice_1 FOR EACH ROW EXECUTE FUNCTION stamp()",
+                "ALTER TABLE twice_1 ENABLE ALWAYS TRIGGER stamp",
+                "CREATE TABLE away (id int) PARTITION BY RANGE (id)",
+                "CREATE FOREIGN TABLE away_1 PARTITION OF away FOR VALUES FROM (0) TO (100) SERVER elsewhere");
+        String existing = url(target, "parts").replace("{url", "{schema: existing, url");
+        check(
+                url(source, "parts"),
+                existing,
+                "tables: {whole: [public.whole, public.twice], exclude: [public.whole_excluded],"
+                        + " where: {public.whole: \"id > 1\"}}\napply: {partitions: {public.whole: 4}}");
+        check(
+                url(source, "parts").replace("user: postgres", "user: plain"),
+                existing,
+                "tables: {whole: [public.whole], include: [\"public.whole*\"]}");
     }
 
     private static EmbeddedPostgres start(ChildProcesses processes, int version, Map<String, String> settings) {

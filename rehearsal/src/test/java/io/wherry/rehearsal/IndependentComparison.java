@@ -36,17 +36,23 @@ final class IndependentComparison {
                 Connection target = Sessions.open(migration, migration.target(), "test")) {
             boolean sameVersion = Catalog.majorVersion(source) == Catalog.majorVersion(target);
             Map<TableId, Catalog.Table> tables = followed(migration, source);
-            assertThat(followed(migration, target).keySet()).isEqualTo(tables.keySet());
+            // A table may be partitioned on one side only.
+            Map<TableId, Catalog.Table> onTarget = Catalog.withPartitioned(target).stream()
+                    .collect(Collectors.toMap(Catalog.Table::id, table -> table));
+            assertThat(onTarget.keySet()).containsAll(tables.keySet());
+            if (migration.schema() == Migration.TargetSchemaMode.CREATE) {
+                assertThat(followed(migration, target).keySet()).isEqualTo(tables.keySet());
+            }
             for (Catalog.Table table : tables.values()) {
-                String filter = migration.tables().whereClause(table.id());
+                String rows = table.rows() + migration.tables().whereClause(table.id());
                 CopyLines expected = new CopyLines();
                 if (sameVersion) {
-                    copyOut(source, table, filter, expected);
+                    copyOut(source, table, rows, expected);
                 } else {
-                    copyThrough(target, table, into -> copyOut(source, table, filter, into), expected);
+                    copyThrough(target, table, into -> copyOut(source, table, rows, into), expected);
                 }
                 CopyLines found = new CopyLines();
-                copyOut(target, table, "", found);
+                copyOut(target, table, onTarget.get(table.id()).rows(), found);
                 assertThat(found.sorted()).as(table.id().quoted()).isEqualTo(expected.sorted());
             }
         }
@@ -63,10 +69,9 @@ final class IndependentComparison {
         return table.columns().stream().map(c -> Identifiers.quote(c.name())).collect(Collectors.joining(", "));
     }
 
-    private static void copyOut(Connection connection, Catalog.Table table, String filter, OutputStream out)
+    private static void copyOut(Connection connection, Catalog.Table table, String rows, OutputStream out)
             throws SQLException, IOException {
-        String rows = "SELECT " + columns(table) + " FROM ONLY " + table.id().quoted() + filter;
-        copies(connection).copyOut("COPY (" + rows + ") TO STDOUT", out);
+        copies(connection).copyOut("COPY (SELECT " + columns(table) + " FROM " + rows + ") TO STDOUT", out);
     }
 
     private interface Copier {

@@ -85,7 +85,7 @@ final class BatchPlan {
                 }
             }
             case UPDATE -> update(change);
-            case TRUNCATE -> throw new IllegalArgumentException("a barrier, not a row");
+            case TRUNCATE, BREAK -> throw new IllegalArgumentException("a barrier, not a row");
         }
     }
 

@@ -13,12 +13,19 @@ import java.util.Map;
 /**
  * A shape of the stream bound to the target's table: which value of an event goes to which column, and how rows are found.
  *
+ * @param partitioned its rows are those of its partitions
  * @param columns that are written, in the stream's order
  * @param key those that identify a row; empty = keyless
  * @param upsert whether an immediate unique index over the key exists, as {@code ON CONFLICT} needs
  * @param foldable whether events of one key may be merged and events of different keys change places
  */
-record BoundTable(TableId id, List<BoundColumn> columns, List<BoundColumn> key, boolean upsert, boolean foldable) {
+record BoundTable(
+        TableId id,
+        boolean partitioned,
+        List<BoundColumn> columns,
+        List<BoundColumn> key,
+        boolean upsert,
+        boolean foldable) {
     private static final String DEFAULT_EQUALS = "OPERATOR(\"pg_catalog\".=)";
 
     /**
@@ -67,7 +74,7 @@ record BoundTable(TableId id, List<BoundColumn> columns, List<BoundColumn> key, 
         // deleted and inserted again cannot be one statement.
         boolean foldable =
                 operators != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
-        return new BoundTable(target.id(), columns, key, operators != null, foldable);
+        return new BoundTable(target.id(), target.partitioned(), columns, key, operators != null, foldable);
     }
 
     /** Whether an update of a row found by its key writes a column that UPDATE may not set: GENERATED ALWAYS AS IDENTITY. */

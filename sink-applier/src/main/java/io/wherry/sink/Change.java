@@ -7,7 +7,7 @@ import io.wherry.contract.TableShape;
  *
  * @param shape the same object for every event written with one schema
  * @param before the old row or its identity columns; null when the event has none
- * @param after the new row; null for DELETE and TRUNCATE
+ * @param after the new row; null for DELETE, TRUNCATE and BREAK
  * @param commitLsn of the source transaction, unsigned
  * @param order within it
  */
@@ -21,7 +21,9 @@ record Change(TableShape shape, Kind kind, String[] before, String[] after, long
         INSERT,
         UPDATE,
         DELETE,
-        TRUNCATE
+        TRUNCATE,
+        /** Rows came or went that no event names. */
+        BREAK
     }
 
     static boolean isUnchanged(String value) {

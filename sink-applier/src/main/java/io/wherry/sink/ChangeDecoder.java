@@ -124,6 +124,7 @@ final class ChangeDecoder {
             case ChangeSchemas.UPDATE -> Kind.UPDATE;
             case ChangeSchemas.DELETE -> Kind.DELETE;
             case ChangeSchemas.TRUNCATE -> Kind.TRUNCATE;
+            case ChangeSchemas.BREAK -> Kind.BREAK;
             default -> throw foreign(where, "unknown op '" + op + "'", null);
         };
     }

@@ -167,9 +167,21 @@ final class Reading {
             lastLsn = lsn;
         }
         if (!loaded) {
+            requireUnbroken(change);
             changes.add(change);
         }
         return true;
+    }
+
+    private void requireUnbroken(Change change) {
+        if (change.kind() == Change.Kind.BREAK) {
+            throw new DataException(
+                    "apply changes to",
+                    relation.table().toString(),
+                    "it is carried whole, and on the source one of its partitions was truncated by itself, or has another"
+                            + " replica identity than the others",
+                    "wherry reload --table " + relation.table());
+        }
     }
 
     private void requireMark(Lsn mark, Lsn lsn, boolean severalKeys, ConsumerRecord<byte[], byte[]> record) {

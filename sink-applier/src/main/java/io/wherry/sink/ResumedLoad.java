@@ -202,7 +202,7 @@ final class ResumedLoad {
         }
 
         void add(Change change) throws SQLException {
-            if (change.kind() == Change.Kind.TRUNCATE) {
+            if (change.kind() == Change.Kind.TRUNCATE || change.kind() == Change.Kind.BREAK) {
                 throw new DataException(
                         "go on with the load of",
                         change.shape().id().toString(),
@@ -248,7 +248,8 @@ final class ResumedLoad {
             for (int i = 0; i < columns.size(); i++) {
                 bound.add(new BoundColumn(i, columns.get(i), false, ""));
             }
-            BoundTable into = new BoundTable(new TableId("pg_temp", "wherry_touched"), bound, List.of(), false, false);
+            BoundTable into =
+                    new BoundTable(new TableId("pg_temp", "wherry_touched"), false, bound, List.of(), false, false);
             try (PreparedStatement statement = target.prepareStatement(new StatementText(into).insert())) {
                 for (int i = 0; i < arrays.size(); i++) {
                     statement.setObject(i + 1, arrays.get(i).finish(), Types.OTHER);

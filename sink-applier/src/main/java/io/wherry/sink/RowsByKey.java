@@ -41,8 +41,8 @@ final class RowsByKey {
         this.target = target;
         this.table = table;
         this.name = "pg_temp." + Identifiers.quote(name);
-        execute("CREATE TEMPORARY TABLE " + this.name + " ON COMMIT DROP AS SELECT " + quoted(columns) + " FROM ONLY "
-                + table.id().quoted() + " WITH NO DATA");
+        execute("CREATE TEMPORARY TABLE " + this.name + " ON COMMIT DROP AS SELECT " + quoted(columns) + " FROM "
+                + table.rows() + " WITH NO DATA");
     }
 
     /** Name of the temporary table, as SQL. */
@@ -57,7 +57,7 @@ final class RowsByKey {
         for (String column : key) {
             conditions.add(equal(table.columns().get(column)));
         }
-        return execute("DELETE FROM ONLY " + table.id().quoted() + " AS t USING " + name + " AS s WHERE "
+        return execute("DELETE FROM " + table.rows() + " AS t USING " + name + " AS s WHERE "
                 + String.join(" AND ", conditions));
     }
 

@@ -12,15 +12,19 @@ import java.util.stream.Collectors;
  *
  * <p>Each parameter is an array of the column's own type: a cast from {@code text} may be another function than the type's
  * input and read another value (measured: regclass {@code 12345}, "char" escapes). {@code unnest} must stay unqualified,
- * only so does it take several arrays. ONLY everywhere: each row of an inheritance tree is an event of its own table.
+ * only so does it take several arrays. ONLY everywhere but for partitioned tables: each row of an inheritance tree is an event
+ * of its own table.
  */
 final class StatementText {
     private final BoundTable table;
     private final String name;
+    /** What follows UPDATE, DELETE FROM and FROM. */
+    private final String rows;
 
     StatementText(BoundTable table) {
         this.table = table;
         this.name = table.id().quoted();
+        this.rows = table.partitioned() ? name : "ONLY " + name;
     }
 
     /** Inserts; where the key exists already and {@code ON CONFLICT} is possible, updates. */
@@ -46,13 +50,13 @@ final class StatementText {
     String update(List<BoundColumn> set) {
         List<BoundColumn> parameters = new ArrayList<>(set);
         parameters.addAll(table.key());
-        return "UPDATE ONLY " + name + " AS t SET " + assignments(set) + " FROM " + unnest(parameters) + " WHERE "
+        return "UPDATE " + rows + " AS t SET " + assignments(set) + " FROM " + unnest(parameters) + " WHERE "
                 + keyEquals(set.size());
     }
 
     /** Deletes the rows with the key; parameters: the key. */
     String delete() {
-        return "DELETE FROM ONLY " + name + " AS t USING " + unnest(table.key()) + " WHERE " + keyEquals(0);
+        return "DELETE FROM " + rows + " AS t USING " + unnest(table.key()) + " WHERE " + keyEquals(0);
     }
 
     /**
@@ -67,7 +71,7 @@ final class StatementText {
 
     /** As {@link #replace}, of one row found by all its columns; parameters as of {@link #updateOne}. */
     String replaceOne(List<BoundColumn> set, String[] old) {
-        return replace(set, " USING " + unnest(set) + " WHERE t.ctid = (" + one(old) + ")");
+        return replace(set, " USING " + unnest(set) + found(", ", old));
     }
 
     // The columns that the event left out live in the deleted row alone, so it must be one statement.
@@ -80,7 +84,7 @@ final class StatementText {
             names.add("n" + names.size());
         }
         String renamed = String.join(", ", names);
-        return "WITH old(" + renamed + ") AS (DELETE FROM ONLY " + name + " AS t" + found + " RETURNING "
+        return "WITH old(" + renamed + ") AS (DELETE FROM " + rows + " AS t" + found + " RETURNING "
                 + String.join(", ", values) + ") INSERT INTO " + name + " AS t ("
                 + join(table.columns(), BoundColumn::quoted) + ") OVERRIDING SYSTEM VALUE SELECT " + renamed
                 + " FROM old";
@@ -93,13 +97,23 @@ final class StatementText {
 
     /** Updates one row found by all its columns; parameters: the set columns, then all columns of {@code old}. */
     String updateOne(List<BoundColumn> set, String[] old) {
-        return "UPDATE ONLY " + name + " AS t SET " + assignments(set) + " FROM " + unnest(set) + " WHERE t.ctid = ("
-                + one(old) + ")";
+        return "UPDATE " + rows + " AS t SET " + assignments(set) + " FROM " + unnest(set) + found(", ", old);
     }
 
     /** Deletes one row found by all its columns; parameters: all columns. */
     String deleteOne(String[] old) {
-        return "DELETE FROM ONLY " + name + " AS t WHERE t.ctid = (" + one(old) + ")";
+        return "DELETE FROM " + rows + " AS t" + found(" USING ", old);
+    }
+
+    // A place is one within a partition only.
+    private String found(String join, String[] old) {
+        return table.partitioned()
+                ? join + "(" + one(old) + ") AS f(partition, place) WHERE t.tableoid = f.partition AND t.ctid = f.place"
+                : " WHERE t.ctid = (" + one(old) + ")";
+    }
+
+    private String place() {
+        return table.partitioned() ? "s.tableoid, s.ctid" : "s.ctid";
     }
 
     // Refers to nothing outside, so it runs once and its row is fetched by ctid; correlated, servers before 12 would
@@ -121,9 +135,9 @@ final class StatementText {
             }
         }
         if (conditions.isEmpty()) {
-            return "SELECT s.ctid FROM ONLY " + name + " AS s LIMIT 1";
+            return "SELECT " + place() + " FROM " + rows + " AS s LIMIT 1";
         }
-        return "SELECT s.ctid FROM ONLY " + name + " AS s, " + unnest(table.columns()) + " WHERE "
+        return "SELECT " + place() + " FROM " + rows + " AS s, " + unnest(table.columns()) + " WHERE "
                 + String.join(" AND ", conditions) + " LIMIT 1";
     }
 

@@ -138,9 +138,10 @@ final class TableWriter {
     /** Empties a table. */
     void truncate(TableId table) throws SQLException {
         // TRUNCATE is refused while a foreign key refers to the table, even without rows and without its triggers.
-        String sql = isReferenced(table) ? "DELETE FROM ONLY " : "TRUNCATE ONLY ";
+        String sql = isReferenced(table) ? "DELETE FROM " : "TRUNCATE ";
+        String only = TargetCatalog.isPartitioned(target, table) ? "" : "ONLY ";
         try (Statement statement = target.createStatement()) {
-            statement.executeUpdate(sql + table.quoted());
+            statement.executeUpdate(sql + only + table.quoted());
         }
     }
 

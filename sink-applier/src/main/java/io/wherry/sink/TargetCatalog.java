@@ -77,7 +77,7 @@ final class TargetCatalog {
                     "the target has no such table",
                     "Create it as on the source, then wherry retry");
         }
-        return new TargetTable(id, columns(target, id), uniqueKeys(target, id));
+        return new TargetTable(id, isPartitioned(target, id), columns(target, id), uniqueKeys(target, id));
     }
 
     /** The table's columns by name, with their types as SQL text. */
@@ -107,8 +107,16 @@ final class TargetCatalog {
         }
     }
 
+    static boolean isPartitioned(Connection target, TableId id) throws SQLException {
+        return truth(target, "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(?) AND relkind = 'p')", id);
+    }
+
     static boolean exists(Connection target, TableId id) throws SQLException {
-        try (PreparedStatement statement = target.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
+        return truth(target, "SELECT to_regclass(?) IS NOT NULL", id);
+    }
+
+    private static boolean truth(Connection target, String sql, TableId id) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(sql)) {
             statement.setString(1, id.quoted());
             try (ResultSet row = statement.executeQuery()) {
                 row.next();

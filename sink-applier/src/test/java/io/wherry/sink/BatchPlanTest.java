@@ -223,7 +223,7 @@ final class BatchPlanTest {
     @Test
     void aColumnThatTheTargetLacksIsNamed() {
         TableShape shape = new TableShape(TABLE, List.of(new Column("gone", TEXT)), List.of());
-        assertThatThrownBy(() -> BoundTable.bind(shape, new TargetTable(TABLE, Map.of(), Map.of())))
+        assertThatThrownBy(() -> BoundTable.bind(shape, new TargetTable(TABLE, false, Map.of(), Map.of())))
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("no column \"gone\"");
     }
@@ -262,7 +262,7 @@ final class BatchPlanTest {
         Map<String, String> operators = new LinkedHashMap<>();
         identity.forEach(key -> operators.put(key, EQUALS));
         Map<Set<String>, Map<String, String>> keys = unique ? Map.of(Set.copyOf(identity), operators) : Map.of();
-        return BoundTable.bind(new TableShape(TABLE, shape, identity), new TargetTable(TABLE, byName, keys));
+        return BoundTable.bind(new TableShape(TABLE, shape, identity), new TargetTable(TABLE, false, byName, keys));
     }
 
     private static List<Step> plan(BoundTable table, Change... changes) {

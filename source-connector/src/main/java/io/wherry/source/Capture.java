@@ -14,6 +14,7 @@ import io.wherry.contract.Position;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.SourceStatus;
+import io.wherry.contract.SourceStatus.FailedLoad;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
@@ -23,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +63,7 @@ final class Capture implements AutoCloseable {
     private final Map<TableId, Long> files = new ConcurrentHashMap<>();
 
     private final Map<TableId, Route> routes = new ConcurrentHashMap<>();
+    private final WholeTables wholes;
     private final NewTables newTables;
     private TopicTail orders;
     private Connection watch;
@@ -76,6 +79,7 @@ final class Capture implements AutoCloseable {
         this.failpoints = failpoints;
         control = new ControlTopic(migration);
         sessions = new OpenSessions(migration);
+        wholes = new WholeTables(migration, control);
         newTables = new NewTables(migration, control, routes);
         registry = new ConfluentRegistry(migration);
     }
@@ -96,13 +100,19 @@ final class Capture implements AutoCloseable {
                     System.currentTimeMillis(),
                     budget.peak(),
                     counts.captured(),
-                    failed.list(),
+                    failures(),
                     problem));
             waitForTick();
             if (failure.get() != null && !closing) {
                 throw failure.get();
             }
         }
+    }
+
+    private List<FailedLoad> failures() {
+        List<FailedLoad> failures = new ArrayList<>(failed.list());
+        failures.addAll(wholes.problems());
+        return failures;
     }
 
     private void follow(Iterable<ConsumerRecord<byte[], byte[]>> records) {
@@ -128,6 +138,7 @@ final class Capture implements AutoCloseable {
             if (watch == null) {
                 watch = sessions.open("new tables");
             }
+            wholes.look(watch);
             if (newTables.found(watch)) {
                 Set<TableId> tables = newTables.takeIn(watch);
                 if (!tables.isEmpty()) {
@@ -154,6 +165,7 @@ final class Capture implements AutoCloseable {
                         counts,
                         budget,
                         files,
+                        wholes,
                         this::registerSchemas,
                         failpoints)
                 .run(first);
@@ -161,7 +173,7 @@ final class Capture implements AutoCloseable {
     }
 
     private void registerSchemas() {
-        start("schemas", () -> SchemasAhead.register(migration, routes, files, registry, () -> closing));
+        start("schemas", () -> SchemasAhead.register(migration, routes, files, wholes, registry, () -> closing));
     }
 
     private void prepareAndStart() {
@@ -191,6 +203,7 @@ final class Capture implements AutoCloseable {
                 failpoints.after(Effect.PUBLICATION);
             }
             files.putAll(memory.loaded());
+            memory.partitions().forEach(wholes::know);
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
             route(memory, selected, layout);
@@ -304,8 +317,8 @@ final class Capture implements AutoCloseable {
     }
 
     private void streamOnce(KafkaTopics.Layout layout) {
-        try (ChangeStream started =
-                new ChangeStream(migration, routes, registry, counts, files, layout.transactionTimeout(), failpoints)) {
+        try (ChangeStream started = new ChangeStream(
+                migration, routes, registry, counts, files, wholes, layout.transactionTimeout(), failpoints)) {
             stream.set(started);
             if (!closing) {
                 LOG.info("streaming from slot {}", migration.slot());

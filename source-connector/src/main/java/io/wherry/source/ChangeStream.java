@@ -59,14 +59,15 @@ final class ChangeStream implements AutoCloseable {
             SchemaRegistry registry,
             CaptureCounts counts,
             Map<TableId, Long> files,
+            WholeTables wholes,
             Duration transactionTimeout,
             Failpoints failpoints) {
         this.failpoints = failpoints;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.values().stream().map(Route::topic).toList();
         publisher = new ChangePublisher(migration, topics, transactionTimeout, failpoints);
-        shapes = new RelationShapes(migration, files);
-        RowDecoder decoder = new RowDecoder(routes, registry, shapes::of, publisher, counts);
+        shapes = new RelationShapes(migration, files, wholes);
+        RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName))

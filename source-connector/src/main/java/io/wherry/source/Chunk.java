@@ -3,24 +3,38 @@ package io.wherry.source;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.TableId;
 import java.util.List;
 import java.util.stream.Collectors;
 
 /**
  * A part of a table that is read by one COPY.
  *
+ * @param reads the table itself, or the partition of it that holds the rows
+ * @param oid of {@code reads}
  * @param number within the table, from 0
  * @param condition SQL that selects its rows; empty = all
  * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
  * @param replaces key columns: its rows take the place of those with the same key; empty = there are none
  */
-record Chunk(Catalog.Table table, int number, String condition, String filter, List<String> replaces) {
+record Chunk(
+        Catalog.Table table,
+        TableId reads,
+        long oid,
+        int number,
+        String condition,
+        String filter,
+        List<String> replaces) {
+    Chunk(Catalog.Table table, int number, String condition, String filter, List<String> replaces) {
+        this(table, table.id(), table.oid(), number, condition, filter, replaces);
+    }
+
     /** The COPY statement that reads it. Rows of child tables come under the children's own names. */
     String copy() {
         String columns = table.writable().stream()
                 .map(column -> Identifiers.quote(column.name()))
                 .collect(Collectors.joining(", "));
-        return "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted()
+        return "COPY (SELECT " + columns + " FROM ONLY " + reads.quoted()
                 + where() + ") TO STDOUT (FORMAT "
                 + (binary() ? "binary" : "text") + ")";
     }

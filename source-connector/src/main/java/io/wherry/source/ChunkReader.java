@@ -167,7 +167,7 @@ final class ChunkReader implements Runnable {
                     throw KafkaFailures.explain("send load", failure.get());
                 }
             }
-            if (!load.snapshot().sees(session, chunk.table())) {
+            if (!load.snapshot().sees(session, chunk.oid())) {
                 producer.abandon();
                 load.giveUp(chunk.table().id(), "rewritten since the snapshot");
                 load.snapshot().leave(session);

@@ -37,16 +37,16 @@ final class ColumnDefinitions {
     private ColumnDefinitions() {}
 
     /**
+     * @param oid of the table to look at: the relation's own, or another partition of the same table
      * @param loadedFile number of the file that held the table's rows when they were loaded; null = unknown
      * @return by the columns' names
      */
-    static Map<String, ColumnDefinition> read(Connection session, Relation relation, Long loadedFile)
+    static Map<String, ColumnDefinition> read(Connection session, Relation relation, long oid, Long loadedFile)
             throws SQLException {
         // Its only element, in the text of its type.
         String missing = Catalog.majorVersion(session) >= MISSING_VALUES_SINCE
                 ? "CAST(CAST(a.attmissingval AS text) AS text[])"
                 : "NULL::text[]";
-        long oid = Integer.toUnsignedLong(relation.oid());
         Map<String, ColumnDefinition> definitions = new HashMap<>();
         try (PreparedStatement statement = session.prepareStatement(COLUMNS.formatted(missing))) {
             statement.setLong(1, oid);

@@ -25,6 +25,7 @@ final class ControlTopic implements AutoCloseable {
     static final String CUT = "cut";
     static final String CHUNK_LOADED = "chunk-loaded";
     static final String SLOT_MADE = "slot-made";
+    static final String PARTITION = "partition";
     private static final String LOADED = "loaded";
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
@@ -46,6 +47,9 @@ final class ControlTopic implements AutoCloseable {
      * @param snapshotLsn the last commit LSN that the snapshot at its beginning holds
      */
     record SlotMade(Lsn snapshotLsn) {}
+
+    /** A partition that came to a whole table after its load, with nothing that the stream does not name. */
+    record PartitionSeen(TableId root, Cut.Part part) {}
 
     private static final String STATUS = "status";
 
@@ -117,6 +121,12 @@ final class ControlTopic implements AutoCloseable {
     /** The table has to be loaded again. */
     void unloaded(TableId table) {
         write(UNLOADED, new Unloaded(table));
+    }
+
+    void partitions(List<PartitionSeen> seen) {
+        if (!seen.isEmpty()) {
+            writeAll(PARTITION, seen);
+        }
     }
 
     void loaded(Loaded loaded) {

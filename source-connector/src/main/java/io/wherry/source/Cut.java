@@ -22,6 +22,8 @@ import java.util.SortedSet;
  * @param type of that column, as SQL
  * @param bounds values of it, ascending
  * @param firstTransaction the oldest that the snapshot does not see, with its epoch: nothing before it is news
+ * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. Such a table is
+ *     not gone on with, but loaded again
  */
 record Cut(
         TableId table,
@@ -34,7 +36,41 @@ record Cut(
         String by,
         String type,
         List<String> bounds,
-        long firstTransaction) {
+        long firstTransaction,
+        List<Part> parts) {
+    Cut {
+        parts = parts == null ? List.of() : List.copyOf(parts);
+    }
+
+    /** Of a table that holds its rows itself. */
+    Cut(
+            TableId table,
+            int epoch,
+            long oid,
+            long file,
+            List<String> columns,
+            String filter,
+            List<String> key,
+            String by,
+            String type,
+            List<String> bounds,
+            long firstTransaction) {
+        this(table, epoch, oid, file, columns, filter, key, by, type, bounds, firstTransaction, List.of());
+    }
+
+    /**
+     * A partition.
+     *
+     * @param attached the transaction that made it one
+     * @param file number of the file that held its rows; 0 = it held none when it was first seen
+     * @param bounds as those of a table; null = it has no rows but those of its own partitions
+     */
+    record Part(long oid, TableId id, String attached, long file, List<String> bounds) {
+        int chunks() {
+            return bounds == null ? 0 : bounds.size() + 1;
+        }
+    }
+
     /** Transaction numbers in a row's header go round. */
     private static final long TRANSACTION_NUMBERS = 1L << 32;
 
@@ -49,7 +85,10 @@ record Cut(
 
     /** Number of chunks. */
     int size() {
-        return bounds.size() + 1;
+        // A whole table without partitions has one chunk without rows.
+        return parts.isEmpty()
+                ? bounds.size() + 1
+                : Math.max(1, parts.stream().mapToInt(Part::chunks).sum());
     }
 
     /** SQL that selects the rows of a chunk; empty = all. */
@@ -101,12 +140,13 @@ record Cut(
     }
 
     private String range(int first, int last) {
-        String from = first == 0 ? "" : by + " >= " + bound(first - 1);
-        String to = last == bounds.size() ? "" : by + " < " + bound(last);
-        return from + (from.isEmpty() || to.isEmpty() ? "" : " AND ") + to;
+        return range(by, type, bounds, first, last);
     }
 
-    private String bound(int i) {
-        return Identifiers.literal(bounds.get(i)) + "::" + type;
+    /** SQL that selects the rows from one chunk to another; empty = all. */
+    static String range(String by, String type, List<String> bounds, int first, int last) {
+        String from = first == 0 ? "" : by + " >= " + Identifiers.literal(bounds.get(first - 1)) + "::" + type;
+        String to = last == bounds.size() ? "" : by + " < " + Identifiers.literal(bounds.get(last)) + "::" + type;
+        return from + (from.isEmpty() || to.isEmpty() ? "" : " AND ") + to;
     }
 }

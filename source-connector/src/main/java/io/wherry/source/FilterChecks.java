@@ -48,6 +48,13 @@ final class FilterChecks {
             Connection session, Migration migration, Catalog.Table table, String condition, List<Finding> findings)
             throws SQLException {
         String name = table.id().toString();
+        if (table.partitioned()) {
+            findings.add(Finding.error(
+                    name,
+                    "has a row filter and is carried whole, which the server does not do together",
+                    "Remove it from tables.where or from tables.whole"));
+            return;
+        }
         try (Statement statement = session.createStatement()) {
             statement.execute("SELECT FROM ONLY " + table.id().quoted() + " WHERE (" + condition + ") LIMIT 0");
         } catch (SQLException e) {

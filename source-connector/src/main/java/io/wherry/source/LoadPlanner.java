@@ -11,6 +11,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /** Cuts tables into chunks of about equal size. */
 final class LoadPlanner {
@@ -18,6 +19,8 @@ final class LoadPlanner {
     /** Without TID range scans a chunk may cost a scan of the whole table, so they are fewer. */
     private static final int KEY_CHUNKS_FEWER = 5;
 
+    private static final String BY_PLACE = "ctid";
+    private static final String PLACE_TYPE = "pg_catalog.tid";
     private static final int SAMPLES_A_CHUNK = 200;
     private static final int TID_RANGES_SINCE = 14;
 
@@ -58,14 +61,11 @@ final class LoadPlanner {
      * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
      */
     Cut cut(Catalog.Table table, int epoch, long file, String filter) throws SQLException {
-        String by = "ctid";
-        String type = "pg_catalog.tid";
+        String by = BY_PLACE;
+        String type = PLACE_TYPE;
         List<String> bounds = List.of();
         if (tidRanges) {
-            long pages = table.heapBytes() / pageBytes;
-            long perPage = pages == 0 ? 1 : Math.max(1, (table.rowsEstimated() + pages - 1) / pages);
-            int count = chunkCount(table.bytes(), load.chunkBytes(), load.readers(), pages * perPage);
-            bounds = tidBounds(pages, perPage, count);
+            bounds = tidBounds(table);
         } else if (!table.primaryKey().isEmpty()) {
             int count = chunkCount(table.bytes(), KEY_CHUNKS_FEWER * load.chunkBytes(), load.readers(), Long.MAX_VALUE);
             CatalogColumn key = table.columns().stream()
@@ -91,6 +91,59 @@ final class LoadPlanner {
                 type,
                 bounds,
                 firstTransaction);
+    }
+
+    /**
+     * Cuts a table that is carried whole, each partition for itself.
+     *
+     * @param partitions all of it, as the snapshot sees them
+     * @param leaves those of them that hold rows, by number
+     */
+    Cut cutWhole(
+            Catalog.Table whole,
+            int epoch,
+            List<Partition> partitions,
+            Map<Long, Catalog.Table> leaves,
+            LoadSnapshot snapshot) {
+        List<Cut.Part> parts = new ArrayList<>();
+        for (Partition partition : partitions) {
+            Catalog.Table leaf = partition.leaf() ? leaves.get(partition.oid()) : null;
+            List<String> bounds = leaf == null ? null : tidBounds(leaf);
+            parts.add(new Cut.Part(
+                    partition.oid(), partition.id(), partition.attached(), snapshot.file(partition.oid()), bounds));
+        }
+        return new Cut(
+                whole.id(),
+                epoch,
+                whole.oid(),
+                0,
+                Cut.columns(whole),
+                "",
+                List.of(),
+                BY_PLACE,
+                PLACE_TYPE,
+                List.of(),
+                firstTransaction,
+                parts);
+    }
+
+    /** The chunks of a whole table, numbered through all its partitions. */
+    static List<Chunk> chunks(Catalog.Table whole, Cut cut) {
+        List<Chunk> chunks = new ArrayList<>();
+        for (Cut.Part part : cut.parts()) {
+            for (int i = 0; i < part.chunks(); i++) {
+                String condition = Cut.range(BY_PLACE, PLACE_TYPE, part.bounds(), i, i);
+                chunks.add(new Chunk(whole, part.id(), part.oid(), chunks.size(), condition, "", List.of()));
+            }
+        }
+        return chunks.isEmpty() ? List.of(new Chunk(whole, 0, "", "", List.of())) : chunks;
+    }
+
+    private List<String> tidBounds(Catalog.Table table) {
+        long pages = table.heapBytes() / pageBytes;
+        long perPage = pages == 0 ? 1 : Math.max(1, (table.rowsEstimated() + pages - 1) / pages);
+        int count = chunkCount(table.bytes(), load.chunkBytes(), load.readers(), pages * perPage);
+        return tidBounds(pages, perPage, count);
     }
 
     static int chunkCount(long bytes, long chunkBytes, int readers, long most) {

@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,12 +42,14 @@ final class LoadRounds {
     private final CaptureCounts counts;
     private final BlockBudget budget;
     private final Map<TableId, Long> files;
+    private final WholeTables whole;
     private final Runnable planned;
     private final Failpoints failpoints;
 
     /**
      * @param requireLock fails when this source-connector is not the one that acts
      * @param files gets the number of the file that held each table's rows
+     * @param whole gets the partitions of the tables that are carried whole
      * @param planned run at the beginning of each round, when {@code files} knows its tables
      */
     LoadRounds(
@@ -59,6 +63,7 @@ final class LoadRounds {
             CaptureCounts counts,
             BlockBudget budget,
             Map<TableId, Long> files,
+            WholeTables whole,
             Runnable planned,
             Failpoints failpoints) {
         this.migration = migration;
@@ -71,6 +76,7 @@ final class LoadRounds {
         this.counts = counts;
         this.budget = budget;
         this.files = files;
+        this.whole = whole;
         this.planned = planned;
         this.failpoints = failpoints;
     }
@@ -135,9 +141,14 @@ final class LoadRounds {
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
         List<Cut> cuts = new ArrayList<>();
+        List<Partition> partitions = Partition.read(snapshot.session(), migration);
+        Map<Long, Catalog.Table> leaves = partitions.isEmpty()
+                ? Map.of()
+                : Catalog.tables(snapshot.session()).stream()
+                        .collect(Collectors.toMap(Catalog.Table::oid, Function.identity()));
         for (Catalog.Table table : snapshot.tables(missing)) {
             String filter = migration.tables().whereClause(table.id());
-            long file = snapshot.file(table);
+            long file = snapshot.file(table.oid());
             files.put(table.id(), file);
             // Changes tell which rows of finished chunks are stale, so they must be followed.
             Optional<Resumable> resumable = migration.tables().follows(table.id())
@@ -146,6 +157,11 @@ final class LoadRounds {
             List<Chunk> parts;
             if (resumable.isPresent()) {
                 parts = chunksLeft(table, filter, resumable.get(), planner.endTransaction());
+            } else if (table.partitioned()) {
+                Cut cut = planner.cutWhole(table, epoch, of(table, partitions), leaves, snapshot);
+                cuts.add(cut);
+                whole.know(table.id(), cut.parts());
+                parts = LoadPlanner.chunks(table, cut);
             } else {
                 Cut cut = planner.cut(table, epoch, file, filter);
                 cuts.add(cut);
@@ -178,6 +194,12 @@ final class LoadRounds {
         return planned.stream()
                 .map(LoadPlan.Table::id)
                 .filter(table -> !loaded.contains(table) && !failed.contains(table))
+                .toList();
+    }
+
+    private static List<Partition> of(Catalog.Table whole, List<Partition> partitions) {
+        return partitions.stream()
+                .filter(partition -> partition.root().equals(whole.id()))
                 .toList();
     }
 

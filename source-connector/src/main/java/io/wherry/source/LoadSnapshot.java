@@ -40,13 +40,21 @@ final class LoadSnapshot implements AutoCloseable {
             """;
     private static final int LOCK_SECONDS = 10;
 
+    private final Migration migration;
     private final OpenSessions sessions;
     private final Connection anchor;
     private final String name;
     private final Lsn lsn;
     private final Map<Long, Long> files;
 
-    private LoadSnapshot(OpenSessions sessions, Connection anchor, String name, Lsn lsn, Map<Long, Long> files) {
+    private LoadSnapshot(
+            Migration migration,
+            OpenSessions sessions,
+            Connection anchor,
+            String name,
+            Lsn lsn,
+            Map<Long, Long> files) {
+        this.migration = migration;
         this.sessions = sessions;
         this.anchor = anchor;
         this.name = name;
@@ -79,8 +87,8 @@ final class LoadSnapshot implements AutoCloseable {
                 Exported exported = ReplicationSlot.create(replication, slot, !permanent);
                 begin(anchor, exported.snapshot());
                 if (!permanent || before.equals(shapes(anchor))) {
-                    LoadSnapshot snapshot =
-                            new LoadSnapshot(sessions, anchor, export(anchor), exported.snapshotLsn(), files);
+                    LoadSnapshot snapshot = new LoadSnapshot(
+                            migration, sessions, anchor, export(anchor), exported.snapshotLsn(), files);
                     kept = true;
                     return snapshot;
                 }
@@ -144,22 +152,21 @@ final class LoadSnapshot implements AutoCloseable {
      * Whether the snapshot sees the rows of a table that the session has read, and so has locked. A table that was rewritten
      * since the snapshot (ALTER TABLE, TRUNCATE) looks empty to it, and a rewrite is not in the stream.
      */
-    boolean sees(Connection session, Catalog.Table table) throws SQLException {
+    boolean sees(Connection session, long oid) throws SQLException {
         // The function looks at the present, whatever the transaction's snapshot.
         try (PreparedStatement statement =
                 session.prepareStatement("SELECT pg_catalog.pg_relation_filenode(?::oid)::bigint")) {
-            statement.setLong(1, table.oid());
+            statement.setLong(1, oid);
             try (ResultSet row = statement.executeQuery()) {
                 row.next();
-                Long known = files.get(table.oid());
-                return known != null && known == row.getLong(1);
+                return file(oid) == row.getLong(1);
             }
         }
     }
 
     /** Number of the file that holds the table's rows in the snapshot; 0 = none. */
-    long file(Catalog.Table table) {
-        return files.getOrDefault(table.oid(), 0L);
+    long file(long oid) {
+        return files.getOrDefault(oid, 0L);
     }
 
     /** The session that keeps the snapshot. */
@@ -174,7 +181,7 @@ final class LoadSnapshot implements AutoCloseable {
 
     /** Those of the wanted tables that the snapshot holds, the largest first. */
     List<Catalog.Table> tables(Set<TableId> wanted) throws SQLException {
-        return Catalog.tables(anchor).stream()
+        return Catalog.selected(anchor, migration).stream()
                 .filter(table -> wanted.contains(table.id()))
                 .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
                 .toList();

@@ -7,6 +7,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Order;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.ChunkLoaded;
+import io.wherry.source.ControlTopic.PartitionSeen;
 import io.wherry.source.ControlTopic.SlotMade;
 import io.wherry.source.ControlTopic.SourceIdentity;
 import io.wherry.source.ControlTopic.Unloaded;
@@ -28,6 +29,9 @@ final class Memory {
     /** For each table the chunks in Kafka since it was last cut, with the epoch that they came with. */
     private final Map<TableId, TreeMap<Integer, Integer>> chunks = new HashMap<>();
 
+    /** Partitions that came after their whole table was cut. */
+    private final Map<TableId, List<Cut.Part>> partitions = new HashMap<>();
+
     private Optional<SourceIdentity> source = Optional.empty();
     private Optional<Lsn> slotMade = Optional.empty();
     private boolean slotWanted;
@@ -43,6 +47,12 @@ final class Memory {
             case ControlTopic.CHUNK_LOADED -> {
                 ChunkLoaded chunk = Json.read(record.value(), ChunkLoaded.class);
                 chunks.computeIfAbsent(chunk.table(), table -> new TreeMap<>()).put(chunk.chunk(), chunk.epoch());
+            }
+            case ControlTopic.PARTITION -> {
+                PartitionSeen seen = Json.read(record.value(), PartitionSeen.class);
+                partitions
+                        .computeIfAbsent(seen.root(), table -> new ArrayList<>())
+                        .add(seen.part());
             }
             case ControlTopic.UNLOADED ->
                 forget(Json.read(record.value(), Unloaded.class).table());
@@ -71,6 +81,7 @@ final class Memory {
         } else {
             cuts.clear();
             chunks.clear();
+            partitions.clear();
             slotWanted = true;
         }
     }
@@ -78,6 +89,7 @@ final class Memory {
     private void forget(TableId table) {
         cuts.remove(table);
         chunks.remove(table);
+        partitions.remove(table);
     }
 
     /** The database that the migration began with. */
@@ -115,6 +127,15 @@ final class Memory {
             }
         });
         return loaded;
+    }
+
+    /** The partitions of each whole table whose rows are in its load or in the stream. */
+    Map<TableId, List<Cut.Part>> partitions() {
+        Map<TableId, List<Cut.Part>> all = new HashMap<>();
+        cuts.forEach((table, cut) -> all.put(table, new ArrayList<>(cut.parts())));
+        partitions.forEach((table, more) ->
+                all.computeIfAbsent(table, unknown -> new ArrayList<>()).addAll(more));
+        return all;
     }
 
     int lastEpoch() {

@@ -118,7 +118,11 @@ final class NewTables {
 
     private static List<Finding> errors(Connection session, Migration migration, Catalog.Table table) {
         try {
-            return TableChecks.check(session, migration, List.of(table)).stream()
+            List<Finding> all = new ArrayList<>(TableChecks.check(session, migration, List.of(table)));
+            if (table.partitioned()) {
+                all.addAll(WholeChecks.check(session, migration, List.of(table)));
+            }
+            return all.stream()
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .toList();
         } catch (SQLException e) {

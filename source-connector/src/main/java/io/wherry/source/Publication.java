@@ -68,11 +68,11 @@ final class Publication {
                     "CREATE PUBLICATION " + name + " WITH (publish = '" + publish + "')");
         }
         for (Catalog.Table table : tables) {
-            if (lacksIdentity(table)) {
-                LOG.info("{}: no key, so REPLICA IDENTITY FULL is set", table.id());
-                setFull(source, migration, table);
+            if (!table.partitioned() && lacksIdentity(table)) {
+                setFull(source, migration, table.id(), table.replicaIdentity());
             }
         }
+        identify(source, migration, tables, Partition.read(source, migration));
         Set<TableId> published = published(source, migration);
         List<Catalog.Table> missing =
                 tables.stream().filter(t -> !published.contains(t.id())).toList();
@@ -84,16 +84,26 @@ final class Publication {
         }
     }
 
-    private static void setFull(Connection source, Migration migration, Catalog.Table table) throws SQLException {
+    /** Gives REPLICA IDENTITY FULL to the partitions of whole tables that lack one like the whole's. */
+    static void identify(Connection source, Migration migration, List<Catalog.Table> tables, List<Partition> partitions)
+            throws SQLException {
+        for (Catalog.Table table : tables) {
+            for (Partition partition : partitions) {
+                if (partition.root().equals(table.id()) && partition.lacksIdentity(table)) {
+                    setFull(source, migration, partition.id(), partition.replicaIdentity());
+                }
+            }
+        }
+    }
+
+    private static void setFull(Connection source, Migration migration, TableId table, char before)
+            throws SQLException {
+        LOG.info("{}: no key, so REPLICA IDENTITY FULL is set", table);
         ReplicaIdentities noted = ReplicaIdentities.read(source, migration);
         source.setAutoCommit(false);
         try {
-            noted.with(new ReplicaIdentities.Changed(table.id(), table.replicaIdentity()))
-                    .write(source, migration);
-            alter(
-                    source,
-                    table.id().toString(),
-                    "ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL");
+            noted.with(new ReplicaIdentities.Changed(table, before)).write(source, migration);
+            alter(source, table.toString(), "ALTER TABLE ONLY " + table.quoted() + " REPLICA IDENTITY FULL");
             source.commit();
         } finally {
             source.rollback();
@@ -101,7 +111,8 @@ final class Publication {
         }
     }
 
-    // ONLY: a parent would otherwise bring its children in, also those that are excluded.
+    // ONLY: a parent would otherwise bring its children in, also those that are excluded. A partitioned table that is
+    // carried whole brings in all its partitions, those to come too, from the moment they are made.
     private static String names(List<Catalog.Table> tables, Migration migration) {
         return tables.stream()
                 .map(t -> "ONLY " + t.id().quoted() + migration.tables().whereClause(t.id()))

@@ -21,6 +21,11 @@ record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> 
      */
     record RelationColumn(String name, boolean identity, long typeOid, int typeModifier) {}
 
+    /** The same, its rows carried under another table's name. */
+    Relation under(TableId carrier) {
+        return new Relation(oid, carrier, replicaIdentity, columns);
+    }
+
     /** Reads the message after its type byte. */
     static Relation read(ByteBuffer message) {
         int oid = message.getInt();

@@ -1,5 +1,6 @@
 package io.wherry.source;
 
+import io.wherry.contract.Catalog;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
@@ -8,6 +9,7 @@ import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
 import io.wherry.contract.TableShape.ColumnDefinition;
 import io.wherry.contract.TableShape.TypeName;
+import io.wherry.source.Cut.Part;
 import io.wherry.source.Relation.RelationColumn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -17,45 +19,121 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Turns relation messages into table shapes. The stream names types by number only, and marks every column as identity
  * under REPLICA IDENTITY FULL, so type names and (then) the primary key come from the catalog, over a session of its own.
  * Not safe for use by several threads.
+ *
+ * <p>What the catalog says of partitions is today's, and the message may be older. A partition that has changed its place
+ * since has stopped the tables that it left and joined ({@link WholeTables}), which will be loaded again.
  */
-final class RelationShapes implements AutoCloseable {
+final class RelationShapes implements Shapes, AutoCloseable {
+    private static final String ROOT = """
+            SELECT n.nspname, r.relname, c.relispartition FROM pg_class c
+              JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid) JOIN pg_namespace n ON n.oid = r.relnamespace
+             WHERE c.oid = ?::oid
+            """;
+    private static final String PRIMARY_KEY = Catalog.ROOTS + """
+            SELECT a.attname FROM pg_catalog.pg_index i
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+             WHERE i.indisprimary AND i.indimmediate
+               AND i.indrelid = coalesce((SELECT parent FROM root WHERE partition = ?::oid AND ?), ?::oid)
+            """;
+
     /** What a type that was dropped since reads as; the target then says whether it can take the text. */
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
 
     private final Migration migration;
     private final Map<TableId, Long> files;
+    private final WholeTables wholes;
     private final Map<Long, TypeName> types = new HashMap<>();
     private Connection session;
 
     /** @param files number of the file that held each table's rows when they were loaded */
-    RelationShapes(Migration migration, Map<TableId, Long> files) {
+    RelationShapes(Migration migration, Map<TableId, Long> files, WholeTables wholes) {
+        this.wholes = wholes;
         this.migration = migration;
         this.files = files;
     }
 
     /** @throws RetryableException when the source does not answer */
-    TableShape of(Relation relation) {
+    @Override
+    public TableShape of(Relation relation) {
         try {
-            Map<String, ColumnDefinition> definitions =
-                    ColumnDefinitions.read(session(), relation, files.get(relation.id()));
+            Map<String, ColumnDefinition> definitions = definitions(relation);
             List<Column> columns = new ArrayList<>();
             for (RelationColumn column : relation.columns()) {
                 columns.add(new Column(column.name(), type(column.typeOid()), definitions.get(column.name())));
             }
             return new TableShape(relation.id(), columns, identity(relation));
         } catch (SQLException e) {
-            throw new RetryableException(
-                    "read the catalog for",
-                    relation.id().toString(),
-                    e.getMessage(),
-                    "Look whether the source is up",
-                    e);
+            throw unreadable(relation.id(), e);
         }
+    }
+
+    @Override
+    public TableId carrier(Relation relation) {
+        if (migration.tables().whole().isEmpty()) {
+            return relation.id();
+        }
+        long oid = Integer.toUnsignedLong(relation.oid());
+        try (PreparedStatement statement = session().prepareStatement(ROOT)) {
+            statement.setLong(1, oid);
+            try (ResultSet row = statement.executeQuery()) {
+                if (row.next()) {
+                    TableId root = new TableId(row.getString(1), row.getString(2));
+                    // A table that was detached is one of its own, also where it is seen by its earlier place.
+                    if (!row.getBoolean(3) || !migration.tables().isWhole(root)) {
+                        return relation.id();
+                    }
+                    wholes.meet(oid, root);
+                    return root;
+                }
+            }
+        } catch (SQLException e) {
+            throw unreadable(relation.id(), e);
+        }
+        // Dropped since.
+        return wholes.carrier(oid).orElse(relation.id());
+    }
+
+    @Override
+    public boolean namesRows(Relation partition, TableShape shape) {
+        try {
+            return partition.replicaIdentity() == 'f'
+                    || Set.copyOf(shape.identity()).equals(Set.copyOf(primaryKey(partition)));
+        } catch (SQLException e) {
+            throw unreadable(partition.id(), e);
+        }
+    }
+
+    @Override
+    public boolean isAll(TableId whole, Set<Integer> truncated) {
+        try {
+            return Partition.read(session(), migration).stream()
+                    .filter(partition -> partition.root().equals(whole) && partition.leaf())
+                    .allMatch(partition -> truncated.contains((int) partition.oid()));
+        } catch (SQLException e) {
+            throw unreadable(whole, e);
+        }
+    }
+
+    private static RetryableException unreadable(TableId table, SQLException e) {
+        return new RetryableException(
+                "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
+    }
+
+    private Map<String, ColumnDefinition> definitions(Relation relation) throws SQLException {
+        long oid = Integer.toUnsignedLong(relation.oid());
+        Optional<Part> loaded = wholes.loaded(relation.id(), oid);
+        return ColumnDefinitions.read(
+                session(),
+                relation,
+                loaded.map(Part::oid).orElse(oid),
+                loaded.map(Part::file).orElse(files.get(relation.id())));
     }
 
     private List<String> identity(Relation relation) throws SQLException {
@@ -89,13 +167,14 @@ final class RelationShapes implements AutoCloseable {
         }
     }
 
+    /** The table's own, or the whole's that it is a partition of: a partition may have a key that the whole has not. */
     private List<String> primaryKey(Relation relation) throws SQLException {
         List<String> names = new ArrayList<>();
-        try (PreparedStatement statement = session()
-                .prepareStatement("SELECT a.attname FROM pg_catalog.pg_index i"
-                        + " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])"
-                        + " WHERE i.indisprimary AND i.indimmediate AND i.indrelid = ?::oid")) {
-            statement.setLong(1, Integer.toUnsignedLong(relation.oid()));
+        try (PreparedStatement statement = session().prepareStatement(PRIMARY_KEY)) {
+            long oid = Integer.toUnsignedLong(relation.oid());
+            statement.setLong(1, oid);
+            statement.setBoolean(2, migration.tables().isWhole(relation.id()));
+            statement.setLong(3, oid);
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
                     names.add(row.getString(1));

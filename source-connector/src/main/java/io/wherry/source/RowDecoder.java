@@ -9,9 +9,10 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,11 +28,16 @@ final class RowDecoder {
 
     private final Map<TableId, Route> routes;
     private final SchemaRegistry registry;
-    private final Function<Relation, TableShape> shapes;
+    private final Shapes shapes;
     private final SourceTransactions rows;
     private final CaptureCounts counts;
     private final Map<Integer, Relation> relations = new HashMap<>();
     private final Map<Integer, ChangeEncoder> encoders = new HashMap<>();
+    /** Relations that go under the name of the whole. */
+    private final Set<Integer> partitions = new HashSet<>();
+    /** Those of them whose changes do not name rows as the whole does. */
+    private final Set<Integer> unnamed = new HashSet<>();
+
     private final Set<TableId> leftOut = new HashSet<>();
     /** Of tables with several partitions: the schema that their keys were written with last. */
     private final Map<TableId, Integer> keySchemas = new HashMap<>();
@@ -49,7 +55,7 @@ final class RowDecoder {
     RowDecoder(
             Map<TableId, Route> routes,
             SchemaRegistry registry,
-            Function<Relation, TableShape> shapes,
+            Shapes shapes,
             SourceTransactions rows,
             CaptureCounts counts) {
         this.counts = counts;
@@ -98,15 +104,25 @@ final class RowDecoder {
 
     private void rowMessage(char kind, ByteBuffer message) {
         if (kind == 'R') {
-            Relation relation = Relation.read(message);
-            relations.put(relation.oid(), relation);
-            encoders.remove(relation.oid());
+            relation(Relation.read(message));
         } else if (!wanted) {
             message.position(message.limit());
         } else if (kind == 'T') {
             truncate(message);
         } else {
             row(kind, message);
+        }
+    }
+
+    private void relation(Relation relation) {
+        TableId carrier = shapes.carrier(relation);
+        relations.put(relation.oid(), relation.under(carrier));
+        encoders.remove(relation.oid());
+        unnamed.remove(relation.oid());
+        if (carrier.equals(relation.id())) {
+            partitions.remove(relation.oid());
+        } else {
+            partitions.add(relation.oid());
         }
     }
 
@@ -118,6 +134,11 @@ final class RowDecoder {
             return;
         }
         ChangeEncoder encoder = encoder(oid);
+        if (unnamed.contains(oid)) {
+            message.position(message.limit());
+            withoutRow(oid, ChangeSchemas.BREAK);
+            return;
+        }
         char part = (char) message.get();
         boolean identityOnly = part == 'K';
         boolean hasBefore = part == 'K' || part == 'O';
@@ -194,18 +215,36 @@ final class RowDecoder {
     private void truncate(ByteBuffer message) {
         int count = message.getInt();
         message.get();
+        // Of a table that is carried whole the server names the partitions.
+        Map<TableId, Set<Integer>> wholes = new LinkedHashMap<>();
         for (int i = 0; i < count; i++) {
             int oid = message.getInt();
             Route route = route(oid);
-            if (route == null) {
-                continue;
+            if (route != null && partitions.contains(oid)) {
+                wholes.computeIfAbsent(route.id(), whole -> new LinkedHashSet<>())
+                        .add(oid);
+            } else if (route != null) {
+                withoutRow(oid, ChangeSchemas.TRUNCATE);
+                counts.change(route.id(), ChangeSchemas.TRUNCATE);
             }
-            ChangeEncoder encoder = encoder(oid);
-            order++;
-            byte[] value = encoder.value(null, false, null, ChangeSchemas.TRUNCATE, source());
-            publish(route, encoder, null, false, value);
-            counts.change(route.id(), ChangeSchemas.TRUNCATE);
         }
+        wholes.forEach((whole, oids) -> {
+            boolean all = shapes.isAll(whole, oids);
+            withoutRow(oids.iterator().next(), all ? ChangeSchemas.TRUNCATE : ChangeSchemas.BREAK);
+            if (all) {
+                counts.change(whole, ChangeSchemas.TRUNCATE);
+            } else {
+                LOG.error("{}: some of its partitions were truncated, and not all; it stops there", whole);
+            }
+        });
+    }
+
+    private void withoutRow(int oid, String operation) {
+        Route route = route(oid);
+        ChangeEncoder encoder = encoder(oid);
+        order++;
+        byte[] value = encoder.value(null, false, null, operation, source());
+        publish(route, encoder, null, false, value);
     }
 
     private ChangeEncoder.Source source() {
@@ -216,7 +255,12 @@ final class RowDecoder {
         ChangeEncoder known = encoders.get(oid);
         if (known == null) {
             Route route = route(oid);
-            known = new ChangeEncoder(shapes.apply(relations.get(oid)), route.topic(), registry, writer);
+            TableShape shape = shapes.of(relations.get(oid));
+            if (partitions.contains(oid) && !shapes.namesRows(relations.get(oid), shape)) {
+                LOG.error("{}: a partition of it has another replica identity; it stops there", route.id());
+                unnamed.add(oid);
+            }
+            known = new ChangeEncoder(shape, route.topic(), registry, writer);
             encoders.put(oid, known);
         }
         return known;

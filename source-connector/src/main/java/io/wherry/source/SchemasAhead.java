@@ -50,11 +50,12 @@ final class SchemasAhead {
             Migration migration,
             Map<TableId, Route> routes,
             Map<TableId, Long> files,
+            WholeTables wholes,
             SchemaRegistry registry,
             BooleanSupplier closing) {
         AvroWriter unused = new AvroWriter();
         int registered = 0;
-        try (RelationShapes shapes = new RelationShapes(migration, files)) {
+        try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
             for (Relation relation : relations(migration)) {
                 Route route = routes.get(relation.id());
                 if (closing.getAsBoolean()) {

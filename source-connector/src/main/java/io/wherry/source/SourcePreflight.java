@@ -135,6 +135,7 @@ public final class SourcePreflight {
             findings.addAll(TableChecks.check(session, migration, tables));
         }
         findings.addAll(FilterChecks.check(session, migration, tables));
+        findings.addAll(WholeChecks.check(session, migration, tables));
     }
 
     private void server() throws SQLException {

@@ -25,7 +25,7 @@ final class TableChecks {
                    pg_catalog.row_security_active(c.oid) AS filtered,
                    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary
                       AND (i.indisunique OR i.indisexclusion)) AS unique_otherwise
-              FROM pg_catalog.pg_class c WHERE c.relkind = 'r'
+              FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
             """;
 
     // A column of a fixed scale or length has one text for each value.
@@ -62,7 +62,7 @@ final class TableChecks {
         }
         List<Catalog.Table> readable =
                 tables.stream().filter(t -> rights.get(t.oid()).readable).toList();
-        findings.addAll(LargeValueChecks.check(session, readable));
+        findings.addAll(LargeValueChecks.check(session, WholeChecks.leaves(session, migration, readable)));
         return findings;
     }
 
@@ -89,13 +89,13 @@ final class TableChecks {
             findings.add(Finding.error(
                     name, "row-level security hides rows from this role", "ALTER ROLE " + role + " BYPASSRLS"));
         }
-        if (followed && table.unlogged()) {
+        if (followed && !table.partitioned() && table.unlogged()) {
             findings.add(Finding.error(
                     name,
                     "is unlogged: its changes are not in the write-ahead log",
                     "ALTER TABLE " + quoted + " SET LOGGED, or name it in tables.exclude or tables.load-only"));
         }
-        if (followed && Publication.lacksIdentity(table)) {
+        if (followed && !table.partitioned() && Publication.lacksIdentity(table)) {
             findings.add(
                     rights.owned
                             ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
@@ -105,6 +105,7 @@ final class TableChecks {
                                     "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
         }
         if (migration.apply().partitions().getOrDefault(name, 1) > 1
+                && !table.partitioned()
                 && (table.identity().isEmpty() || rights.uniqueOtherwise)) {
             findings.add(Finding.error(
                     name,

@@ -50,7 +50,7 @@ final class UnsendableChange {
             List<Catalog.Table> tables = Catalog.selected(session, migration).stream()
                     .filter(table -> migration.tables().follows(table.id()))
                     .toList();
-            String found = LargeValueChecks.check(session, tables).stream()
+            String found = LargeValueChecks.check(session, WholeChecks.leaves(session, migration, tables)).stream()
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .map(Finding::object)
                     .collect(Collectors.joining(", "));

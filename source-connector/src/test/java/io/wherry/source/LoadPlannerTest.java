@@ -74,6 +74,31 @@ final class LoadPlannerTest {
     }
 
     @Test
+    void chunksOfAWholeTableAreNumberedThroughItsPartitions() {
+        Catalog.Table table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
+        Cut cut = whole(
+                new Cut.Part(11, new TableId("s", "a"), "700", 11, List.of("(3,0)")),
+                new Cut.Part(12, new TableId("s", "above"), "701", 0, null),
+                new Cut.Part(13, new TableId("s", "b"), "702", 13, List.of()));
+        assertThat(cut.size()).isEqualTo(3);
+        assertThat(LoadPlanner.chunks(table, cut))
+                .extracting(chunk -> chunk.number() + " " + chunk.oid() + " " + chunk.copy())
+                .containsExactly(
+                        "0 11 COPY (SELECT \"x\" FROM ONLY \"s\".\"a\" WHERE ctid < '(3,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)",
+                        "1 11 COPY (SELECT \"x\" FROM ONLY \"s\".\"a\" WHERE ctid >= '(3,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)",
+                        "2 13 COPY (SELECT \"x\" FROM ONLY \"s\".\"b\") TO STDOUT (FORMAT binary)");
+        assertThat(whole().size()).isEqualTo(1);
+        assertThat(LoadPlanner.chunks(table, whole()))
+                .extracting(Chunk::copy)
+                .containsExactly("COPY (SELECT \"x\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT binary)");
+    }
+
+    private static Cut whole(Cut.Part... parts) {
+        TableId id = new TableId("a b", "T");
+        return new Cut(id, 1, 2, 0, List.of(), "", List.of(), "ctid", "pg_catalog.tid", List.of(), 7, List.of(parts));
+    }
+
+    @Test
     void onlyBuiltInTypesWithoutNumbersOfThisDatabaseTravelInBinary() {
         assertThat(BinaryTypes.stable(column("c", "pg_catalog", "int4", 'b', 0)))
                 .isTrue();
@@ -94,19 +119,15 @@ final class LoadPlannerTest {
     void generatedColumnsAreNotReadAndChildTablesKeepTheirRows() {
         CatalogColumn generated =
                 new CatalogColumn("sum", new TypeName("pg_catalog", "int4"), 'b', 23, 0, false, false, "", true);
-        Catalog.Table table = new Catalog.Table(
-                1,
-                new TableId("a b", "T"),
-                'd',
-                false,
-                List.of(column("x", "pg_catalog", "int4", 'b', 0), generated, column("y", "s", "mood", 'e', 0)),
-                List.of("x"),
-                List.of("x"),
-                0,
-                0,
-                0);
+        Catalog.Table table =
+                table(List.of(column("x", "pg_catalog", "int4", 'b', 0), generated, column("y", "s", "mood", 'e', 0)));
         assertThat(new Chunk(table, 0, "", "", List.of()).copy())
                 .isEqualTo("COPY (SELECT \"x\", \"y\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT text)");
+    }
+
+    private static Catalog.Table table(List<CatalogColumn> columns) {
+        TableId id = new TableId("a b", "T");
+        return new Catalog.Table(1, id, id, false, 'd', false, columns, List.of("x"), List.of("x"), 0, 0, 0);
     }
 
     private static CatalogColumn column(String name, String schema, String type, char kind, long element) {

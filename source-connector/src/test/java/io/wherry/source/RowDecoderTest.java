@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericRecord;
@@ -183,6 +184,35 @@ final class RowDecoderTest {
     }
 
     @Test
+    void partitionsOfAWholeTableGoByItsNameAndATruncateOfSomeIsABreak() {
+        RowDecoder decoder = decoder(1, new Parts(Set.of(OID, OID + 1), true));
+        part(decoder, OID, "item_1");
+        part(decoder, OID + 1, "item_2");
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.insert(OID + 1, "1", "a", "t", "2", "3"));
+        take(decoder, WireMessages.truncate(OID, OID + 1));
+        take(decoder, WireMessages.truncate(OID + 1));
+
+        assertThat(List.of(change(0), change(1), change(2)))
+                .extracting(change -> change.get(ChangeSchemas.OP).toString())
+                .containsExactly("c", "t", "x");
+        assertThat(ChangeSchemas.shape(change(0).getSchema()).id()).isEqualTo(TABLE);
+        assertThat(transactions.values).hasSize(3);
+        assertThat(counts.captured().get(0).truncate()).isEqualTo(1);
+    }
+
+    @Test
+    void aPartitionThatNamesRowsOtherwiseIsABreak() {
+        RowDecoder decoder = decoder(2, new Parts(Set.of(OID), false));
+        part(decoder, OID, "item_1");
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.insert(OID, "1", "a", "t", "2", "3"));
+
+        assertThat(transactions.partitions).containsExactly(0, 1);
+        assertThat(change(1).get(ChangeSchemas.OP)).hasToString("x");
+    }
+
+    @Test
     void rowsOfATransactionThatKafkaHasAreNotDecoded() {
         RowDecoder decoder = decoder(1);
         transactions.wanted = false;
@@ -208,9 +238,40 @@ final class RowDecoderTest {
         assertThat(transactions.values).isEmpty();
     }
 
+    /** All of {@link #TABLE}, which is carried whole. */
+    private record Parts(Set<Integer> all, boolean named) implements Shapes {
+        @Override
+        public TableShape of(Relation relation) {
+            return shape(relation);
+        }
+
+        @Override
+        public TableId carrier(Relation relation) {
+            return TABLE;
+        }
+
+        @Override
+        public boolean namesRows(Relation partition, TableShape shape) {
+            return named;
+        }
+
+        @Override
+        public boolean isAll(TableId whole, Set<Integer> truncated) {
+            return truncated.equals(all);
+        }
+    }
+
+    private static void part(RowDecoder decoder, int oid, String name) {
+        take(decoder, WireMessages.relation(oid, "public", name, 'd', NAMES, TYPE_OIDS, KEY_FIRST));
+    }
+
     private RowDecoder decoder(int partitions) {
+        return decoder(partitions, RowDecoderTest::shape);
+    }
+
+    private RowDecoder decoder(int partitions, Shapes shapes) {
         Map<TableId, Route> routes = Map.of(TABLE, new Route(TABLE, "shop.public.item", partitions));
-        return new RowDecoder(routes, registry, RowDecoderTest::shape, transactions, counts);
+        return new RowDecoder(routes, registry, shapes, transactions, counts);
     }
 
     private static TableShape shape(Relation relation) {

@@ -1,0 +1,26 @@
+package io.wherry.source;
+
+import io.wherry.contract.TableId;
+import io.wherry.contract.TableShape;
+import java.util.Set;
+
+/** What the decoder must know of a relation beyond its message. */
+interface Shapes {
+    /** @param relation under its carrier's name */
+    TableShape of(Relation relation);
+
+    /** The table under whose name the relation's rows go: itself, or the whole that it is a partition of. */
+    default TableId carrier(Relation relation) {
+        return relation.id();
+    }
+
+    /** Whether the partition's changes name a row as the table does that carries it. */
+    default boolean namesRows(Relation partition, TableShape shape) {
+        return true;
+    }
+
+    /** Whether nothing is left of the table when these of its partitions, by number, are truncated. */
+    default boolean isAll(TableId whole, Set<Integer> truncated) {
+        return true;
+    }
+}
