@@ -208,8 +208,8 @@ final class RowDecoderTest {
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "2", "3"));
 
-        assertThat(transactions.partitions).containsExactly(0, 1);
-        assertThat(change(1).get(ChangeSchemas.OP)).hasToString("x");
+        assertThat(transactions.barriers).containsExactly(0);
+        assertThat(change(0).get(ChangeSchemas.OP)).hasToString("x");
     }
 
     @Test
