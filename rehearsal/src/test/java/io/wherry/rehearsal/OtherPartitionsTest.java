@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -169,6 +170,7 @@ final class OtherPartitionsTest {
         }
     }
 
+    @Tag("slow")
     @Test
     void partitionsThatComeWhileTheSourceConnectorIsAwayAreKnown() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "away")) {
