@@ -38,7 +38,7 @@ final class OtherPartitionsTest {
 
     @Test
     void rowsFindTheirPartitionWhereverItIs() throws Exception {
-        try (MigrationFixture migration = MigrationFixture.between(servers, "shapes")) {
+        try (MigrationFixture migration = MigrationFixture.between(servers, "other-partitions")) {
             existing(migration, "tables: {include: [\"public.*\"], whole: [\"public.events\", \"public.metrics\"]}");
             Endpoint source = migration.migration().source();
             Endpoint target = migration.migration().target();
@@ -125,7 +125,7 @@ final class OtherPartitionsTest {
 
     @Test
     void rowsThatComeOrGoWithTheirPartitionStopTheTable() throws Exception {
-        try (MigrationFixture migration = MigrationFixture.between(servers, "breaks")) {
+        try (MigrationFixture migration = MigrationFixture.between(servers, "other-breaks")) {
             existing(migration, "tables: {whole: [\"public.*\"]}");
             Endpoint source = migration.migration().source();
             Endpoint target = migration.migration().target();
@@ -173,7 +173,7 @@ final class OtherPartitionsTest {
     @Tag("slow")
     @Test
     void partitionsThatComeWhileTheSourceConnectorIsAwayAreKnown() throws Exception {
-        try (MigrationFixture migration = MigrationFixture.between(servers, "away")) {
+        try (MigrationFixture migration = MigrationFixture.between(servers, "other-away")) {
             existing(migration, "tables: {whole: [\"public.rows\"]}");
             Endpoint source = migration.migration().source();
             Endpoint target = migration.migration().target();
