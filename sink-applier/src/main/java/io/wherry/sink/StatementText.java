@@ -126,7 +126,9 @@ final class StatementText {
             String stored = "s." + column.quoted();
             String given = value(column, i);
             if (old[column.index()] == null) {
-                conditions.add(stored + " IS NULL");
+                // IS NULL holds for a composite value of nothing but NULLs as well, which is another value (PostgreSQL
+                // documentation, 9.2, comparison predicates): the update of one row would go to another.
+                conditions.add(stored + " IS NOT DISTINCT FROM NULL");
             } else if (column.target().equality() == Equality.TEXT) {
                 conditions.add(equal(column, stored, i));
             } else {
