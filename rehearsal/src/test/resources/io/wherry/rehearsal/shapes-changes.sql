@@ -145,3 +145,6 @@ UPDATE a."b c" SET v = v || '5' WHERE id > 5;
 UPDATE a."B_c" SET v = v || '6' WHERE id > 6;
 DELETE FROM "a.b".c WHERE id = 9;
 INSERT INTO "a.b".c VALUES (9, 'again');
+
+UPDATE composites SET n = n + 1 WHERE v::text IS NULL;
+UPDATE composites SET n = n + 1 WHERE v::text = '(,)';

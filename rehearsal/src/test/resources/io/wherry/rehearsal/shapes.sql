@@ -120,3 +120,7 @@ INSERT INTO a_b.c SELECT n, '3' FROM generate_series(1, 10) n;
 INSERT INTO a.b_c SELECT n, '4' FROM generate_series(1, 10) n;
 INSERT INTO a."b c" SELECT n, '5' FROM generate_series(1, 10) n;
 INSERT INTO a."B_c" SELECT n, '6' FROM generate_series(1, 10) n;
+
+CREATE TYPE two AS (a int, b text);
+CREATE TABLE composites (n int, v two);
+INSERT INTO composites VALUES (1, ROW(NULL, NULL)), (1, NULL), (1, NULL);

@@ -201,7 +201,7 @@ final class BatchPlanTest {
         assertThat(((Step.Rows) steps.get(1)).sql())
                 .startsWith("UPDATE ONLY \"public\".\"people\" AS t SET \"id\" = u.c0, \"name\" = u.c1 FROM unnest(")
                 .endsWith("WHERE s.\"id\" " + EQUALS + " u.c0 AND s.\"name\" " + EQUALS
-                        + " u.c1 AND s.\"tags\" IS NULL LIMIT 1)");
+                        + " u.c1 AND s.\"tags\" IS NOT DISTINCT FROM NULL LIMIT 1)");
         assertThat(((Step.Rows) steps.get(2)).sql())
                 .endsWith(
                         " AND CAST(s.\"tags\" AS text) = CAST(CAST(u.c2 AS \"pg_catalog\".\"_text\") AS text) LIMIT 1)");
