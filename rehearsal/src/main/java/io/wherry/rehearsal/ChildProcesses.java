@@ -55,6 +55,11 @@ public final class ChildProcesses implements AutoCloseable {
         }
     }
 
+    /** Whether all is left as it is. */
+    public synchronized boolean kept() {
+        return keep;
+    }
+
     /**
      * Starts a server.
      *

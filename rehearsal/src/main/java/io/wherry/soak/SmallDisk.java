@@ -29,8 +29,10 @@ final class SmallDisk {
             return Optional.empty();
         }
         processes.beforeClose(() -> {
-            // Lazily: servers are still at work on it.
-            run("umount", "-l", directory.toString());
+            if (!processes.kept()) {
+                // Lazily: servers are still at work on it.
+                run("umount", "-l", directory.toString());
+            }
         });
         return Optional.of(new SmallDisk(directory.resolve("filler")));
     }

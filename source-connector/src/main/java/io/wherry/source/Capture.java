@@ -179,6 +179,7 @@ final class Capture implements AutoCloseable {
     private void prepareAndStart() {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
             TopicGuard.check(migration);
+            // What has begun stands in a topic, and says which tables' topics are wanted.
             KafkaTopics.ensure(migration, Set.of());
             orders = new TopicTail(migration, migration.topics().control());
             Memory memory = ControlTopic.read(orders);

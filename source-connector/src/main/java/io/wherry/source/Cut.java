@@ -42,22 +42,6 @@ record Cut(
         parts = parts == null ? List.of() : List.copyOf(parts);
     }
 
-    /** Of a table that holds its rows itself. */
-    Cut(
-            TableId table,
-            int epoch,
-            long oid,
-            long file,
-            List<String> columns,
-            String filter,
-            List<String> key,
-            String by,
-            String type,
-            List<String> bounds,
-            long firstTransaction) {
-        this(table, epoch, oid, file, columns, filter, key, by, type, bounds, firstTransaction, List.of());
-    }
-
     /**
      * A partition.
      *

@@ -90,7 +90,8 @@ final class LoadPlanner {
                 by,
                 type,
                 bounds,
-                firstTransaction);
+                firstTransaction,
+                List.of());
     }
 
     /**

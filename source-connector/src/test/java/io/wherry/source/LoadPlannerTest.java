@@ -70,7 +70,19 @@ final class LoadPlannerTest {
     }
 
     private static Cut cut(String by, String type, List<String> bounds, long firstTransaction) {
-        return new Cut(new TableId("s", "t"), 1, 2, 3, List.of(), "", List.of("k"), by, type, bounds, firstTransaction);
+        return new Cut(
+                new TableId("s", "t"),
+                1,
+                2,
+                3,
+                List.of(),
+                "",
+                List.of("k"),
+                by,
+                type,
+                bounds,
+                firstTransaction,
+                List.of());
     }
 
     @Test
