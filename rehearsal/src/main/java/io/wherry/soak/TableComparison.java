@@ -6,7 +6,7 @@ import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
-import io.wherry.rehearsal.CopyLines;
+import io.wherry.rehearsal.CopyText;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.postgresql.PGConnection;
 
 /** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
 final class TableComparison {
@@ -34,6 +33,7 @@ final class TableComparison {
         Map<TableId, TableDifference> found = new TreeMap<>(Comparator.comparing(TableId::toString));
         try (Connection left = Sessions.open(migration, source, "soak");
                 Connection right = Sessions.open(migration, target, "soak")) {
+            boolean sameVersion = Catalog.majorVersion(left) == Catalog.majorVersion(right);
             for (Catalog.Table table : Catalog.selected(left, migration)) {
                 List<String> key = table.identity();
                 String columns = Stream.concat(
@@ -43,17 +43,13 @@ final class TableComparison {
                                         .filter(column -> !key.contains(column)))
                         .map(Identifiers::quote)
                         .collect(Collectors.joining(", "));
-                String copy =
-                        "COPY (SELECT " + columns + " FROM ONLY " + table.id().quoted() + ") TO STDOUT";
-                found.put(table.id(), TableDifference.of(lines(left, copy), lines(right, copy), key.size()));
+                String rows = "ONLY " + table.id().quoted();
+                List<String> expected = sameVersion
+                        ? CopyText.lines(left, columns, rows)
+                        : CopyText.linesAsWrittenBy(right, table.id(), left, columns, rows);
+                found.put(table.id(), TableDifference.of(expected, CopyText.lines(right, columns, rows), key.size()));
             }
         }
         return found;
-    }
-
-    private static List<String> lines(Connection session, String copy) throws SQLException, IOException {
-        CopyLines lines = new CopyLines();
-        session.unwrap(PGConnection.class).getCopyAPI().copyOut(copy, lines);
-        return lines.sorted();
     }
 }

@@ -9,20 +9,15 @@ import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.PostgresTools;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import org.postgresql.PGConnection;
-import org.postgresql.copy.CopyManager;
-import org.postgresql.copy.PGCopyOutputStream;
 
 /** Compares both databases by what PostgreSQL itself writes; nothing of the product takes part but the list of tables. */
 final class IndependentComparison {
@@ -45,15 +40,12 @@ final class IndependentComparison {
             }
             for (Catalog.Table table : tables.values()) {
                 String rows = table.rows() + migration.tables().whereClause(table.id());
-                CopyLines expected = new CopyLines();
-                if (sameVersion) {
-                    copyOut(source, table, rows, expected);
-                } else {
-                    copyThrough(target, table, into -> copyOut(source, table, rows, into), expected);
-                }
-                CopyLines found = new CopyLines();
-                copyOut(target, table, onTarget.get(table.id()).rows(), found);
-                assertThat(found.sorted()).as(table.id().quoted()).isEqualTo(expected.sorted());
+                List<String> expected = sameVersion
+                        ? CopyText.lines(source, columns(table), rows)
+                        : CopyText.linesAsWrittenBy(target, table.id(), source, columns(table), rows);
+                List<String> found = CopyText.lines(
+                        target, columns(table), onTarget.get(table.id()).rows());
+                assertThat(found).as(table.id().quoted()).isEqualTo(expected);
             }
         }
     }
@@ -67,35 +59,6 @@ final class IndependentComparison {
 
     private static String columns(Catalog.Table table) {
         return table.columns().stream().map(c -> Identifiers.quote(c.name())).collect(Collectors.joining(", "));
-    }
-
-    private static void copyOut(Connection connection, Catalog.Table table, String rows, OutputStream out)
-            throws SQLException, IOException {
-        copies(connection).copyOut("COPY (SELECT " + columns(table) + " FROM " + rows + ") TO STDOUT", out);
-    }
-
-    private interface Copier {
-        void copy(OutputStream out) throws SQLException, IOException;
-    }
-
-    /** The text as a server of the target's version writes the same values: floating point changed in 12, for example. */
-    private static void copyThrough(Connection target, Catalog.Table table, Copier rows, OutputStream out)
-            throws SQLException, IOException {
-        try (Statement statement = target.createStatement()) {
-            statement.execute("CREATE TEMP TABLE compared (LIKE " + table.id().quoted() + ")");
-            String columns = columns(table);
-            PGCopyOutputStream into = new PGCopyOutputStream(
-                    target.unwrap(PGConnection.class),
-                    "COPY pg_temp.compared" + (columns.isEmpty() ? "" : "(" + columns + ")") + " FROM STDIN");
-            rows.copy(into);
-            into.endCopy();
-            copies(target).copyOut("COPY (SELECT " + columns + " FROM pg_temp.compared) TO STDOUT", out);
-            statement.execute("DROP TABLE pg_temp.compared");
-        }
-    }
-
-    private static CopyManager copies(Connection connection) throws SQLException {
-        return connection.unwrap(PGConnection.class).getCopyAPI();
     }
 
     /**

@@ -1,0 +1,55 @@
+package io.wherry.rehearsal;
+
+import io.wherry.contract.TableId;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyManager;
+import org.postgresql.copy.PGCopyOutputStream;
+
+/** Rows as PostgreSQL's COPY writes them, a line each, sorted. */
+public final class CopyText {
+    private CopyText() {}
+
+    /**
+     * @param columns quoted, separated by commas; may be empty
+     * @param rows what stands after FROM
+     */
+    public static List<String> lines(Connection session, String columns, String rows) throws SQLException, IOException {
+        CopyLines lines = new CopyLines();
+        copyOut(session, columns, rows, lines);
+        return lines.sorted();
+    }
+
+    /**
+     * The source's rows as the target's server writes the same values: between versions the text of floating point differs (from 12
+     * on it is the shortest that is exact), for example.
+     *
+     * @param table of the target, with those columns
+     */
+    public static List<String> linesAsWrittenBy(
+            Connection target, TableId table, Connection source, String columns, String rows)
+            throws SQLException, IOException {
+        try (Statement statement = target.createStatement()) {
+            statement.execute("CREATE TEMP TABLE compared (LIKE " + table.quoted() + ")");
+            PGCopyOutputStream into = new PGCopyOutputStream(
+                    target.unwrap(PGConnection.class),
+                    "COPY pg_temp.compared" + (columns.isEmpty() ? "" : "(" + columns + ")") + " FROM STDIN");
+            copyOut(source, columns, rows, into);
+            into.endCopy();
+            List<String> lines = lines(target, columns, "pg_temp.compared");
+            statement.execute("DROP TABLE pg_temp.compared");
+            return lines;
+        }
+    }
+
+    private static void copyOut(Connection session, String columns, String rows, OutputStream out)
+            throws SQLException, IOException {
+        CopyManager copies = session.unwrap(PGConnection.class).getCopyAPI();
+        copies.copyOut("COPY (SELECT " + columns + " FROM " + rows + ") TO STDOUT", out);
+    }
+}
