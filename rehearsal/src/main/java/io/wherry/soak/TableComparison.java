@@ -44,10 +44,14 @@ final class TableComparison {
                         .map(Identifiers::quote)
                         .collect(Collectors.joining(", "));
                 String rows = "ONLY " + table.id().quoted();
-                List<String> expected = sameVersion
-                        ? CopyText.lines(left, columns, rows)
-                        : CopyText.linesAsWrittenBy(right, table.id(), left, columns, rows);
-                found.put(table.id(), TableDifference.of(expected, CopyText.lines(right, columns, rows), key.size()));
+                List<String> onTarget = CopyText.lines(right, columns, rows);
+                TableDifference difference =
+                        TableDifference.of(CopyText.lines(left, columns, rows), onTarget, key.size());
+                if (!difference.isEmpty() && !sameVersion) {
+                    List<String> expected = CopyText.linesAsWrittenBy(right, table.id(), left, columns, rows);
+                    difference = TableDifference.of(expected, onTarget, key.size());
+                }
+                found.put(table.id(), difference);
             }
         }
         return found;
