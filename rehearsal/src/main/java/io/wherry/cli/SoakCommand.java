@@ -6,6 +6,7 @@ import io.wherry.soak.Soak;
 import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.concurrent.Callable;
@@ -63,7 +64,7 @@ final class SoakCommand implements Callable<Integer> {
             description = "where failing runs leave their logs (default: ${DEFAULT-VALUE})")
     private Path logs;
 
-    @Option(names = "--report", paramLabel = "FILE.json", description = "write the report there")
+    @Option(names = "--report", paramLabel = "FILE.json", description = "write the report there, after each migration")
     private Path report;
 
     @Option(names = "--keep", description = "end at the first failure and leave everything running")
@@ -95,15 +96,24 @@ final class SoakCommand implements Callable<Integer> {
                                 targetVersion,
                                 logs.toAbsolutePath(),
                                 keep),
-                        out)
+                        out,
+                        this::write)
                 .run();
-        if (report != null) {
-            Json.mapper().writerWithDefaultPrettyPrinter().writeValue(report.toFile(), found);
-        }
         PrintWriter answer = spec.commandLine().getOut();
         answer.println(json ? Json.mapper().writeValueAsString(found) : SoakText.of(found));
         answer.flush();
         boolean differs = found.rowsLost() + found.rowsDoubled() + found.rowsDifferent() + found.outOfOrder() > 0;
         return found.clean() ? ExitCode.DONE : differs ? ExitCode.DATA_DIFFER : ExitCode.FAILED;
+    }
+
+    private void write(SoakReport found) {
+        if (report == null) {
+            return;
+        }
+        try {
+            Json.mapper().writerWithDefaultPrettyPrinter().writeValue(report.toFile(), found);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 }

@@ -12,11 +12,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /** Runs of random histories under random faults, in episodes of one migration each. */
 public final class Soak {
     private final Options options;
     private final PrintWriter out;
+    private final Consumer<SoakReport> soFar;
+    private SoakReport total = SoakReport.none();
     private long seed;
     private int given;
 
@@ -37,10 +40,14 @@ public final class Soak {
             Path logs,
             boolean keep) {}
 
-    /** @param out for one line a run */
-    public Soak(Options options, PrintWriter out) {
+    /**
+     * @param out for one line a run
+     * @param soFar gets the report of all migrations that have ended, after each: a soak of hours may be stopped
+     */
+    public Soak(Options options, PrintWriter out, Consumer<SoakReport> soFar) {
         this.options = options;
         this.out = out;
+        this.soFar = soFar;
         this.seed = options.seed();
     }
 
@@ -48,15 +55,14 @@ public final class Soak {
     public SoakReport run() throws InterruptedException, SQLException, IOException {
         ExecutorService lanes = Executors.newFixedThreadPool(options.parallel());
         try {
-            List<Future<SoakReport>> reports = new ArrayList<>();
+            List<Future<Void>> ends = new ArrayList<>();
             for (int lane = 0; lane < options.parallel(); lane++) {
-                reports.add(lanes.submit(this::lane));
+                ends.add(lanes.submit(this::lane));
             }
-            SoakReport total = SoakReport.none();
-            for (Future<SoakReport> report : reports) {
-                total = total.plus(report.get());
+            for (Future<Void> end : ends) {
+                end.get();
             }
-            return total;
+            return total();
         } catch (ExecutionException e) {
             throw new IllegalStateException("The soak itself failed", e.getCause());
         } finally {
@@ -67,18 +73,20 @@ public final class Soak {
     }
 
     /** Migrations one after another, on servers of its own. */
-    private SoakReport lane() throws InterruptedException, SQLException, IOException {
-        SoakReport total = SoakReport.none();
+    private Void lane() throws InterruptedException, SQLException, IOException {
         try (SoakServers servers = new SoakServers(options.sourceVersion(), options.targetVersion())) {
             for (Share share = next(); share.runs() > 0; share = next()) {
                 SoakReport report = episode(servers, share.seed(), share.runs());
-                total = total.plus(report);
                 if (options.keep() && !report.clean()) {
                     servers.processes().keep();
                 }
                 done(share, report);
             }
         }
+        return null;
+    }
+
+    private synchronized SoakReport total() {
         return total;
     }
 
@@ -95,6 +103,8 @@ public final class Soak {
     /** Runs that a failed migration did not come to are for the next one; or for none, when the failure is to be looked at. */
     private synchronized void done(Share share, SoakReport report) {
         given = options.keep() && !report.clean() ? options.runs() : given - (share.runs() - report.runs());
+        total = total.plus(report);
+        soFar.accept(total);
     }
 
     private SoakReport episode(SoakServers servers, long seed, int runs)

@@ -17,7 +17,8 @@ class SoakTest {
     void sourceEqualsTargetAfterEveryFault() throws Exception {
         PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         Path logs = Path.of("target", "soak-logs").toAbsolutePath();
-        SoakReport report = new Soak(new Soak.Options(RUNS, AT_ONCE, SEED, 15, 15, 17, logs, false), out).run();
+        SoakReport report =
+                new Soak(new Soak.Options(RUNS, AT_ONCE, SEED, 15, 15, 17, logs, false), out, soFar -> {}).run();
         assertThat(report.failures()).isEmpty();
         assertThat(report.runs()).isEqualTo(RUNS);
         assertThat(report.changes()).isPositive();
