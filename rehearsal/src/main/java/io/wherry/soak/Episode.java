@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
 final class Episode implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Episode.class);
     private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(10);
-    private static final int LEAST_TRANSACTIONS = 15;
+    private static final int LEAST_TRANSACTIONS = 8;
     private static final int FIRST_STRIKE_MILLIS = 4_000;
     private static final int POLL_MILLIS = 50;
     private static final int STRIKE_MILLIS = 1_500;

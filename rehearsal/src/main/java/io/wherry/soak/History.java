@@ -28,9 +28,9 @@ final class History implements AutoCloseable {
     private static final int SESSIONS = 4;
     private static final Logger LOG = LoggerFactory.getLogger(History.class);
     private static final long RECONNECT_MILLIS = 100;
-    private static final long STEP_MILLIS = 25;
+    private static final long STEP_MILLIS = 40;
     // What counts is what lies between one another, not how much: the servers share their cores with the services.
-    private static final int PAUSE_MILLIS = 160;
+    private static final int PAUSE_MILLIS = 250;
     private static final int STEPS = 10;
     // A slot is made anew when a table was truncated meanwhile: it must come to an end.
     private static final int RARELY = 30;
