@@ -1,6 +1,5 @@
 package io.wherry.soak;
 
-import io.wherry.rehearsal.FreePorts;
 import io.wherry.rehearsal.ServerException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +31,7 @@ final class TcpProxy implements AutoCloseable {
     private volatile boolean closed;
 
     TcpProxy(int backendPort) {
-        this(FreePorts.next(), backendPort);
+        this(0, backendPort);
     }
 
     TcpProxy(int port, int backendPort) {
