@@ -60,8 +60,8 @@ class DocumentationTest {
     void soakRunsAreThoseOfTheReports() throws IOException {
         StringBuilder text =
                 new StringBuilder("| versions | first seed | runs | failed | transactions | changes read back"
-                        + " | rows compared | lost | doubled | different | out of order | longest recovery |\n"
-                        + "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+                        + " | rows compared | lost | doubled | different | out of order | longest recovery | minutes of runs |\n"
+                        + "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
         SoakReport all = SoakReport.none();
         try (Stream<Path> files = Files.list(DOCS.resolve("soak"))) {
             for (Path file : files.sorted().toList()) {
@@ -78,7 +78,7 @@ class DocumentationTest {
     }
 
     private static String row(String versions, String seed, SoakReport report) {
-        return "| %s | %s | %,d | %d | %,d | %,d | %,d | %d | %d | %d | %d | %d s |\n"
+        return "| %s | %s | %,d | %d | %,d | %,d | %,d | %d | %d | %d | %d | %d s | %,d |\n"
                 .formatted(
                         versions,
                         seed,
@@ -91,7 +91,8 @@ class DocumentationTest {
                         report.rowsDoubled(),
                         report.rowsDifferent(),
                         report.outOfOrder(),
-                        report.longestRecoveryMillis() / 1000);
+                        report.longestRecoveryMillis() / 1000,
+                        report.millis() / 60_000);
     }
 
     private static void assertGenerated(String file, String block, String expected) throws IOException {
