@@ -42,9 +42,8 @@ final class EngineSettings {
         settings.put("table.include.list", "wherry_matches_nothing\\.");
         settings.put("skipped.operations", "none");
         settings.put("provide.transaction.metadata", "true");
-        // Only ends of transactions come this way, to move the slot: rows do not wait for it. At 5 ms the engine's
-        // looks at
-        // its queue took 8 % of a core of an idle source-connector.
+        // Only ends of transactions come this way, to move the slot: rows do not wait for it. Looking every 5 ms took
+        // 8 % of a core of an idle source-connector.
         settings.put("poll.interval.ms", "200");
         // A stored offset makes Debezium search for its place by LSN and drop rows: each start gets an empty store and
         // begins where the slot stands; and no restart within the engine, which would use the store again.
