@@ -59,9 +59,7 @@ final class Capture implements AutoCloseable {
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
     private final FailedTables failed = new FailedTables();
-    /** Number of the file that held each table's rows when they were loaded. */
-    private final Map<TableId, Long> files = new ConcurrentHashMap<>();
-
+    private final TableFiles files = new TableFiles();
     private final Map<TableId, Route> routes = new ConcurrentHashMap<>();
     private final WholeTables wholes;
     private final NewTables newTables;
@@ -93,7 +91,7 @@ final class Capture implements AutoCloseable {
         prepareAndStart();
         while (!closing) {
             lock.heartbeat();
-            lookForNewTables();
+            lookAtTables();
             follow(orders.poll(Duration.ZERO));
             control.status(new SourceStatus(
                     loaded ? "STREAMING" : "LOADING",
@@ -129,14 +127,18 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    /** Only once the load is complete: one snapshot at a time is kept on the source. */
-    private void lookForNewTables() {
-        if (!loaded || closing) {
+    private void lookAtTables() {
+        if (closing) {
             return;
         }
         try {
             if (watch == null) {
                 watch = sessions.open("new tables");
+            }
+            files.look(watch);
+            if (!loaded) {
+                // One snapshot at a time is kept on the source.
+                return;
             }
             wholes.look(watch);
             if (newTables.found(watch)) {
@@ -149,7 +151,7 @@ final class Capture implements AutoCloseable {
             }
         } catch (SQLException e) {
             throw new RetryableException(
-                    "look for new tables on", "the source", e.getMessage(), "Look whether it is up", e);
+                    "look at the tables of", "the source", e.getMessage(), "Look whether it is up", e);
         }
     }
 
@@ -203,7 +205,8 @@ final class Capture implements AutoCloseable {
                 Publication.ensure(session, migration, tables);
                 failpoints.after(Effect.PUBLICATION);
             }
-            files.putAll(memory.loaded());
+            files.loaded(memory.loaded());
+            files.look(session);
             memory.partitions().forEach(wholes::know);
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);

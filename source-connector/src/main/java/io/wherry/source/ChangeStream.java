@@ -50,7 +50,6 @@ final class ChangeStream implements AutoCloseable {
      * Fences any earlier publisher; the engine does not run yet.
      *
      * @param routes where each table's changes go
-     * @param files number of the file that held each table's rows when they were loaded
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
     ChangeStream(
@@ -58,7 +57,7 @@ final class ChangeStream implements AutoCloseable {
             Map<TableId, Route> routes,
             SchemaRegistry registry,
             CaptureCounts counts,
-            Map<TableId, Long> files,
+            TableFiles files,
             WholeTables wholes,
             Duration transactionTimeout,
             Failpoints failpoints) {

@@ -23,7 +23,7 @@ final class ColumnDefinitions {
                    CASE WHEN a.attcollation <> t.typcollation THEN quote_ident(n.nspname) || '.' || quote_ident(l.collname)
                    END AS collation,
                    pg_get_expr(d.adbin, d.adrelid) AS default_expression, coalesce(a.attidentity <> '', false) AS identity,
-                   %s AS missing, pg_relation_filenode(CAST(? AS oid))::bigint AS file
+                   %s AS missing, a.attnum AS attribute, pg_relation_filenode(CAST(? AS oid))::bigint AS file
               FROM unnest(?::text[], ?::bigint[], ?::int[]) AS u(name, type, modifier)
               LEFT JOIN pg_type t ON t.oid = CAST(u.type AS oid)
               LEFT JOIN pg_attribute a ON a.attrelid = CAST(? AS oid) AND a.attname = u.name AND a.attnum > 0
@@ -39,10 +39,11 @@ final class ColumnDefinitions {
     /**
      * @param oid of the table to look at: the relation's own, or another partition of the same table
      * @param loadedFile number of the file that held the table's rows when they were loaded; null = unknown
+     * @param files what has been seen of the tables' files
      * @return by the columns' names
      */
-    static Map<String, ColumnDefinition> read(Connection session, Relation relation, long oid, Long loadedFile)
-            throws SQLException {
+    static Map<String, ColumnDefinition> read(
+            Connection session, Relation relation, long oid, Long loadedFile, TableFiles files) throws SQLException {
         // Its only element, in the text of its type.
         String missing = Catalog.majorVersion(session) >= MISSING_VALUES_SINCE
                 ? "CAST(CAST(a.attmissingval AS text) AS text[])"
@@ -56,18 +57,20 @@ final class ColumnDefinitions {
             statement.setLong(5, oid);
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
-                    definitions.put(row.getString("name"), definition(row, loadedFile));
+                    long file = row.getLong("file");
+                    boolean sameFile =
+                            loadedFile != null && loadedFile == file || files.older(oid, file, row.getInt("attribute"));
+                    definitions.put(row.getString("name"), definition(row, sameFile));
                 }
             }
         }
         return definitions;
     }
 
-    private static ColumnDefinition definition(ResultSet row, Long loadedFile) throws SQLException {
+    private static ColumnDefinition definition(ResultSet row, boolean sameFile) throws SQLException {
         String value = row.getArray("missing") == null
                 ? null
                 : ((String[]) row.getArray("missing").getArray())[0];
-        boolean sameFile = loadedFile != null && loadedFile == row.getLong("file");
         EarlierRows earlier;
         if (value != null) {
             earlier = EarlierRows.VALUE;

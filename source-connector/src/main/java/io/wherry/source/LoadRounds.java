@@ -41,14 +41,14 @@ final class LoadRounds {
     private final Runnable requireLock;
     private final CaptureCounts counts;
     private final BlockBudget budget;
-    private final Map<TableId, Long> files;
+    private final TableFiles files;
     private final WholeTables whole;
     private final Runnable planned;
     private final Failpoints failpoints;
 
     /**
      * @param requireLock fails when this source-connector is not the one that acts
-     * @param files gets the number of the file that held each table's rows
+     * @param files gets the file that each table is loaded from
      * @param whole gets the partitions of the tables that are carried whole
      * @param planned run at the beginning of each round, when {@code files} knows its tables
      */
@@ -62,7 +62,7 @@ final class LoadRounds {
             Runnable requireLock,
             CaptureCounts counts,
             BlockBudget budget,
-            Map<TableId, Long> files,
+            TableFiles files,
             WholeTables whole,
             Runnable planned,
             Failpoints failpoints) {
@@ -149,7 +149,7 @@ final class LoadRounds {
         for (Catalog.Table table : snapshot.tables(missing)) {
             String filter = migration.tables().whereClause(table.id());
             long file = snapshot.file(table.oid());
-            files.put(table.id(), file);
+            files.loaded(table.id(), file);
             // Changes tell which rows of finished chunks are stale, so they must be followed.
             Optional<Resumable> resumable = migration.tables().follows(table.id())
                     ? memory.resumable(table, file, filter, planner.endTransaction())

@@ -47,13 +47,12 @@ final class RelationShapes implements Shapes, AutoCloseable {
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
 
     private final Migration migration;
-    private final Map<TableId, Long> files;
+    private final TableFiles files;
     private final WholeTables wholes;
     private final Map<Long, TypeName> types = new HashMap<>();
     private Connection session;
 
-    /** @param files number of the file that held each table's rows when they were loaded */
-    RelationShapes(Migration migration, Map<TableId, Long> files, WholeTables wholes) {
+    RelationShapes(Migration migration, TableFiles files, WholeTables wholes) {
         this.wholes = wholes;
         this.migration = migration;
         this.files = files;
@@ -133,7 +132,8 @@ final class RelationShapes implements Shapes, AutoCloseable {
                 session(),
                 relation,
                 loaded.map(Part::oid).orElse(oid),
-                loaded.map(Part::file).orElse(files.get(relation.id())));
+                loaded.map(Part::file).orElse(files.loaded(relation.id())),
+                files);
     }
 
     private List<String> identity(Relation relation) throws SQLException {

@@ -43,13 +43,12 @@ final class SchemasAhead {
     private SchemasAhead() {}
 
     /**
-     * @param files number of the file that held each table's rows when they were loaded
      * @param closing whether to leave off
      */
     static void register(
             Migration migration,
             Map<TableId, Route> routes,
-            Map<TableId, Long> files,
+            TableFiles files,
             WholeTables wholes,
             SchemaRegistry registry,
             BooleanSupplier closing) {
@@ -61,7 +60,7 @@ final class SchemasAhead {
                 if (closing.getAsBoolean()) {
                     return;
                 }
-                if (route != null && files.containsKey(relation.id())) {
+                if (route != null && files.loaded(relation.id()) != null) {
                     new ChangeEncoder(shapes.of(relation), route.topic(), registry, unused);
                     registered++;
                 }
