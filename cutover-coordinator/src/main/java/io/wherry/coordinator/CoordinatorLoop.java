@@ -50,6 +50,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private final Observers observers;
     private final IndexBuilder indexes;
     private final SchemaFollower follower;
+    private final SchemaWatch watch;
     private final CutoverSteps steps;
     private final CutoverRun run;
     private final StatusBoard board;
@@ -73,7 +74,8 @@ final class CoordinatorLoop implements AutoCloseable {
         this.steps = new CutoverSteps(migration, progress, traffic, failpoints);
         this.run = new CutoverRun(migration, steps, queue::add);
         this.follower = new SchemaFollower(migration, queue::add);
-        this.board = new StatusBoard(migration, facts, gate, run, follower);
+        this.watch = new SchemaWatch(migration, queue::add);
+        this.board = new StatusBoard(migration, facts, gate, run, follower, watch);
     }
 
     void start() {
@@ -286,6 +288,8 @@ final class CoordinatorLoop implements AutoCloseable {
             follower.ended(followed);
             // Their indexes are yet to be joined to those of their parents.
             parentsBuilt &= !followed.object().equals(SchemaFollower.TABLES);
+        } else if (observation instanceof Observation.SchemasCompared compared) {
+            watch.ended(compared);
         } else if (observation instanceof Observation.Reported seen) {
             facts.see(seen.status());
         } else if (observation instanceof Observation.Failed seen) {
@@ -434,6 +438,11 @@ final class CoordinatorLoop implements AutoCloseable {
             case SWITCHING, ABORTING -> run.retryWhenDue(state, journal);
             case COMPLETED -> {}
         }
+        watch.offer(
+                state == State.IN_SYNC
+                        && facts.drift().obstacles().isEmpty()
+                        && follower.pending().isEmpty(),
+                now);
         board.publish(journal, plan, now);
     }
 
@@ -452,6 +461,10 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void begin(CompletableFuture<CutoverResult> result) throws SQLException {
+        if (watch.comparing()) {
+            watch.afterwards(() -> queue.add(new Command(() -> begin(result))));
+            return;
+        }
         // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
         decide(MonotonicClock.millis());
         State state = control.journal().state();
@@ -506,6 +519,7 @@ final class CoordinatorLoop implements AutoCloseable {
         observers.close();
         indexes.close();
         follower.close();
+        watch.close();
         run.close();
         if (control != null) {
             closeControl();

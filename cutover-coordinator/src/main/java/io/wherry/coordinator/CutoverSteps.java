@@ -275,6 +275,9 @@ final class CutoverSteps implements AutoCloseable {
             SchemaDrift drift = SchemaDrift.read(migration, source, target, progress.planned(), true);
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
+            if (migration.schema() == Migration.TargetSchemaMode.CREATE) {
+                SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed, " + line));
+            }
             plan.addAll(fence.steps());
             Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
             plan.add("wait until the target has everything, compare every row of every table");

@@ -38,6 +38,13 @@ sealed interface Observation {
     /** A difference in schema was dealt with; problem null = it is no more. */
     record Followed(String object, String problem) implements Observation {}
 
+    /**
+     * The schemas' dumps were compared.
+     *
+     * @param differences what is not followed, for people; null = as before
+     */
+    record SchemasCompared(List<String> differences, long tookMillis) implements Observation {}
+
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}
 

@@ -94,12 +94,17 @@ final class SchemaAdditions {
 
     // Rows of catalogs whose statements wait for the switch; what changes one of them gives it another xmin.
     private static final String FINGERPRINT = """
-            SELECT md5(string_agg(catalog || oid || '.' || xmin, ',' ORDER BY catalog, oid)) FROM (
-              SELECT 'c' AS catalog, oid, xmin FROM pg_constraint WHERE contype = 'f'
-              UNION ALL SELECT 't', oid, xmin FROM pg_trigger WHERE NOT tgisinternal
-              UNION ALL SELECT 'p', oid, xmin FROM pg_policy
-              UNION ALL SELECT 'r', oid, xmin FROM pg_rewrite
-              UNION ALL SELECT 'e', oid, xmin FROM pg_event_trigger) s
+            SELECT md5(string_agg(catalog || oid || '.' || state, ',' ORDER BY catalog, oid, state)) FROM (
+              SELECT 'c' AS catalog, oid, xmin::text AS state FROM pg_constraint WHERE contype = 'f'
+              UNION ALL SELECT 't', oid, xmin::text FROM pg_trigger WHERE NOT tgisinternal
+              UNION ALL SELECT 'p', oid, xmin::text FROM pg_policy
+              UNION ALL SELECT 's', oid, relforcerowsecurity::text FROM pg_class WHERE relrowsecurity
+              UNION ALL SELECT 'r', oid, xmin::text FROM pg_rewrite
+              UNION ALL SELECT 'e', oid, xmin::text FROM pg_event_trigger
+              UNION ALL SELECT 'a', oid, xmin::text FROM pg_default_acl
+              UNION ALL SELECT 'b', oid, xmin::text FROM pg_publication WHERE pubname !~ '^wherry_'
+              UNION ALL SELECT 'd', objoid, xmin::text FROM pg_description
+                         WHERE classoid IN ('pg_constraint'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass)) s
             """;
 
     // Class 23 of PostgreSQL's error codes (appendix A): integrity constraint violation.

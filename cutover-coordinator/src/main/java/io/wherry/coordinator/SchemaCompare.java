@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
@@ -25,6 +26,8 @@ import java.util.stream.Collectors;
  * server and dumped from there. Statements are compared as a set, without our own schema and publication.
  */
 public final class SchemaCompare {
+    private static final int MOST = 120;
+
     private final Migration migration;
     private final PostgresTools tools;
 
@@ -35,9 +38,13 @@ public final class SchemaCompare {
 
     /**
      * @param onlyOnSource statements of the source's dump that the target's has not
-     * @param throughScratch whether version noise was removed; when false and versions differ, some differences may be noise
+     * @param notFollowed what a migration that runs does not bring to the target by itself, shortened, for people: functions, views,
+     *     types, rights and comments of the source, and whatever it has no more; empty when not exact
+     * @param exact whether the versions are alike, or what only they word differently was left out; else some differences may be
+     *     of that kind
      */
-    public record Result(List<String> onlyOnSource, List<String> onlyOnTarget, boolean throughScratch) {
+    public record Result(
+            List<String> onlyOnSource, List<String> onlyOnTarget, List<String> notFollowed, boolean exact) {
         public boolean equal() {
             return onlyOnSource.isEmpty() && onlyOnTarget.isEmpty();
         }
@@ -54,17 +61,35 @@ public final class SchemaCompare {
                     && Queries.truth(
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
-            Set<String> ofSource = scratch ? throughScratch(target) : statements(migration.source());
-            ofSource = ofSource.stream()
-                    .map(new RoleMap(migration.roleMap())::statement)
-                    .collect(Collectors.toCollection(TreeSet::new));
-            ofSource.removeAll(ReplicaIdentities.read(source, migration).statements(source));
-            Set<String> ofTarget = statements(migration.target());
-            return new Result(without(ofSource, ofTarget), without(ofTarget, ofSource), scratch);
+            Schema ofSource = (scratch ? throughScratch(target) : schema(migration.source()))
+                    .with(new RoleMap(migration.roleMap())::statement);
+            ofSource.all().removeAll(ReplicaIdentities.read(source, migration).statements(source));
+            Schema ofTarget = schema(migration.target());
+            List<String> onlyOnSource = without(ofSource.all(), ofTarget.all());
+            List<String> onlyOnTarget = without(ofTarget.all(), ofSource.all());
+            boolean exact = alike || scratch;
+            List<String> notFollowed = new ArrayList<>();
+            if (exact) {
+                without(Set.copyOf(onlyOnSource), ofSource.followed())
+                        .forEach(statement -> notFollowed.add("on the source only: " + shortened(statement)));
+                onlyOnTarget.forEach(statement -> notFollowed.add("on the target only: " + shortened(statement)));
+            }
+            return new Result(onlyOnSource, onlyOnTarget, notFollowed, exact);
         }
     }
 
-    private Set<String> throughScratch(Connection target) throws SQLException {
+    /** Statements of a dump; {@code followed} are those of them that are brought to the target later. */
+    private record Schema(Set<String> all, Set<String> followed) {
+        Schema with(UnaryOperator<String> change) {
+            return new Schema(with(all, change), with(followed, change));
+        }
+
+        private static Set<String> with(Set<String> statements, UnaryOperator<String> change) {
+            return statements.stream().map(change).collect(Collectors.toCollection(TreeSet::new));
+        }
+    }
+
+    private Schema throughScratch(Connection target) throws SQLException {
         String name = "wherry_scratch_" + ProcessHandle.current().pid() + "_" + System.nanoTime();
         String encoding = Queries.string(target, "SELECT pg_catalog.current_setting('server_encoding')")
                 .orElseThrow();
@@ -77,33 +102,42 @@ public final class SchemaCompare {
             try (Connection empty = Databases.openForScripts(migration, scratch, "compare schema")) {
                 new SchemaCopy(migration, tools).copyInto(empty);
             }
-            return statements(scratch);
+            return schema(scratch);
         } finally {
             Queries.execute(target, "DROP DATABASE IF EXISTS " + Identifiers.quote(name));
         }
     }
 
-    private Set<String> statements(Endpoint endpoint) throws SQLException {
+    private Schema schema(Endpoint endpoint) throws SQLException {
         DumpTool dumpTool = new DumpTool(tools, migration);
         Path archive = null;
         try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
             archive = Files.createTempFile("wherry-schema", ".dump");
             dumpTool.archive(endpoint, archive, Set.of());
             Set<String> known = Databases.settings(connection);
-            Set<String> statements = new TreeSet<>();
+            Schema schema = new Schema(new TreeSet<>(), new TreeSet<>());
             for (String section : List.of("pre-data", "post-data")) {
                 for (Entry entry : DumpScript.entries(dumpTool.section(archive, section), known)) {
                     if (!DumpScript.ofPublication(entry, migration.publication())) {
-                        statements.addAll(RowIndex.without(entry.statements()));
+                        List<String> statements = RowIndex.without(entry.statements());
+                        schema.all().addAll(statements);
+                        if (section.equals("post-data") && !entry.kind().equals("STATISTICS")) {
+                            schema.followed().addAll(statements);
+                        }
                     }
                 }
             }
-            return statements;
+            return schema;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
             DumpTool.delete(archive);
         }
+    }
+
+    private static String shortened(String statement) {
+        String line = statement.strip().replaceAll("\\s+", " ");
+        return line.length() <= MOST ? line : line.substring(0, MOST) + " …";
     }
 
     private static List<String> without(Set<String> statements, Set<String> others) {

@@ -19,17 +19,20 @@ final class StatusBoard {
     private final Gate gate;
     private final CutoverRun run;
     private final SchemaFollower follower;
+    private final SchemaWatch watch;
     private volatile Status status;
     private volatile List<StateTime> states = List.of();
     private volatile Totals totals = Totals.NONE;
     private double indexSeconds;
 
-    StatusBoard(Migration migration, Facts facts, Gate gate, CutoverRun run, SchemaFollower follower) {
+    StatusBoard(
+            Migration migration, Facts facts, Gate gate, CutoverRun run, SchemaFollower follower, SchemaWatch watch) {
         this.migration = migration;
         this.facts = facts;
         this.gate = gate;
         this.run = run;
         this.follower = follower;
+        this.watch = watch;
         this.status = new Status(
                 migration.name(),
                 State.LOADING,
@@ -127,12 +130,13 @@ final class StatusBoard {
         List<String> all = new ArrayList<>(facts.remedies());
         all.addAll(facts.drift().obstacles());
         all.addAll(follower.pending());
+        all.addAll(watch.pending());
         all.addAll(steps);
         return all;
     }
 
     private List<String> completedSteps() {
-        List<String> steps = new ArrayList<>();
+        List<String> steps = new ArrayList<>(watch.pending());
         if (migration.cutover().traffic() instanceof Switch.None) {
             steps.add("point the applications at " + migration.target());
         }

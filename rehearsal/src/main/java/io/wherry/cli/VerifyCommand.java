@@ -69,7 +69,7 @@ final class VerifyCommand implements Callable<Integer> {
             found.onlyOnSource().forEach(s -> out.println("only on source: " + s));
             found.onlyOnTarget().forEach(s -> out.println("only on target: " + s));
             out.println(found.equal() ? "schemas are equal" : "schemas differ");
-            if (!found.equal() && !found.throughScratch()) {
+            if (!found.equal() && !found.exact()) {
                 out.println(
                         "the role may not create a scratch database: differences between versions were not removed");
             }

@@ -27,12 +27,13 @@ class LiveDdlTest {
         migration.file("");
         source = migration.migration().source();
         target = migration.migration().target();
-        for (String table : new String[] {"added", "renamed", "dropped", "retyped", "random"}) {
+        for (String table : new String[] {"added", "renamed", "dropped", "retyped", "random", "emptied"}) {
             migration.execute(
                     source,
                     "CREATE TABLE public." + table + " (id int PRIMARY KEY, name varchar(10), gone int)",
                     "INSERT INTO public." + table + " SELECT i, 'n' || i, i FROM generate_series(1, 100) i");
         }
+        migration.execute(source, "CREATE INDEX by_gone ON public.dropped (gone)");
         migration.startCoordinator();
         migration.startSource();
         migration.startSink();
@@ -48,6 +49,8 @@ class LiveDdlTest {
     void whatIsAddedIsFollowedAndAllElseStopsItsTableAlone() throws Exception {
         migration.execute(
                 source,
+                "TRUNCATE public.emptied",
+                "INSERT INTO public.emptied VALUES (1, 'before', 1), (2, 'before', 2)",
                 "INSERT INTO public.added VALUES (101, 'before', 1)",
                 """
                 ALTER TABLE public.added ADD COLUMN "Note 1" text COLLATE "C",
@@ -98,6 +101,14 @@ class LiveDdlTest {
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() ->
                         migration.coordinator().status().tables().stream().allMatch(table -> table.error() == null));
+        migration.awaitState(State.IN_SYNC);
+        migration.execute(
+                source,
+                "ALTER TABLE public.emptied ADD COLUMN note text, ADD COLUMN size int DEFAULT 3",
+                "UPDATE public.emptied SET note = 'after' WHERE id = 2");
+        await("the column that came to an emptied table")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget("SELECT size FROM public.emptied WHERE note = 'after'") == 3);
         migration.awaitState(State.IN_SYNC);
         migration.execute(source, "INSERT INTO public.added (id) VALUES (103)");
 
@@ -195,6 +206,41 @@ class LiveDdlTest {
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.ddl WHERE kind = 'TRIGGER'") == 1
                         && migration.coordinator().status().nextSteps().size() == 2);
 
+        migration.completeExactly();
+    }
+
+    @Test
+    void whatIsNotFollowedIsToldBeforeTheCutover() throws Exception {
+        String[] changes = {
+            "CREATE FUNCTION public.price(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE VIEW public.shown AS SELECT id, name FROM public.added",
+            "CREATE TYPE public.mood AS ENUM ('glad')",
+            "GRANT SELECT ON public.renamed TO PUBLIC",
+            "COMMENT ON COLUMN public.dropped.name IS 'live'",
+            "DROP INDEX public.by_gone"
+        };
+        migration.execute(source, changes);
+        assertThat(migration
+                        .coordinator()
+                        .cutover(true)
+                        .toCompletableFuture()
+                        .join()
+                        .plan())
+                .anyMatch(step ->
+                        step.startsWith("ADVICE: not followed, on the source only: CREATE FUNCTION public.price"));
+        await("told").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
+                        String.join("\n", migration.coordinator().status().nextSteps()))
+                .contains("on the source only: CREATE FUNCTION public.price(integer)")
+                .contains("on the source only: CREATE VIEW public.shown")
+                .contains("on the source only: CREATE TYPE public.mood")
+                .contains("on the source only: GRANT SELECT ON TABLE public.renamed TO PUBLIC")
+                .contains("on the source only: COMMENT ON COLUMN public.dropped.name IS 'live'")
+                .contains("on the target only: CREATE INDEX by_gone"));
+
+        migration.execute(target, changes);
+        await("nothing more to tell")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.coordinator().status().nextSteps().size() == 2);
         migration.completeExactly();
     }
 
