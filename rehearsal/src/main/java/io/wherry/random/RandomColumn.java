@@ -34,6 +34,11 @@ record RandomColumn(String name, RandomType type, Values values, int pool, boole
         return quoted() + " " + type.sql() + constraints;
     }
 
+    /** Whether an UPDATE may set it to itself. */
+    boolean assignable() {
+        return !generated() && values != Values.ALWAYS_IDENTITY;
+    }
+
     boolean generated() {
         return values == Values.GENERATED;
     }

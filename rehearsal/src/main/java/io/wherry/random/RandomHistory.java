@@ -19,6 +19,7 @@ public final class RandomHistory {
     private final String name;
     private final SplittableRandom random;
     private final RandomWrites writes;
+    private final RandomDdl ddl;
     private final boolean prepares;
     private final List<Session> sessions = new ArrayList<>();
     private final Queue<String> prepared = new ArrayDeque<>();
@@ -35,6 +36,7 @@ public final class RandomHistory {
         this.schema = schema;
         this.name = schema.seed() + "-" + seed;
         this.writes = new RandomWrites(schema.tables(), random);
+        this.ddl = new RandomDdl(schema, random);
         this.prepares = prepares;
         for (int i = 0; i < SESSIONS; i++) {
             sessions.add(new Session(i));
@@ -81,8 +83,33 @@ public final class RandomHistory {
 
     /** A column more in one of the tables, by a transaction of its own; only when nothing is open, after {@link #rest}. */
     public HistoryStep widen() {
-        Write write = writes.widen("more " + ++widened, schema.types().any(random));
-        return new HistoryStep(0, write.sql(), write.data());
+        return statement(ddl.widen("more " + ++widened));
+    }
+
+    /** Tables of another shape, with rows; only when nothing is open. */
+    public List<HistoryStep> another() {
+        int known = schema.tables().size();
+        List<HistoryStep> steps = new ArrayList<>();
+        schema.another().forEach(sql -> steps.add(statement(sql)));
+        for (RandomTable table : schema.tables().subList(known, schema.tables().size())) {
+            Write rows = writes.fill(table);
+            steps.add(new HistoryStep(0, rows.sql(), rows.data()));
+        }
+        return steps;
+    }
+
+    /** Indexes, constraints, defaults and partitions made live, sequences that move on, large objects; only when nothing is open. */
+    public List<HistoryStep> beside() {
+        List<HistoryStep> steps = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            ddl.beside().forEach(sql -> steps.add(statement(sql)));
+        }
+        ddl.outsideTheStream().forEach(sql -> steps.add(statement(sql)));
+        return steps;
+    }
+
+    private static HistoryStep statement(String sql) {
+        return new HistoryStep(0, sql, "");
     }
 
     private void plan(Session session) {

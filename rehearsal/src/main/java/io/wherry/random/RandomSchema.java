@@ -13,6 +13,7 @@ public final class RandomSchema {
     private final List<String> statements = new ArrayList<>();
     private final RandomTypes types;
     private final RandomTables tables;
+    private final RandomObjects objects;
 
     /**
      * @param seed the same seed and version make the same schema
@@ -30,6 +31,7 @@ public final class RandomSchema {
         tables = new RandomTables(version, schemas, names, types, random);
         tables.create(random.nextInt(5, 9));
         statements.addAll(tables.statements());
+        objects = new RandomObjects(schemas, tables.tables(), names, random);
     }
 
     public long seed() {
@@ -44,6 +46,22 @@ public final class RandomSchema {
     /** DDL in order. */
     public List<String> statements() {
         return List.copyOf(statements);
+    }
+
+    /**
+     * What may stand around the tables, to be run after {@link #statements}: views, triggers that write rows, sequences, rights and
+     * more. A server refuses what its version does not know.
+     */
+    public List<String> objects() {
+        return List.copyOf(objects.statements());
+    }
+
+    /** DDL of tables of one more shape; from now on the history writes to them. */
+    List<String> another() {
+        int known = tables.statements().size();
+        tables.create(1);
+        return List.copyOf(
+                tables.statements().subList(known, tables.statements().size()));
     }
 
     /** What lets a role write everything. */

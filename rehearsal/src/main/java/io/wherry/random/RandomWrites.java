@@ -261,36 +261,6 @@ final class RandomWrites {
                 });
     }
 
-    /**
-     * A column more, if the table has rows, and all of them written anew, which shows it to those who follow changes. Not for a
-     * parent, whose every child would need a row.
-     */
-    Write widen(String column, RandomType type) {
-        List<RandomTable> wide = tables.stream()
-                .filter(t -> t.parts().isEmpty() && t.columns().stream().anyMatch(RandomWrites::assignable))
-                .toList();
-        if (wide.isEmpty()) {
-            return new Write("SELECT");
-        }
-        RandomTable table = wide.get(random.nextInt(wide.size()));
-        String same = table.columns().stream()
-                .filter(RandomWrites::assignable)
-                .findFirst()
-                .orElseThrow()
-                .quoted();
-        String value = type.literal(random.nextInt(3) == 0 ? null : type.any(random));
-        return new Write("DO $wherry$ BEGIN IF EXISTS (SELECT FROM " + table.name()
-                + ") AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = "
-                + Identifiers.literal(table.name()) + "::regclass) THEN ALTER TABLE " + table.name() + " ADD COLUMN "
-                + Identifiers.quote(column) + " " + type.sql() + " DEFAULT " + value + "; UPDATE " + table.name()
-                + " SET "
-                + same + " = " + same + "; END IF; END $wherry$");
-    }
-
-    private static boolean assignable(RandomColumn column) {
-        return !column.generated() && column.values() != Values.ALWAYS_IDENTITY;
-    }
-
     private static String list(List<RandomColumn> columns) {
         return columns.stream().map(RandomColumn::quoted).collect(Collectors.joining(", "));
     }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -62,7 +63,7 @@ final class IndependentComparison {
     }
 
     /**
-     * What pg_dump writes of both sides' schemas, line by line, where they are of one version; without what the migration needs
+     * What pg_dump writes of both sides' schemas, statement by statement, where they are of one version; without what the migration needs
      * on the source: its publication, and the replica identity of tables without a key.
      */
     static void assertSchemasAreEqual(Migration migration, Path directory, List<String> urls)
@@ -89,9 +90,11 @@ final class IndependentComparison {
                 directory.resolve("pg_dump.log"),
                 LIMIT,
                 "pg_dump fails");
-        return Files.readAllLines(file).stream()
-                .filter(line -> !line.isBlank() && !line.startsWith("--") && !line.contains("restrict "))
-                .filter(line -> !line.contains(migration.publication()) && !line.endsWith("REPLICA IDENTITY FULL;"))
+        String dump = Files.readString(file).replaceAll("(?m)^(--.*|\\\\(un)?restrict .*)?\n", "");
+        // Names and texts have line ends too.
+        return Arrays.stream(dump.split("(?<=;)\n"))
+                .filter(statement ->
+                        !statement.contains(migration.publication()) && !statement.endsWith("REPLICA IDENTITY FULL;"))
                 .sorted()
                 .toList();
     }

@@ -57,6 +57,21 @@ class RandomMigrationTest {
              ORDER BY 1, 2
             """;
 
+    private static final String COLUMNS = """
+            SELECT string_agg(concat_ws('.', attrelid::regclass, attname), E'\n' ORDER BY attrelid::regclass::text, attname)
+              FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
+             WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+               AND nspname NOT IN ('wherry', 'pg_catalog', 'information_schema')
+            """;
+    private static final String SEQUENCES = """
+            SELECT string_agg(concat_ws(' ', oid::regclass, (xpath('//text()', query_to_xml(
+                       format('SELECT last_value, is_called FROM %s', oid::regclass), false, true, '')))::text),
+                       E'\n' ORDER BY oid::regclass::text) FROM pg_class
+             WHERE relkind = 'S' AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname = 'wherry')
+            """;
+    private static final String LARGE_OBJECTS =
+            "SELECT string_agg(oid || ' ' || md5(lo_get(oid)), ' ' ORDER BY oid) FROM pg_largeobject_metadata";
+
     private static ServerPair servers;
 
     @BeforeAll
@@ -109,6 +124,7 @@ class RandomMigrationTest {
             partition(migration, seed);
             try (HistoryRunner runner = new HistoryRunner(
                     servers.source().jdbcUrl(name), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD)) {
+                schema.objects().forEach(sql -> run(runner, new HistoryStep(0, sql, "")));
                 run(runner, history, BEFORE);
                 // On its own thread: the start waits for the transactions that run, and they for nobody.
                 CompletableFuture<Void> writing =
@@ -116,20 +132,41 @@ class RandomMigrationTest {
                 migration.startAll();
                 writing.join();
                 migration.awaitSlot();
+                history.another().forEach(step -> run(runner, step));
                 runAndEnd(runner, history, DURING);
                 migration.awaitState(State.IN_SYNC);
                 runAndEnd(runner, history, AFTER);
+                history.beside().forEach(step -> run(runner, step));
+                history.another().forEach(step -> run(runner, step));
+                awaitColumns(migration);
                 run(runner, history.widen());
+                // TRUNCATE right after it would hide how the column came to the rows (docs/limits.md).
+                awaitColumns(migration);
                 runAndEnd(runner, history, AFTER);
+                history.beside().forEach(step -> run(runner, step));
                 assertThat(runner.accepted()).isGreaterThan(runner.refused());
             }
+            await("all of it followed").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
+                            migration.compareSchemas().notFollowed())
+                    .isEmpty());
             // The state may be from before the last statements; a cutover that is refused has done nothing.
             CutoverResult result = await("gate met")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(migration::cutOver, r -> r.outcome() != Outcome.REFUSED);
             assertThat(result.outcome()).as(result.toString()).isEqualTo(Outcome.COMPLETED);
             migration.assertSourceEqualsTarget();
+            migration.assertSchemasAreEqual();
+            for (String beside : List.of(SEQUENCES, LARGE_OBJECTS)) {
+                assertThat(migration.text(migration.migration().target(), beside))
+                        .isEqualTo(migration.text(migration.migration().source(), beside));
+            }
         }
+    }
+
+    private static void awaitColumns(MigrationFixture migration) {
+        await("columns").atMost(MigrationFixture.PATIENCE).until(() -> migration
+                .text(migration.migration().target(), COLUMNS)
+                .equals(migration.text(migration.migration().source(), COLUMNS)));
     }
 
     /** Half of the tables that may have several change partitions get some. */
