@@ -2,7 +2,6 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
@@ -90,21 +89,12 @@ public final class SchemaCompare {
     }
 
     private Schema throughScratch(Connection target) throws SQLException {
-        String name = "wherry_scratch_" + ProcessHandle.current().pid() + "_" + System.nanoTime();
-        String encoding = Queries.string(target, "SELECT pg_catalog.current_setting('server_encoding')")
-                .orElseThrow();
-        Queries.execute(
-                target,
-                "CREATE DATABASE " + Identifiers.quote(name) + " TEMPLATE template0 ENCODING "
-                        + Identifiers.literal(encoding));
-        Endpoint scratch = Databases.sibling(migration.target(), name);
-        try {
+        try (ScratchDatabase database = new ScratchDatabase(target)) {
+            Endpoint scratch = Databases.sibling(migration.target(), database.name());
             try (Connection empty = Databases.openForScripts(migration, scratch, "compare schema")) {
                 new SchemaCopy(migration, tools).copyInto(empty);
             }
             return schema(scratch);
-        } finally {
-            Queries.execute(target, "DROP DATABASE IF EXISTS " + Identifiers.quote(name));
         }
     }
 

@@ -48,6 +48,9 @@ final class SchemaWatch implements AutoCloseable {
               UNION ALL SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_ts_dict WHERE oid >= 16384
               UNION ALL SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_extension
               UNION ALL SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_foreign_server
+              UNION ALL SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_statistic_ext
+              UNION ALL SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_language
+              UNION ALL SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_opclass WHERE oid >= 16384
               UNION ALL SELECT concat_ws(' ', tableoid, objoid, classoid, objsubid, xmin) FROM pg_description WHERE objoid >= 16384
               UNION ALL SELECT concat_ws(' ', c.oid, relname, relnamespace, relowner, relacl, reloptions) FROM pg_class c
                          WHERE c.oid >= 16384 AND relpersistence <> 't'

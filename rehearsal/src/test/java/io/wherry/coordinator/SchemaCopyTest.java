@@ -117,6 +117,26 @@ final class SchemaCopyTest {
         }
     }
 
+    @Test
+    void aScratchDatabaseThatWasLeftBehindIsDropped() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded();
+                Connection target = servers.openTarget();
+                Connection another = servers.openTarget()) {
+            String count = "SELECT count(*) FROM pg_database WHERE datname LIKE 'wherry_scratch_%'";
+            try (ScratchDatabase used = new ScratchDatabase(another)) {
+                String left = used.name().replaceFirst(".{6}$", "killed");
+                Queries.execute(target, "CREATE DATABASE " + left);
+                try (ScratchDatabase next = new ScratchDatabase(target)) {
+                    assertThat(Queries.strings(target, "SELECT datname FROM pg_database"))
+                            .contains(used.name(), next.name())
+                            .doesNotContain(left);
+                }
+                assertThat(Queries.number(target, count)).isEqualTo(1);
+            }
+            assertThat(Queries.number(target, count)).isZero();
+        }
+    }
+
     /** What coordinator does over the whole migration, at once. */
     private static void finish(TwoServers servers) throws SQLException, IOException {
         Migration migration = servers.migration();
