@@ -62,6 +62,7 @@ final class MigrationFixture implements AutoCloseable {
     private final Map<String, Process> children = new ConcurrentHashMap<>();
     private CutoverCoordinator coordinator;
     private Traffic traffic;
+    private boolean sharesBroker;
 
     MigrationFixture(String name, int sourceVersion, int targetVersion) {
         this(name, new ServerPair(sourceVersion, targetVersion), RehearsalServers.NAME, true);
@@ -103,6 +104,7 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Writes the migration's file; {@code more} are further lines of YAML. */
     Path file(String more) {
+        sharesBroker = true;
         String text = """
                 name: %s
                 source: {url: "%s", user: wherry, password: rehearsal}
@@ -543,5 +545,8 @@ final class MigrationFixture implements AutoCloseable {
             services.get(i).close();
         }
         closeServers.run();
+        if (sharesBroker) {
+            SharedBroker.forget(name);
+        }
     }
 }

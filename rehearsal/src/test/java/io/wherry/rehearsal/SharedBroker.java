@@ -1,6 +1,11 @@
 package io.wherry.rehearsal;
 
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
 
 /** One broker and one registry for all tests of this JVM: migrations of different names share them without meeting. */
 final class SharedBroker {
@@ -19,6 +24,19 @@ final class SharedBroker {
 
     static String bootstrapServers() {
         return KAFKA.bootstrapServers();
+    }
+
+    /** Deletes a migration's topics: thousands of them fill the broker's heap. */
+    static void forget(String migration) {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
+            Set<String> topics = new HashSet<>(admin.listTopics().names().get());
+            topics.removeIf(topic -> !topic.startsWith(migration + "."));
+            admin.deleteTopics(topics).all().get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("delete the topics of " + migration, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     static String registryUrl() {
