@@ -108,8 +108,8 @@ final class SchemaAdditions {
             """;
 
     // Class 23 of PostgreSQL's error codes (appendix A): integrity constraint violation.
-    private static final String RESUME = "UPDATE wherry.relation SET stopped_because = NULL"
-            + " WHERE schema_name = ? AND table_name = ? AND stopped_because LIKE '%(SQLSTATE 23%'";
+    private static final String RESUME =
+            "UPDATE wherry.relation SET stopped_because = NULL WHERE stopped_because LIKE '%(SQLSTATE 23%'";
 
     private final Connection source;
     private final Connection target;
@@ -187,14 +187,17 @@ final class SchemaAdditions {
             String sql = found.statement
                     .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
                     .replace(" INHERIT ", " NO INHERIT ");
-            additions.add(new Addition("no " + found.object, "", true, to -> relax(to, found.table, sql)));
+            additions.add(new Addition("no " + found.object, "", true, to -> relax(to, sql)));
         }
     }
 
-    /** Rows that need it may have come before it was seen, and have stopped their table. */
-    private static void relax(Connection target, TableId table, String sql) throws SQLException {
+    /**
+     * Rows that need it may have come before it was seen, and have stopped their table: the one that is altered, or another. A default
+     * partition takes the rows of one that was detached. A table that was stopped by something else stops again.
+     */
+    private static void relax(Connection target, String sql) throws SQLException {
         Queries.execute(target, sql);
-        Queries.update(target, RESUME, table.schema(), table.table());
+        Queries.update(target, RESUME);
     }
 
     private void add(List<Found> missing) {
@@ -215,8 +218,7 @@ final class SchemaAdditions {
         for (Found found : difference(target, source, sql)) {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
-                additions.add(new Addition(
-                        "no " + found.object, "", true, to -> relax(to, found.table, found.statement + drop)));
+                additions.add(new Addition("no " + found.object, "", true, to -> relax(to, found.statement + drop)));
             }
         }
     }

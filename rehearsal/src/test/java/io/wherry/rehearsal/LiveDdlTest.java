@@ -170,13 +170,14 @@ class LiveDdlTest {
                 "CREATE TABLE public.parted (id int, name text) PARTITION BY RANGE (id)",
                 "CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES FROM (1) TO (100)",
                 "CREATE TABLE public.parted_2 PARTITION OF public.parted FOR VALUES FROM (100) TO (200)",
+                "CREATE TABLE public.parted_rest PARTITION OF public.parted DEFAULT",
                 "INSERT INTO public.parted SELECT i, 'n' || i FROM generate_series(50, 150) i");
         await("taken in")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() ->
                         migration.numberFromTarget("SELECT count(*) FROM wherry.relation WHERE ready_at IS NOT NULL"
-                                        + " AND table_name IN ('parted_1', 'parted_2')")
-                                == 2);
+                                        + " AND table_name IN ('parted_1', 'parted_2', 'parted_rest')")
+                                == 3);
         migration.execute(
                 source,
                 "INSERT INTO public.added VALUES (-1, NULL, -1)",
@@ -192,6 +193,7 @@ class LiveDdlTest {
                 "CREATE INDEX ON public.parted (name)",
                 "ALTER TABLE public.parted DETACH PARTITION public.parted_1",
                 "INSERT INTO public.parted_1 VALUES (1000, 'outside')",
+                "INSERT INTO public.parted VALUES (60, 'the default partition takes what has no other now')",
                 "UPDATE public.parted_2 SET more = 1 WHERE id = 101",
                 "ALTER TABLE public.random ADD COLUMN id_2 int GENERATED ALWAYS AS (id * 2) STORED",
                 """
