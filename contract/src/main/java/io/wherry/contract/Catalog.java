@@ -66,7 +66,11 @@ public final class Catalog {
     private static final String COLUMNS = """
             SELECT a.attrelid, a.attname, tn.nspname AS type_schema, t.typname, t.typtype::text, t.oid AS type_oid,
                    t.typelem, (t.typcategory = 'A') AS is_array, a.attlen < 0 AS variable, a.attnotnull,
-                   a.attidentity::text, %s AS generated
+                   a.attidentity::text, %s AS generated, format_type(a.atttypid, a.atttypmod)
+                     || CASE WHEN a.attcollation <> t.typcollation
+                             THEN (SELECT ' COLLATE ' || quote_ident(ln.nspname) || '.' || quote_ident(l.collname)
+                                     FROM pg_collation l JOIN pg_namespace ln ON ln.oid = l.collnamespace
+                                    WHERE l.oid = a.attcollation) ELSE '' END AS definition
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
               JOIN pg_class c ON c.oid = a.attrelid
              WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
@@ -145,6 +149,7 @@ public final class Catalog {
      * @param elementOid element type of an array, else 0
      * @param variable of variable length, so its value may be TOASTed
      * @param identityKind {@code a}lways, by {@code d}efault, or empty
+     * @param definition type with its modifier, and the collation where it is not the type's, as SQL text
      */
     public record CatalogColumn(
             String name,
@@ -155,7 +160,8 @@ public final class Catalog {
             boolean variable,
             boolean notNull,
             String identityKind,
-            boolean generated) {}
+            boolean generated,
+            String definition) {}
 
     /** Major version of the server: 11, 17. */
     public static int majorVersion(Connection connection) throws SQLException {
@@ -282,7 +288,8 @@ public final class Catalog {
                                 row.getBoolean("variable"),
                                 row.getBoolean("attnotnull"),
                                 row.getString("attidentity"),
-                                row.getBoolean("generated")));
+                                row.getBoolean("generated"),
+                                row.getString("definition")));
             }
         }
         return columns;

@@ -27,6 +27,7 @@ public final class LoadRecords {
      * @param chunk number within the table, from 0
      * @param binary COPY format: binary, else text
      * @param columns names in the order of the stream
+     * @param types of the columns, as SQL text with modifier and collation; empty = a source-connector of before wrote it
      * @param replaces key columns; its rows take the place of those with the same key. Empty = there are none
      */
     public record ChunkHeader(
@@ -36,14 +37,16 @@ public final class LoadRecords {
             Lsn snapshotLsn,
             boolean binary,
             List<String> columns,
+            List<String> types,
             List<String> replaces)
             implements LoadRecord {
         public ChunkHeader {
+            types = types == null ? List.of() : List.copyOf(types);
             replaces = replaces == null ? List.of() : List.copyOf(replaces);
         }
 
         public ChunkHeader(TableId table, int epoch, int chunk, Lsn snapshotLsn, boolean binary, List<String> columns) {
-            this(table, epoch, chunk, snapshotLsn, binary, columns, List.of());
+            this(table, epoch, chunk, snapshotLsn, binary, columns, List.of(), List.of());
         }
     }
 

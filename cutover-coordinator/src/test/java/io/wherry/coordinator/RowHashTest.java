@@ -26,6 +26,6 @@ final class RowHashTest {
     }
 
     private static CatalogColumn column(String name, String schema, String type, long oid) {
-        return new CatalogColumn(name, new TypeName(schema, type), 'b', oid, 0, true, false, "", false);
+        return new CatalogColumn(name, new TypeName(schema, type), 'b', oid, 0, true, false, "", false, type);
     }
 }

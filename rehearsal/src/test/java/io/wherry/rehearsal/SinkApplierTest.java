@@ -72,6 +72,25 @@ final class SinkApplierTest {
     }
 
     @Test
+    void columnsThatCameBetweenTheSchemaAndTheLoadAreAdded() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        sink.execute("ALTER TABLE public.people DROP COLUMN note, DROP COLUMN born");
+        sink.startSink();
+        sink.plan(1, 2, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta@x\tfirst\t2001-02-03");
+        sink.chunk(1, "people", 1, 1, "2\tb@x\t\\N\tinfinity");
+        sink.ready("people");
+        sink.commit(101, insert("people", 3, "c@x", "third", null));
+        sink.awaitDrained("people");
+        assertThat(sink.query("SELECT * FROM public.people ORDER BY id"))
+                .isEqualTo("1|a@x|first|2001-02-03\n2|b@x|null|infinity\n3|c@x|third|null");
+        assertThat(sink.query(
+                        "SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum) FROM pg_attribute"
+                                + " WHERE attrelid = 'public.people'::regclass AND attnum > 0 AND NOT attisdropped"))
+                .isEqualTo("integer text text date");
+    }
+
+    @Test
     void loadThenChanges() throws SQLException {
         sink.prepareTarget(PEOPLE, LOG);
         sink.startSink();

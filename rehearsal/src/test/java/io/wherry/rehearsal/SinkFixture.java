@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Catalog;
+import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.ChangeSchemas;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Json;
@@ -67,6 +68,7 @@ final class SinkFixture implements AutoCloseable {
     private Connection target;
     private final KafkaProducer<byte[], byte[]> producer;
     private final Map<TableId, TableShape> shapes = new HashMap<>();
+    private final Map<TableId, List<String>> types = new HashMap<>();
     private final List<SinkApplier> sinks = new ArrayList<>();
 
     SinkFixture(EmbeddedPostgres postgres, EmbeddedKafka kafka, String name, int workers) throws SQLException {
@@ -118,6 +120,9 @@ final class SinkFixture implements AutoCloseable {
         execute("INSERT INTO wherry.journal (state) VALUES ('LOADING')");
         for (Catalog.Table table : Catalog.tables(target)) {
             shapes.put(table.id(), table.shape());
+            types.put(
+                    table.id(),
+                    table.columns().stream().map(CatalogColumn::definition).toList());
             createTopics(List.of(new NewTopic(migration.topics().changes(table.id()), 1, (short) 1)));
         }
     }
@@ -144,7 +149,7 @@ final class SinkFixture implements AutoCloseable {
     ChunkHeader header(String table, int epoch, int chunk) {
         List<String> columns =
                 shapes.get(id(table)).columns().stream().map(Column::name).toList();
-        return new ChunkHeader(id(table), epoch, chunk, new Lsn(100), false, columns);
+        return new ChunkHeader(id(table), epoch, chunk, new Lsn(100), false, columns, types.get(id(table)), List.of());
     }
 
     ChunkTrailer trailer(ChunkHeader header, long rows, byte[] content) {

@@ -7,13 +7,18 @@ import io.wherry.contract.LoadRecords.ChunkTrailer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Writes one chunk within the caller's transaction: blocks go to the server as they come, so memory holds one at a time. */
 final class ChunkWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkWriter.class);
     private static final String CHUNK = """
             INSERT INTO wherry.chunk (schema_name, table_name, load_epoch, chunk, rows, bytes) VALUES (?, ?, ?, ?, ?, ?)
             """;
@@ -28,12 +33,33 @@ final class ChunkWriter {
     ChunkWriter(Connection target, ChunkHeader header) throws SQLException {
         this.target = target;
         this.header = header;
+        addColumns();
         this.replacing = header.replaces().isEmpty()
                 ? null
                 : new RowsByKey(
                         target, TargetCatalog.read(target, header.table()), "wherry_replacing", header.columns());
         String into = replacing == null ? header.table().quoted() : replacing.name();
         this.copy = target.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql(header, into));
+    }
+
+    /**
+     * Columns that were added on the source after the target's table was made and before this snapshot. All rows of the load have them,
+     * so no default is wanted; changes from before the snapshot are passed over. Not for a partition: its parent's other partitions may
+     * have rows of another load, whose value comes with the stream.
+     */
+    private void addColumns() throws SQLException {
+        Set<String> existing = TargetCatalog.existing(target, header.table()).keySet();
+        for (int i = 0; i < header.types().size(); i++) {
+            String column = header.columns().get(i);
+            if (!existing.contains(column) && !TargetCatalog.isPartition(target, header.table())) {
+                LOG.info("{}: column {} came before its load; it is added", header.table(), Identifiers.quote(column));
+                try (Statement statement = target.createStatement()) {
+                    // Another lane may have had the same thought.
+                    statement.execute("ALTER TABLE " + header.table().quoted() + " ADD COLUMN IF NOT EXISTS "
+                            + Identifiers.quote(column) + " " + header.types().get(i));
+                }
+            }
+        }
     }
 
     private static String copySql(ChunkHeader header, String into) {

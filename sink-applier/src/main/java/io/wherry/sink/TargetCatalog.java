@@ -111,6 +111,10 @@ final class TargetCatalog {
         return truth(target, "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(?) AND relkind = 'p')", id);
     }
 
+    static boolean isPartition(Connection target, TableId id) throws SQLException {
+        return truth(target, "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(?) AND relispartition)", id);
+    }
+
     static boolean exists(Connection target, TableId id) throws SQLException {
         return truth(target, "SELECT to_regclass(?) IS NOT NULL", id);
     }

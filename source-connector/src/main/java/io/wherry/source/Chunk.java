@@ -50,6 +50,10 @@ record Chunk(
         return table.writable().stream().map(CatalogColumn::name).toList();
     }
 
+    List<String> types() {
+        return table.writable().stream().map(CatalogColumn::definition).toList();
+    }
+
     boolean binary() {
         return table.writable().stream().allMatch(BinaryTypes::stable);
     }

@@ -153,6 +153,7 @@ final class ChunkReader implements Runnable {
                 load.plan().snapshotLsn(),
                 chunk.binary(),
                 chunk.columns(),
+                chunk.types(),
                 chunk.replaces());
         CRC32C digest = new CRC32C();
         long bytes = 0;

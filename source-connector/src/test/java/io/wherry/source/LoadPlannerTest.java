@@ -129,8 +129,8 @@ final class LoadPlannerTest {
 
     @Test
     void generatedColumnsAreNotReadAndChildTablesKeepTheirRows() {
-        CatalogColumn generated =
-                new CatalogColumn("sum", new TypeName("pg_catalog", "int4"), 'b', 23, 0, false, false, "", true);
+        CatalogColumn generated = new CatalogColumn(
+                "sum", new TypeName("pg_catalog", "int4"), 'b', 23, 0, false, false, "", true, "integer");
         Catalog.Table table =
                 table(List.of(column("x", "pg_catalog", "int4", 'b', 0), generated, column("y", "s", "mood", 'e', 0)));
         assertThat(new Chunk(table, 0, "", "", List.of()).copy())
@@ -143,6 +143,6 @@ final class LoadPlannerTest {
     }
 
     private static CatalogColumn column(String name, String schema, String type, char kind, long element) {
-        return new CatalogColumn(name, new TypeName(schema, type), kind, 1, element, false, false, "", false);
+        return new CatalogColumn(name, new TypeName(schema, type), kind, 1, element, false, false, "", false, type);
     }
 }
