@@ -42,8 +42,9 @@ sealed interface Observation {
      * The schemas' dumps were compared.
      *
      * @param differences what is not followed, for people; null = as before
+     * @param problem why they could not be; null = they were
      */
-    record SchemasCompared(List<String> differences, long tookMillis) implements Observation {}
+    record SchemasCompared(List<String> differences, String problem, long tookMillis) implements Observation {}
 
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}

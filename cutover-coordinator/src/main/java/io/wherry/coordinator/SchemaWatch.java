@@ -26,6 +26,7 @@ final class SchemaWatch implements AutoCloseable {
     private static final long QUIET_MILLIS = 10_000;
 
     private static final long PAUSE_MILLIS = 10_000;
+    private static final long AFTER_FAILURE_MILLIS = 300_000;
     /** So that dumps take a twentieth of the time at most, however many tables there are. */
     private static final long SHARE = 20;
 
@@ -66,6 +67,7 @@ final class SchemaWatch implements AutoCloseable {
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema-watch"));
     private List<String> differences = List.of();
     private final Queue<Runnable> waiting = new ArrayDeque<>();
+    private String problem;
     private boolean comparing;
     private long dueMillis = Long.MAX_VALUE;
     /** Of both sides, when they were compared. For the worker. */
@@ -96,6 +98,7 @@ final class SchemaWatch implements AutoCloseable {
     private void compare() {
         long begun = MonotonicClock.millis();
         List<String> lines = null;
+        String problem = null;
         try {
             String now = fingerprints();
             if (!now.equals(compared)) {
@@ -103,11 +106,13 @@ final class SchemaWatch implements AutoCloseable {
                 compared = now;
             }
         } catch (SQLException | WherryException e) {
-            LOG.warn("The schemas could not be compared, it is tried again: {}", e.getMessage());
+            problem = e.getMessage();
         } catch (RuntimeException e) {
+            // Unheard, a cutover would wait for it for ever.
             LOG.error("Comparing the schemas", e);
+            problem = e.toString();
         }
-        tell.accept(new Observation.SchemasCompared(lines, MonotonicClock.millis() - begun));
+        tell.accept(new Observation.SchemasCompared(lines, problem, MonotonicClock.millis() - begun));
     }
 
     private String fingerprints() throws SQLException {
@@ -125,8 +130,13 @@ final class SchemaWatch implements AutoCloseable {
 
     void ended(Observation.SchemasCompared found) {
         comparing = false;
+        problem = found.problem();
+        if (problem != null) {
+            LOG.warn("The schemas could not be compared, it is tried again: {}", problem);
+        }
         if (dueMillis != Long.MAX_VALUE) {
-            dueMillis = MonotonicClock.millis() + Math.max(PAUSE_MILLIS, SHARE * found.tookMillis());
+            long pause = problem == null ? PAUSE_MILLIS : AFTER_FAILURE_MILLIS;
+            dueMillis = MonotonicClock.millis() + Math.max(pause, SHARE * found.tookMillis());
         }
         if (found.differences() != null && !found.differences().equals(differences)) {
             differences = found.differences();
@@ -152,6 +162,9 @@ final class SchemaWatch implements AutoCloseable {
 
     /** What the cutover would not bring, one line for all; empty = nothing is known of. */
     List<String> pending() {
+        if (problem != null) {
+            return List.of("whether functions, views, types and rights are as on the source is not known: " + problem);
+        }
         return differences.isEmpty()
                 ? List.of()
                 : List.of("not followed, make it so on the target or leave it (wherry verify --schema): "
