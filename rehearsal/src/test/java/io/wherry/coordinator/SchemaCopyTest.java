@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -114,6 +115,32 @@ final class SchemaCopyTest {
             assertThat(result.onlyOnTarget()).isEmpty();
             assertThat(result.onlyOnSource())
                     .containsExactly("CREATE INDEX words_index ON public.customer USING gin (words)");
+        }
+    }
+
+    @Test
+    void aForeignKeyThatIsSeenBeforeItsTableIsMadeOnce() throws Exception {
+        try (TwoServers servers = new TwoServers(15, 15).seeded()) {
+            Migration migration = servers.migration();
+            SchemaCopy copy = new SchemaCopy(migration, TwoServers.tools(migration));
+            copy.run();
+            servers.run(
+                    servers.source,
+                    "shop",
+                    "CREATE TABLE public.late (id int PRIMARY KEY, boss int CONSTRAINT late_boss REFERENCES public.late)");
+            try (Connection target = servers.openTarget()) {
+                target.setAutoCommit(false);
+                copy.refreshDeferred(target);
+                copy.add(target, Set.of(new TableId("public", "late")));
+                assertThat(Queries.string(target, "SELECT deferred FROM wherry.migration"))
+                        .as("what is there is taken for old")
+                        .contains("");
+                copy.refreshDeferred(target);
+                target.commit();
+            }
+            finish(servers);
+            assertThat(new SchemaCompare(migration, TwoServers.tools(migration)).run())
+                    .matches(SchemaCompare.Result::equal);
         }
     }
 
