@@ -3,11 +3,14 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.Endpoint;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.State;
+import java.net.URI;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -28,19 +31,36 @@ class LargeChangesTest {
 
     @Test
     void fortyMegabytes() throws Exception {
-        migrate(40);
+        migrate("large40", 40);
+    }
+
+    /** Interleaved with the peer that gives transactions in the slot's order too; prints the ratio of the longest latencies. */
+    @Tag("slow")
+    @Test
+    void besideNativeReplication() throws Exception {
+        int megabytes = Integer.getInteger("wherry.megabytes", 40);
+        for (int run = 1; run <= 3; run++) {
+            long peer = replicateNatively("native" + run, megabytes);
+            long ours = migrate("beside" + run, megabytes);
+            LOG.info(
+                    "run {}: longest latency of another table {} ms, by native replication {} ms: ratio {}",
+                    run,
+                    ours,
+                    peer,
+                    String.format(Locale.ROOT, "%.1f", (double) ours / Math.max(1, peer)));
+        }
     }
 
     @Tag("slow")
     @Test
     void twoHundredMegabytes() throws Exception {
-        migrate(200);
+        migrate("large200", 200);
     }
 
     @Tag("slow")
     @Test
     void sizeFromTheCommandLine() throws Exception {
-        migrate(Integer.getInteger("wherry.megabytes", 1));
+        migrate("large", Integer.getInteger("wherry.megabytes", 1));
     }
 
     /** A bytea whose hexadecimal text has more than 1 GiB: without a word, the slot would keep the write-ahead log for ever. */
@@ -82,33 +102,67 @@ class LargeChangesTest {
         }
     }
 
-    private static void migrate(int megabytes) throws Exception {
-        try (MigrationFixture migration = new MigrationFixture("large" + megabytes, 15, 15)) {
-            for (String table : List.of("one", "two")) {
-                migration.execute(
-                        migration.migration().source(),
-                        "CREATE TABLE public." + table
-                                + " (id int PRIMARY KEY, n int, t text, b bytea, x xml, j jsonb)");
-            }
-            migration.execute(migration.migration().source(), LatencyProbe.TABLE);
+    /** @return the longest latency of another table, ms */
+    private static long replicateNatively(String name, int megabytes) throws Exception {
+        try (MigrationFixture migration = new MigrationFixture(name, 15, 15)) {
+            Endpoint source = migration.migration().source();
+            makeTables(migration, source);
+            makeTables(migration, migration.migration().target());
+            URI address = URI.create(source.address().substring("jdbc:".length()));
+            migration.execute(source, "CREATE PUBLICATION everything FOR ALL TABLES");
+            migration.execute(
+                    migration.migration().target(),
+                    "CREATE SUBSCRIPTION everything CONNECTION 'host=127.0.0.1 port=" + address.getPort() + " dbname="
+                            + address.getPath().substring(1) + " user=" + source.user() + " password="
+                            + source.password() + "' PUBLICATION everything WITH (copy_data = false)");
+            return change(migration, megabytes);
+        }
+    }
+
+    private static void makeTables(MigrationFixture migration, Endpoint endpoint) throws SQLException {
+        for (String table : List.of("one", "two")) {
+            migration.execute(
+                    endpoint,
+                    "CREATE TABLE public." + table + " (id int PRIMARY KEY, n int, t text, b bytea, x xml, j jsonb)");
+        }
+        migration.execute(endpoint, LatencyProbe.TABLE);
+    }
+
+    /**
+     * Changes, waits until they have arrived and compares.
+     *
+     * @return the longest latency of another table meanwhile, ms
+     */
+    private static long change(MigrationFixture migration, int megabytes) throws SQLException {
+        long longest;
+        try (LatencyProbe probe = new LatencyProbe(migration.migration())) {
+            write(migration, megabytes * 1_000_000);
+            await("changes applied").atMost(MigrationFixture.PATIENCE).until(() -> arrived(migration));
+            LOG.info("{} MB values: {}", megabytes, probe);
+            longest = probe.longest();
+        }
+        for (String table : List.of("one", "two")) {
+            String digests = DIGESTS.formatted(table);
+            assertThat(migration.text(migration.migration().target(), digests))
+                    .isEqualTo(migration.text(migration.migration().source(), digests));
+        }
+        return longest;
+    }
+
+    /** @return the longest latency of another table, ms */
+    private static long migrate(String name, int megabytes) throws Exception {
+        try (MigrationFixture migration = new MigrationFixture(name, 15, 15)) {
+            makeTables(migration, migration.migration().source());
             migration.startCoordinator();
             migration.startProcess("source", Integer.getInteger("wherry.source", 256 + 3 * megabytes));
             migration.startProcess("sink", Integer.getInteger("wherry.sink", 256 + 9 * megabytes));
             migration.awaitSlot();
             migration.awaitState(State.IN_SYNC);
-            try (LatencyProbe probe = new LatencyProbe(migration.migration())) {
-                change(migration, megabytes * 1_000_000);
-                await("changes applied").atMost(MigrationFixture.PATIENCE).until(() -> arrived(migration));
-                LOG.info("{} MB values: {}", megabytes, probe);
-            }
-            for (String table : List.of("one", "two")) {
-                String digests = DIGESTS.formatted(table);
-                assertThat(migration.text(migration.migration().target(), digests))
-                        .isEqualTo(migration.text(migration.migration().source(), digests));
-            }
+            long longest = change(migration, megabytes);
             assertThat(migration.cutOver())
                     .extracting(CutoverResult::outcome)
                     .isEqualTo(CutoverResult.Outcome.COMPLETED);
+            return longest;
         }
     }
 
@@ -117,7 +171,7 @@ class LargeChangesTest {
                 && migration.numberFromTarget("SELECT count(*) FROM public.two WHERE id < 0") == 2;
     }
 
-    private static void change(MigrationFixture migration, int bytes) throws SQLException {
+    private static void write(MigrationFixture migration, int bytes) throws SQLException {
         String hex = HEX.formatted(bytes);
         String words = WORDS.formatted(bytes);
         List<String> statements = new ArrayList<>();

@@ -69,6 +69,11 @@ final class LatencyProbe implements AutoCloseable {
         }
     }
 
+    /** The longest latency, ms; 0 = no change came. */
+    long longest() {
+        return millis.stream().mapToLong(Long::longValue).max().orElse(0);
+    }
+
     /** What was measured, for people. */
     @Override
     public String toString() {
