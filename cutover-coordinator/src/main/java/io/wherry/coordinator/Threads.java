@@ -1,6 +1,8 @@
 package io.wherry.coordinator;
 
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Threads with names, so that a thread dump reads as a list of what is being done. */
@@ -15,6 +17,16 @@ final class Threads {
             thread.setDaemon(true);
             return thread;
         };
+    }
+
+    /** Ends workers within a second, if they can be: what they do on a server ends with its session, whole or not at all. */
+    static void end(ExecutorService workers) {
+        workers.shutdownNow();
+        try {
+            workers.awaitTermination(1, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /**
