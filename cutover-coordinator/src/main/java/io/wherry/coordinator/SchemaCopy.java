@@ -136,9 +136,8 @@ public final class SchemaCopy {
         DdlStore.append(target, waiting);
         if (forSwitch) {
             // Left to refreshDeferred, which replaces all of it. Counterexample: the table's foreign key came just
-            // before a refresh,
-            // and the table itself was seen only after it; appended here, the key would be made twice, and the switch
-            // fail.
+            // before a refresh, and the table itself was seen only after it; appended here, the key would be made
+            // twice, and the switch fail.
             Queries.update(target, "UPDATE wherry.migration SET deferred = ''");
         }
     }

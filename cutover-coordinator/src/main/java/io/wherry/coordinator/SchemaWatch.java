@@ -11,6 +11,7 @@ import java.util.Queue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,14 +25,16 @@ final class SchemaWatch implements AutoCloseable {
     /** An operator who cuts over at once need not wait for a comparison. */
     private static final long QUIET_MILLIS = 10_000;
 
+    /** Statements in a status; all are in the log. */
+    private static final int SHOWN = 20;
+
     private static final long PAUSE_MILLIS = 10_000;
     private static final long AFTER_FAILURE_MILLIS = 300_000;
     /** So that dumps take a twentieth of the time at most, however many tables there are. */
     private static final long SHARE = 20;
 
     // Rows of these catalogs are new ones (xmin) whenever anything of theirs is altered. Of pg_class and pg_attribute
-    // only what
-    // statistics, TRUNCATE and VACUUM leave alone.
+    // only what statistics, TRUNCATE and VACUUM leave alone.
     private static final String FINGERPRINT = """
             SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
               SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_proc WHERE oid >= 16384
@@ -167,7 +170,8 @@ final class SchemaWatch implements AutoCloseable {
         return differences.isEmpty()
                 ? List.of()
                 : List.of("not followed, make it so on the target or leave it (wherry verify --schema): "
-                        + String.join("; ", differences));
+                        + differences.stream().limit(SHOWN).collect(Collectors.joining("; "))
+                        + (differences.size() > SHOWN ? "; and " + (differences.size() - SHOWN) + " more" : ""));
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -31,8 +32,10 @@ final class ChildProcessesTest {
     @ParameterizedTest
     @ValueSource(strings = {"KILL", "INT"})
     void aKilledParentLeavesNoServerAndNoDirectory(String signal) throws Exception {
-        Process parent = new ProcessBuilder(
-                        JavaCommand.of("-cp", System.getProperty("java.class.path"), Parent.class.getName()))
+        // A shell that runs the tests in the background has SIGINT ignored, and a JVM that inherits that stays so.
+        List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
+        command.addAll(JavaCommand.of("-cp", System.getProperty("java.class.path"), Parent.class.getName()));
+        Process parent = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try (BufferedReader output = parent.inputReader()) {

@@ -16,8 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class TableFiles {
     // relfilenode and not pg_relation_filenode(): the function looks at the present, relnatts at the snapshot, and a
-    // column that
-    // wrote the rows anew between the two would seem to have come later. Objects of users begin at 16384.
+    // column that wrote the rows anew between the two would seem to have come later. Objects of users begin at 16384.
     private static final String FILES = """
             SELECT oid::bigint, relfilenode::bigint, relnatts FROM pg_catalog.pg_class WHERE relkind = 'r' AND oid >= 16384
             """;
