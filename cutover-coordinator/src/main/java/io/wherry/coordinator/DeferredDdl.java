@@ -19,6 +19,8 @@ final class DeferredDdl {
     private static final Pattern STATISTICS = Pattern.compile(".*\\sFROM " + NAME + "\\." + NAME, Pattern.DOTALL);
     private static final Pattern ATTACH =
             Pattern.compile(".* ATTACH PARTITION " + NAME + "\\." + NAME + " .*", Pattern.DOTALL);
+    private static final Pattern INDEX_ATTACH =
+            Pattern.compile("(?s).*ALTER INDEX (" + NAME + "\\." + NAME + ") ATTACH PARTITION .*");
     private static final Pattern FOREIGN_KEY = Pattern.compile(
             "ALTER TABLE ONLY (" + NAME + "\\." + NAME + ")\\s+ADD CONSTRAINT " + NAME + " FOREIGN KEY.*",
             Pattern.DOTALL);
@@ -68,6 +70,12 @@ final class DeferredDdl {
             numbered.add(new Ddl(numbered.size() + 1, ddl.stage(), ddl.kind(), ddl.name(), ddl.table(), ddl.sql()));
         }
         return numbered;
+    }
+
+    /** The quoted name of the partitioned table's index that another is attached to by this statement. */
+    static Optional<String> parentIndex(Ddl ddl) {
+        Matcher attach = INDEX_ATTACH.matcher(ddl.sql());
+        return ddl.kind().equals("INDEX ATTACH") && attach.matches() ? Optional.of(attach.group(1)) : Optional.empty();
     }
 
     private static boolean ofEventTrigger(Entry entry) {

@@ -8,9 +8,11 @@ import io.wherry.coordinator.SchemaAdditions.Addition;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -45,7 +47,7 @@ final class SchemaFollower implements AutoCloseable {
     /** Object to the definition that was given to the target. */
     private final Map<String, String> done = new ConcurrentHashMap<>();
 
-    private int running;
+    private final Set<String> running = new HashSet<>();
 
     SchemaFollower(Migration migration, Consumer<Observation> tell) {
         this.migration = migration;
@@ -78,7 +80,7 @@ final class SchemaFollower implements AutoCloseable {
         problems.keySet().retainAll(objects);
         failedNanos.keySet().retainAll(objects);
         objects.forEach(object -> firstSeen.putIfAbsent(object, drift.asOf()));
-        if (running > 0 || !ours) {
+        if (!running.isEmpty() || !ours) {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
@@ -114,7 +116,7 @@ final class SchemaFollower implements AutoCloseable {
     }
 
     private void begin(String object, SchemaAdditions.Work work) {
-        running++;
+        running.add(object);
         worker.execute(() -> {
             String problem = null;
             try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
@@ -136,7 +138,7 @@ final class SchemaFollower implements AutoCloseable {
     }
 
     void ended(Followed followed) {
-        running--;
+        running.remove(followed.object());
         if (followed.problem() == null) {
             problems.remove(followed.object());
         } else {
@@ -149,7 +151,10 @@ final class SchemaFollower implements AutoCloseable {
 
     /** What is on its way, or could not be done and why, one line each. */
     List<String> pending() {
-        return firstSeen.keySet().stream().sorted().map(this::pending).toList();
+        // What runs may be on the target already, and seen to be there.
+        Set<String> objects = new TreeSet<>(running);
+        objects.addAll(firstSeen.keySet());
+        return objects.stream().map(this::pending).toList();
     }
 
     private String pending(String object) {
@@ -169,7 +174,9 @@ final class SchemaFollower implements AutoCloseable {
      */
     boolean settled() {
         return !ours
-                || running == 0 && problems.keySet().containsAll(firstSeen.keySet()) && !problems.containsKey(DEFERRED);
+                || running.isEmpty()
+                        && problems.keySet().containsAll(firstSeen.keySet())
+                        && !problems.containsKey(DEFERRED);
     }
 
     @Override

@@ -158,8 +158,19 @@ class LiveDdlTest {
                                         + " ('fresh', 'keyless', 'moved', 'random', 'parted_1', 'parted_2') AND load_epoch > 1")
                         == 6);
         migration.awaitState(State.IN_SYNC);
-        migration.execute(source, "UPDATE fresh.fresh SET name = 'late' WHERE id = 6", "DELETE FROM public.random");
+        // A partition that has indexes which its parent gets on the target only after it.
+        migration.execute(
+                source,
+                "CREATE INDEX late ON public.parted (id)",
+                "ALTER TABLE public.parted ADD CONSTRAINT pair UNIQUE (at, id)",
+                "CREATE TABLE public.parted_3 PARTITION OF public.parted FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')",
+                "INSERT INTO public.parted VALUES (3, '2022-05-05')",
+                "UPDATE fresh.fresh SET name = 'late' WHERE id = 6",
+                "DELETE FROM public.random");
 
+        await("followed").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
+                        migration.compareSchemas().notFollowed())
+                .isEmpty());
         migration.completeExactly();
     }
 

@@ -468,11 +468,12 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Cuts over, which compares with the product's means; what was written just before may have to be applied first. */
     private void complete() {
-        CutoverResult result = cutOver();
-        while (result.outcome() == Outcome.REFUSED && result.reason().startsWith("in state")) {
-            awaitState(State.IN_SYNC);
-            result = cutOver();
-        }
+        CutoverResult result = await("gate met")
+                .atMost(PATIENCE)
+                .until(
+                        this::cutOver,
+                        r -> r.outcome() != Outcome.REFUSED
+                                || !r.reason().matches("(?s)(in state|the schema changed on the source).*"));
         assertThat(result)
                 .extracting(CutoverResult::outcome, CutoverResult::reason)
                 .containsExactly(Outcome.COMPLETED, "");
