@@ -26,6 +26,9 @@ class LargeChangesTest {
     /** Which compresses to nothing: a fetch could bring gigabytes of it. */
     private static final String WORDS = "repeat('wherry ', %d / 7)";
 
+    /** Small changes that each run begins with: nobody migrates with processes that were started just now. */
+    private static final int CHANGES_BEFORE = Integer.getInteger("wherry.changes", 300);
+
     private static final String DIGESTS = "SELECT string_agg(concat_ws(',', id, n, md5(t), md5(b), md5(x::text),"
             + " md5(j::text)), ' ' ORDER BY id) FROM public.%s";
 
@@ -135,7 +138,11 @@ class LargeChangesTest {
      */
     private static long change(MigrationFixture migration, int megabytes) throws SQLException {
         long longest;
-        try (LatencyProbe probe = new LatencyProbe(migration.migration())) {
+        try (LatencyProbe probe = new LatencyProbe(migration.migration(), 1)) {
+            await("changes before").atMost(MigrationFixture.PATIENCE).until(() -> probe.changes() >= CHANGES_BEFORE);
+            LOG.info("no large values: {}", probe);
+        }
+        try (LatencyProbe probe = new LatencyProbe(migration.migration(), 1_000_000)) {
             write(migration, megabytes * 1_000_000);
             await("changes applied").atMost(MigrationFixture.PATIENCE).until(() -> arrived(migration));
             LOG.info("{} MB values: {}", megabytes, probe);

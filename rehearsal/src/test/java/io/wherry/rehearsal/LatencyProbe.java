@@ -16,13 +16,16 @@ final class LatencyProbe implements AutoCloseable {
     static final String TABLE = "CREATE TABLE public.probe (id int PRIMARY KEY)";
 
     private final Migration migration;
+    private final int first;
     private final Thread thread = new Thread(this::run, "latency-probe");
     private final List<Long> millis = Collections.synchronizedList(new ArrayList<>());
     private volatile boolean closed;
     private volatile SQLException failure;
 
-    LatencyProbe(Migration migration) {
+    /** @param first id of the rows that it writes; they go up from there */
+    LatencyProbe(Migration migration, int first) {
         this.migration = migration;
+        this.first = first;
         thread.start();
     }
 
@@ -31,7 +34,7 @@ final class LatencyProbe implements AutoCloseable {
                 Connection target = Sessions.open(migration, migration.target(), "probe");
                 Statement write = source.createStatement();
                 Statement read = target.createStatement()) {
-            for (int id = 1; !closed; id++) {
+            for (int id = first; !closed; id++) {
                 long begun = System.nanoTime();
                 write.execute("INSERT INTO public.probe VALUES (" + id + ")");
                 while (!closed && !arrived(read, id)) {
@@ -67,6 +70,11 @@ final class LatencyProbe implements AutoCloseable {
         if (failure != null) {
             throw new IllegalStateException(failure);
         }
+    }
+
+    /** Number of changes that have come. */
+    int changes() {
+        return millis.size();
     }
 
     /** The longest latency, ms; 0 = no change came. */

@@ -32,14 +32,13 @@ import org.slf4j.LoggerFactory;
  * hold several source transactions, and ends with the {@link Position} it covers; source transactions at or below the
  * position found at the start are dropped, because the slot sends again whatever it does not know to be in Kafka.
  *
- * <p>Two threads come here: the decoder's, and a timer that commits a Kafka transaction left open when the source goes
- * quiet. Both hold the monitor, and the timer acts between source transactions only. Without that: BEGIN 7, row 1 sent,
- * timer commits (position 6), row 2 sent, process killed; the slot sends 7 again, 6 < 7, so row 1 is in the topic twice.
+ * <p>Two threads come here: the decoder's, and the engine's, which wants to move the slot and commits the Kafka transaction for it.
+ * Both hold the monitor, and commit between source transactions only. Without that: BEGIN 7, row 1 sent, the engine's
+ * commits (position 6), row 2 sent, process killed; the slot sends 7 again, 6 < 7, so row 1 is in the topic twice.
  */
 final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ChangePublisher.class);
     private static final byte[] KEY = "position".getBytes(StandardCharsets.UTF_8);
-    private static final long OPEN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long OPEN_BYTES = 8 << 20;
     /** For how long a topic may be left alone before the producer forgets where it is. */
     private static final Duration TOPICS_KNOWN = Duration.ofDays(365);
@@ -53,18 +52,19 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
     private final List<Thread> learners;
-    private final Thread timer = new Thread(this::commitWhenQuiet, "wherry-source-commit");
     private final Optional<Position> start;
     private final Sections sections = new Sections();
+    /** Rows of a source transaction were sent, and its end is yet to come. */
     private boolean inside;
+
     private boolean wanted;
     private long transactionLsn;
     private long commitMillis;
     private boolean open;
     private volatile boolean closed;
-    private long openedNanos;
     private long openBytes;
     private long lastCommitNanos;
+    private long committedNanos = System.nanoTime();
     private Position covered;
     private volatile long committedEndLsn;
     private volatile WherryException failure;
@@ -106,7 +106,6 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             throw KafkaFailures.explain("start publishing changes", e);
         }
         committedEndLsn = start.map(p -> p.endLsn().value()).orElse(0L);
-        timer.start();
         Queue<String> unknown = new ConcurrentLinkedQueue<>(topics);
         learners = Stream.generate(() -> new Thread(() -> learn(unknown), "wherry-source-topics"))
                 .limit(Math.min(LEARNERS, topics.size()))
@@ -139,7 +138,6 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     @Override
     public synchronized boolean begin(long commitLsn, long millis) {
         throwFailure();
-        inside = true;
         commitMillis = millis;
         transactionLsn = commitLsn;
         Lsn lsn = new Lsn(commitLsn);
@@ -149,13 +147,13 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
 
     @Override
     public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
-        openTransaction();
+        openTransaction(value);
         sendWhole(sections.row(route, partition, key, value));
     }
 
     @Override
     public synchronized void barrier(Route route, byte[] key, byte[] value) {
-        openTransaction();
+        openTransaction(value);
         sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
     }
 
@@ -173,9 +171,23 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         }
         openTransaction();
         covered = new Position(new Lsn(commitLsn), new Lsn(endLsn), commitMillis);
-        // A commit costs a round trip to the broker, in which no row is taken: under load at most a fifth of the time.
-        long age = System.nanoTime() - openedNanos;
-        if (age > Math.max(OPEN_NANOS, 4 * lastCommitNanos) || openBytes > OPEN_BYTES) {
+        if (openBytes > OPEN_BYTES) {
+            commitTransaction();
+        } else {
+            commitWhenDue();
+        }
+    }
+
+    @Override
+    public synchronized void quiet() {
+        if (open && !inside && !closed) {
+            commitWhenDue();
+        }
+    }
+
+    /** A commit costs a round trip to the broker, in which no row is taken: under load at most a fifth of the time. */
+    private void commitWhenDue() {
+        if (System.nanoTime() - committedNanos > 4 * lastCommitNanos) {
             commitTransaction();
         }
     }
@@ -190,6 +202,11 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         long deadline = System.nanoTime() + wait.toNanos();
         while (endLsn.isAfter(new Lsn(committedEndLsn))) {
             throwFailure();
+            if (open && !inside) {
+                // The decoder may wait for room in the engine's queue, which is made here.
+                commitTransaction();
+                continue;
+            }
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
             if (left <= 0) {
                 return false;
@@ -204,6 +221,16 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         return Optional.ofNullable(failure);
     }
 
+    /** For a row. */
+    private void openTransaction(byte[] value) {
+        if (open && !inside && value.length > LargeValues.PART_BYTES) {
+            // What other tables changed before it need not wait until it is through.
+            commitTransaction();
+        }
+        openTransaction();
+        inside = true;
+    }
+
     private void openTransaction() {
         throwFailure();
         if (!open) {
@@ -214,7 +241,6 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             }
             open = true;
             sections.clear();
-            openedNanos = System.nanoTime();
             openBytes = 0;
         }
     }
@@ -239,29 +265,14 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             throw fail(e);
         }
         open = false;
-        lastCommitNanos = System.nanoTime() - began;
+        committedNanos = System.nanoTime();
+        lastCommitNanos = committedNanos - began;
         advance(covered.endLsn().value());
     }
 
     private void advance(long endLsn) {
         committedEndLsn = Lsn.max(new Lsn(committedEndLsn), new Lsn(endLsn)).value();
         notifyAll();
-    }
-
-    private synchronized void commitWhenQuiet() {
-        try {
-            while (!closed && failure == null) {
-                wait(TimeUnit.NANOSECONDS.toMillis(OPEN_NANOS));
-                if (open && !inside && !closed && System.nanoTime() - openedNanos >= OPEN_NANOS) {
-                    commitTransaction();
-                }
-            }
-        } catch (InterruptedException e) {
-            fail(Stopped.interrupted("publish changes", e));
-        } catch (RuntimeException e) {
-            // Kept: the decoder and the engine's consumer stop at it.
-            fail(e);
-        }
     }
 
     private synchronized WherryException fail(RuntimeException e) {
@@ -292,7 +303,6 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             closed = true;
             notifyAll();
         }
-        Quietly.close(timer::join);
         producer.close(CLOSE_WAIT);
         for (Thread learner : learners) {
             Quietly.close(learner::join);

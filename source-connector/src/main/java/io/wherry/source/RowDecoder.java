@@ -88,6 +88,11 @@ final class RowDecoder {
         return false;
     }
 
+    /** No message waits. */
+    void quiet() {
+        rows.quiet();
+    }
+
     private void begin(ByteBuffer message) {
         commitLsn = message.getLong();
         commitMillis = EPOCH_MILLIS + message.getLong() / 1000;

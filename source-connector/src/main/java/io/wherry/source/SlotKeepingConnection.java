@@ -21,12 +21,11 @@ final class SlotKeepingConnection implements ReplicationConnection {
     static final String CREATION_FIELD = "slotCreationInfo";
 
     private final ReplicationConnection connection;
-    private final String application;
+    private final Handover handed;
 
-    /** @param application name of the session while it streams */
-    SlotKeepingConnection(ReplicationConnection connection, String application) {
+    SlotKeepingConnection(ReplicationConnection connection, Handover handed) {
         this.connection = connection;
-        this.application = application;
+        this.handed = handed;
     }
 
     @Override
@@ -37,14 +36,14 @@ final class SlotKeepingConnection implements ReplicationConnection {
     @Override
     public ReplicationStream startStreaming(WalPositionLocator locator) throws SQLException, InterruptedException {
         prepare();
-        return connection.startStreaming(locator);
+        return new PromptStream(connection.startStreaming(locator), handed.decoder());
     }
 
     @Override
     public ReplicationStream startStreaming(Lsn offset, WalPositionLocator locator)
             throws SQLException, InterruptedException {
         prepare();
-        return connection.startStreaming(offset, locator);
+        return new PromptStream(connection.startStreaming(offset, locator), handed.decoder());
     }
 
     @Override
@@ -57,7 +56,7 @@ final class SlotKeepingConnection implements ReplicationConnection {
         initConnection();
         // Debezium gives this session a name of its own, under which the fence would end it.
         if (connection instanceof JdbcConnection session) {
-            session.execute("SET application_name TO " + Identifiers.literal(application));
+            session.execute("SET application_name TO " + Identifiers.literal(handed.application()));
         }
     }
 

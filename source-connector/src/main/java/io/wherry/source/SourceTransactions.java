@@ -25,4 +25,7 @@ interface SourceTransactions {
 
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);
+
+    /** Nothing more has come for now, perhaps in the middle of a transaction. */
+    void quiet();
 }

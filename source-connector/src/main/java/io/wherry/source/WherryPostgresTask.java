@@ -42,7 +42,7 @@ public final class WherryPostgresTask extends PostgresConnectorTask {
                 .build();
         Handover handed = Handover.fetch(config.getLogicalName());
         replaceDecoder(connection, new Decoder(new MessageDecoderContext(config, schema), jdbc, handed.decoder()));
-        return new SlotKeepingConnection(connection, handed.application());
+        return new SlotKeepingConnection(connection, handed);
     }
 
     private static void replaceDecoder(ReplicationConnection connection, Decoder decoder) {

@@ -385,5 +385,10 @@ final class RowDecoderTest {
         public void commit(long commitLsn, long endLsn) {
             log.add("commit " + commitLsn + " " + endLsn);
         }
+
+        @Override
+        public void quiet() {
+            log.add("quiet");
+        }
     }
 }
