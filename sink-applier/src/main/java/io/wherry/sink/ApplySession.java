@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
@@ -40,7 +41,9 @@ final class ApplySession implements AutoCloseable {
     private final StopSignal stop = new StopSignal();
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
-    private final List<Connection> sessions = new ArrayList<>();
+    /** The workers open some, too. */
+    private final List<Connection> sessions = new CopyOnWriteArrayList<>();
+
     private final Set<TopicPartition> lanes = new HashSet<>();
     private volatile Map<TableId, Relation> relations = Map.of();
 
@@ -71,14 +74,15 @@ final class ApplySession implements AutoCloseable {
         start("plans", () -> new PlanFollower(migration, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < migration.apply().workers(); i++) {
             int number = i;
-            Connection session = open("worker " + number);
-            // Each batch is found by key: with statistics of a freshly loaded table, or none, the planner may prefer to
-            // read
-            // the whole of it.
-            execute(session, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
-            boolean checked = !isReplica(session);
             ChangeWorker worker = new ChangeWorker(
-                    migration, registry, number, session, checked, epoch, () -> relations, stop, failpoints);
+                    migration,
+                    registry,
+                    number,
+                    openWriter("worker " + number),
+                    () -> openWriter("giants " + number),
+                    () -> relations,
+                    stop,
+                    failpoints);
             start("worker-" + i, worker::run);
         }
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
@@ -118,10 +122,19 @@ final class ApplySession implements AutoCloseable {
         // A crash of the server may lose the last chunks, but then their checkpoints too, and Kafka still has them.
         // Whoever
         // acts on a chunk that is in (the coordinator) commits durably, and with that everything before it.
-        execute(session, "SET synchronous_commit = off");
+        keep(session, "SET synchronous_commit = off");
         start(
                 "lane-" + partition,
                 () -> new LoadLane(migration, session, epoch, () -> relations, stop, partition, failpoints).run());
+    }
+
+    private BatchWriter openWriter(String purpose) throws SQLException {
+        Connection session = open(purpose);
+        // Each batch is found by key: with statistics of a freshly loaded table, or none, the planner may prefer to
+        // read
+        // the whole of it.
+        keep(session, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
+        return new BatchWriter(session, !isReplica(session), epoch, failpoints);
     }
 
     private Connection open(String purpose) throws SQLException {
@@ -148,6 +161,12 @@ final class ApplySession implements AutoCloseable {
             row.next();
             return row.getString(1).equals("replica");
         }
+    }
+
+    /** Makes a setting that the next rollback would take back (PostgreSQL documentation, SET). */
+    private static void keep(Connection session, String sql) throws SQLException {
+        execute(session, sql);
+        session.commit();
     }
 
     private static void execute(Connection session, String sql) throws SQLException {
@@ -186,6 +205,8 @@ final class ApplySession implements AutoCloseable {
         // Closing the socket ends a statement that would not.
         sessions.forEach(ApplySession::abort);
         threads.forEach(thread -> join(thread, 0));
+        // One may have been opened meanwhile.
+        sessions.forEach(ApplySession::abort);
     }
 
     private static void join(Thread thread, long millis) {

@@ -30,24 +30,30 @@ final class BatchReader {
     private static final int BATCH_CHANGES = 2000;
     private static final long BATCH_BYTES = 16 << 20;
 
-    /** Bytes of a value that takes so long on the target that other tables do not wait in its batch. */
-    private static final int GIANT_BYTES = 4 << 20;
-
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final ChangeDecoder decoder;
     private final Map<TopicPartition, Reading> readings;
-    /** Of the giant values in the last batch. */
-    private final Set<TopicPartition> giants = new HashSet<>();
+    private final GiantLane lane;
+    /** Whose next value is a giant for which the lane has no room. */
+    private final Set<TopicPartition> waiting = new HashSet<>();
 
     private ChangeBatch batch = new ChangeBatch();
     private boolean giantPutOff;
     private boolean giantIsDue;
 
-    /** @param readings of what the consumer is assigned; those of tables whose changes are refused are removed */
-    BatchReader(KafkaConsumer<byte[], byte[]> consumer, ChangeDecoder decoder, Map<TopicPartition, Reading> readings) {
+    /**
+     * @param readings of what the consumer is assigned; those of tables whose changes are refused are removed
+     * @param lane that will get the giant values; nothing is read of the tables that it holds
+     */
+    BatchReader(
+            KafkaConsumer<byte[], byte[]> consumer,
+            ChangeDecoder decoder,
+            Map<TopicPartition, Reading> readings,
+            GiantLane lane) {
         this.consumer = consumer;
         this.decoder = decoder;
         this.readings = readings;
+        this.lane = lane;
     }
 
     /**
@@ -57,12 +63,15 @@ final class BatchReader {
      * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
      */
     ChangeBatch read(Duration wait) {
+        if (!lane.isBusy()) {
+            waiting.clear();
+        }
         choose();
-        ConsumerRecords<byte[], byte[]> records = poll(wait);
+        ConsumerRecords<byte[], byte[]> records = consumer.poll(wait);
         batch = new ChangeBatch();
         giantIsDue = giantPutOff;
         giantPutOff = false;
-        readings.values().forEach(reading -> reading.begin(batch));
+        readings.values().stream().filter(this::isHere).forEach(reading -> reading.begin(batch));
         while (add(records) && batch.read() < BATCH_CHANGES && batch.bytes() < BATCH_BYTES) {
             records = pollMore();
         }
@@ -70,7 +79,7 @@ final class BatchReader {
         // them.
         for (Reading reading : List.copyOf(readings.values())) {
             // One that was taken out meanwhile, with another of its table, must not move its checkpoint.
-            if (readings.containsKey(reading.partition())) {
+            if (readings.containsKey(reading.partition()) && isHere(reading)) {
                 end(reading);
             }
         }
@@ -91,24 +100,6 @@ final class BatchReader {
         TableId table = reading.relation().table();
         batch.refuse(reading.relation(), e);
         readings.values().removeIf(other -> other.relation().table().equals(table));
-    }
-
-    /** After giant values the other partitions come first: else several such values one after another would hold them up. */
-    private ConsumerRecords<byte[], byte[]> poll(Duration wait) {
-        giants.retainAll(consumer.assignment());
-        if (!giants.isEmpty() && readings.values().stream().noneMatch(Reading::isInsideValue)) {
-            consumer.pause(giants);
-            giants.clear();
-            try {
-                ConsumerRecords<byte[], byte[]> others = consumer.poll(Duration.ZERO);
-                if (!others.isEmpty()) {
-                    return others;
-                }
-            } finally {
-                choose();
-            }
-        }
-        return consumer.poll(wait);
     }
 
     private ConsumerRecords<byte[], byte[]> pollMore() {
@@ -146,13 +137,17 @@ final class BatchReader {
                 consumer.seek(reading.partition(), record.offset());
                 return true;
             }
-            if (bytes >= GIANT_BYTES) {
+            if (bytes >= ChangeBatch.GIANT_BYTES) {
+                if (lane.isBusy()) {
+                    waiting.add(reading.partition());
+                    consumer.seek(reading.partition(), record.offset());
+                    return true;
+                }
                 if (batch.read() > 0 && !giantIsDue) {
                     giantPutOff = true;
                     consumer.seek(reading.partition(), record.offset());
                     return false;
                 }
-                giants.add(reading.partition());
             }
             if (!reading.add(record, decoder, batch)) {
                 consumer.seek(reading.partition(), reading.from());
@@ -160,6 +155,10 @@ final class BatchReader {
             }
         }
         return true;
+    }
+
+    private boolean isHere(Reading reading) {
+        return !lane.holds(reading.relation().table());
     }
 
     /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
@@ -170,14 +169,18 @@ final class BatchReader {
 
     /**
      * Chooses what the next poll may bring. One large value at a time, however many tables have some: until it is whole,
-     * nothing else. Nothing of a partition that waits at a barrier.
+     * nothing else. Nothing of a partition that waits at a barrier or for the lane, or that the lane holds.
      */
     private void choose() {
         Set<TopicPartition> paused = new HashSet<>(consumer.assignment());
         boolean anyInside = readings.values().stream().anyMatch(Reading::isInsideValue);
         paused.removeIf(partition -> {
             Reading reading = readings.get(partition);
-            return reading == null || reading.barrier() == null && (!anyInside || reading.isInsideValue());
+            return reading == null
+                    || reading.barrier() == null
+                            && (!anyInside || reading.isInsideValue())
+                            && isHere(reading)
+                            && !waiting.contains(partition);
         });
         Set<TopicPartition> resumed = new HashSet<>(consumer.paused());
         resumed.removeAll(paused);

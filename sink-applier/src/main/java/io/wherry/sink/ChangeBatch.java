@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
@@ -40,7 +41,11 @@ final class ChangeBatch {
              WHERE r.schema_name = u.schema_name AND r.table_name = u.table_name
             """;
 
+    /** Bytes of a value that takes so long on the target that other tables must not wait for it. */
+    static final int GIANT_BYTES = 4 << 20;
+
     private final Map<TableId, Part> parts = new LinkedHashMap<>();
+    private final Set<TableId> giants = new HashSet<>();
     private final Map<Relation, DataException> refused = new LinkedHashMap<>();
     private int read;
     private long bytes;
@@ -66,10 +71,25 @@ final class ChangeBatch {
         return parts.computeIfAbsent(relation.table(), table -> new Part(relation));
     }
 
-    /** A change was read for it, of {@code length} bytes. */
-    void took(int length) {
+    /** A change of the table was read for it, of {@code length} bytes. */
+    void took(TableId table, int length) {
         read++;
         bytes += length;
+        if (length >= GIANT_BYTES) {
+            giants.add(table);
+        }
+    }
+
+    /** Takes out the tables that have giant values; empty when there are none. */
+    Optional<ChangeBatch> takeGiants() {
+        ChangeBatch taken = new ChangeBatch();
+        giants.stream().filter(parts::containsKey).forEach(table -> taken.parts.put(table, parts.remove(table)));
+        giants.clear();
+        return taken.parts.isEmpty() ? Optional.empty() : Optional.of(taken);
+    }
+
+    Set<TableId> tables() {
+        return Set.copyOf(parts.keySet());
     }
 
     /** Number of changes that were read for it, without those held back from an earlier batch. */

@@ -9,13 +9,13 @@ import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import io.wherry.sink.Checkpoints.Move;
-import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
@@ -32,51 +32,46 @@ import org.slf4j.LoggerFactory;
 final class ChangeWorker {
     private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
     private static final Duration POLL = Duration.ofMillis(50);
+    /** While the lane is busy, to hear of its end. */
+    private static final Duration SHORT_POLL = Duration.ofMillis(5);
 
     private final Migration migration;
     private final int number;
-    private final Connection target;
-    private final boolean checked;
-    private final Checkpoints checkpoints;
-    private final Barriers barriers;
+    private final BatchWriter writer;
+    private final GiantLane lane;
     private final BarrierWatch watch;
     private final Supplier<Map<TableId, Relation>> relations;
     private final StopSignal stop;
     private final Failpoints failpoints;
     private final ChangeDecoder decoder;
-    private final TableWriter writer;
     private final TablesAhead ahead;
     private final Map<TopicPartition, Reading> readings = new HashMap<>();
     private Map<TableId, Relation> seen = Map.of();
 
     /**
      * @param number of this worker, from 0
-     * @param target a session in transaction mode that is this worker's alone
-     * @param checked whether the session checks deferrable constraints; as a replica it does not
+     * @param writer this worker's alone
+     * @param giants opens another for giant values, if some come
      */
     ChangeWorker(
             Migration migration,
             SchemaRegistry registry,
             int number,
-            Connection target,
-            boolean checked,
-            long epoch,
+            BatchWriter writer,
+            GiantLane.Sessions giants,
             Supplier<Map<TableId, Relation>> relations,
             StopSignal stop,
             Failpoints failpoints) {
         this.migration = migration;
         this.number = number;
-        this.target = target;
-        this.checked = checked;
-        this.checkpoints = new Checkpoints(target, epoch);
-        this.barriers = new Barriers(checkpoints);
-        this.watch = new BarrierWatch(barriers);
+        this.writer = writer;
+        this.lane = new GiantLane("wherry-sink-giants-" + number, giants);
+        this.watch = new BarrierWatch(writer.barriers());
         this.relations = relations;
         this.stop = stop;
         this.failpoints = failpoints;
         this.decoder = new ChangeDecoder(registry);
-        this.writer = new TableWriter(target);
-        this.ahead = new TablesAhead(target, registry, decoder, writer);
+        this.ahead = new TablesAhead(writer.target(), registry, decoder, writer.tables());
     }
 
     /** Applies until stopped. */
@@ -85,8 +80,9 @@ final class ChangeWorker {
         settings.put("group.id", migration.name());
         // A fetch that waits at the broker does not know of partitions assigned meanwhile.
         settings.put("fetch.max.wait.ms", 100);
-        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
-            BatchReader reader = new BatchReader(consumer, decoder, readings);
+        try (lane;
+                KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+            BatchReader reader = new BatchReader(consumer, decoder, readings, lane);
             while (!stop.isRequested()) {
                 assign(consumer);
                 if (readings.isEmpty()) {
@@ -99,10 +95,14 @@ final class ChangeWorker {
     }
 
     private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
+        Optional<GiantLane.Ended> giants = lane.ended();
+        if (giants.isPresent()) {
+            written(consumer, giants.get().batch(), giants.get().left());
+        }
         lookAtBarriers(consumer);
         ChangeBatch batch;
         try {
-            batch = reader.read(watch.pause(readings.values(), POLL));
+            batch = reader.read(watch.pause(readings.values(), lane.isBusy() ? SHORT_POLL : POLL));
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
                 Reading lost = readings.get(partition);
@@ -119,12 +119,26 @@ final class ChangeWorker {
         if (batch.read() == 0) {
             ahead.bind(POLL);
         }
-        apply(batch);
+        batch.takeGiants().ifPresent(giant -> lane.begin(giant, readingsOf(giant.tables())));
+        written(consumer, batch, writer.apply(batch, readings.values()));
+    }
+
+    private List<Reading> readingsOf(Set<TableId> tables) {
+        return readings.values().stream()
+                .filter(reading -> tables.contains(reading.relation().table()))
+                .toList();
+    }
+
+    private void written(KafkaConsumer<byte[], byte[]> consumer, ChangeBatch batch, Set<TableId> left) {
+        leave(left);
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (Move move : batch.moves()) {
             Reading reading = readings.get(move.partition());
-            reading.moved(move.nextOffset());
-            offsets.put(move.partition(), reading.groupOffset());
+            // The table may have closed while the lane was writing it.
+            if (reading != null) {
+                reading.moved(move.nextOffset());
+                offsets.put(move.partition(), reading.groupOffset());
+            }
         }
         if (!offsets.isEmpty()) {
             failpoints.before(Effect.GROUP_OFFSETS);
@@ -138,7 +152,10 @@ final class ChangeWorker {
     }
 
     private void lookAtBarriers(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
-        watch.look(readings.values(), new BarrierWatch.Found() {
+        List<Reading> here = readings.values().stream()
+                .filter(reading -> !lane.holds(reading.relation().table()))
+                .toList();
+        watch.look(here, new BarrierWatch.Found() {
             @Override
             public void passed(Reading reading) {
                 consumer.seek(reading.partition(), reading.checkpoint());
@@ -172,20 +189,23 @@ final class ChangeWorker {
                 if (!isMine(partition) || readings.containsKey(partition)) {
                     continue;
                 }
-                if (Relations.isLoaded(target, relation)) {
-                    String generation = LostCommits.generation(target, relation.loadEpoch());
+                if (!lane.holds(relation.table()) && Relations.isLoaded(writer.target(), relation)) {
+                    String generation = LostCommits.generation(writer.target(), relation.loadEpoch());
                     // Checkpoints and barriers of one moment: partition 0 may move both meanwhile.
-                    readings.put(partition, new Reading(relation, partition, generation, barriers.read(relation)));
-                    writer.forget(relation.table());
+                    Standing standing = writer.barriers().read(relation);
+                    readings.put(partition, new Reading(relation, partition, generation, standing));
+                    writer.tables().forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);
                 } else {
-                    // Ready too early; chunks do not change the relation, so ask again.
+                    // Ready too early, or of an earlier reading something is being written: neither changes the
+                    // relation,
+                    // so ask again.
                     seen = Map.of();
                 }
             }
         }
-        target.rollback();
+        writer.target().rollback();
         if (changed || !begun.isEmpty()) {
             consumer.assign(readings.keySet());
             begun.forEach(partition ->
@@ -198,86 +218,14 @@ final class ChangeWorker {
         return Math.floorMod(hash ^ hash >>> 16, migration.apply().workers()) == number;
     }
 
-    private void apply(ChangeBatch batch) throws SQLException {
-        Set<TableId> singly = new HashSet<>();
-        while (!batch.isEmpty()) {
-            Relation current = null;
-            boolean checking = false;
-            try {
-                Set<TableId> stale = batch.hold(target);
-                if (stale.isEmpty()) {
-                    deferChecks(true);
-                    for (ChangeBatch.Part part : batch.parts()) {
-                        current = part.relation();
-                        boolean ordered = current.partitions() == 1;
-                        writer.apply(current.table(), ordered, part.changes(), singly.contains(current.table()));
-                    }
-                    current = null;
-                    checking = true;
-                    deferChecks(false);
-                    checking = false;
-                    batch.count(target);
-                    checkpoints.move(batch.moves());
-                    batch.pass(barriers);
-                    failpoints.before(Effect.BATCH_APPLIED);
-                    target.commit();
-                    failpoints.after(Effect.BATCH_APPLIED);
-                    return;
-                }
-                rollBack();
-                stale.forEach(table -> leave(batch, table));
-            } catch (SQLException | DataException e) {
-                rollBack();
-                current = checking ? batch.violated(e) : current;
-                String object = current == null ? "batch" : current.table().toString();
-                WherryException failure = Failures.explain("apply changes to", object, e);
-                if (!(failure instanceof DataException) || current == null) {
-                    throw failure;
-                }
-                if (checking && holdBack(batch, current.table())) {
-                    continue;
-                }
-                // The order within a batch is ours: with the events one by one as they came, the refusal is the data's.
-                if (!singly.add(current.table())) {
-                    leave(batch, current.table());
-                    stopTable(current, failure);
-                }
-            }
-        }
-    }
-
-    private void rollBack() throws SQLException {
-        target.rollback();
-        writer.rolledBack();
-    }
-
-    /** What the source checked at the end of a statement or a transaction cannot be checked row by row here. */
-    private void deferChecks(boolean deferred) throws SQLException {
-        if (checked) {
-            try (Statement statement = target.createStatement()) {
-                statement.execute("SET CONSTRAINTS ALL " + (deferred ? "DEFERRED" : "IMMEDIATE"));
-            }
-        }
-    }
-
-    private boolean holdBack(ChangeBatch batch, TableId table) {
-        return readings.values().stream()
-                .filter(reading -> reading.relation().table().equals(table))
-                .anyMatch(reading -> reading.holdBack(batch));
-    }
-
-    /** Takes a table out of the batch and stops reading it; when it opens again it begins from its checkpoint. */
-    private void leave(ChangeBatch batch, TableId table) {
-        batch.drop(table);
-        readings.values().removeIf(reading -> reading.relation().table().equals(table));
-    }
-
     private void stopTable(Relation relation, WherryException failure) throws SQLException {
-        TableId table = relation.table();
-        readings.values().removeIf(reading -> reading.relation().table().equals(table));
-        LOG.error("Changes of {} are stopped: {}", table, failure.explained(), failure);
-        Relations.stop(target, table, relation.loadEpoch(), failure.explained(), checkpoints.epoch());
-        target.commit();
+        leave(Set.of(relation.table()));
+        writer.stop(relation, failure);
+    }
+
+    /** Does not read tables on; when one opens again it begins from its checkpoint. */
+    private void leave(Set<TableId> tables) {
+        readings.values().removeIf(reading -> tables.contains(reading.relation().table()));
     }
 
     private static DataException missing(TopicPartition partition) {

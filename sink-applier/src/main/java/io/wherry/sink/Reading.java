@@ -158,7 +158,7 @@ final class Reading {
                 return false;
             }
         }
-        batch.took(value.length);
+        batch.took(relation.table(), value.length);
         List<Change> changes = batch.part(relation).changes();
         if (!lsn.equals(lastLsn)) {
             cut = changes.size();
