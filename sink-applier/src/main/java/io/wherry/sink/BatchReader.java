@@ -161,10 +161,15 @@ final class BatchReader {
         return !lane.holds(reading.relation().table());
     }
 
+    /** Not one whose table the lane holds: the rest of that value must wait, and others need not. */
+    private boolean isInsideValue(Reading reading) {
+        return reading.isInsideValue() && isHere(reading);
+    }
+
     /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
     private boolean isLater(Reading reading) {
         return batch.bytes() >= BATCH_BYTES
-                || readings.values().stream().anyMatch(other -> other != reading && other.isInsideValue());
+                || readings.values().stream().anyMatch(other -> other != reading && isInsideValue(other));
     }
 
     /**
@@ -173,7 +178,7 @@ final class BatchReader {
      */
     private void choose() {
         Set<TopicPartition> paused = new HashSet<>(consumer.assignment());
-        boolean anyInside = readings.values().stream().anyMatch(Reading::isInsideValue);
+        boolean anyInside = readings.values().stream().anyMatch(this::isInsideValue);
         paused.removeIf(partition -> {
             Reading reading = readings.get(partition);
             return reading == null

@@ -58,7 +58,7 @@ final class ChangeWorker {
             SchemaRegistry registry,
             int number,
             BatchWriter writer,
-            GiantLane.Sessions giants,
+            GiantLane.Opener giants,
             Supplier<Map<TableId, Relation>> relations,
             StopSignal stop,
             Failpoints failpoints) {

@@ -18,14 +18,14 @@ final class GiantLane implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GiantLane.class);
 
     private final String name;
-    private final Sessions sessions;
+    private final Opener opener;
     private BatchWriter writer;
     private ChangeBatch batch;
     private Set<TableId> tables = Set.of();
     private FutureTask<Set<TableId>> written;
 
     /** Opens the session that the lane writes in, when the first giant comes. */
-    interface Sessions {
+    interface Opener {
         BatchWriter open() throws SQLException;
     }
 
@@ -36,9 +36,9 @@ final class GiantLane implements AutoCloseable {
     record Ended(ChangeBatch batch, Set<TableId> left) {}
 
     /** @param name of its threads */
-    GiantLane(String name, Sessions sessions) {
+    GiantLane(String name, Opener opener) {
         this.name = name;
-        this.sessions = sessions;
+        this.opener = opener;
     }
 
     boolean isBusy() {
@@ -60,7 +60,7 @@ final class GiantLane implements AutoCloseable {
         tables = batch.tables();
         written = new FutureTask<>(() -> {
             if (writer == null) {
-                writer = sessions.open();
+                writer = opener.open();
             }
             // The worker may have met another shape of the table since.
             batch.tables().forEach(writer.tables()::forget);
@@ -97,7 +97,7 @@ final class GiantLane implements AutoCloseable {
         }
     }
 
-    /** Waits until it has ended; what it could not write is read again at the next start. */
+    /** Waits until it has ended, or its session was ended; what it could not write is read again at the next start. */
     @Override
     public void close() {
         try {
