@@ -38,6 +38,11 @@ final class DdlStore {
         }
     }
 
+    /** Takes one out that will not be run. */
+    static void forget(Connection target, Ddl ddl) throws SQLException {
+        Queries.update(target, "DELETE FROM wherry.ddl WHERE id = ?", ddl.id());
+    }
+
     private static void insert(Connection target, List<Ddl> plan, int before) throws SQLException {
         for (Ddl ddl : plan) {
             Queries.update(

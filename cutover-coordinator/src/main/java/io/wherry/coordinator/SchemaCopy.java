@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -130,7 +129,7 @@ public final class SchemaCopy {
                 Queries.execute(target, ddl.sql());
             } else if (AT_SWITCH.contains(ddl.stage())) {
                 forSwitch = true;
-            } else if (!lacksParent(target, ddl)) {
+            } else {
                 waiting.add(ddl);
             }
         }
@@ -141,16 +140,6 @@ public final class SchemaCopy {
             // twice, and the switch fail.
             Queries.update(target, "UPDATE wherry.migration SET deferred = ''");
         }
-    }
-
-    /**
-     * Whether an index is to be attached to one that is not there. Counterexample: an index is made on a partitioned table, and a
-     * partition added at once; the parent's index follows only when the new partition is ready, which waited for it.
-     * Made then, the parent's takes in the partition's (PostgreSQL's documentation, CREATE INDEX, ONLY).
-     */
-    private static boolean lacksParent(Connection target, Ddl ddl) throws SQLException {
-        Optional<String> parent = DeferredDdl.parentIndex(ddl);
-        return parent.isPresent() && !Queries.truth(target, "SELECT to_regclass(?) IS NOT NULL", parent.get());
     }
 
     /**

@@ -9,6 +9,8 @@ import io.wherry.coordinator.State;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -119,6 +121,26 @@ class GiantValuesTest {
         migration.completeExactly();
         assertThat(migration.numberFromTarget("SELECT count(*) FROM wherry.barrier"))
                 .isZero();
+    }
+
+    @Test
+    void manyGiantsOfSeveralTablesTakeTurns() throws Exception {
+        String giant = "repeat('wherry ' || %d, 600000)";
+        List<String> changes = new ArrayList<>();
+        for (int i = 1; i <= 12; i++) {
+            // Few parts each, as they compress: one poll brings several of them, and what other tables have between.
+            changes.add("INSERT INTO public.one VALUES (" + i + ", 0, " + giant.formatted(i) + ")");
+            changes.add("INSERT INTO public.other VALUES (" + i + ")");
+            changes.add("INSERT INTO public.two VALUES (" + i + ", " + giant.formatted(100 + i) + ")");
+            changes.add("UPDATE public.one SET n = n + 1");
+            changes.add("INSERT INTO public.hot VALUES (" + i + ", 0, " + giant.formatted(200 + i) + ")");
+            if (i % 4 == 0) {
+                changes.add("UPDATE public.two SET big = reverse(big) WHERE id > " + (i - 2));
+                changes.add("UPDATE public.hot SET id = -id, n = n + 1 WHERE id = " + i);
+            }
+        }
+        migration.execute(source, changes.toArray(String[]::new));
+        migration.completeExactly();
     }
 
     private void awaitRows(String table, long rows) {

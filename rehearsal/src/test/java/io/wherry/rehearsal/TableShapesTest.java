@@ -1,6 +1,7 @@
 package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.wherry.coordinator.State;
 import java.time.Duration;
@@ -35,6 +36,41 @@ class TableShapesTest {
             migration.executeFile("shapes-changes.sql");
             migration.cutOverAndCompare();
         }
+    }
+
+    @Test
+    void aPartitionThatComesBeforeItsParentsKeyIsMade() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("early", 15, 15)) {
+            migration.execute(
+                    migration.migration().source(),
+                    "CREATE TABLE public.early (id int PRIMARY KEY, n int) PARTITION BY RANGE (id)",
+                    "CREATE INDEX by_n ON public.early (n)",
+                    "CREATE TABLE public.early_1 PARTITION OF public.early FOR VALUES FROM (1) TO (100)",
+                    "CREATE TABLE public.refers (id int REFERENCES public.early)",
+                    "INSERT INTO public.early VALUES (1, 1)",
+                    "INSERT INTO public.refers VALUES (1)");
+            migration.startCoordinator();
+            awaitTable(migration, "early_1");
+            migration.execute(
+                    migration.migration().source(),
+                    "CREATE TABLE public.early_2 PARTITION OF public.early FOR VALUES FROM (100) TO (200)",
+                    "INSERT INTO public.early VALUES (100, 1)");
+            migration.startSource();
+            migration.startSink();
+            awaitTable(migration, "early_2");
+            migration.awaitState(State.IN_SYNC);
+            await("keys of parents")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0);
+            migration.completeExactly();
+        }
+    }
+
+    private static void awaitTable(MigrationFixture migration, String table) {
+        await(table)
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget("SELECT count(*) FROM pg_class WHERE relname = '" + table + "'")
+                        == 1);
     }
 
     @Tag("slow")

@@ -5,6 +5,7 @@ import io.wherry.contract.LargeValues;
 import io.wherry.contract.TableId;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -34,8 +35,8 @@ final class BatchReader {
     private final ChangeDecoder decoder;
     private final Map<TopicPartition, Reading> readings;
     private final GiantLane lane;
-    /** Whose next value is a giant for which the lane has no room. */
-    private final Set<TopicPartition> waiting = new HashSet<>();
+    /** Those whose next value is a giant that waits for the lane, in the order they came. */
+    private final Set<Reading> waiting = new LinkedHashSet<>();
 
     private ChangeBatch batch = new ChangeBatch();
     private boolean giantPutOff;
@@ -63,9 +64,8 @@ final class BatchReader {
      * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
      */
     ChangeBatch read(Duration wait) {
-        if (!lane.isBusy()) {
-            waiting.clear();
-        }
+        // By identity: one that was begun anew does not stand where it waited.
+        waiting.retainAll(readings.values());
         choose();
         ConsumerRecords<byte[], byte[]> records = consumer.poll(wait);
         batch = new ChangeBatch();
@@ -138,16 +138,17 @@ final class BatchReader {
                 return true;
             }
             if (bytes >= ChangeBatch.GIANT_BYTES) {
-                if (lane.isBusy()) {
-                    waiting.add(reading.partition());
+                if (!mayBegin(reading)) {
+                    waiting.add(reading);
                     consumer.seek(reading.partition(), record.offset());
                     return true;
                 }
-                if (batch.read() > 0 && !giantIsDue) {
+                if (batch.hasGiant() || batch.read() > 0 && !giantIsDue) {
                     giantPutOff = true;
                     consumer.seek(reading.partition(), record.offset());
                     return false;
                 }
+                waiting.remove(reading);
             }
             if (!reading.add(record, decoder, batch)) {
                 consumer.seek(reading.partition(), reading.from());
@@ -155,6 +156,11 @@ final class BatchReader {
             }
         }
         return true;
+    }
+
+    /** Whether its giant value is the next one for the lane. Without turns a table with many would leave others none. */
+    private boolean mayBegin(Reading reading) {
+        return !lane.isBusy() && (waiting.isEmpty() || waiting.iterator().next() == reading);
     }
 
     private boolean isHere(Reading reading) {
@@ -185,7 +191,7 @@ final class BatchReader {
                     || reading.barrier() == null
                             && (!anyInside || reading.isInsideValue())
                             && isHere(reading)
-                            && !waiting.contains(partition);
+                            && (!waiting.contains(reading) || mayBegin(reading));
         });
         Set<TopicPartition> resumed = new HashSet<>(consumer.paused());
         resumed.removeAll(paused);

@@ -103,6 +103,10 @@ final class BatchWriter {
                     left.add(current.table());
                     stop(current, failure);
                 }
+            } catch (RuntimeException e) {
+                // The worker waits for its lane before it ends, and the lane may wait for what is locked here.
+                rollBack();
+                throw e;
             }
         }
         return left;

@@ -80,6 +80,10 @@ final class ChangeBatch {
         }
     }
 
+    boolean hasGiant() {
+        return !giants.isEmpty();
+    }
+
     /** Takes out the tables that have giant values; empty when there are none. */
     Optional<ChangeBatch> takeGiants() {
         ChangeBatch taken = new ChangeBatch();

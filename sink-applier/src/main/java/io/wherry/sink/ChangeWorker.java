@@ -84,6 +84,8 @@ final class ChangeWorker {
                 KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
             BatchReader reader = new BatchReader(consumer, decoder, readings, lane);
             while (!stop.isRequested()) {
+                // First, as nothing is read of a table that the lane holds, and there may be no other.
+                lookAtLane(consumer);
                 assign(consumer);
                 if (readings.isEmpty()) {
                     stop.await(POLL);
@@ -94,11 +96,14 @@ final class ChangeWorker {
         }
     }
 
-    private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
+    private void lookAtLane(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
         Optional<GiantLane.Ended> giants = lane.ended();
         if (giants.isPresent()) {
             written(consumer, giants.get().batch(), giants.get().left());
         }
+    }
+
+    private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
         lookAtBarriers(consumer);
         ChangeBatch batch;
         try {

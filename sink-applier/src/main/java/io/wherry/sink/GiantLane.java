@@ -56,6 +56,9 @@ final class GiantLane implements AutoCloseable {
      * @param readings of the batch's tables, which the caller leaves alone until it has ended
      */
     void begin(ChangeBatch batch, List<Reading> readings) {
+        if (isBusy()) {
+            throw new IllegalStateException(name + " is busy");
+        }
         this.batch = batch;
         tables = batch.tables();
         written = new FutureTask<>(() -> {

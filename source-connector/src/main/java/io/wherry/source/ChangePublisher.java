@@ -176,6 +176,8 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         } else {
             commitWhenDue();
         }
+        // Whoever waits to move the slot may commit now.
+        notifyAll();
     }
 
     @Override
