@@ -9,6 +9,7 @@ import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import io.wherry.coordinator.Status.TableStatus;
 import java.sql.SQLException;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,11 @@ class LiveDdlTest {
                     "CREATE TABLE public." + table + " (id int PRIMARY KEY, name varchar(10), gone int)",
                     "INSERT INTO public." + table + " SELECT i, 'n' || i, i FROM generate_series(1, 100) i");
         }
-        migration.execute(source, "CREATE INDEX by_gone ON public.dropped (gone)");
+        migration.execute(
+                source,
+                "CREATE INDEX by_gone ON public.dropped (gone)",
+                // So that a commit waits for standbys only where a test wants it.
+                "ALTER ROLE wherry SET synchronous_commit = local");
         migration.startCoordinator();
         migration.startSource();
         migration.startSink();
@@ -219,6 +224,47 @@ class LiveDdlTest {
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.ddl WHERE kind = 'TRIGGER'") == 1
                         && migration.coordinator().status().nextSteps().size() == 2);
 
+        migration.completeExactly();
+    }
+
+    /** The server sends a transaction before other sessions see it: here for as long as no synchronous standby answers. */
+    @Test
+    void aColumnThatTheCatalogDoesNotShowYetComesWithItsDefault() throws Exception {
+        migration.execute(source, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()");
+        CompletableFuture<Void> commit = CompletableFuture.runAsync(() -> {
+            try {
+                migration.execute(
+                        source,
+                        "SET synchronous_commit = on",
+                        "BEGIN",
+                        "ALTER TABLE public.added ADD COLUMN late boolean DEFAULT true",
+                        "UPDATE public.added SET name = 'late' WHERE id = 1",
+                        "COMMIT");
+            } catch (SQLException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        await("waits in its COMMIT").atMost(MigrationFixture.PATIENCE).until(() -> "SyncRep"
+                .equals(migration.text(
+                        source, "SELECT max(wait_event) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")));
+        // Written after it, so what is on the target has come by what the stream does while it waits.
+        migration.execute(source, "UPDATE public.renamed SET name = 'after' WHERE id = 1");
+        await("met in the stream")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.text(
+                                        source,
+                                        "SELECT max(query) FROM pg_stat_activity WHERE query LIKE '%txid_visible_in_snapshot(%'"
+                                                + " AND pid <> pg_backend_pid()")
+                                != null
+                        || migration.numberFromTarget("SELECT count(*) FROM public.renamed WHERE name = 'after'") == 1);
+        assertThat(commit).isNotDone();
+        migration.execute(source, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()");
+        commit.join();
+        await("column")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.added WHERE name = 'late'") == 1);
+        assertThat(migration.numberFromTarget("SELECT count(*) FROM public.added WHERE late"))
+                .isEqualTo(100);
         migration.completeExactly();
     }
 

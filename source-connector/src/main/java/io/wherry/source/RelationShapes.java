@@ -58,6 +58,21 @@ final class RelationShapes implements Shapes, AutoCloseable {
         this.files = files;
     }
 
+    /** @throws RetryableException when the source does not answer, or the transaction is not visible in time */
+    @Override
+    public void await(long transaction) {
+        try {
+            Visibility.await(session(), transaction);
+        } catch (SQLException e) {
+            throw new RetryableException(
+                    "read the catalog after",
+                    "transaction " + transaction,
+                    e.getMessage(),
+                    "Look whether the source is up",
+                    e);
+        }
+    }
+
     /** @throws RetryableException when the source does not answer */
     @Override
     public TableShape of(Relation relation) {

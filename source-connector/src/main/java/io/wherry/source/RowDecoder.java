@@ -48,6 +48,9 @@ final class RowDecoder {
     private boolean wanted;
     private long commitLsn;
     private long transaction;
+    /** The last transaction that was waited for. */
+    private long visible = -1;
+
     private long commitMillis;
     private long order;
 
@@ -120,6 +123,10 @@ final class RowDecoder {
     }
 
     private void relation(Relation relation) {
+        if (visible != transaction) {
+            shapes.await(transaction);
+            visible = transaction;
+        }
         TableId carrier = shapes.carrier(relation);
         relations.put(relation.oid(), relation.under(carrier));
         encoders.remove(relation.oid());

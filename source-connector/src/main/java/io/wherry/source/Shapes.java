@@ -6,6 +6,9 @@ import java.util.Set;
 
 /** What the decoder must know of a relation beyond its message. */
 interface Shapes {
+    /** Waits until the catalog shows what the transaction did ({@link Visibility}); {@code transaction} is its number, unsigned. */
+    default void await(long transaction) {}
+
     /** @param relation under its carrier's name */
     TableShape of(Relation relation);
 
