@@ -3,7 +3,11 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Sessions;
 import io.wherry.coordinator.State;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -62,6 +66,39 @@ class TableShapesTest {
             await("keys of parents")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0);
+            migration.completeExactly();
+        }
+    }
+
+    /** Servers of version 12 forget for such a table that it is published. */
+    @Test
+    void aTableThatATransactionWritesToWhileItIsPublishedIsFollowed() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("fresh", 12, 15)) {
+            Endpoint source = migration.migration().source();
+            migration.execute(source, "CREATE TABLE public.old (id int PRIMARY KEY)");
+            migration.startCoordinator();
+            migration.startSource();
+            migration.startSink();
+            migration.awaitState(State.IN_SYNC);
+            migration.execute(source, "CREATE TABLE public.fresh (id int PRIMARY KEY)");
+            try (Connection writer = Sessions.open(migration.migration(), source, "test");
+                    Statement write = writer.createStatement()) {
+                writer.setAutoCommit(false);
+                write.execute("INSERT INTO public.fresh VALUES (1)");
+                await("published").atMost(MigrationFixture.PATIENCE).until(() -> "fresh"
+                        .equals(migration.text(
+                                source, "SELECT max(tablename) FROM pg_publication_tables WHERE tablename = 'fresh'")));
+                writer.commit();
+            }
+            await("loaded")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget(
+                                    "SELECT count(*) FROM wherry.relation WHERE table_name = 'fresh' AND ready_at IS NOT NULL")
+                            == 1);
+            migration.execute(source, "INSERT INTO public.fresh VALUES (2)");
+            await("followed")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.fresh") == 2);
             migration.completeExactly();
         }
     }

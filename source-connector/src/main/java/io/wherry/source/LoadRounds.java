@@ -11,6 +11,7 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.Loaded;
 import io.wherry.source.Memory.Resumable;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -100,6 +101,7 @@ final class LoadRounds {
                 missing.removeAll(memory.loaded().keySet());
                 missing.removeIf(failed::contains);
                 if (snapshot == null && !missing.isEmpty()) {
+                    settlePublication(missing);
                     snapshot = LoadSnapshot.take(migration, sessions, false);
                 }
                 List<TableId> left = missing.isEmpty() ? List.of() : round(snapshot, missing, memory, lanes);
@@ -130,6 +132,17 @@ final class LoadRounds {
                     "tables",
                     "some were altered or truncated in each of " + MOST_ROUNDS + " rounds",
                     "Hold back ALTER TABLE, TRUNCATE and VACUUM FULL until the load is done");
+        }
+    }
+
+    /** Its slot is older than the publication's last table may be. */
+    private void settlePublication(Set<TableId> missing) throws SQLException {
+        Connection session = sessions.open("publication");
+        try {
+            LOG.info("waiting for the transactions that run now");
+            Publication.settle(session, migration, missing, sessions::closed);
+        } finally {
+            sessions.release(session);
         }
     }
 
