@@ -139,7 +139,6 @@ final class LoadRounds {
     private void settlePublication(Set<TableId> missing) throws SQLException {
         Connection session = sessions.open("publication");
         try {
-            LOG.info("waiting for the transactions that run now");
             Publication.settle(session, migration, missing, sessions::closed);
         } finally {
             sessions.release(session);
