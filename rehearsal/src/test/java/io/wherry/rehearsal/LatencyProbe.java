@@ -79,7 +79,8 @@ final class LatencyProbe implements AutoCloseable {
 
     /** The longest latency, ms; 0 = no change came. */
     long longest() {
-        return millis.stream().mapToLong(Long::longValue).max().orElse(0);
+        // A copy: the probe adds to the list meanwhile, and a synchronized list does not hold its lock for a stream.
+        return List.copyOf(millis).stream().mapToLong(Long::longValue).max().orElse(0);
     }
 
     /** What was measured, for people. */
