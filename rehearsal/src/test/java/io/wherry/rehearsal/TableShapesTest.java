@@ -7,6 +7,7 @@ import io.wherry.contract.Endpoint;
 import io.wherry.contract.Sessions;
 import io.wherry.coordinator.State;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;
@@ -14,6 +15,9 @@ import org.junit.jupiter.api.Test;
 
 /** Every shape a table can have, by load, by a backlog of changes in one batch, and by changes one after another. */
 class TableShapesTest {
+    private static final String SETTLING =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT txid_snapshot_xmin%'";
+
     private static final String MANY = """
             DO $$ BEGIN
               FOR n IN 1..500 LOOP
@@ -80,16 +84,7 @@ class TableShapesTest {
             migration.startSource();
             migration.startSink();
             migration.awaitState(State.IN_SYNC);
-            migration.execute(source, "CREATE TABLE public.fresh (id int PRIMARY KEY)");
-            try (Connection writer = Sessions.open(migration.migration(), source, "test");
-                    Statement write = writer.createStatement()) {
-                writer.setAutoCommit(false);
-                write.execute("INSERT INTO public.fresh VALUES (1)");
-                await("published").atMost(MigrationFixture.PATIENCE).until(() -> "fresh"
-                        .equals(migration.text(
-                                source, "SELECT max(tablename) FROM pg_publication_tables WHERE tablename = 'fresh'")));
-                writer.commit();
-            }
+            freshTable(migration, "");
             await("loaded")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.numberFromTarget(
@@ -100,6 +95,41 @@ class TableShapesTest {
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.fresh") == 2);
             migration.completeExactly();
+        }
+    }
+
+    /** The transaction that the source-connector waits for ends with another table under the name of the one it published. */
+    @Tag("slow")
+    @Test
+    void aTableThatIsMadeAnewWhileItsPublicationIsSettledIsLoaded() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("anew", 12, 15)) {
+            migration.execute(migration.migration().source(), "CREATE TABLE public.old (id int PRIMARY KEY)");
+            migration.startAll();
+            migration.awaitState(State.IN_SYNC);
+            freshTable(
+                    migration,
+                    "DROP TABLE public.fresh; CREATE TABLE public.fresh (id int PRIMARY KEY);"
+                            + " INSERT INTO public.fresh VALUES (7)");
+            await("loaded")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .ignoreExceptions()
+                    .until(() -> migration.numberFromTarget("SELECT id FROM public.fresh") == 7);
+            migration.completeExactly();
+        }
+    }
+
+    /** A new table, written to by a transaction that ends, with {@code last}, when the source-connector has published it and waits. */
+    private static void freshTable(MigrationFixture migration, String last) throws SQLException {
+        Endpoint source = migration.migration().source();
+        migration.execute(source, "CREATE TABLE public.fresh (id int PRIMARY KEY)");
+        try (Connection writer = Sessions.open(migration.migration(), source, "test");
+                Statement write = writer.createStatement()) {
+            writer.setAutoCommit(false);
+            write.execute("INSERT INTO public.fresh VALUES (1)");
+            await("waited for").atMost(MigrationFixture.PATIENCE).until(() -> !"0"
+                    .equals(migration.text(source, SETTLING)));
+            write.execute(last);
+            writer.commit();
         }
     }
 

@@ -31,7 +31,9 @@ final class Publication {
     /** The first of each major version that does not forget what is published. */
     private static final List<Long> MENDED = List.of(130_021L, 140_018L, 150_013L, 160_009L, 170_005L);
 
-    private static final String NO_SUCH_TABLE = "42P01";
+    /** No such table, or, as one made anew under its name, not part of the publication. */
+    private static final Set<String> GONE = Set.of("42P01", "42704");
+
     private static final int ATTEMPTS = 30;
     private static final long BETWEEN_MILLIS = 500;
 
@@ -214,7 +216,7 @@ final class Publication {
                 statement.execute("SET lock_timeout = 0");
                 return;
             } catch (SQLException e) {
-                if (NO_SUCH_TABLE.equals(e.getSQLState())) {
+                if (GONE.contains(e.getSQLState())) {
                     throw new RetryableException("prepare", object, e.getMessage(), "", e);
                 }
                 if (!LOCK_NOT_AVAILABLE.equals(e.getSQLState())) {
