@@ -226,6 +226,11 @@ public final class EmbeddedKafka implements AutoCloseable {
         return "127.0.0.1:" + ports.broker();
     }
 
+    /** What a client needs to connect. */
+    public Map<String, String> clientProperties() {
+        return Map.of("bootstrap.servers", bootstrapServers());
+    }
+
     /** The broker's log file. */
     public Path log() {
         return directory.resolve("kafka.log");

@@ -22,6 +22,10 @@ final class SharedBroker {
 
     private SharedBroker() {}
 
+    static Map<String, String> clientProperties() {
+        return KAFKA.clientProperties();
+    }
+
     static String bootstrapServers() {
         return KAFKA.bootstrapServers();
     }

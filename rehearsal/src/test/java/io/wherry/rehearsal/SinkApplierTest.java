@@ -63,7 +63,7 @@ final class SinkApplierTest {
 
     @BeforeEach
     void begin() throws SQLException {
-        sink = new SinkFixture(postgres, kafka, "sink" + count++, 2);
+        sink = new SinkFixture(postgres, kafka.clientProperties(), "sink" + count++, 2);
     }
 
     @AfterEach

@@ -71,7 +71,7 @@ final class SinkFixture implements AutoCloseable {
     private final Map<TableId, List<String>> types = new HashMap<>();
     private final List<SinkApplier> sinks = new ArrayList<>();
 
-    SinkFixture(EmbeddedPostgres postgres, EmbeddedKafka kafka, String name, int workers) throws SQLException {
+    SinkFixture(EmbeddedPostgres postgres, Map<String, String> kafka, String name, int workers) throws SQLException {
         try (Connection connection = DriverManager.getConnection(
                         postgres.jdbcUrl("postgres"), postgres.superuser(), postgres.password());
                 Statement statement = connection.createStatement()) {
@@ -84,7 +84,7 @@ final class SinkFixture implements AutoCloseable {
                 endpoint,
                 Migration.TargetSchemaMode.CREATE,
                 new Migration.Tables(List.of("*"), List.of()),
-                Map.of("bootstrap.servers", kafka.bootstrapServers()),
+                kafka,
                 Optional.of("http://unused"),
                 new Migration.Load(2),
                 new Migration.Apply(workers, Map.of()),

@@ -129,7 +129,7 @@ final class SinkTypesTest {
 
     @Test
     void loadAndChangesCarryEveryValue() throws SQLException {
-        try (SinkFixture sink = new SinkFixture(postgres, kafka, "types", 1)) {
+        try (SinkFixture sink = new SinkFixture(postgres, kafka.clientProperties(), "types", 1)) {
             prepare(sink);
             sink.startSink();
             sink.plan(1, 1, "changed", "keyless", "from_text", "from_binary");

@@ -5,10 +5,10 @@ import io.wherry.contract.Identifiers;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import io.wherry.sink.TargetColumn.Equality;
+import io.wherry.sink.TargetTable.UniqueKey;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 
 /**
  * A shape of the stream bound to the target's table: which value of an event goes to which column, and how rows are found.
@@ -16,7 +16,7 @@ import java.util.Map;
  * @param partitioned its rows are those of its partitions
  * @param columns that are written, in the stream's order
  * @param key those that identify a row; empty = keyless
- * @param upsert whether an immediate unique index over the key exists, as {@code ON CONFLICT} needs
+ * @param upsert whether {@code ON CONFLICT} can name the key
  * @param foldable whether events of one key may be merged and events of different keys change places
  */
 record BoundTable(
@@ -47,7 +47,7 @@ record BoundTable(
 
     /** @throws DataException when the target lacks a column of the stream */
     static BoundTable bind(TableShape shape, TargetTable target) {
-        Map<String, String> operators = target.uniqueKeys().get(new HashSet<>(shape.identity()));
+        UniqueKey unique = target.uniqueKeys().get(new HashSet<>(shape.identity()));
         List<BoundColumn> columns = new ArrayList<>();
         List<BoundColumn> key = new ArrayList<>();
         for (int i = 0; i < shape.columns().size(); i++) {
@@ -61,8 +61,7 @@ record BoundTable(
                         "Add it with the source's type, then wherry retry");
             }
             boolean inKey = shape.identity().contains(name);
-            BoundColumn bound =
-                    new BoundColumn(i, column, inKey, operators == null ? DEFAULT_EQUALS : operators.get(name));
+            BoundColumn bound = new BoundColumn(i, column, inKey, equality(unique, name));
             if (!column.generated()) {
                 columns.add(bound);
             }
@@ -70,11 +69,17 @@ record BoundTable(
                 key.add(bound);
             }
         }
-        // Without a text form of the key, two events of one row could be taken for two rows; without ON CONFLICT a row
-        // deleted and inserted again cannot be one statement.
+        // Without a text form of the key, two events of one row could be taken for two rows; without a unique key on
+        // the target
+        // they may be two rows.
         boolean foldable =
-                operators != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
-        return new BoundTable(target.id(), target.partitioned(), columns, key, operators != null, foldable);
+                unique != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
+        boolean upsert = unique != null && unique.nameable();
+        return new BoundTable(target.id(), target.partitioned(), columns, key, upsert, foldable);
+    }
+
+    private static String equality(UniqueKey unique, String column) {
+        return unique == null ? DEFAULT_EQUALS : unique.operators().getOrDefault(column, DEFAULT_EQUALS);
     }
 
     /** Whether an update of a row found by its key writes a column that UPDATE may not set: GENERATED ALWAYS AS IDENTITY. */

@@ -7,6 +7,7 @@ import io.wherry.contract.Identifiers;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape.TypeName;
 import io.wherry.sink.TargetColumn.Equality;
+import io.wherry.sink.TargetTable.UniqueKey;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -42,18 +43,28 @@ final class TargetCatalog {
              ORDER BY a.attnum
             """;
 
+    // Strategy 3 of a btree class is its equality. The index of a key WITHOUT OVERLAPS is of GiST, whose strategy 3 is
+    // "overlaps" for a
+    // range, which finds other rows: there the type's default btree class says what equal means, or the catalog's own
+    // =.
     private static final String UNIQUE_KEYS = """
-            SELECT i.indexrelid, a.attname, n.nspname AS operator_schema, o.oprname AS operator
-              FROM pg_index i,
-                   LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, position),
-                   pg_attribute a, pg_opclass c, pg_amop m, pg_operator o, pg_namespace n
-             WHERE i.indrelid = CAST(? AS regclass) AND i.indisunique AND i.indimmediate AND i.indisvalid
+            SELECT i.indexrelid, a.attname, coalesce(e.nspname, 'pg_catalog') AS operator_schema,
+                   coalesce(e.oprname, '=') AS operator, i.indimmediate AS immediate, i.indisexclusion AS exclusion
+              FROM pg_index i
+             CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, position)
+              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+              JOIN pg_opclass c ON c.oid = k.class
+              LEFT JOIN LATERAL (
+                    SELECT n.nspname, o.oprname
+                      FROM pg_opclass b JOIN pg_am m ON m.oid = b.opcmethod AND m.amname = 'btree'
+                      JOIN pg_amop p ON p.amopfamily = b.opcfamily AND p.amopstrategy = 3
+                                    AND p.amoplefttype = b.opcintype AND p.amoprighttype = b.opcintype
+                      JOIN pg_operator o ON o.oid = p.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
+                     WHERE CASE WHEN i.indisexclusion THEN b.opcdefault AND b.opcintype = c.opcintype
+                                ELSE b.oid = c.oid END) AS e ON true
+             WHERE i.indrelid = CAST(? AS regclass) AND i.indisunique AND i.indisvalid
                AND i.indpred IS NULL AND i.indexprs IS NULL AND k.class IS NOT NULL
-               AND a.attrelid = i.indrelid AND a.attnum = k.attnum
-               AND c.oid = k.class AND m.amopfamily = c.opcfamily AND m.amopstrategy = 3
-               AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
-               AND o.oid = m.amopopr AND n.oid = o.oprnamespace
-             ORDER BY i.indexrelid
+             ORDER BY i.indisexclusion, i.indimmediate DESC, i.indexrelid, k.position
             """;
 
     private static final String PARTITION_ROOT = """
@@ -175,21 +186,25 @@ final class TargetCatalog {
         };
     }
 
-    private static Map<Set<String>, Map<String, String>> uniqueKeys(Connection target, TableId id) throws SQLException {
-        Map<Long, Map<String, String>> byIndex = new LinkedHashMap<>();
+    private static Map<Set<String>, UniqueKey> uniqueKeys(Connection target, TableId id) throws SQLException {
+        Map<Long, UniqueKey> byIndex = new LinkedHashMap<>();
         try (PreparedStatement statement = target.prepareStatement(UNIQUE_KEYS)) {
             statement.setString(1, id.quoted());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
+                    boolean exclusion = row.getBoolean("exclusion");
+                    UniqueKey key =
+                            new UniqueKey(new LinkedHashMap<>(), row.getBoolean("immediate") && !exclusion, exclusion);
                     String operator = "OPERATOR(" + Identifiers.quote(row.getString("operator_schema")) + "."
                             + row.getString("operator") + ")";
-                    byIndex.computeIfAbsent(row.getLong("indexrelid"), index -> new LinkedHashMap<>())
+                    byIndex.computeIfAbsent(row.getLong("indexrelid"), index -> key)
+                            .operators()
                             .put(row.getString("attname"), operator);
                 }
             }
         }
-        Map<Set<String>, Map<String, String>> keys = new HashMap<>();
-        byIndex.values().forEach(operators -> keys.putIfAbsent(Set.copyOf(operators.keySet()), operators));
+        Map<Set<String>, UniqueKey> keys = new HashMap<>();
+        byIndex.values().forEach(key -> keys.merge(Set.copyOf(key.operators().keySet()), key, UniqueKey::beside));
         return keys;
     }
 }

@@ -9,15 +9,30 @@ import java.util.Set;
  *
  * @param partitioned its rows are those of its partitions
  * @param columns by name
- * @param uniqueKeys for each set of columns with an immediate unique index over exactly them: the operator that compares each
- *     column, schema-qualified. With {@code search_path=pg_catalog} the {@code =} of an extension's type, such as
- *     citext, would else not be found, or a different one be taken.
+ * @param uniqueKeys for each set of columns with a unique index over exactly them
  */
 record TargetTable(
-        TableId id,
-        boolean partitioned,
-        Map<String, TargetColumn> columns,
-        Map<Set<String>, Map<String, String>> uniqueKeys) {
+        TableId id, boolean partitioned, Map<String, TargetColumn> columns, Map<Set<String>, UniqueKey> uniqueKeys) {
+    /**
+     * What the unique indexes over one set of columns allow.
+     *
+     * @param operators by column: the operator that tells whether two values are equal, schema-qualified. With
+     *     {@code search_path=pg_catalog} the {@code =} of an extension's type, such as citext, would else not be found, or a
+     *     different one be taken.
+     * @param nameable whether {@code ON CONFLICT} can name these columns. It cannot name a key {@code WITHOUT OVERLAPS}, whose
+     *     index is that of an exclusion constraint, nor a deferrable one.
+     * @param exclusion whether the index is that of an exclusion constraint
+     */
+    record UniqueKey(Map<String, String> operators, boolean nameable, boolean exclusion) {
+        /**
+         * The same with another index over these columns. A deferrable one spoils it: {@code ON CONFLICT} takes every unique index
+         * over the columns, and is then refused for this one. That of an exclusion constraint is passed over.
+         */
+        UniqueKey beside(UniqueKey other) {
+            return new UniqueKey(operators, nameable && (other.nameable || other.exclusion), exclusion);
+        }
+    }
+
     /** Its rows, as what follows FROM, UPDATE or DELETE FROM in SQL: each row of an inheritance tree is an event of its own table. */
     String rows() {
         return (partitioned ? "" : "ONLY ") + id.quoted();

@@ -11,6 +11,7 @@ import io.wherry.contract.TableShape.Column;
 import io.wherry.contract.TableShape.TypeName;
 import io.wherry.sink.Change.Kind;
 import io.wherry.sink.TargetColumn.Equality;
+import io.wherry.sink.TargetTable.UniqueKey;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -261,7 +262,8 @@ final class BatchPlanTest {
         }
         Map<String, String> operators = new LinkedHashMap<>();
         identity.forEach(key -> operators.put(key, EQUALS));
-        Map<Set<String>, Map<String, String>> keys = unique ? Map.of(Set.copyOf(identity), operators) : Map.of();
+        Map<Set<String>, UniqueKey> keys =
+                unique ? Map.of(Set.copyOf(identity), new UniqueKey(operators, true, false)) : Map.of();
         return BoundTable.bind(new TableShape(TABLE, shape, identity), new TargetTable(TABLE, false, byName, keys));
     }
 

@@ -23,8 +23,8 @@ final class TableChecks {
                    pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
                      AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
                    pg_catalog.row_security_active(c.oid) AS filtered,
-                   EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary
-                      AND (i.indisunique OR i.indisexclusion)) AS unique_otherwise
+                   EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+                      AND (i.indisunique AND NOT i.indisprimary OR i.indisexclusion)) AS unique_otherwise
               FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
             """;
 
