@@ -55,6 +55,13 @@ public final class KafkaClients {
     }
 
     public static Admin admin(Migration migration) {
-        return Admin.create(new HashMap<>(migration.kafka()));
+        return admin(migration, Map.of());
+    }
+
+    /** @param settings override the operator's */
+    public static Admin admin(Migration migration, Map<String, Object> settings) {
+        Map<String, Object> properties = new HashMap<>(migration.kafka());
+        properties.putAll(settings);
+        return Admin.create(properties);
     }
 }

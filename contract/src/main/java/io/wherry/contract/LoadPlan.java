@@ -9,10 +9,16 @@ import java.util.List;
  * @param epoch 1 for the first load, one more each time
  * @param snapshotLsn every chunk was read under a snapshot that holds exactly the transactions that committed at or before
  *     this LSN, so changes with a commit LSN at or below it are already in the load
+ * @param lanes partitions of the load topic that its chunks go to; 0 = all that the topic has, by a source-connector of before
+ * @param timeline of the server whose snapshot it is; null = a source-connector of before wrote it
  */
-public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables) {
+public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes, Timeline timeline) {
     /** Key of this record in the control topic. */
     public static final String KEY = "plan";
+
+    public LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables) {
+        this(epoch, snapshotLsn, tables, 0, null);
+    }
 
     /**
      * @param topic change topic

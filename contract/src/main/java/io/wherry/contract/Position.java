@@ -7,5 +7,10 @@ package io.wherry.contract;
  * @param commitLsn LSN of the last covered COMMIT record (BEGIN's {@code final_lsn}; PostgreSQL documentation, section 54.9)
  * @param endLsn end of that COMMIT record: where the slot may move to
  * @param commitMillis the commit's time on the source's clock, ms since 1970
+ * @param timeline of the server that sent it; null = a source-connector of before wrote it
  */
-public record Position(Lsn commitLsn, Lsn endLsn, long commitMillis) {}
+public record Position(Lsn commitLsn, Lsn endLsn, long commitMillis, Timeline timeline) {
+    public Position(Lsn commitLsn, Lsn endLsn, long commitMillis) {
+        this(commitLsn, endLsn, commitMillis, null);
+    }
+}

@@ -7,6 +7,7 @@ import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -229,6 +230,26 @@ public final class EmbeddedPostgres implements AutoCloseable {
         }
         copy(copy, data());
         launch();
+    }
+
+    /**
+     * As {@link #comeBackAs}, but as a standby that is promoted: on another timeline, with the slots that the copy has.
+     *
+     * @throws ServerException when it does not come up
+     */
+    public void failOverTo(Path copy) {
+        try {
+            Files.createFile(copy.resolve("standby.signal"));
+        } catch (IOException e) {
+            throw new ServerException("Cannot write to " + copy + ": " + e, e);
+        }
+        comeBackAs(copy);
+        try (Connection connection = DriverManager.getConnection(jdbcUrl("postgres"), SUPERUSER, PASSWORD);
+                Statement statement = connection.createStatement()) {
+            statement.execute("SELECT pg_promote()");
+        } catch (SQLException e) {
+            throw new ServerException("Cannot promote the standby: " + e.getMessage(), e);
+        }
     }
 
     private void copy(Path from, Path to) {

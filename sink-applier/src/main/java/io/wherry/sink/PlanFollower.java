@@ -159,7 +159,9 @@ final class PlanFollower {
             }
         }
         String load = migration.topics().load();
-        int lanes = offsets.partitionsFor(load).size();
+        // What the consumer remembers of a topic may be from before somebody added partitions to it.
+        int lanes =
+                plan.lanes() > 0 ? plan.lanes() : offsets.partitionsFor(load).size();
         if (lanes == 0) {
             throw new RetryableException("find topic", load, "the broker does not know it yet", "");
         }

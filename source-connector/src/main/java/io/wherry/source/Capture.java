@@ -16,6 +16,7 @@ import io.wherry.contract.Sessions;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.SourceStatus.FailedLoad;
 import io.wherry.contract.TableId;
+import io.wherry.contract.Timeline;
 import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
 import io.wherry.source.ControlTopic.SlotMade;
@@ -136,8 +137,8 @@ final class Capture implements AutoCloseable {
                 watch = sessions.open("new tables");
             }
             files.look(watch);
-            if (!loaded) {
-                // One snapshot at a time is kept on the source.
+            if (!loaded || problem != null) {
+                // One snapshot at a time is kept on the source, and none of a source that Kafka is ahead of.
                 return;
             }
             wholes.look(watch);
@@ -145,7 +146,8 @@ final class Capture implements AutoCloseable {
                 Set<TableId> tables = newTables.takeIn(watch);
                 if (!tables.isEmpty()) {
                     loaded = false;
-                    KafkaTopics.Layout layout = KafkaTopics.ensure(migration, tables);
+                    KafkaTopics.Layout layout = KafkaTopics.ensure(
+                            migration, tables, ControlTopic.read(migration).plannedPartitions());
                     start("load", () -> load(tables, layout, null));
                 }
             }
@@ -156,6 +158,9 @@ final class Capture implements AutoCloseable {
     }
 
     private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
+        if (first == null && !historyServes()) {
+            return;
+        }
         new LoadRounds(
                         migration,
                         tables,
@@ -174,6 +179,17 @@ final class Capture implements AutoCloseable {
         loaded = true;
     }
 
+    /** Whether the source holds all that Kafka has of it: a load that went on otherwise would mix two histories. */
+    private boolean historyServes() {
+        try {
+            SlotGuard.checkHistory(migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration));
+            return true;
+        } catch (DataException e) {
+            declare(e);
+            return false;
+        }
+    }
+
     private void registerSchemas() {
         start("schemas", () -> SchemasAhead.register(migration, routes, files, wholes, registry, () -> closing));
     }
@@ -182,12 +198,12 @@ final class Capture implements AutoCloseable {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
             TopicGuard.check(migration);
             // What has begun stands in a topic, and says which tables' topics are wanted.
-            KafkaTopics.ensure(migration, Set.of());
+            KafkaTopics.ensure(migration, Set.of(), Map.of());
             orders = new TopicTail(migration, migration.topics().control());
             Memory memory = ControlTopic.read(orders);
             List<Catalog.Table> tables = NewTables.withoutUnfit(session, migration, memory);
             Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
-            KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected);
+            KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
             TopicGuard.requireRemembered(session, migration, memory);
             SourceIdentity identity = SlotGuard.identity(session);
             if (memory.source().isPresent()) {
@@ -216,6 +232,7 @@ final class Capture implements AutoCloseable {
                 registerSchemas();
             }
             start("stream", () -> runStream(layout));
+            start("topics", () -> TopicWatch.run(migration, routes.keySet(), () -> closing));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
         }
@@ -247,12 +264,15 @@ final class Capture implements AutoCloseable {
             ReplicationSlot.endReader(session, migration.slot());
             ReplicationSlot.drop(session, migration.slot());
         }
+        if (position.isPresent()) {
+            Timelines.passBy(session, position.get().endLsn());
+        }
         failpoints.before(Effect.SLOT);
         LoadSnapshot snapshot = LoadSnapshot.take(migration, sessions, true);
         failpoints.after(Effect.SLOT);
         if (memory.slotWanted()) {
             SlotGuard.requireAhead(migration, snapshot.lsn(), position);
-            control.slotMade(new SlotMade(snapshot.lsn()));
+            control.slotMade(new SlotMade(snapshot.lsn(), snapshot.timeline()));
         }
         return snapshot;
     }
@@ -279,8 +299,9 @@ final class Capture implements AutoCloseable {
             long began = System.nanoTime();
             try {
                 TopicGuard.check(migration);
-                if (slotServes()) {
-                    streamOnce(layout);
+                Optional<Timeline> timeline = slotServes();
+                if (timeline.isPresent()) {
+                    streamOnce(layout, timeline.get());
                 }
             } catch (RetryableException e) {
                 Optional<DataException> unsendable = UnsendableChange.explain(migration, e);
@@ -301,16 +322,17 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    /** Whether the stream can go on without a gap. If not, that is declared, and only the operator's order helps. */
-    private boolean slotServes() {
+    /** The source's timeline if the stream can go on without a gap. If not, that is declared: only the operator's order helps. */
+    private Optional<Timeline> slotServes() {
         try {
-            SlotGuard.check(
+            Timeline timeline = SlotGuard.check(
                     migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration), () -> closing);
             problem = null;
+            return Optional.of(timeline);
         } catch (DataException e) {
             declare(e);
+            return Optional.empty();
         }
-        return problem == null;
     }
 
     private void declare(DataException e) {
@@ -320,9 +342,17 @@ final class Capture implements AutoCloseable {
         problem = e.explained();
     }
 
-    private void streamOnce(KafkaTopics.Layout layout) {
+    private void streamOnce(KafkaTopics.Layout layout, Timeline timeline) {
         try (ChangeStream started = new ChangeStream(
-                migration, routes, registry, counts, files, wholes, layout.transactionTimeout(), failpoints)) {
+                migration,
+                routes,
+                registry,
+                counts,
+                files,
+                wholes,
+                timeline,
+                layout.transactionTimeout(),
+                failpoints)) {
             stream.set(started);
             if (!closing) {
                 LOG.info("streaming from slot {}", migration.slot());

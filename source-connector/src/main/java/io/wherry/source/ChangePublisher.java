@@ -9,6 +9,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.Timeline;
 import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
 import java.nio.charset.StandardCharsets;
@@ -49,6 +50,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(5);
 
     private final String positionTopic;
+    private final Timeline timeline;
     private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
     private final List<Thread> learners;
@@ -74,9 +76,16 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
      * that still runs could move the position after it was read, but for being fenced first.
      *
      * @param topics to which changes will go; others may join later
+     * @param timeline of the server that sends the changes
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
-    ChangePublisher(Migration migration, List<String> topics, Duration transactionTimeout, Failpoints failpoints) {
+    ChangePublisher(
+            Migration migration,
+            List<String> topics,
+            Timeline timeline,
+            Duration transactionTimeout,
+            Failpoints failpoints) {
+        this.timeline = timeline;
         this.failpoints = failpoints;
         positionTopic = migration.topics().position();
         producer = KafkaClients.producer(
@@ -170,7 +179,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             return;
         }
         openTransaction();
-        covered = new Position(new Lsn(commitLsn), new Lsn(endLsn), commitMillis);
+        covered = new Position(new Lsn(commitLsn), new Lsn(endLsn), commitMillis, timeline);
         if (openBytes > OPEN_BYTES) {
             commitTransaction();
         } else {

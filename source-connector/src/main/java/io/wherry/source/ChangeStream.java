@@ -12,6 +12,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
+import io.wherry.contract.Timeline;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
 import java.time.Duration;
@@ -50,6 +51,7 @@ final class ChangeStream implements AutoCloseable {
      * Fences any earlier publisher; the engine does not run yet.
      *
      * @param routes where each table's changes go
+     * @param timeline that the source was seen on: no other may send
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
     ChangeStream(
@@ -59,15 +61,16 @@ final class ChangeStream implements AutoCloseable {
             CaptureCounts counts,
             TableFiles files,
             WholeTables wholes,
+            Timeline timeline,
             Duration transactionTimeout,
             Failpoints failpoints) {
         this.failpoints = failpoints;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.values().stream().map(Route::topic).toList();
-        publisher = new ChangePublisher(migration, topics, transactionTimeout, failpoints);
+        publisher = new ChangePublisher(migration, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files, wholes);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
-        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration)));
+        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName))
                 .using(new DebeziumEngine.ConnectorCallback() {

@@ -7,6 +7,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.TableId;
+import io.wherry.contract.Timeline;
 import io.wherry.contract.TopicTail;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -45,8 +46,9 @@ final class ControlTopic implements AutoCloseable {
      * A slot took the place of one that could not serve any more.
      *
      * @param snapshotLsn the last commit LSN that the snapshot at its beginning holds
+     * @param timeline of the server that made it; null = a source-connector of before wrote it
      */
-    record SlotMade(Lsn snapshotLsn) {}
+    record SlotMade(Lsn snapshotLsn, Timeline timeline) {}
 
     /** A partition that came to a whole table after its load, with nothing that the stream does not name. */
     record PartitionSeen(TableId root, Cut.Part part) {}

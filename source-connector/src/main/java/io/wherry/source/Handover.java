@@ -1,5 +1,6 @@
 package io.wherry.source;
 
+import io.wherry.contract.Timeline;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -9,8 +10,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * only static state of this module besides the number of starts.
  *
  * @param application application_name of the session that streams
+ * @param timeline of the server that may send
  */
-record Handover(RowDecoder decoder, String application) {
+record Handover(RowDecoder decoder, String application, Timeline timeline) {
     private static final Map<String, Handover> WAITING = new ConcurrentHashMap<>();
 
     static void offer(String engine, Handover handover) {

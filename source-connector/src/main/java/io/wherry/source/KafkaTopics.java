@@ -57,26 +57,35 @@ final class KafkaTopics {
 
     private KafkaTopics() {}
 
-    /** Makes the topics that are missing; those that exist keep their partitions. */
-    static Layout ensure(Migration migration, Collection<TableId> tables) {
-        Map<String, NewTopic> wanted = new HashMap<>();
-        want(wanted, migration.topics().position(), 1, KEEP_LAST);
-        want(wanted, migration.topics().control(), 1, KEEP_ALL);
-        want(wanted, migration.topics().status(), 1, KEEP_AN_HOUR);
-        want(wanted, migration.topics().load(), migration.load().readers(), KEEP_ALL);
-        for (TableId table : tables) {
-            int partitions = migration.apply().partitions().getOrDefault(table.toString(), 1);
-            want(wanted, migration.topics().changes(table), partitions, KEEP_ALL);
-        }
+    /**
+     * Makes the topics that are missing, and has those that exist keep what they hold.
+     *
+     * @param planned partitions of each table by its last load plan. Neither the configuration nor the topic counts then: a reader
+     *     reads what the plan says. Counterexample: somebody alters a topic from one partition to three, a source-connector that
+     *     starts spreads the changes over three, and the sink-applier reads one
+     * @throws DataException when a topic is not as the migration needs it
+     */
+    static Layout ensure(Migration migration, Collection<TableId> tables, Map<TableId, Integer> planned) {
+        Map<String, NewTopic> wanted = wanted(migration, tables, planned);
         try (Admin admin = KafkaClients.admin(migration)) {
-            create(admin, wanted.values());
+            List<NewTopic> existing = create(admin, wanted.values());
+            TopicSettings.correct(admin, existing);
             Map<String, TopicDescription> found = describe(admin, wanted.keySet());
             requireOne(found, migration.topics().position());
             requireOne(found, migration.topics().control());
             Map<TableId, Integer> partitions = new HashMap<>();
+            Map<String, Integer> used = new HashMap<>();
             for (TableId table : tables) {
-                partitions.put(table, partitions(found, migration.topics().changes(table)));
+                String topic = migration.topics().changes(table);
+                int count = TopicPartitions.used(
+                        topic,
+                        partitions(found, topic),
+                        wantedPartitions(migration, table, planned),
+                        planned.containsKey(table));
+                partitions.put(table, count);
+                used.put(topic, count);
             }
+            TopicPartitions.requireRestEmpty(admin, found, used);
             return new Layout(
                     partitions(found, migration.topics().load()), Map.copyOf(partitions), longestTransaction(admin));
         } catch (ExecutionException | KafkaException e) {
@@ -101,6 +110,38 @@ final class KafkaTopics {
         }
     }
 
+    /** Sets again what topics must be set to, so that they keep their records; one that is missing is not made. */
+    static void keepRecords(Migration migration, Collection<TableId> tables) {
+        Map<String, NewTopic> wanted = wanted(migration, tables, Map.of());
+        try (Admin admin = KafkaClients.admin(
+                migration, Map.of("default.api.timeout.ms", LOOK_MILLIS, "request.timeout.ms", LOOK_MILLIS))) {
+            wanted.keySet().retainAll(admin.listTopics().names().get());
+            TopicSettings.correct(admin, List.copyOf(wanted.values()));
+        } catch (ExecutionException | KafkaException e) {
+            throw KafkaFailures.explain("look at topics", e);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("look at topics", e);
+        }
+    }
+
+    private static Map<String, NewTopic> wanted(
+            Migration migration, Collection<TableId> tables, Map<TableId, Integer> planned) {
+        Map<String, NewTopic> wanted = new HashMap<>();
+        want(wanted, migration.topics().position(), 1, KEEP_LAST);
+        want(wanted, migration.topics().control(), 1, KEEP_ALL);
+        want(wanted, migration.topics().status(), 1, KEEP_AN_HOUR);
+        want(wanted, migration.topics().load(), migration.load().readers(), KEEP_ALL);
+        for (TableId table : tables) {
+            want(wanted, migration.topics().changes(table), wantedPartitions(migration, table, planned), KEEP_ALL);
+        }
+        return wanted;
+    }
+
+    private static int wantedPartitions(Migration migration, TableId table, Map<TableId, Integer> planned) {
+        Integer known = planned.get(table);
+        return known == null ? migration.apply().partitions().getOrDefault(table.toString(), 1) : known;
+    }
+
     private static void want(Map<String, NewTopic> wanted, String name, int partitions, Map<String, String> settings) {
         Map<String, String> all = new HashMap<>(settings);
         // By the broker's clock: it refuses records whose producer's clock is more than an hour ahead (Kafka
@@ -110,7 +151,8 @@ final class KafkaTopics {
         wanted.put(name, new NewTopic(name, partitions, BROKER_DEFAULT).configs(all));
     }
 
-    private static void create(Admin admin, Collection<NewTopic> topics)
+    /** @return those that were there before */
+    private static List<NewTopic> create(Admin admin, Collection<NewTopic> topics)
             throws InterruptedException, ExecutionException {
         var existing = admin.listTopics().names().get();
         List<NewTopic> missing = new ArrayList<>(topics);
@@ -128,6 +170,9 @@ final class KafkaTopics {
                 }
             }
         }
+        List<NewTopic> before = new ArrayList<>(topics);
+        before.removeAll(missing);
+        return before;
     }
 
     /** Waits until the broker knows the topics just made: with thousands of them that takes a while. */

@@ -196,7 +196,7 @@ final class LoadRounds {
                             .orElse(null)));
         }
         control.cut(cuts);
-        LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned);
+        LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned, layout.lanes(), snapshot.timeline());
         failpoints.before(Effect.PLAN);
         control.plan(plan);
         failpoints.after(Effect.PLAN);

@@ -6,6 +6,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
+import io.wherry.contract.Timeline;
 import io.wherry.source.ReplicationSlot.Exported;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -45,6 +46,7 @@ final class LoadSnapshot implements AutoCloseable {
     private final Connection anchor;
     private final String name;
     private final Lsn lsn;
+    private final Timeline timeline;
     private final Map<Long, Long> files;
 
     private LoadSnapshot(
@@ -53,12 +55,14 @@ final class LoadSnapshot implements AutoCloseable {
             Connection anchor,
             String name,
             Lsn lsn,
+            Timeline timeline,
             Map<Long, Long> files) {
         this.migration = migration;
         this.sessions = sessions;
         this.anchor = anchor;
         this.name = name;
         this.lsn = lsn;
+        this.timeline = timeline;
         this.files = files;
     }
 
@@ -88,7 +92,13 @@ final class LoadSnapshot implements AutoCloseable {
                 begin(anchor, exported.snapshot());
                 if (!permanent || before.equals(shapes(anchor))) {
                     LoadSnapshot snapshot = new LoadSnapshot(
-                            migration, sessions, anchor, export(anchor), exported.snapshotLsn(), files);
+                            migration,
+                            sessions,
+                            anchor,
+                            export(anchor),
+                            exported.snapshotLsn(),
+                            Timelines.read(anchor).timeline(),
+                            files);
                     kept = true;
                     return snapshot;
                 }
@@ -177,6 +187,11 @@ final class LoadSnapshot implements AutoCloseable {
     /** The last commit LSN that the snapshot holds. */
     Lsn lsn() {
         return lsn;
+    }
+
+    /** Of the server whose snapshot it is. */
+    Timeline timeline() {
+        return timeline;
     }
 
     /** Those of the wanted tables that the snapshot holds, the largest first. */

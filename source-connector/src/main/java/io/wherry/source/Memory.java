@@ -3,7 +3,6 @@ package io.wherry.source;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Json;
 import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
 import io.wherry.contract.Order;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.ChunkLoaded;
@@ -33,7 +32,7 @@ final class Memory {
     private final Map<TableId, List<Cut.Part>> partitions = new HashMap<>();
 
     private Optional<SourceIdentity> source = Optional.empty();
-    private Optional<Lsn> slotMade = Optional.empty();
+    private Optional<SlotMade> slotMade = Optional.empty();
     private boolean slotWanted;
 
     void see(ConsumerRecord<byte[], byte[]> record) {
@@ -57,7 +56,7 @@ final class Memory {
             case ControlTopic.UNLOADED ->
                 forget(Json.read(record.value(), Unloaded.class).table());
             case ControlTopic.SLOT_MADE -> {
-                slotMade = Optional.of(Json.read(record.value(), SlotMade.class).snapshotLsn());
+                slotMade = Optional.of(Json.read(record.value(), SlotMade.class));
                 slotWanted = false;
             }
             case Order.KEY -> follow(Json.read(record.value(), Order.class));
@@ -138,6 +137,15 @@ final class Memory {
         return all;
     }
 
+    /** How many partitions each table's change topic has by the last plan that names it: neither more nor fewer are read. */
+    Map<TableId, Integer> plannedPartitions() {
+        Map<TableId, Integer> planned = new HashMap<>();
+        for (LoadPlan plan : plans) {
+            plan.tables().forEach(table -> planned.put(table.id(), table.partitions()));
+        }
+        return planned;
+    }
+
     int lastEpoch() {
         return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
     }
@@ -147,8 +155,8 @@ final class Memory {
         return slotWanted;
     }
 
-    /** The last commit LSN that the load's snapshot held, for a slot that took the place of another. */
-    Optional<Lsn> slotMade() {
+    /** Where the slot began, for one that took the place of another. */
+    Optional<SlotMade> slotMade() {
         return slotMade;
     }
 

@@ -82,7 +82,8 @@ final class NewTables {
                 .toList();
         Set<TableId> names = new HashSet<>();
         fresh.forEach(table -> names.add(table.id()));
-        KafkaTopics.Layout layout = KafkaTopics.ensure(migration, names);
+        KafkaTopics.Layout layout = KafkaTopics.ensure(
+                migration, names, ControlTopic.read(migration).plannedPartitions());
         for (TableId table : names) {
             LOG.info("{} is new on the source; it is published and loaded", table);
             // Before it is published: whoever starts after a crash in between must not take the earlier load for its

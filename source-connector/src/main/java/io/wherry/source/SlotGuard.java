@@ -7,6 +7,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.Timeline;
 import io.wherry.source.ControlTopic.SourceIdentity;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -29,9 +30,6 @@ final class SlotGuard {
     private static final String RELOAD = "Nothing is lost that is still on the source: wherry reload makes a new slot"
             + " and loads all tables again; until then the target stays behind";
 
-    private static final String ANEW =
-            "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again";
-
     private SlotGuard() {}
 
     /** Which database the session stands in. */
@@ -41,6 +39,20 @@ final class SlotGuard {
                 ResultSet row = statement.executeQuery()) {
             row.next();
             return new SourceIdentity(row.getString(1), row.getString(2));
+        }
+    }
+
+    /**
+     * Of all that {@link #check} looks at, only whether the source holds what Kafka has of it.
+     *
+     * @throws DataException when it does not
+     * @throws RetryableException when the source does not answer
+     */
+    static void checkHistory(Migration migration, Memory memory, Optional<Position> position) {
+        try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
+            Timelines.check(migration, session, Timelines.reached(memory, position));
+        } catch (SQLException e) {
+            throw unreachable(e);
         }
     }
 
@@ -59,12 +71,14 @@ final class SlotGuard {
     /**
      * Waits until nobody else reads the slot, then checks everything.
      *
+     * @return the source's timeline
      * @throws DataException when changes were or would be lost
      * @throws RetryableException when the source does not answer
      */
-    static void check(Migration migration, Memory memory, Optional<Position> position, BooleanSupplier closing) {
+    static Timeline check(Migration migration, Memory memory, Optional<Position> position, BooleanSupplier closing) {
         try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
             memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(session)));
+            Timelines.check(migration, session, Timelines.reached(memory, position));
             if (!Publication.exists(session, migration)) {
                 throw new DataException(
                         "stream changes", "publication " + migration.publication(), "it was dropped", RELOAD);
@@ -82,6 +96,7 @@ final class SlotGuard {
                 slot = require(session, migration);
             }
             requireNotBeyond(slot, migration, memory, position);
+            return Timelines.read(session).timeline();
         } catch (SQLException e) {
             throw unreachable(e);
         } catch (InterruptedException e) {
@@ -116,7 +131,7 @@ final class SlotGuard {
         // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.
         Optional<Lsn> limit = Stream.of(
                         position.map(Position::endLsn).or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1))),
-                        memory.slotMade().map(lsn -> new Lsn(lsn.value() + 1)))
+                        memory.slotMade().map(made -> new Lsn(made.snapshotLsn().value() + 1)))
                 .flatMap(Optional::stream)
                 .max(Comparator.naturalOrder());
         if (limit.isPresent() && slot.confirmedFlush().isAfter(limit.get())) {
@@ -142,7 +157,8 @@ final class SlotGuard {
                     "slot " + migration.slot(),
                     "Kafka holds changes up to " + position.get().commitLsn() + ", this source stands at " + snapshot
                             + " only: it has lost what it once committed",
-                    ANEW);
+                    "On the source: SELECT pg_switch_wal(), again until pg_current_wal_lsn() is beyond "
+                            + position.get().commitLsn() + "; then start again");
         }
     }
 

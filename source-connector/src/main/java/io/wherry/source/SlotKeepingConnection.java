@@ -8,6 +8,8 @@ import io.debezium.connector.postgresql.spi.SlotCreationResult;
 import io.debezium.jdbc.JdbcConnection;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.RetryableException;
+import io.wherry.contract.Timeline;
 import java.lang.reflect.Field;
 import java.sql.SQLException;
 import java.util.Optional;
@@ -57,6 +59,21 @@ final class SlotKeepingConnection implements ReplicationConnection {
         // Debezium gives this session a name of its own, under which the fence would end it.
         if (connection instanceof JdbcConnection session) {
             session.execute("SET application_name TO " + Identifiers.literal(handed.application()));
+            session.query("IDENTIFY_SYSTEM", row -> {
+                row.next();
+                requireTimeline(new Timeline(row.getString("systemid"), row.getInt("timeline")));
+            });
+        }
+    }
+
+    /** Between the look at the source and this connection another server may have taken its address. */
+    private void requireTimeline(Timeline now) {
+        if (!handed.timeline().equals(now)) {
+            throw new RetryableException(
+                    "stream changes",
+                    "the source",
+                    "it was on timeline " + handed.timeline().number() + " and is on " + now.number() + " now",
+                    "");
         }
     }
 

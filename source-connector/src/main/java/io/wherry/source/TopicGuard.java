@@ -14,7 +14,7 @@ import org.apache.kafka.common.KafkaException;
 
 /** Looks whether the topics of a migration that has begun are still there; made anew they would have a hole. */
 final class TopicGuard {
-    private static final String ANEW =
+    static final String ANEW =
             "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again";
 
     private TopicGuard() {}
