@@ -60,13 +60,54 @@ public final class TargetState {
             "CREATE TABLE IF NOT EXISTS wherry.ddl (id int PRIMARY KEY, stage text NOT NULL, kind text NOT NULL,"
                     + " name text NOT NULL, schema_name text, table_name text, sql text NOT NULL,"
                     + " done_at timestamptz, seconds double precision)",
-            // One row: the sink-applier that took over last. Lower epochs are fenced.
+            // One row: the epoch that may write. Lower ones are fenced. The switch row's transaction raises it too.
             "CREATE TABLE IF NOT EXISTS wherry.applier (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
                     + " epoch bigint NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp(),"
                     // What the target lost when it came back without its last commits, and when; null = nothing.
                     + " lost text)");
 
+    private static final String RAISE_EPOCH = """
+            INSERT INTO wherry.applier AS a (epoch) VALUES (1)
+            ON CONFLICT (one) DO UPDATE SET epoch = a.epoch + 1, since = clock_timestamp() RETURNING epoch
+            """;
+
+    // Before its rows are locked one by one: a worker that moves several checkpoints locks them in another order than
+    // we do.
+    private static final String HOLD_CHECKPOINTS = "LOCK TABLE wherry.checkpoint IN SHARE ROW EXCLUSIVE MODE";
+
     private TargetState() {}
+
+    /**
+     * Whether the switch row is committed: the target serves or is about to, and nothing may be applied to it any more. The
+     * target must have been prepared by {@link #create}.
+     */
+    public static boolean isSwitched(Connection target) throws SQLException {
+        try (Statement statement = target.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT EXISTS (SELECT FROM wherry.journal WHERE state = 'SWITCHING')")) {
+            row.next();
+            return row.getBoolean(1);
+        }
+    }
+
+    /**
+     * Ends the power of every sink-applier there is, as part of the caller's transaction: from its commit on no transaction under
+     * an earlier epoch can commit rows or checkpoints, and those that were under way have ended, as this waits for them.
+     *
+     * @return the new epoch
+     */
+    public static long raiseEpoch(Connection target) throws SQLException {
+        try (Statement statement = target.createStatement()) {
+            long epoch;
+            try (ResultSet row = statement.executeQuery(RAISE_EPOCH)) {
+                row.next();
+                epoch = row.getLong(1);
+            }
+            statement.execute(HOLD_CHECKPOINTS);
+            statement.executeUpdate("UPDATE wherry.checkpoint SET epoch = " + epoch);
+            return epoch;
+        }
+    }
 
     /** Makes what a target that an earlier version prepared does not have yet. */
     public static void bringUpToDate(Connection target) throws SQLException {

@@ -48,6 +48,14 @@ public record Topics(String name) {
         return topic.substring(0, LONGEST - digest.length()) + digest;
     }
 
+    /**
+     * Transactional id under which changes and positions are written. Each source-connector that begins fences the one before
+     * by it, and the coordinator fences all of them once the switch is decided.
+     */
+    public String changesTransactionalId() {
+        return "wherry-" + name + "-source";
+    }
+
     private static String escape(String part, boolean underscoreAllowed) {
         StringBuilder out = new StringBuilder(part.length() + 8);
         for (int i = 0; i < part.length(); i++) {

@@ -27,6 +27,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,6 +40,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private static final long TICK_MILLIS = 50;
     private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
     private static final long MARKS_PAUSE_NANOS = 10_000_000_000L;
+    private static final long ASKED_MILLIS = 5_000;
 
     private final Migration migration;
     private final Failpoints failpoints;
@@ -54,6 +56,8 @@ final class CoordinatorLoop implements AutoCloseable {
     private final CutoverSteps steps;
     private final CutoverRun run;
     private final StatusBoard board;
+    private final Orders orders;
+    private final Callers callers = new Callers();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
     private Control control;
@@ -73,6 +77,7 @@ final class CoordinatorLoop implements AutoCloseable {
         this.indexes = new IndexBuilder(migration, queue::add, failpoints);
         this.steps = new CutoverSteps(migration, progress, traffic, failpoints);
         this.run = new CutoverRun(migration, steps, queue::add);
+        this.orders = new Orders(migration, progress);
         this.follower = new SchemaFollower(migration, queue::add);
         this.watch = new SchemaWatch(migration, queue::add);
         this.board = new StatusBoard(migration, facts, gate, run, follower, watch);
@@ -107,26 +112,30 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     CompletionStage<CutoverResult> cutover(boolean dryRun) {
-        CompletableFuture<CutoverResult> result = new CompletableFuture<>();
-        queue.add(new Command(() -> {
-            if (dryRun) {
-                plan(result);
-            } else {
-                begin(result);
-            }
-        }));
+        CompletableFuture<CutoverResult> result = callers.add();
+        ask(
+                () -> {
+                    if (dryRun) {
+                        plan(result);
+                    } else {
+                        begin(result);
+                    }
+                },
+                why -> result.complete(refused(why)));
         return result;
     }
 
     CompletionStage<Boolean> abort() {
-        CompletableFuture<Boolean> result = new CompletableFuture<>();
-        queue.add(new Command(() -> {
-            boolean possible = control.journal().state().inWindow();
-            if (possible) {
-                run.giveUp("given up by the operator");
-            }
-            result.complete(possible);
-        }));
+        CompletableFuture<Boolean> result = callers.add();
+        ask(
+                () -> {
+                    boolean possible = control.journal().state().inWindow();
+                    if (possible) {
+                        run.giveUp("given up by the operator");
+                    }
+                    result.complete(possible);
+                },
+                why -> result.complete(false));
         return result;
     }
 
@@ -136,8 +145,40 @@ final class CoordinatorLoop implements AutoCloseable {
      * @param table by name; empty = all
      * @return the tables that are meant
      */
-    List<TableId> order(Order.Kind kind, Optional<String> table) throws SQLException {
-        return new Orders(migration).give(kind, table, progress.planned(), status().state());
+    CompletionStage<List<TableId>> order(Order.Kind kind, Optional<String> table) {
+        CompletableFuture<List<TableId>> result = callers.add();
+        ask(
+                () -> {
+                    try {
+                        result.complete(
+                                orders.give(kind, table, control.journal().state()));
+                    } catch (SQLException | WherryException e) {
+                        result.completeExceptionally(e);
+                    }
+                },
+                why -> result.completeExceptionally(
+                        new RetryableException("order", table.orElse("all tables"), why, "Ask again")));
+        return result;
+    }
+
+    private void ask(Command.Action action, Consumer<String> refuse) {
+        queue.add(new Command(action, refuse, MonotonicClock.millis()));
+    }
+
+    /** Who asked a while ago and nobody can serve now is not left waiting for a day: a standby stands by for as long. */
+    private void refuseThoseWhoWait(String why) {
+        long now = MonotonicClock.millis();
+        queue.removeIf(observation -> {
+            boolean waits = observation instanceof Command command && now - command.sinceMillis() > ASKED_MILLIS;
+            if (waits) {
+                ((Command) observation).refuse().accept(why);
+            }
+            return waits;
+        });
+    }
+
+    private static CutoverResult refused(String why) {
+        return new CutoverResult(Outcome.REFUSED, why, List.of(), 0);
     }
 
     private void work() {
@@ -153,8 +194,10 @@ final class CoordinatorLoop implements AutoCloseable {
                 }
             }
             done.complete(null);
+            callers.end("it has been stopped");
         } catch (InterruptedException e) {
             done.complete(null);
+            callers.end("it has been stopped");
         } catch (FencedException e) {
             // The other coordinator looks after the source.
             stopped(e, e.explained());
@@ -171,6 +214,7 @@ final class CoordinatorLoop implements AutoCloseable {
         LOG.error("The coordinator has stopped: {}", why, cause);
         board.waiting("somebody to look: " + why);
         done.completeExceptionally(cause);
+        callers.end("it has stopped: " + why);
     }
 
     /** A source must not stay closed because this process has a defect. */
@@ -205,19 +249,21 @@ final class CoordinatorLoop implements AutoCloseable {
 
     /** One attempt; waits a little when it fails. */
     private void takeControl() throws InterruptedException {
+        String waitsFor;
         try {
             control = Control.take(migration, failpoints).orElse(null);
             marksRead = false;
             if (control != null && knowsOfCutover()) {
                 return;
             }
-            board.waiting(
-                    control == null
-                            ? "another coordinator to end; this one stands by"
-                            : "source and Kafka, to see whether the target has lost commits");
+            waitsFor = control == null
+                    ? "another coordinator to end; this one stands by"
+                    : "source and Kafka, to see whether the target has lost commits";
         } catch (SQLException e) {
-            board.waiting("the target: " + e.getMessage());
+            waitsFor = "the target: " + e.getMessage();
         }
+        board.waiting(waitsFor);
+        refuseThoseWhoWait("waiting for " + waitsFor);
         if (control != null) {
             closeControl();
         }
@@ -268,6 +314,10 @@ final class CoordinatorLoop implements AutoCloseable {
             enter();
         } else if (unfinished instanceof StepEnded) {
             queue.add(unfinished);
+        }
+        if (run.begun() && control.journal().state().servedBy().equals("source")) {
+            // Its first row could not be written, and so nothing was done.
+            run.finish(Outcome.ABORTED, "the target was lost: " + cause.getMessage(), control.journal());
         }
     }
 
@@ -381,12 +431,28 @@ final class CoordinatorLoop implements AutoCloseable {
         Journal journal = control.journal();
         Optional<Event> found = run.begun() ? Optional.empty() : StateMachine.onRestart(journal.state());
         if (found.isPresent()) {
-            run.aborted("the coordinator was restarted in " + journal.state());
-            advance(found.get(), Map.of("reason", "restarted"));
+            abandonUnfinished(found.get());
         }
         run.enter(journal.state(), journal);
         if (journal.state() == State.COMPLETED) {
             done.complete(null);
+        }
+    }
+
+    /** What another process began; unless its switch row was on its way, and has just been committed. */
+    private void abandonUnfinished(Event abort) throws SQLException {
+        Journal journal = control.journal();
+        String reason = "the coordinator was restarted in " + journal.state();
+        try {
+            advance(abort, Map.of("reason", reason));
+            run.aborted(reason);
+        } catch (FencedException e) {
+            // Our row has waited for that commit.
+            journal.readAgain(control.target());
+            if (journal.state() != State.SWITCHING) {
+                throw e;
+            }
+            LOG.info("The switch row was committed by the coordinator before this one: going on from there");
         }
     }
 
@@ -453,7 +519,7 @@ final class CoordinatorLoop implements AutoCloseable {
                 .newThread(() -> {
                     try {
                         result.complete(new CutoverResult(Outcome.PLANNED, reason, steps.plan(), 0));
-                    } catch (SQLException e) {
+                    } catch (SQLException | RuntimeException e) {
                         result.completeExceptionally(e);
                     }
                 })
@@ -462,7 +528,7 @@ final class CoordinatorLoop implements AutoCloseable {
 
     private void begin(CompletableFuture<CutoverResult> result) throws SQLException {
         if (watch.comparing()) {
-            watch.afterwards(() -> queue.add(new Command(() -> begin(result))));
+            watch.afterwards(() -> ask(() -> begin(result), why -> result.complete(refused(why))));
             return;
         }
         // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
@@ -470,7 +536,7 @@ final class CoordinatorLoop implements AutoCloseable {
         State state = control.journal().state();
         if (state != State.IN_SYNC) {
             String why = "in state " + state + ", waiting for " + status().waitsFor();
-            result.complete(new CutoverResult(Outcome.REFUSED, why, List.of(), 0));
+            result.complete(refused(why));
             return;
         }
         Fence.Plan fence;
@@ -479,17 +545,17 @@ final class CoordinatorLoop implements AutoCloseable {
             follow();
             if (!facts.drift().obstacles().isEmpty()) {
                 String drift = String.join("; ", facts.drift().obstacles());
-                result.complete(new CutoverResult(Outcome.REFUSED, drift, List.of(), 0));
+                result.complete(refused(drift));
                 return;
             }
             if (!follower.settled()) {
                 String schema = "the schema changed on the source: " + String.join("; ", follower.pending());
-                result.complete(new CutoverResult(Outcome.REFUSED, schema, List.of(), 0));
+                result.complete(refused(schema));
                 return;
             }
             fence = steps.planFence();
-        } catch (SQLException e) {
-            result.complete(new CutoverResult(Outcome.REFUSED, "source or target: " + e.getMessage(), List.of(), 0));
+        } catch (SQLException | WherryException e) {
+            result.complete(refused("source or target: " + e.getMessage()));
             return;
         }
         if (!fence.obstacles().isEmpty()) {

@@ -6,9 +6,11 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.Finding.Severity;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
+import io.wherry.contract.RetryableException;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -16,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -122,12 +125,30 @@ public final class CutoverCoordinator implements Service {
      * @return the tables that are meant
      */
     public List<TableId> retry(Optional<String> table) throws SQLException {
-        return loop.order(Order.Kind.RETRY, table);
+        return order(Order.Kind.RETRY, table);
     }
 
     /** Loads tables again from the beginning; all of them: under a new slot. Otherwise as {@link #retry}. */
     public List<TableId> reload(Optional<String> table) throws SQLException {
-        return loop.order(Order.Kind.RELOAD, table);
+        return order(Order.Kind.RELOAD, table);
+    }
+
+    /** Waits for the coordinator's thread, which gives it. */
+    private List<TableId> order(Order.Kind kind, Optional<String> table) throws SQLException {
+        try {
+            return loop.order(kind, table).toCompletableFuture().get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof SQLException failed) {
+                throw failed;
+            }
+            if (e.getCause() instanceof WherryException failed) {
+                throw failed;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("order", table.orElse("all tables"), "interrupted", "Ask again", e);
+        }
     }
 
     @Override

@@ -40,6 +40,7 @@ final class CutoverRun {
     private Window window;
     private Thread step;
     private volatile DataComparison comparison;
+    private volatile Decision decision;
     private long retryMillis = FIRST_RETRY_MILLIS;
     private long retryAtNanos;
     private boolean retryDue;
@@ -84,13 +85,14 @@ final class CutoverRun {
             case DRAINING ->
                 start(state, row, Event.DRAINED, () -> {
                     Map<String, Long> vector = new TreeMap<>();
-                    steps.drain(fenceLsn(journal), window).forEach((p, offset) -> vector.put(p.toString(), offset));
+                    decision = steps.drain(fenceLsn(journal), window);
+                    decision.vector().forEach((p, offset) -> vector.put(p.toString(), offset));
                     return Map.of("drainVector", vector);
                 });
             case VERIFYING -> start(state, row, Event.VERIFIED, this::verify);
             case PREPARING_TARGET ->
                 start(state, row, Event.SWITCH, () -> {
-                    steps.prepareAndCommitSwitch(journal, window);
+                    steps.prepareAndCommitSwitch(journal, decision, window);
                     return Map.of();
                 });
             case SWITCHING -> {
@@ -99,7 +101,7 @@ final class CutoverRun {
                     boolean noted = noted(mark);
                     steps.moveTraffic(fenceLsn(journal).toString());
                     if (!noted) {
-                        steps.marks().write(mark);
+                        steps.marks().writeSwitched(mark);
                     }
                     return Map.of();
                 });
@@ -115,10 +117,13 @@ final class CutoverRun {
         }
     }
 
-    /** Applications wait, so traffic is moved even if Kafka does not take the mark: it matters only if the target loses commits. */
+    /**
+     * Applications wait, so traffic is moved even if Kafka does not take the mark: it matters only if the target loses commits, and
+     * for a source-connector whose records nobody can apply any more.
+     */
     private boolean noted(CutoverMark mark) {
         try {
-            steps.marks().write(mark);
+            steps.marks().writeSwitched(mark);
             return true;
         } catch (RetryableException e) {
             LOG.warn("{}", e.explained());
@@ -151,16 +156,19 @@ final class CutoverRun {
             } catch (WherryException e) {
                 tell.accept(new StepFailed(row, e.explained()));
             } catch (Exception e) {
-                tell.accept(new StepFailed(row, state + ": " + e.getMessage()));
+                // Its sessions end with the window, and then say so.
+                String over = window == null || !(e instanceof SQLException) ? null : window.over();
+                tell.accept(new StepFailed(row, over == null ? state + ": " + e.getMessage() : over));
             }
         });
         step.start();
     }
 
-    /** The window's end must not wait for a long comparison. */
+    /** The window's end must not wait for a long comparison, nor may that go on. */
     void interruptWhenOver() {
         if (window != null && window.over() != null && step != null && step.isAlive()) {
             step.interrupt();
+            window.end();
         }
     }
 
@@ -261,7 +269,7 @@ final class CutoverRun {
                 .orElse(0.0);
     }
 
-    private static Fence.Plan fencePlan(Journal journal) {
+    static Fence.Plan fencePlan(Journal journal) {
         return Json.mapper()
                 .convertValue(
                         journal.latest(State.FENCING).orElseThrow().detail().get("fence"), Fence.Plan.class);

@@ -9,6 +9,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TargetState;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.StateMachine.Event;
@@ -110,12 +111,20 @@ final class CutoverSteps implements AutoCloseable {
         }
     }
 
-    /** DRAINING: returns the drain vector once every checkpoint is at or past it. */
-    Map<TopicPartition, Long> drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
+    /** DRAINING: returns what the switch will be decided on, once the target has everything up to the fence. */
+    Decision drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
+        Map<TopicPartition, Long> vector = drained(fenceLsn, window);
+        try (Connection target = Sessions.open(migration, migration.target(), "drain")) {
+            return new Decision(fenceLsn, vector, Decision.loads(target));
+        }
+    }
+
+    /** Returns where the change topics end, once the target has everything up to there and that covers the LSN. */
+    private Map<TopicPartition, Long> drained(Lsn lsn, Window window) throws SQLException, InterruptedException {
         try (Connection target = Sessions.open(migration, migration.target(), "drain");
                 DrainProbe probe = new DrainProbe(migration, target, progress)) {
-            window.waitsFor("the source-connector to reach " + fenceLsn);
-            while (!probe.inKafka(fenceLsn, Duration.ofMillis(POLL_MILLIS))) {
+            window.waitsFor("the source-connector to reach " + lsn);
+            while (!probe.inKafka(lsn, Duration.ofMillis(POLL_MILLIS))) {
                 window.check();
             }
             Map<TopicPartition, Long> vector = probe.vector();
@@ -133,23 +142,31 @@ final class CutoverSteps implements AutoCloseable {
 
     /** VERIFYING: every row and large object of both sides, after the last of the latter have been brought over. */
     DataComparison verify(Window window) throws SQLException, InterruptedException {
-        window.waitsFor("the large objects that have changed");
-        new LargeObjects(migration).synchronize();
-        window.waitsFor("the comparison of all rows");
-        DataComparison comparison = new DataCompare(migration).run();
-        window.waitsFor("");
-        return comparison;
+        try (BoundSessions sessions = new BoundSessions(migration, window)) {
+            window.waitsFor("the large objects that have changed");
+            new LargeObjects(migration, sessions::open).synchronize();
+            window.waitsFor("the comparison of all rows");
+            DataComparison comparison = new DataCompare(migration, () -> sessions).run();
+            window.waitsFor("");
+            return comparison;
+        }
     }
 
     /**
      * PREPARING_TARGET: sequences, foreign keys, triggers, rules, policies and the switch row, in one transaction. Either the
-     * target is complete and the switch has begun, or the target is as it was.
+     * target is complete, the switch has begun and no sink-applier can write any more, or the target is as it was.
      */
-    void prepareAndCommitSwitch(Journal journal, Window window) throws SQLException, InterruptedException {
+    void prepareAndCommitSwitch(Journal journal, Decision decision, Window window)
+            throws SQLException, InterruptedException {
         try (Connection source = openSource();
                 Connection target = Databases.openForScripts(migration, migration.target(), "prepare")) {
+            // A second sentinel: what was committed behind the fence, by whatever way, is on the target by now and
+            // shows.
+            Map<TopicPartition, Long> ends = drained(Heartbeat.emit(source), window);
             target.setAutoCommit(false);
             Queries.execute(target, "SET LOCAL statement_timeout = " + Math.max(1, window.leftMillis()));
+            TargetState.raiseEpoch(target);
+            decision.require(target, ends, progress.wanted());
             Sequences.write(target, Sequences.read(source));
             for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
                 window.waitsFor(ddl.kind() + " " + ddl.name());
@@ -215,6 +232,9 @@ final class CutoverSteps implements AutoCloseable {
 
     private void open(Connection source, Fence.Plan plan) throws SQLException {
         failpoints.before(Effect.UNFENCE);
+        // A comparison that goes on, perhaps of a coordinator that was killed, would burden the source that serves
+        // again.
+        Sessions.endOthers(source, migration, BoundSessions.OF_WINDOW);
         Fence.open(source, plan);
         failpoints.after(Effect.UNFENCE);
     }
@@ -237,7 +257,7 @@ final class CutoverSteps implements AutoCloseable {
                     "traffic was switched to the target, and the target does not know of it: it has lost its last commits, as a"
                             + " replica that was behind or a backup has",
                     "The source stays closed. Put the target back that took the traffic; or, if no application has written"
-                            + " to it, open the source by hand and migrate again: "
+                            + " to it, open the source by hand and migrate again under another name: "
                             + String.join("; ", mark.get().fence().opening()));
         }
         if (memory == CutoverMark.Memory.FENCE_LOST) {

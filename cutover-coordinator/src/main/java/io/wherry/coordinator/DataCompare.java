@@ -4,7 +4,6 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DataComparison.TableResult;
 import java.math.BigDecimal;
@@ -15,16 +14,14 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import org.postgresql.PGConnection;
 
 /**
  * Compares every row of every table that is followed on both sides (of the source those that its filter wants), by hashing in the databases. While applications write, rows that
@@ -37,24 +34,36 @@ public final class DataCompare {
     private static final int TABLES_AT_ONCE = 2;
 
     private final Migration migration;
-    private final Set<Connection> running = ConcurrentHashMap.newKeySet();
+    private final Supplier<BoundSessions> opening;
 
     public DataCompare(Migration migration) {
+        this(migration, () -> new BoundSessions(migration));
+    }
+
+    /** @param opening the sessions of one comparison, which ends them however it ends */
+    DataCompare(Migration migration, Supplier<BoundSessions> opening) {
         this.migration = migration;
+        this.opening = opening;
     }
 
     /**
      * @throws SQLException when a side cannot be reached
-     * @throws InterruptedException when the thread is interrupted; the queries are then cancelled
+     * @throws InterruptedException when the thread is interrupted; the sessions are then ended
      */
     public DataComparison run() throws SQLException, InterruptedException {
+        try (BoundSessions sessions = opening.get()) {
+            return run(sessions);
+        }
+    }
+
+    private DataComparison run(BoundSessions sessions) throws SQLException, InterruptedException {
         long began = System.nanoTime();
         List<Catalog.Table> tables;
         Map<TableId, Catalog.Table> onTarget;
         RowTypes types;
         boolean extended;
-        try (Connection source = Sessions.open(migration, migration.source(), "compare");
-                Connection target = Sessions.open(migration, migration.target(), "compare")) {
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
             // The largest first, so that it does not run alone at the end.
             tables = Catalog.selected(source, migration).stream()
                     .filter(table -> migration.tables().follows(table.id()))
@@ -71,24 +80,24 @@ public final class DataCompare {
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
             for (int i = 0; i < TABLES_AT_ONCE; i++) {
-                futures.add(pairs.submit(() -> compareAll(queue, onTarget, types, extended, sources)));
+                futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended, sources)));
             }
             List<TableResult> results = new ArrayList<>();
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
-            new LargeObjects(migration).compare().ifPresent(results::add);
+            new LargeObjects(migration, sessions::open).compare().ifPresent(results::add);
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
             pairs.shutdownNow();
             sources.shutdownNow();
-            cancelRunning();
         }
     }
 
     /** Compares tables of the queue, one after another over one session a side: logging in costs as much as a small table. */
     private List<TableResult> compareAll(
+            BoundSessions sessions,
             Queue<Catalog.Table> queue,
             Map<TableId, Catalog.Table> onTarget,
             RowTypes types,
@@ -96,26 +105,20 @@ public final class DataCompare {
             ExecutorService sources)
             throws SQLException, InterruptedException {
         List<TableResult> results = new ArrayList<>();
-        try (Connection source = Sessions.open(migration, migration.source(), "compare");
-                Connection target = Sessions.open(migration, migration.target(), "compare")) {
-            running.add(source);
-            running.add(target);
-            try {
-                for (Catalog.Table table = queue.poll(); table != null; table = queue.poll()) {
-                    results.add(compare(
-                            table,
-                            onTarget.get(table.id()),
-                            (ofSourceSql, ofTargetSql) -> {
-                                Future<Sums> ofSource = sources.submit(() -> sums(source, ofSourceSql));
-                                Sums ofTarget = sums(target, ofTargetSql);
-                                return new Both(result(ofSource), ofTarget);
-                            },
-                            types,
-                            extended));
-                }
-            } finally {
-                running.remove(source);
-                running.remove(target);
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
+            for (Catalog.Table table = queue.poll(); table != null; table = queue.poll()) {
+                results.add(compare(
+                        sessions,
+                        table,
+                        onTarget.get(table.id()),
+                        (ofSourceSql, ofTargetSql) -> {
+                            Future<Sums> ofSource = sources.submit(() -> sums(source, ofSourceSql));
+                            Sums ofTarget = sums(target, ofTargetSql);
+                            return new Both(result(ofSource), ofTarget);
+                        },
+                        types,
+                        extended));
             }
         }
         return results;
@@ -132,7 +135,12 @@ public final class DataCompare {
     private record Sums(long rows, BigDecimal hash) {}
 
     private TableResult compare(
-            Catalog.Table table, Catalog.Table onTarget, OnBoth onBoth, RowTypes types, boolean extended)
+            BoundSessions sessions,
+            Catalog.Table table,
+            Catalog.Table onTarget,
+            OnBoth onBoth,
+            RowTypes types,
+            boolean extended)
             throws SQLException, InterruptedException {
         List<CatalogColumn> columns = table.columns().stream()
                 .sorted(Comparator.comparing(CatalogColumn::name))
@@ -160,7 +168,7 @@ public final class DataCompare {
             return new TableResult(
                     table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
         }
-        return new RowDifferences(migration)
+        return new RowDifferences(migration, sessions)
                 .find(
                         table,
                         RowHash.sortedRows(table, columns, types, ofSource),
@@ -172,13 +180,6 @@ public final class DataCompare {
     private static Sums sums(Connection connection, String sql) throws SQLException {
         return Queries.list(connection, row -> new Sums(row.getLong(1), row.getBigDecimal(2)), sql)
                 .get(0);
-    }
-
-    /** A query of hours on a side that nobody waits for any more would still load it. */
-    private void cancelRunning() throws SQLException {
-        for (Connection connection : running) {
-            connection.unwrap(PGConnection.class).cancelQuery();
-        }
     }
 
     private static <T> T result(Future<T> future) throws SQLException, InterruptedException {

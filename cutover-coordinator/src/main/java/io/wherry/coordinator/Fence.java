@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Keeps every role but ours from the source database, and lets exactly those in again. The plan is persisted before {@link
+ * Keeps every role but ours and every subscription from the source database, and lets exactly those in again. The plan is persisted before {@link
  * #close}, so that a coordinator started elsewhere can {@link #open}. Roles belong to the whole server: with {@code
  * NO_LOGIN} new logins to its other databases are kept out too.
  */
@@ -22,10 +22,18 @@ public final class Fence {
                     + " FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
                     + " AND coalesce(backend_type, 'client backend') = 'client backend' AND NOT coalesce(" + OURS
                     + ", false)";
-    // Subscriptions and schedulers write without a client session.
-    private static final String FOREIGN_WORKERS = "SELECT format('%s (pid %s)', backend_type, pid)"
-            + " FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
-            + " AND backend_type NOT IN ('client backend', 'walsender', 'autovacuum worker', 'parallel worker')";
+    // Schedulers write without a client session. A subscription's worker has no transaction while it waits for rows,
+    // and
+    // begins one when they come: it is in the way as long as it lives.
+    private static final String FOREIGN_WORKERS = """
+            SELECT CASE WHEN backend_xid IS NULL THEN '' ELSE 'transaction of a ' END
+                   || format('%s (pid %s)', backend_type, a.pid) || coalesce(' of subscription ' || s.subname, '')
+              FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_subscription s ON s.pid = a.pid
+             WHERE datname = current_database() AND (backend_type LIKE 'logical replication %' OR backend_xid IS NOT NULL
+               AND backend_type NOT IN ('client backend', 'walsender', 'autovacuum worker', 'parallel worker'))
+            """;
+    private static final String SUBSCRIPTIONS = "SELECT subname FROM pg_catalog.pg_subscription"
+            + " WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())";
     private static final String PREPARED =
             "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()";
     private static final String LOGIN_ROLES = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin"
@@ -46,6 +54,7 @@ public final class Fence {
      *
      * @param roles that may log in now and shall not
      * @param grants of CONNECT to be revoked
+     * @param subscriptions that write into this database now and shall not
      * @param except roles left alone by the operator's word; their sessions are not ended, but hold the cutover up
      * @param obstacles why the fence cannot be closed, each with its remedy; empty = it can
      */
@@ -54,13 +63,20 @@ public final class Fence {
             String database,
             List<String> roles,
             List<Grant> grants,
+            List<String> subscriptions,
             List<String> except,
             List<String> obstacles) {
+        public Plan {
+            // One that an earlier version has written knows none.
+            subscriptions = subscriptions == null ? List.of() : List.copyOf(subscriptions);
+        }
+
         /** One line for each thing that will be done. */
         public List<String> steps() {
             List<String> steps = new ArrayList<>();
             roles.forEach(role -> steps.add("source: " + alter(role, "NOLOGIN")));
             grants.forEach(grant -> steps.add("source: " + revoke(this, grant)));
+            subscriptions.forEach(name -> steps.add("source: " + subscription(name, "DISABLE")));
             steps.add("source: end every other session in database " + database);
             except.forEach(role -> steps.add("by your word, not kept out: " + role));
             return steps;
@@ -71,6 +87,7 @@ public final class Fence {
             List<String> statements = new ArrayList<>();
             roles.forEach(role -> statements.add(alter(role, "LOGIN")));
             grants.forEach(grant -> statements.add(grant(this, grant)));
+            subscriptions.forEach(name -> statements.add(subscription(name, "ENABLE")));
             return statements;
         }
     }
@@ -90,7 +107,8 @@ public final class Fence {
                     source, row -> new Grant(row.getString(1), row.getBoolean(2)), CONNECT_GRANTS, (Object) left);
         }
         List<String> obstacles = FenceRights.missing(source, mode, left);
-        return new Plan(mode, database, roles, grants, List.copyOf(except), obstacles);
+        List<String> subscriptions = Queries.strings(source, SUBSCRIPTIONS + " AND subenabled ORDER BY 1");
+        return new Plan(mode, database, roles, grants, subscriptions, List.copyOf(except), obstacles);
     }
 
     /** Keeps the roles out; all of them or, when one cannot be changed, none. */
@@ -106,6 +124,9 @@ public final class Fence {
             }
             for (Grant grant : plan.grants()) {
                 Queries.execute(source, revoke(plan, grant));
+            }
+            for (String name : plan.subscriptions()) {
+                Queries.execute(source, subscription(name, "DISABLE"));
             }
             if (plan.mode() == FenceMode.NO_CONNECT) {
                 requireRevoked(source, plan);
@@ -124,9 +145,10 @@ public final class Fence {
         }
     }
 
-    /** Lets in again whom {@link #close} kept out. May be called any number of times; roles dropped since are passed over. */
+    /** Lets in again whom {@link #close} kept out. May be called any number of times; what was dropped since is passed over. */
     static void open(Connection source, Plan plan) throws SQLException {
         List<String> roles = Queries.strings(source, "SELECT rolname FROM pg_catalog.pg_roles");
+        List<String> subscriptions = Queries.strings(source, SUBSCRIPTIONS);
         inOneTransaction(source, () -> {
             for (String role : plan.roles()) {
                 if (roles.contains(role)) {
@@ -136,6 +158,11 @@ public final class Fence {
             for (Grant grant : plan.grants()) {
                 if (grant.role() == null || roles.contains(grant.role())) {
                     Queries.execute(source, grant(plan, grant));
+                }
+            }
+            for (String name : plan.subscriptions()) {
+                if (subscriptions.contains(name)) {
+                    Queries.execute(source, subscription(name, "ENABLE"));
                 }
             }
         });
@@ -159,7 +186,7 @@ public final class Fence {
     static List<String> remaining(Connection source) throws SQLException {
         List<String> remaining = new ArrayList<>();
         sessions(source).forEach(session -> remaining.add("session of " + session));
-        Queries.strings(source, FOREIGN_WORKERS).forEach(worker -> remaining.add("transaction of a " + worker));
+        Queries.strings(source, FOREIGN_WORKERS).forEach(worker -> remaining.add(worker));
         Queries.strings(source, PREPARED)
                 .forEach(gid -> remaining.add("prepared transaction " + Identifiers.literal(gid)));
         return remaining;
@@ -167,6 +194,10 @@ public final class Fence {
 
     private static String alter(String role, String option) {
         return "ALTER ROLE " + Identifiers.quote(role) + " " + option;
+    }
+
+    private static String subscription(String name, String option) {
+        return "ALTER SUBSCRIPTION " + Identifiers.quote(name) + " " + option;
     }
 
     private static String revoke(Plan plan, Grant grant) {

@@ -45,6 +45,7 @@ final class FenceRights {
                         + Identifiers.quote(owner) + " TO " + role);
             }
         }
+        subscriptions(source, role, missing);
         lacks(source, "pg_signal_backend", "end other roles' sessions", role, missing);
         lacks(source, "pg_read_all_stats", "see other roles' sessions", role, missing);
         return missing;
@@ -71,6 +72,19 @@ final class FenceRights {
                         + "; name them in cutover.fence.except, or use cutover.fence.mode: no-connect");
             }
         }
+    }
+
+    private static void subscriptions(Connection source, String role, List<String> missing) throws SQLException {
+        missing.addAll(Queries.list(
+                source,
+                row -> "our role may not disable subscription " + row.getString(1)
+                        + ", which writes into the source; GRANT "
+                        + Identifiers.quote(row.getString(2)) + " TO " + role
+                        + ", or before the cutover ALTER SUBSCRIPTION " + Identifiers.quote(row.getString(1))
+                        + " DISABLE",
+                "SELECT subname, pg_get_userbyid(subowner) FROM pg_catalog.pg_subscription"
+                        + " WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+                        + " AND subenabled AND NOT pg_has_role(subowner, 'USAGE') ORDER BY 1"));
     }
 
     private static void lacks(Connection source, String needed, String purpose, String role, List<String> missing)

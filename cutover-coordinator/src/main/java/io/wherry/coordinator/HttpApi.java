@@ -185,12 +185,8 @@ public final class HttpApi implements AutoCloseable {
             List<TableId> tables = order.give(named ? Optional.of(query.substring(6)) : Optional.empty());
             return Reply.json(
                     200, Map.of("tables", tables.stream().map(TableId::toString).toList()));
-        } catch (DataException e) {
-            return Reply.error(409, e.getMessage(), e.hint());
-        } catch (WherryException e) {
-            return Reply.error(503, e.getMessage(), e.hint());
-        } catch (SQLException e) {
-            return Reply.error(503, "the target: " + e.getMessage(), "Look whether it is up");
+        } catch (WherryException | SQLException e) {
+            return failed(e);
         }
     }
 
@@ -217,11 +213,20 @@ public final class HttpApi implements AutoCloseable {
         try {
             return Reply.json(200, result.toCompletableFuture().get());
         } catch (ExecutionException e) {
-            return Reply.error(500, String.valueOf(e.getCause().getMessage()), "See the log");
+            return failed(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Reply.error(503, "the coordinator is stopping", "Ask again when it is up");
         }
+    }
+
+    private static Reply failed(Throwable failure) {
+        if (failure instanceof WherryException known) {
+            return Reply.error(known instanceof DataException ? 409 : 503, known.getMessage(), known.hint());
+        }
+        return failure instanceof SQLException
+                ? Reply.error(503, "the databases: " + failure.getMessage(), "Check that both are up")
+                : Reply.error(500, String.valueOf(failure.getMessage()), "See the log");
     }
 
     /** In constant time, so that the time taken does not tell how much of a guess was right. */

@@ -12,6 +12,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -91,6 +92,23 @@ final class Journal {
     /** The latest row of a state. */
     Optional<Row> latest(State state) {
         return rows.stream().filter(r -> r.state() == state).reduce((a, b) -> b);
+    }
+
+    /** How the last cutover was given up; empty when none was, and once another has begun. */
+    Optional<Status.LastAbort> lastAbort() {
+        for (int i = rows.size() - 1; i > 0; i--) {
+            Row row = rows.get(i);
+            if (row.state() == State.ABORTING) {
+                return Optional.of(new Status.LastAbort(
+                        row.at().truncatedTo(ChronoUnit.SECONDS).toString(),
+                        rows.get(i - 1).state(),
+                        row.detail().path("reason").asText()));
+            }
+            if (row.state() == State.FENCING) {
+                break;
+            }
+        }
+        return Optional.empty();
     }
 
     /**

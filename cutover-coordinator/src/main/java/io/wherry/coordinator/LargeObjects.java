@@ -1,5 +1,6 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Endpoint;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
@@ -52,10 +53,21 @@ final class LargeObjects {
             "SELECT octet_length(piece.data), md5(piece.data) FROM (SELECT lo_get(?::oid, ?, ?) AS data OFFSET 0) AS piece";
 
     private final Migration migration;
+    private final Opening sessions;
     private final RoleMap roles;
 
+    /** Where the sessions come from. */
+    interface Opening {
+        Connection open(Endpoint endpoint, String purpose) throws SQLException;
+    }
+
     LargeObjects(Migration migration) {
+        this(migration, (endpoint, purpose) -> Sessions.open(migration, endpoint, purpose));
+    }
+
+    LargeObjects(Migration migration, Opening sessions) {
         this.migration = migration;
+        this.sessions = sessions;
         this.roles = new RoleMap(migration.roleMap());
     }
 
@@ -76,8 +88,8 @@ final class LargeObjects {
 
     /** Makes the target's like the source's; what was copied stays when it is broken off. Returns how many were copied or removed. */
     int synchronize() throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "large objects");
-                Connection target = Sessions.open(migration, migration.target(), Databases.CHANGES + "large objects")) {
+        try (Connection source = sessions.open(migration.source(), "large objects");
+                Connection target = sessions.open(migration.target(), Databases.CHANGES + "large objects")) {
             if (none(source) && none(target)) {
                 return 0;
             }
@@ -103,8 +115,8 @@ final class LargeObjects {
 
     /** Compares all; empty when neither side has any. */
     Optional<TableResult> compare() throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "compare");
-                Connection target = Sessions.open(migration, migration.target(), "compare")) {
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
             if (none(source) && none(target)) {
                 return Optional.empty();
             }

@@ -8,6 +8,7 @@ import io.wherry.coordinator.StateMachine.Event;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** What the coordinator's thread is told; immutable. */
 sealed interface Observation {
@@ -61,8 +62,13 @@ sealed interface Observation {
     /** It failed. */
     record StepFailed(long row, String problem) implements StepEnded {}
 
-    /** The operator's wish: something to be done on the coordinator's thread. */
-    record Command(Action action) implements Observation {
+    /**
+     * The operator's wish: something to be done on the coordinator's thread.
+     *
+     * @param refuse tells the operator why it cannot be done now, when no coordinator of this process acts
+     * @param sinceMillis when it was asked for, by {@link MonotonicClock}
+     */
+    record Command(Action action, Consumer<String> refuse, long sinceMillis) implements Observation {
         /** What to do. */
         interface Action {
             void run() throws SQLException;

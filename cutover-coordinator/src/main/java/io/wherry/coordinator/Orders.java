@@ -17,18 +17,22 @@ final class Orders {
             + " WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
 
     private final Migration migration;
+    private final Progress progress;
 
-    Orders(Migration migration) {
+    Orders(Migration migration, Progress progress) {
         this.migration = migration;
+        this.progress = progress;
     }
 
     /**
+     * Gives one. By the coordinator's thread only: so none is given while a cutover begins or is under way.
+     *
      * @param table by name; empty = all
-     * @param known all tables of the migration
      * @return the tables that are meant
-     * @throws DataException when there is no such table, or it is too late
+     * @throws DataException when there is no such table, a cutover is under way or the target serves
      */
-    List<TableId> give(Order.Kind kind, Optional<String> table, Set<TableId> known, State state) throws SQLException {
+    List<TableId> give(Order.Kind kind, Optional<String> table, State state) throws SQLException {
+        Set<TableId> known = progress.planned();
         String operation = kind == Order.Kind.RETRY ? "retry" : "load again";
         List<TableId> meant = known.stream()
                 .filter(id -> table.isEmpty() || table.get().equals(id.toString()))
@@ -39,7 +43,12 @@ final class Orders {
                     operation, table.orElse("tables"), "this migration has no such table", "See wherry tables");
         }
         if (!state.servedBy().equals("source")) {
-            throw new DataException(operation, table.orElse("all tables"), "the state is " + state, "It is too late");
+            boolean passing = state.inWindow() || state == State.ABORTING;
+            throw new DataException(
+                    operation,
+                    table.orElse("all tables"),
+                    "the state is " + state,
+                    passing ? "Wait for the end of the cutover, or wherry abort" : "The target serves: it is too late");
         }
         if (kind == Order.Kind.RETRY) {
             try (Connection target = Sessions.open(migration, migration.target(), "retry")) {
@@ -53,8 +62,12 @@ final class Orders {
     }
 
     private void send(Order order) {
+        progress.giving(order);
         try (ControlWriter control = new ControlWriter(migration)) {
             control.write(Order.KEY, order);
+        } catch (RuntimeException e) {
+            progress.notGiven(order);
+            throw e;
         }
     }
 }

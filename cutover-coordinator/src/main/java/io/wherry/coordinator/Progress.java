@@ -6,7 +6,9 @@ import io.wherry.contract.Order;
 import io.wherry.contract.Position;
 import io.wherry.contract.TableId;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -17,6 +19,9 @@ final class Progress {
     private Position position;
     private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
     private final Map<TableId, Integer> epochs = new TreeMap<>();
+    /** Given by this process, and not read from Kafka yet. */
+    private final List<Order> onTheirWay = new ArrayList<>();
+
     private Set<TableId> gone = Set.of();
 
     /**
@@ -39,8 +44,22 @@ final class Progress {
         plan.tables().forEach(table -> tables.put(table.id(), table));
     }
 
+    /**
+     * An order that is about to be written to Kafka. Counterexample without it: a cutover that is asked for right after the order
+     * does not know of it, as it has yet to be read back.
+     */
+    synchronized void giving(Order order) {
+        onTheirWay.add(order);
+    }
+
+    /** It could not be written; if it was all the same, it will be read. */
+    synchronized void notGiven(Order order) {
+        onTheirWay.remove(order);
+    }
+
     /** What the operator wants loaded again counts as not loaded, even before the load plan comes. */
     synchronized void ordered(Order order) {
+        onTheirWay.remove(order);
         if (order.kind() == Order.Kind.RELOAD) {
             epochs.replaceAll((table, epoch) -> order.means(table) ? epoch + 1 : epoch);
         }
@@ -48,7 +67,20 @@ final class Progress {
 
     /** The least epoch of a load that counts, for each table. */
     synchronized Map<TableId, Integer> epochs() {
-        return Map.copyOf(epochs);
+        Map<TableId, Integer> least = new TreeMap<>(epochs);
+        for (Order order : onTheirWay) {
+            if (order.kind() == Order.Kind.RELOAD) {
+                least.replaceAll((table, epoch) -> order.means(table) ? epoch + 1 : epoch);
+            }
+        }
+        return Map.copyOf(least);
+    }
+
+    /** The same of the tables that are on the source: what the target must hold at a switch. */
+    synchronized Map<TableId, Integer> wanted() {
+        Map<TableId, Integer> wanted = new TreeMap<>(epochs());
+        wanted.keySet().retainAll(tables().keySet());
+        return wanted;
     }
 
     /** These tables are not on the source any more: nothing of them counts. */

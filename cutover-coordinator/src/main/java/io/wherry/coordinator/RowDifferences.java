@@ -3,7 +3,6 @@ package io.wherry.coordinator;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
 import io.wherry.coordinator.DataComparison.TableResult;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -22,9 +21,11 @@ final class RowDifferences {
     private static final int KEYS_COUNTED = 100_000;
 
     private final Migration migration;
+    private final BoundSessions sessions;
 
-    RowDifferences(Migration migration) {
+    RowDifferences(Migration migration, BoundSessions sessions) {
         this.migration = migration;
+        this.sessions = sessions;
     }
 
     /**
@@ -65,7 +66,7 @@ final class RowDifferences {
         private String key;
 
         Rows(Endpoint endpoint, String sql) throws SQLException {
-            connection = Sessions.open(migration, endpoint, "compare");
+            connection = sessions.open(endpoint, "compare");
             // A cursor needs a transaction.
             connection.setAutoCommit(false);
             statement = connection.prepareStatement(sql);

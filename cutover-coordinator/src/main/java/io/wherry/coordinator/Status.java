@@ -9,6 +9,7 @@ import java.util.List;
  * @param servedBy {@code source}, {@code target}, or {@code none} within the window
  * @param waitsFor what must happen before the next state; empty = nothing
  * @param slot what is kept for the replication slot, and how long it will last
+ * @param lastAbort how the last cutover ended, if that was before the target served; null from the next attempt on
  * @param nextSteps what the operator can do now
  */
 public record Status(
@@ -19,11 +20,20 @@ public record Status(
         Lag lag,
         SlotStatus slot,
         List<TableStatus> tables,
+        LastAbort lastAbort,
         List<String> nextSteps) {
     public Status {
         tables = List.copyOf(tables);
         nextSteps = List.copyOf(nextSteps);
     }
+
+    /**
+     * A cutover that was given up.
+     *
+     * @param at when, ISO 8601
+     * @param step state that it was in
+     */
+    public record LastAbort(String at, State step, String reason) {}
 
     /** Changes by kind, rows. */
     public record Counts(long insert, long update, long delete) {}

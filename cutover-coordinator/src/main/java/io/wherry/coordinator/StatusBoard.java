@@ -41,6 +41,7 @@ final class StatusBoard {
                 Lag.UNKNOWN,
                 SlotStatus.UNKNOWN,
                 List.of(),
+                null,
                 List.of());
     }
 
@@ -71,6 +72,7 @@ final class StatusBoard {
                 Lag.UNKNOWN,
                 SlotStatus.UNKNOWN,
                 last.tables(),
+                last.lastAbort(),
                 last.nextSteps());
     }
 
@@ -84,7 +86,8 @@ final class StatusBoard {
                 facts.lag(nowMillis),
                 facts.slot(nowMillis),
                 facts.tables(plan),
-                nextSteps(state));
+                journal.lastAbort().orElse(null),
+                nextSteps(state, journal));
         states = times(journal.rows());
         totals = new Totals(
                 states.stream()
@@ -106,23 +109,20 @@ final class StatusBoard {
             case INDEXING ->
                 facts.buildProblem()
                         .orElse(facts.notReady(plan).size() + " of " + plan.size() + " tables to be indexed");
-            case CATCHING_UP ->
-                run.waitsFor().isEmpty()
-                        ? gate.obstacle()
-                        : gate.obstacle() + " (the last cutover was given up: " + run.waitsFor() + ")";
+            case CATCHING_UP -> gate.obstacle();
             case IN_SYNC, COMPLETED -> "";
             case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING -> run.waitsFor();
         };
     }
 
-    private List<String> nextSteps(State state) {
+    private List<String> nextSteps(State state, Journal journal) {
         return switch (state) {
             case LOADING, INDEXING, CATCHING_UP -> withDrift(List.of("wait until the state is IN_SYNC"));
             case IN_SYNC -> withDrift(List.of("wherry cutover --dry-run", "wherry cutover"));
             case FENCING, DRAINING, VERIFYING, PREPARING_TARGET -> List.of("wherry abort");
             case ABORTING -> List.of("wait until the source is open again");
             case SWITCHING -> List.of("see that the traffic switch can succeed; it is tried again");
-            case COMPLETED -> completedSteps();
+            case COMPLETED -> completedSteps(journal);
         };
     }
 
@@ -135,8 +135,13 @@ final class StatusBoard {
         return all;
     }
 
-    private List<String> completedSteps() {
+    private List<String> completedSteps(Journal journal) {
         List<String> steps = new ArrayList<>(watch.pending());
+        CutoverRun.fencePlan(journal)
+                .subscriptions()
+                .forEach(name -> steps.add("subscription " + name
+                        + " wrote into the source and is disabled there; CREATE SUBSCRIPTION on the target if it is still"
+                        + " needed"));
         if (migration.cutover().traffic() instanceof Switch.None) {
             steps.add("point the applications at " + migration.target());
         }

@@ -152,9 +152,17 @@ public final class TargetPreflight {
 
     /** A cutover that would be refused is said now, while there is time. */
     private void fence(Connection source) throws SQLException {
-        Fence.plan(source, migration.cutover().fence(), migration.cutover().fenceExcept())
-                .obstacles()
+        Fence.Plan plan = Fence.plan(
+                source, migration.cutover().fence(), migration.cutover().fenceExcept());
+        plan.obstacles()
                 .forEach(obstacle -> findings.add(Finding.warning("cutover", "would be refused: " + obstacle, "")));
+        plan.subscriptions()
+                .forEach(
+                        name -> findings.add(
+                                Finding.warning(
+                                        "subscription " + name,
+                                        "writes into the source: the cutover disables it, and an abort enables it again",
+                                        "Subscriptions are not carried: after the cutover CREATE SUBSCRIPTION on the target, if it is still needed")));
     }
 
     /** Settings that a newer server has no more would fail only in the cutover. */

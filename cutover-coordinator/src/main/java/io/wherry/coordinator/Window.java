@@ -2,6 +2,8 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.RetryableException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The time between fence and switch row: its end, and the wish to give up. Safe for use by several threads. */
 final class Window {
@@ -9,6 +11,8 @@ final class Window {
     private final Duration allowed;
     private volatile String givenUp;
     private volatile String waitsFor = "";
+    private final List<Runnable> endings = new ArrayList<>();
+    private boolean ended;
 
     Window(Duration allowed) {
         this.allowed = allowed;
@@ -28,6 +32,22 @@ final class Window {
             reason = "cutover.max-downtime (" + allowed.toMillis() + " ms) passed";
         }
         return reason == null || waitsFor.isEmpty() ? reason : reason + " while waiting for " + waitsFor;
+    }
+
+    /** What is to be done when the window is over before its work is. */
+    synchronized void atEnd(Runnable ending) {
+        endings.add(ending);
+    }
+
+    /** Does it, once, on a thread of its own. */
+    synchronized void end() {
+        if (!ended) {
+            ended = true;
+            List<Runnable> all = List.copyOf(endings);
+            Threads.named("wherry-cutover-end")
+                    .newThread(() -> all.forEach(Runnable::run))
+                    .start();
+        }
     }
 
     /** What the present step waits for, for people. */

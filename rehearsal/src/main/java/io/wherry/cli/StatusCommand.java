@@ -55,7 +55,17 @@ final class StatusCommand implements Callable<Integer> {
         return status.path("name").asText() + ": " + status.path("state").asText() + ", served by "
                 + status.path("servedBy").asText()
                 + (waitsFor.isEmpty() || waitsFor.equals("null") ? "" : ", waits for " + waitsFor)
-                + "\n" + lag(status.path("lag")) + "\n" + slot(status.path("slot")) + "\n";
+                + "\n" + lastAbort(status.path("lastAbort")) + lag(status.path("lag")) + "\n"
+                + slot(status.path("slot")) + "\n";
+    }
+
+    /** Until the next attempt: who looks in the morning must see that it was tried in the night. */
+    private static String lastAbort(JsonNode aborted) {
+        return aborted.isObject()
+                ? "the last cutover was given up at " + aborted.path("at").asText() + " in "
+                        + aborted.path("step").asText() + ": "
+                        + aborted.path("reason").asText() + "\n"
+                : "";
     }
 
     private static String slot(JsonNode slot) {

@@ -173,11 +173,16 @@ public final class Rehearsal implements AutoCloseable {
 
     /** Says where everything is and blocks until Ctrl-C. */
     public void keep() throws InterruptedException {
-        say("kept until Ctrl-C; source " + servers.source().jdbcUrl(RehearsalServers.NAME) + ", target "
-                + servers.target().jdbcUrl(RehearsalServers.NAME) + ", broker "
-                + servers.kafka().bootstrapServers() + ", status http://127.0.0.1:"
+        say("kept until Ctrl-C\n  source: " + psql(servers.source()) + "\n  target: " + psql(servers.target())
+                + "\n  broker: " + servers.kafka().bootstrapServers() + "\n  status: http://127.0.0.1:"
                 + servers.migration().http().port() + "/api/status");
         new CountDownLatch(1).await();
+    }
+
+    /** What shows a side: Wherry's own role, as the applications' is kept out of the side that does not serve. */
+    static String psql(EmbeddedPostgres server) {
+        return "psql postgresql://" + RehearsalDatabase.OPERATOR + ":" + RehearsalDatabase.PASSWORD + "@127.0.0.1:"
+                + server.port() + "/" + RehearsalServers.NAME;
     }
 
     private void say(String text) {

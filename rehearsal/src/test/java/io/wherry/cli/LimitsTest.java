@@ -108,7 +108,9 @@ final class LimitsTest {
                 "ALTER TABLE secret ENABLE ROW LEVEL SECURITY",
                 "ALTER TABLE secret FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE secret OWNER TO plain",
-                "SELECT lo_create(0)");
+                "SELECT lo_create(0)",
+                "CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 dbname=none' PUBLICATION p WITH (connect = false)",
+                "ALTER SUBSCRIPTION feed ENABLE");
         check(url(source, "faulty").replace("user: postgres", "user: plain"), url(target, "empty"), "");
         check(url(source, "kept"), url(target, "empty").replace("user: postgres", "user: plain"), "");
     }

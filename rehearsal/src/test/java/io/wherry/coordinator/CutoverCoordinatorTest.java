@@ -99,52 +99,6 @@ final class CutoverCoordinatorTest {
         }
     }
 
-    @Test
-    void theDeadlineEndsADrainThatNeverEnds() throws Exception {
-        try (TwoServers servers = new TwoServers(15, 15).seeded()) {
-            Path directory = servers.children.temporaryDirectory("wherry-test-");
-            EmbeddedKafka kafka = EmbeddedKafka.start(servers.children, directory.resolve("kafka"));
-            Migration base = servers.migration()
-                    .withServers(Map.of("bootstrap.servers", kafka.bootstrapServers()), "http://unused");
-            Migration.Cutover limits = base.cutover();
-            Migration migration = new Migration(
-                    base.name(),
-                    base.source(),
-                    base.target(),
-                    base.schema(),
-                    base.tables(),
-                    base.kafka(),
-                    base.registryUrl(),
-                    base.load(),
-                    base.apply(),
-                    new Migration.Cutover(
-                            limits.maxLag(),
-                            Duration.ofSeconds(1),
-                            Duration.ofSeconds(2),
-                            limits.fence(),
-                            limits.traffic()),
-                    base.http());
-            CutoverCoordinator coordinator = new CutoverCoordinator(migration, directory);
-            try (StandInServices services = new StandInServices(servers, migration)) {
-                coordinator.start();
-                awaitState(servers, coordinator, State.LOADING);
-                services.load();
-                awaitState(servers, coordinator, State.IN_SYNC);
-                services.silent = true;
-                CutoverResult aborted = result(coordinator, false);
-                assertThat(aborted.outcome()).isEqualTo(Outcome.ABORTED);
-                assertThat(aborted.reason()).contains("max-downtime", "source-connector");
-                app(servers).close();
-                Awaitility.await()
-                        .atMost(Duration.ofSeconds(20))
-                        .until(() -> coordinator.status().lag().endToEndMillis() > 5_000);
-                assertThat(result(coordinator, false).outcome()).isEqualTo(Outcome.REFUSED);
-            } finally {
-                coordinator.close();
-            }
-        }
-    }
-
     private static void http(CutoverCoordinator coordinator) throws Exception {
         String base = "http://127.0.0.1:" + coordinator.httpPort();
         HttpClient client = HttpClient.newHttpClient();

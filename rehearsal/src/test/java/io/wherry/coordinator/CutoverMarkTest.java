@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 final class CutoverMarkTest {
     private static final Instant BEGUN = Instant.parse("2026-01-01T00:00:00Z");
     private static final Fence.Plan FENCE =
-            new Fence.Plan(FenceMode.NO_LOGIN, "shop", List.of("app"), List.of(), List.of(), List.of());
+            new Fence.Plan(FenceMode.NO_LOGIN, "shop", List.of("app"), List.of(), List.of(), List.of(), List.of());
 
     @Test
     void aFenceIsKnownByItsRow() {

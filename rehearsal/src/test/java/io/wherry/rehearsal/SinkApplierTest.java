@@ -244,8 +244,7 @@ final class SinkApplierTest {
         sink.ready("people");
         sink.awaitDrained("people");
         // Another instance has taken over, and this one does not know: it still holds its sessions.
-        sink.execute("UPDATE wherry.applier SET epoch = 7");
-        sink.execute("UPDATE wherry.checkpoint SET epoch = 7");
+        sink.execute("WITH taken AS (UPDATE wherry.applier SET epoch = 7) UPDATE wherry.checkpoint SET epoch = 7");
         sink.commit(101, insert("people", 2, "b", null, null));
         // It writes nothing as epoch 1 any more; it stands by, and as the lock is free it takes over in its turn.
         org.awaitility.Awaitility.await()
@@ -254,6 +253,33 @@ final class SinkApplierTest {
         sink.awaitDrained("people");
         assertThat(sink.query("SELECT count(*) FROM public.people")).isEqualTo("2");
         assertThat(zombie.done().toCompletableFuture()).isNotDone();
+    }
+
+    /**
+     * Seen to fail when the switch row left the epoch alone, and a sink-applier did not ask for it: the row that serves was
+     * overwritten, and its table emptied.
+     */
+    @Test
+    void anApplierThatLivesOnAfterTheSwitchRowNeitherWritesNorTruncates() throws SQLException {
+        sink.prepareTarget(PEOPLE);
+        SinkApplier left = sink.startSink();
+        SinkApplier standby = sink.startSink();
+        sink.plan(1, 1, "people");
+        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
+        sink.ready("people");
+        sink.awaitDrained("people");
+        // What the coordinator's transaction does.
+        sink.execute("WITH ended AS (UPDATE wherry.applier SET epoch = epoch + 1 RETURNING epoch),"
+                + " switched AS (INSERT INTO wherry.journal (state) VALUES ('SWITCHING'))"
+                + " UPDATE wherry.checkpoint SET epoch = ended.epoch FROM ended");
+        sink.commit(101, update("people", 1, "overwritten", null, null), insert("people", 2, "b", null, null));
+        sink.commit(102, truncate("people"));
+        SinkApplier restarted = sink.startSink();
+        for (SinkApplier applier : java.util.List.of(left, standby, restarted)) {
+            assertThat(applier.done()).succeedsWithin(java.time.Duration.ofMinutes(1));
+        }
+        assertThat(sink.query("SELECT * FROM public.people")).isEqualTo("1|a|null|null");
+        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("2");
     }
 
     /** pgstream#959: rows that fail are dropped. Seen to fail when a DELETE that finds no row was passed over. */

@@ -87,7 +87,10 @@ final class ApplySession implements AutoCloseable {
         }
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
         do {
-            // By the session that holds the lock, so its loss is noticed.
+            // By the session that holds the lock, so its loss is noticed. An idle applier would else not notice that
+            // the
+            // target serves.
+            checkpoints.requireCurrent();
             Map<TableId, Relation> current = Relations.all(lease);
             relations = current.equals(relations) ? relations : current;
             for (TopicPartition partition :

@@ -57,7 +57,7 @@ record Checkpoints(Connection target, long epoch) {
     /**
      * Moves checkpoints within the caller's transaction.
      *
-     * @throws FencedException when another instance has taken over
+     * @throws FencedException when another instance has taken over, or the target serves
      * @throws RetryableException when a table is being loaded anew, which sets its checkpoints back
      */
     void move(Collection<Move> moves) throws SQLException {
@@ -96,7 +96,7 @@ record Checkpoints(Connection target, long epoch) {
         }
     }
 
-    /** @throws FencedException when another instance has taken over */
+    /** @throws FencedException when another instance has taken over, or the target serves */
     void requireCurrent() throws SQLException {
         requireCurrent(CURRENT_EPOCH);
     }
@@ -111,7 +111,10 @@ record Checkpoints(Connection target, long epoch) {
                 ResultSet row = statement.executeQuery()) {
             if (!row.next() || row.getLong(1) != epoch) {
                 throw new FencedException(
-                        "write to", "target", "another sink-applier has taken over from epoch " + epoch, "");
+                        "write to",
+                        "target",
+                        "epoch " + epoch + " has ended: another sink-applier has taken over, or the target serves",
+                        "");
             }
         }
     }

@@ -2,11 +2,13 @@ package io.wherry.sink;
 
 import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Migration;
+import io.wherry.contract.TargetState;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.OptionalLong;
 
 /**
  * The right to apply. The lock keeps a second instance waiting; it is gone with its session, though the process may live on
@@ -21,11 +23,6 @@ final class Lease {
     private static final String JOURNAL = "SELECT to_regclass('wherry.journal') IS NOT NULL";
 
     private static final String BEGUN = "SELECT EXISTS (SELECT FROM wherry.journal)";
-
-    private static final String NEXT_EPOCH = """
-            INSERT INTO wherry.applier AS a (epoch) VALUES (1)
-            ON CONFLICT (one) DO UPDATE SET epoch = a.epoch + 1, since = clock_timestamp() RETURNING epoch
-            """;
 
     private Lease() {}
 
@@ -60,26 +57,23 @@ final class Lease {
     }
 
     /**
-     * Takes over: from its commit on no transaction of an earlier holder can commit rows or checkpoints, and those that were
-     * under way have ended, as this waits for the rows they had locked. So their sessions are to be ended before.
+     * Takes over: raises the epoch ({@link TargetState#raiseEpoch}). The sessions of earlier holders are to be ended before, or
+     * their locks hold this one up.
      *
-     * @return the new epoch
+     * @return the new epoch; empty when the switch row is committed, so that nobody may apply any more
      */
-    static long takeOver(Connection session) throws SQLException {
+    static OptionalLong takeOver(Connection session) throws SQLException {
         session.setAutoCommit(false);
-        long epoch;
-        try (Statement statement = session.createStatement();
-                ResultSet row = statement.executeQuery(NEXT_EPOCH)) {
-            row.next();
-            epoch = row.getLong(1);
+        long epoch = TargetState.raiseEpoch(session);
+        // After the epoch: the switch row's transaction raises it too, and ours has waited for that one.
+        OptionalLong taken = TargetState.isSwitched(session) ? OptionalLong.empty() : OptionalLong.of(epoch);
+        if (taken.isPresent()) {
+            session.commit();
+        } else {
+            session.rollback();
         }
-        try (PreparedStatement statement = session.prepareStatement("UPDATE wherry.checkpoint SET epoch = ?")) {
-            statement.setLong(1, epoch);
-            statement.executeUpdate();
-        }
-        session.commit();
         session.setAutoCommit(true);
-        return epoch;
+        return taken;
     }
 
     private static boolean isTrue(Connection session, String sql) throws SQLException {

@@ -14,6 +14,7 @@ import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.slf4j.Logger;
@@ -21,7 +22,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Applies load and changes from Kafka to the target. All it knows is in the target, changed in the same transactions as the rows:
- * it may be killed at any instant and go on anywhere. A second instance waits until the first has gone.
+ * it may be killed at any instant and go on anywhere. A second instance waits until the first has gone. Once the switch row is
+ * committed on the target, each instance ends and applies nothing more.
  */
 public final class SinkApplier implements Service {
     private static final Logger LOG = LoggerFactory.getLogger(SinkApplier.class);
@@ -71,10 +73,11 @@ public final class SinkApplier implements Service {
 
     private void supervise() {
         Duration pause = FIRST_PAUSE;
-        while (!closing.isRequested()) {
+        boolean switched = false;
+        while (!closing.isRequested() && !switched) {
             long begun = System.nanoTime();
             try {
-                applyUntilFailure();
+                switched = applyUntilFailure();
             } catch (RetryableException | FencedException e) {
                 // Fenced: another one applies, and has the lock; this one stands by.
                 boolean lasted = System.nanoTime() - begun > LONGEST_PAUSE.toNanos();
@@ -93,19 +96,26 @@ public final class SinkApplier implements Service {
         done.complete(null);
     }
 
-    private void applyUntilFailure() {
+    /** @return true when the switch row is committed, so that nothing may be applied any more; false when closed */
+    private boolean applyUntilFailure() {
         try (Connection lease = connect()) {
             if (awaitTurn(lease)) {
                 Sessions.endOthers(lease, migration, ApplySession.PURPOSE);
                 TargetState.bringUpToDate(lease);
                 failpoints.before(Effect.TAKE_OVER);
-                long epoch = Lease.takeOver(lease);
+                OptionalLong epoch = Lease.takeOver(lease);
                 failpoints.after(Effect.TAKE_OVER);
-                LOG.info("Applying to {} as epoch {}", migration.target(), epoch);
-                try (ApplySession session = new ApplySession(migration, registry, lease, epoch, failpoints)) {
+                if (epoch.isEmpty()) {
+                    LOG.info("{} serves since the cutover: nothing more is applied", migration.target());
+                    return true;
+                }
+                LOG.info("Applying to {} as epoch {}", migration.target(), epoch.getAsLong());
+                try (ApplySession session =
+                        new ApplySession(migration, registry, lease, epoch.getAsLong(), failpoints)) {
                     session.run(closing);
                 }
             }
+            return false;
         } catch (SQLException | RuntimeException e) {
             throw Failures.explain("apply to", migration.target().toString(), e);
         }

@@ -15,6 +15,7 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.SourceStatus.FailedLoad;
+import io.wherry.contract.SwitchDecided;
 import io.wherry.contract.TableId;
 import io.wherry.contract.Timeline;
 import io.wherry.contract.TopicTail;
@@ -69,6 +70,8 @@ final class Capture implements AutoCloseable {
     private volatile String problem;
     private volatile boolean loaded;
     private volatile boolean closing;
+    /** A cutover has switched to the target: nothing more is captured. */
+    private volatile boolean switched;
 
     Capture(Migration migration, InstanceLock lock, CaptureCounts counts, BlockBudget budget, Failpoints failpoints) {
         this.migration = migration;
@@ -84,13 +87,13 @@ final class Capture implements AutoCloseable {
     }
 
     /**
-     * Acts until closed.
+     * Acts until closed, or until a cutover has switched to the target.
      *
      * @throws WherryException what ended the term; retryable when the next may go better
      */
     void run() {
         prepareAndStart();
-        while (!closing) {
+        while (!closing && !switched) {
             lock.heartbeat();
             lookAtTables();
             follow(orders.poll(Duration.ZERO));
@@ -102,10 +105,15 @@ final class Capture implements AutoCloseable {
                     failures(),
                     problem));
             waitForTick();
-            if (failure.get() != null && !closing) {
+            if (failure.get() != null && !closing && !switched) {
                 throw failure.get();
             }
         }
+    }
+
+    /** Whether a cutover has switched to the target: nothing may be captured any more, by nobody. */
+    boolean isSwitched() {
+        return switched;
     }
 
     private List<FailedLoad> failures() {
@@ -116,7 +124,9 @@ final class Capture implements AutoCloseable {
 
     private void follow(Iterable<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
-            if (record.key() != null && Order.KEY.equals(new String(record.key(), StandardCharsets.UTF_8))) {
+            String key = record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+            switched |= SwitchDecided.KEY.equals(key);
+            if (Order.KEY.equals(key)) {
                 Order order = Json.read(record.value(), Order.class);
                 if (order.kind() == Order.Kind.RETRY) {
                     failed.retry(order);
@@ -201,6 +211,10 @@ final class Capture implements AutoCloseable {
             KafkaTopics.ensure(migration, Set.of(), Map.of());
             orders = new TopicTail(migration, migration.topics().control());
             Memory memory = ControlTopic.read(orders);
+            switched = memory.switched().isPresent();
+            if (switched) {
+                return;
+            }
             List<Catalog.Table> tables = NewTables.withoutUnfit(session, migration, memory);
             Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
             KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
@@ -294,8 +308,8 @@ final class Capture implements AutoCloseable {
     }
 
     private void runStream(KafkaTopics.Layout layout) {
-        Backoff backoff = new Backoff(() -> closing);
-        while (!closing) {
+        Backoff backoff = new Backoff(() -> closing || switched);
+        while (!closing && !switched) {
             long began = System.nanoTime();
             try {
                 TopicGuard.check(migration);
@@ -316,7 +330,7 @@ final class Capture implements AutoCloseable {
                 lock.heartbeat();
                 LOG.warn("{}; the instance lock is still ours, starting the stream again", e.explained());
             }
-            if (!closing) {
+            if (!closing && !switched) {
                 backoff.pause(began);
             }
         }
@@ -354,7 +368,14 @@ final class Capture implements AutoCloseable {
                 layout.transactionTimeout(),
                 failpoints)) {
             stream.set(started);
-            if (!closing) {
+            // After the publisher has begun. The coordinator writes that record first and fences the publisher then: so
+            // this
+            // one sees the record, or is fenced.
+            if (ControlTopic.read(migration).switched().isPresent()) {
+                switched = true;
+                wake();
+            }
+            if (!closing && !switched) {
                 LOG.info("streaming from slot {}", migration.slot());
                 started.run();
             }
@@ -377,6 +398,10 @@ final class Capture implements AutoCloseable {
         thread.start();
     }
 
+    private synchronized void wake() {
+        notifyAll();
+    }
+
     private synchronized void fail(WherryException e) {
         failure.compareAndSet(null, e);
         notifyAll();
@@ -384,7 +409,7 @@ final class Capture implements AutoCloseable {
 
     private synchronized void waitForTick() {
         try {
-            if (!closing && failure.get() == null) {
+            if (!closing && !switched && failure.get() == null) {
                 wait(TICK_MILLIS);
             }
         } catch (InterruptedException e) {

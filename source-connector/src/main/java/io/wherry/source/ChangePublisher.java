@@ -94,7 +94,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
                         "metadata.max.idle.ms",
                         TOPICS_KNOWN.toMillis(),
                         "transactional.id",
-                        "wherry-" + migration.name() + "-source",
+                        migration.topics().changesTransactionalId(),
                         "transaction.timeout.ms",
                         (int) transactionTimeout.toMillis(),
                         "compression.type",

@@ -4,6 +4,7 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.Json;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Order;
+import io.wherry.contract.SwitchDecided;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.ChunkLoaded;
 import io.wherry.source.ControlTopic.PartitionSeen;
@@ -33,6 +34,7 @@ final class Memory {
 
     private Optional<SourceIdentity> source = Optional.empty();
     private Optional<SlotMade> slotMade = Optional.empty();
+    private Optional<SwitchDecided> switched = Optional.empty();
     private boolean slotWanted;
 
     void see(ConsumerRecord<byte[], byte[]> record) {
@@ -60,6 +62,7 @@ final class Memory {
                 slotWanted = false;
             }
             case Order.KEY -> follow(Json.read(record.value(), Order.class));
+            case SwitchDecided.KEY -> switched = Optional.of(Json.read(record.value(), SwitchDecided.class));
             case ControlTopic.SOURCE -> {
                 if (source.isEmpty()) {
                     source = Optional.of(Json.read(record.value(), SourceIdentity.class));
@@ -94,6 +97,11 @@ final class Memory {
     /** The database that the migration began with. */
     Optional<SourceIdentity> source() {
         return source;
+    }
+
+    /** Says that a cutover has switched to the target: nothing more may be captured. */
+    Optional<SwitchDecided> switched() {
+        return switched;
     }
 
     List<LoadPlan> plans() {

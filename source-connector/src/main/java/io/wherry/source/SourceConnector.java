@@ -10,6 +10,7 @@ import io.wherry.contract.Service;
 import io.wherry.contract.WherryException;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
@@ -18,7 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Captures load and changes of the source into Kafka. Keeps nothing of its own: what it needs to go on after a kill stands
- * in the slot and in Kafka. Of several instances of one migration, one acts and the others wait.
+ * in the slot and in Kafka. Of several instances of one migration, one acts and the others wait. Once a cutover has switched to
+ * the target, each instance ends and captures nothing more.
  */
 public final class SourceConnector implements Service {
     private static final Logger LOG = LoggerFactory.getLogger(SourceConnector.class);
@@ -45,7 +47,13 @@ public final class SourceConnector implements Service {
     @Override
     public void start() {
         List<Finding> errors = errors(SourcePreflight.check(migration));
-        if (!errors.isEmpty() && hasBegun()) {
+        Optional<Memory> memory = errors.isEmpty() ? Optional.empty() : memory();
+        if (memory.isPresent() && memory.get().switched().isPresent()) {
+            // Whatever has become of the source since.
+            endSwitched();
+            return;
+        }
+        if (memory.isPresent() && !memory.get().plans().isEmpty()) {
             errors.forEach(error -> LOG.warn("{}", error.explained()));
             errors = errors(SourcePreflight.checkBegun(migration));
         }
@@ -61,9 +69,16 @@ public final class SourceConnector implements Service {
                 .toList();
     }
 
-    private boolean hasBegun() {
+    /** What Kafka remembers; empty before the first start. */
+    private Optional<Memory> memory() {
         return KafkaTopics.exists(migration, migration.topics().control())
-                && !ControlTopic.read(migration).plans().isEmpty();
+                ? Optional.of(ControlTopic.read(migration))
+                : Optional.empty();
+    }
+
+    private void endSwitched() {
+        LOG.info("The target serves since the cutover: nothing more is captured");
+        done.complete(null);
     }
 
     @Override
@@ -79,10 +94,11 @@ public final class SourceConnector implements Service {
     private void run() {
         Backoff backoff = new Backoff(() -> closing);
         try {
-            while (!closing) {
+            boolean switched = false;
+            while (!closing && !switched) {
                 long began = System.nanoTime();
                 try {
-                    act();
+                    switched = act();
                 } catch (RetryableException | FencedException e) {
                     // Fenced: another one acts. Then the lock is not ours any more, and we stand by.
                     if (!closing) {
@@ -90,6 +106,9 @@ public final class SourceConnector implements Service {
                         backoff.pause(began);
                     }
                 }
+            }
+            if (switched) {
+                endSwitched();
             }
             done.complete(null);
         } catch (WherryException e) {
@@ -108,16 +127,18 @@ public final class SourceConnector implements Service {
         }
     }
 
-    private void act() {
+    /** @return true when a cutover has switched to the target; false when closed */
+    private boolean act() {
         try (InstanceLock lock = InstanceLock.acquire(migration, () -> closing)) {
             if (lock == null) {
-                return;
+                return false;
             }
             try (Capture acting = new Capture(migration, lock, counts, budget, failpoints)) {
                 capture.set(acting);
                 if (!closing) {
                     acting.run();
                 }
+                return acting.isSwitched();
             } finally {
                 capture.set(null);
             }
