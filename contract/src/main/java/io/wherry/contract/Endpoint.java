@@ -20,6 +20,11 @@ public record Endpoint(String url, String user, String password) {
         return parameters < 0 ? url : url.substring(0, parameters);
     }
 
+    /** What the URL says. */
+    public ServerAddress server() {
+        return ServerAddress.of(url);
+    }
+
     /** Never shows the password: this text may reach a log. */
     @Override
     public String toString() {

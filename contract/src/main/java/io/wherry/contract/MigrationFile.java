@@ -22,13 +22,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
-import org.postgresql.Driver;
 
 /** Reads a migration's YAML file; every problem is reported at once, an unknown key with the nearest known one. */
 public final class MigrationFile {
-    private static final Pattern LOGIN_IN_URL = Pattern.compile("[?&](user|password)=");
-
     private MigrationFile() {}
 
     /** @throws ConfigurationException with every problem in the file */
@@ -99,10 +95,8 @@ public final class MigrationFile {
     private static Endpoint endpoint(Settings section) {
         String url = section.filled("url")
                 .orElseGet(() -> section.missing("url", "a JDBC URL, jdbc:postgresql://host:5432/database"));
-        if (!url.isEmpty() && (!url.startsWith("jdbc:postgresql://") || Driver.parseURL(url, null) == null)) {
-            section.problem("url", "is not a PostgreSQL JDBC URL", "Write jdbc:postgresql://host:5432/database");
-        } else if (LOGIN_IN_URL.matcher(url).find()) {
-            section.problem("url", "holds a login", "Put it into user and password, which are never shown");
+        if (!url.isEmpty()) {
+            ServerAddress.problems(url).forEach(p -> section.problem("url", p.problem(), p.remedy()));
         }
         String user = section.filled("user").orElseGet(() -> section.missing("user", "the role to log in as"));
         return new Endpoint(url, user, section.text("password").orElse(""));

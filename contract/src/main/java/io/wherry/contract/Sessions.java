@@ -5,30 +5,42 @@ import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** PostgreSQL sessions with output settings pinned, so that both sides write and read every value's text alike. */
 public final class Sessions {
     /** Begins every application_name of ours: how the fence tells our sessions from foreign ones. */
     public static final String APPLICATION = "wherry ";
 
-    /**
-     * Start-up options: {@code ALTER ROLE/DATABASE … SET} cannot override them. Database settings such as
-     * {@code bytea_output=escape} or {@code array_nulls=off} would otherwise alter values (measured), and a role's search_path
-     * the meaning of names.
-     */
-    public static final String PINNED = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-            + " -c extra_float_digits=3 -c bytea_output=hex -c lc_monetary=C -c xmloption=content"
-            + " -c array_nulls=on -c quote_all_identifiers=off -c default_transaction_isolation=read\\ committed"
-            + " -c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=0"
-            + " -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c row_security=off"
-            + " -c default_transaction_read_only=off";
-
     /** How often a standby looks whether the lock of {@link #openLock} is free, in ms. */
     public static final long LOCK_POLL_MILLIS = 500;
 
     private static final int CONNECT_SECONDS = 10;
     private static final int LOGIN_SECONDS = 30;
+
+    // The driver sends the time zone of its machine after our options, so those do not pin it.
+    private static final String ZONE = "SET timezone TO 'UTC'";
+    // A setting that the server does not know, or does not let this role set.
+    private static final Set<String> SETTING_REFUSED = Set.of("42704", "42501", "22023", "55P02");
+    private static final Map<Role, Server> SERVERS = new ConcurrentHashMap<>();
+
+    private record Role(String url, String user) {}
+
+    /** @param privileged whether the role may set what only superusers may */
+    private record Server(int major, boolean privileged) {
+        String options() {
+            return PinnedSettings.options(major, privileged);
+        }
+    }
+
+    /** Opens a session with the start-up options given. */
+    private interface Opener {
+        Connection open(String options) throws SQLException;
+    }
 
     private Sessions() {}
 
@@ -38,7 +50,103 @@ public final class Sessions {
      * @param purpose shown in {@code pg_stat_activity} after {@link #APPLICATION} and the migration's name
      */
     public static Connection open(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
-        return DriverManager.getConnection(endpoint.url(), properties(migration, endpoint, purpose));
+        return open(migration, endpoint, properties(migration, endpoint, purpose));
+    }
+
+    /** As {@link #open}; its statements go to the server as they are, several in one text, by the simple query protocol. */
+    public static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose)
+            throws SQLException {
+        Properties properties = properties(migration, endpoint, purpose);
+        properties.setProperty("preferQueryMode", "simple");
+        return open(migration, endpoint, properties);
+    }
+
+    /** Makes a session as if it were new. */
+    public static void reset(Connection session) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute("DISCARD ALL");
+            statement.execute(ZONE);
+        }
+    }
+
+    /** Start-up options that pin what every session of ours depends on, for programs that open theirs themselves. */
+    public static String options(Migration migration, Endpoint endpoint) throws SQLException {
+        Server known = SERVERS.get(new Role(endpoint.url(), endpoint.user()));
+        return (known == null ? ask(migration, endpoint) : known).options();
+    }
+
+    /** What pins the rest in a session that another program has opened with {@link #options}. */
+    public static String pinTheRest() {
+        return ZONE;
+    }
+
+    /** Driver parameters of {@link #open}'s sessions, but for who logs in, for others that use the same driver. */
+    public static Map<String, String> driverParameters() {
+        return Map.of("tcpKeepAlive", "true", "socketFactory", KeptAliveSockets.class.getName());
+    }
+
+    private static Connection open(Migration migration, Endpoint endpoint, Properties properties) throws SQLException {
+        Connection session = pinned(migration, endpoint, options -> {
+            properties.setProperty("options", options);
+            return connect(endpoint, properties);
+        });
+        try (Statement statement = session.createStatement()) {
+            statement.execute(ZONE);
+        } catch (SQLException e) {
+            session.close();
+            throw e;
+        }
+        return session;
+    }
+
+    /** With the options that this server takes from this role, which may be others than they were. */
+    private static Connection pinned(Migration migration, Endpoint endpoint, Opener opener) throws SQLException {
+        Server known = SERVERS.get(new Role(endpoint.url(), endpoint.user()));
+        if (known != null) {
+            try {
+                Connection session = opener.open(known.options());
+                if (session.getMetaData().getDatabaseMajorVersion() == known.major()) {
+                    return session;
+                }
+                session.close();
+            } catch (SQLException e) {
+                if (!SETTING_REFUSED.contains(state(e))) {
+                    throw e;
+                }
+            }
+        }
+        return opener.open(ask(migration, endpoint).options());
+    }
+
+    /** Which settings the server has, and which of them the role may set. */
+    private static Server ask(Migration migration, Endpoint endpoint) throws SQLException {
+        Properties properties = properties(migration, endpoint, "probe");
+        properties.setProperty("options", PinnedSettings.options());
+        int major;
+        try (Connection session = connect(endpoint, properties)) {
+            major = session.getMetaData().getDatabaseMajorVersion();
+        }
+        // Only now with every time limit off, so that there is time to ask.
+        properties.setProperty("options", PinnedSettings.options(major, false));
+        try (Connection session = connect(endpoint, properties)) {
+            List<String> lost = PinnedSettings.notInForce(session, major);
+            if (!lost.isEmpty()) {
+                throw new PoolerException(
+                        "a connection pooler", "which leaves out a session's options, such as " + lost.get(0), null);
+            }
+            Server server = new Server(major, PinnedSettings.maySetPrivileged(session, major));
+            SERVERS.put(new Role(endpoint.url(), endpoint.user()), server);
+            return server;
+        }
+    }
+
+    private static Connection connect(Endpoint endpoint, Properties properties) throws SQLException {
+        try {
+            return DriverManager.getConnection(endpoint.url(), properties);
+        } catch (SQLException e) {
+            PoolerException pooler = PoolerException.of(e);
+            throw pooler == null ? e : pooler;
+        }
     }
 
     /**
@@ -69,7 +177,7 @@ public final class Sessions {
     public static void endOthers(Connection session, Migration migration, String purpose) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(pid)"
                 + " FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database()"
-                + " AND usename = current_user AND pg_catalog.left(application_name, pg_catalog.length(?)) = ?")) {
+                + " AND usename = session_user AND pg_catalog.left(application_name, pg_catalog.length(?)) = ?")) {
             String prefix = APPLICATION + migration.name() + " " + purpose;
             statement.setString(1, prefix);
             statement.setString(2, prefix);
@@ -84,7 +192,7 @@ public final class Sessions {
         properties.setProperty("replication", "database");
         properties.setProperty("preferQueryMode", "simple");
         properties.setProperty("assumeMinServerVersion", "10");
-        return DriverManager.getConnection(endpoint.url(), properties);
+        return open(migration, endpoint, properties);
     }
 
     /** Whether a session was not opened because TLS failed: a certificate that is not trusted, or for another host name. */
@@ -107,10 +215,9 @@ public final class Sessions {
         properties.setProperty("user", endpoint.user());
         properties.setProperty("password", endpoint.password());
         properties.setProperty("ApplicationName", APPLICATION + migration.name() + " " + purpose);
-        properties.setProperty("options", PINNED);
         properties.setProperty("loginTimeout", Integer.toString(LOGIN_SECONDS));
         properties.setProperty("connectTimeout", Integer.toString(CONNECT_SECONDS));
-        properties.setProperty("tcpKeepAlive", "true");
+        driverParameters().forEach(properties::setProperty);
         return properties;
     }
 }

@@ -16,25 +16,16 @@ final class Databases {
 
     /** A session whose statements go to the server as they are, several in one text, by the simple query protocol. */
     static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
-        return Sessions.open(migration, withParameter(endpoint, "preferQueryMode=simple"), CHANGES + purpose);
+        return Sessions.openForScripts(migration, endpoint, CHANGES + purpose);
     }
 
     /** Another database of the same server. */
     static Endpoint sibling(Endpoint endpoint, String database) {
-        int parameters = endpoint.url().indexOf('?');
-        String path = parameters < 0 ? endpoint.url() : endpoint.url().substring(0, parameters);
-        String rest = parameters < 0 ? "" : endpoint.url().substring(parameters);
-        return new Endpoint(
-                path.substring(0, path.lastIndexOf('/') + 1) + database + rest, endpoint.user(), endpoint.password());
+        return new Endpoint(endpoint.server().url(database), endpoint.user(), endpoint.password());
     }
 
     /** Names of all settings that the server knows. */
     static Set<String> settings(Connection connection) throws SQLException {
         return Set.copyOf(Queries.strings(connection, "SELECT name FROM pg_catalog.pg_settings"));
-    }
-
-    private static Endpoint withParameter(Endpoint endpoint, String parameter) {
-        char separator = endpoint.url().indexOf('?') < 0 ? '?' : '&';
-        return new Endpoint(endpoint.url() + separator + parameter, endpoint.user(), endpoint.password());
     }
 }

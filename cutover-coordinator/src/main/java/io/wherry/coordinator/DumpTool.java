@@ -9,18 +9,17 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.Set;
-import org.postgresql.Driver;
 
 /** Runs pg_dump and pg_restore. Passwords go by the environment, never in arguments, which every user of the machine can read. */
 final class DumpTool {
-    private static final Map<String, String> SAME_IN_LIBPQ = Map.of(
-            "sslmode", "PGSSLMODE", "sslrootcert", "PGSSLROOTCERT", "sslcert", "PGSSLCERT", "sslkey", "PGSSLKEY");
+    // The rest of where and how to log in comes by the environment.
+    private static final String KEPT_ALIVE = "--dbname=keepalives_idle=30 keepalives_interval=10 keepalives_count=3";
 
     private final PostgresTools tools;
     private final Migration migration;
@@ -44,6 +43,7 @@ final class DumpTool {
                 "--exclude-schema=wherry",
                 "--lock-wait-timeout=60s",
                 "--no-password",
+                KEPT_ALIVE,
                 "--file=" + file));
         // Quoted names are patterns that match themselves only.
         tables.forEach(table -> command.add("--table=" + table.quoted()));
@@ -82,6 +82,8 @@ final class DumpTool {
             errors = Files.createTempFile("wherry", ".err");
             ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(command));
             builder.redirectError(errors.toFile());
+            // PGHOSTADDR, PGSERVICE and their like would lead to another server, or change the session.
+            builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
             builder.environment().put("LC_ALL", "C");
             if (endpoint != null) {
                 builder.environment().putAll(environment(endpoint));
@@ -110,22 +112,22 @@ final class DumpTool {
 
     /** libpq's environment for the same database. */
     private Map<String, String> environment(Endpoint endpoint) {
-        Properties parsed = Driver.parseURL(endpoint.url(), new Properties());
-        Map<String, String> environment = new HashMap<>(Map.of(
-                "PGHOST", parsed.getProperty("PGHOST"),
-                "PGPORT", parsed.getProperty("PGPORT"),
-                "PGDATABASE", parsed.getProperty("PGDBNAME"),
-                "PGUSER", endpoint.user(),
-                "PGPASSWORD", endpoint.password(),
-                "PGAPPNAME", Sessions.APPLICATION + migration.name() + " dump",
-                "PGCLIENTENCODING", "UTF8",
-                // The database may have another setting, and every statement would differ from the other side's.
-                "PGOPTIONS", "-c quote_all_identifiers=off"));
-        SAME_IN_LIBPQ.forEach((jdbc, libpq) -> {
-            if (parsed.getProperty(jdbc) != null) {
-                environment.put(libpq, parsed.getProperty(jdbc));
-            }
-        });
+        Map<String, String> environment = new HashMap<>(endpoint.server().environment());
+        environment.put("PGUSER", endpoint.user());
+        environment.put("PGPASSWORD", endpoint.password());
+        environment.put("PGAPPNAME", Sessions.APPLICATION + migration.name() + " dump");
+        environment.put("PGCLIENTENCODING", "UTF8");
+        environment.put("PGTZ", "UTC");
+        try {
+            environment.put("PGOPTIONS", Sessions.options(migration, endpoint));
+        } catch (SQLException e) {
+            throw new DataException(
+                    "connect",
+                    endpoint.toString(),
+                    e.getMessage(),
+                    "Check that the server is up and the login right",
+                    e);
+        }
         return environment;
     }
 

@@ -1,6 +1,7 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -49,7 +50,7 @@ final class ScriptSessions implements AutoCloseable {
                     session.setAutoCommit(true);
                 }
                 // What a script has set must not be there for the next one.
-                Queries.execute(session, "DISCARD ALL");
+                Sessions.reset(session);
                 return session;
             } catch (SQLException e) {
                 // The server has ended it since.

@@ -7,6 +7,7 @@ import io.wherry.contract.Finding.Severity;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
+import io.wherry.contract.PoolerException;
 import io.wherry.contract.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -93,6 +94,9 @@ public final class TargetPreflight {
     private Connection open(Endpoint endpoint, String side) {
         try {
             return Sessions.open(migration, endpoint, "check");
+        } catch (PoolerException e) {
+            findings.add(Finding.error(side + " " + endpoint, e.getMessage(), e.remedy(side + ".url")));
+            return null;
         } catch (SQLException e) {
             String state = Sessions.isTlsProblem(e) ? "TLS" : String.valueOf(e.getSQLState());
             String remedy =

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.rehearsal.PoolerStandIn;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -43,6 +44,7 @@ final class LimitsTest {
             tables(source, target);
             existing(source, target);
             whole(source, target);
+            addresses(source, target);
         }
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
@@ -93,6 +95,23 @@ final class LimitsTest {
         execute(source, "postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'");
         execute(source, "latin", "CREATE TABLE kept (id int PRIMARY KEY)");
         check(url(source, "latin"), url(target, "empty"), "");
+    }
+
+    private void addresses(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
+        execute(source, "kept", "CREATE TABLE filtered (id int PRIMARY KEY, note text)");
+        check(
+                url(source, "kept").replace("/kept", "/kept?options=-csearch_path%3Dpublic&socketTimeout=5"),
+                "{url: \"jdbc:postgresql://%2Frun%2Fpostgresql/empty\", user: postgres, password: postgres}",
+                "");
+        check(url(source, "kept").replace("/kept", "/"), url(target, "empty").replace("/empty", "/em/pty"), "");
+        try (PoolerStandIn refusing = new PoolerStandIn(source.port(), false);
+                PoolerStandIn ignoring = new PoolerStandIn(target.port(), true)) {
+            check(
+                    url(source, "kept").replace(":" + source.port(), ":" + refusing.port()),
+                    url(target, "empty").replace(":" + target.port(), ":" + ignoring.port()),
+                    "");
+        }
+        check(url(source, "kept"), url(target, "used"), "tables: {where: {public.filtered: \"id > 1\"}}");
     }
 
     private void rights(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {

@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -70,15 +71,21 @@ final class MigrationFixture implements AutoCloseable {
 
     /** A migration of its own databases between servers that others use before and after. */
     static MigrationFixture between(ServerPair servers, String name) throws SQLException {
+        return between(servers, name, name);
+    }
+
+    /** With databases of a name that may hold any character. */
+    static MigrationFixture between(ServerPair servers, String name, String database) throws SQLException {
         for (EmbeddedPostgres server : List.of(servers.source(), servers.target())) {
             // Ours, as the fence of an earlier migration keeps every other role out.
             try (Connection connection = DriverManager.getConnection(
                             server.jdbcUrl("postgres"), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
                     Statement statement = connection.createStatement()) {
-                statement.execute("CREATE DATABASE " + Identifiers.quote(name) + " TEMPLATE template0 ENCODING 'UTF8'");
+                statement.execute(
+                        "CREATE DATABASE " + Identifiers.quote(database) + " TEMPLATE template0 ENCODING 'UTF8'");
             }
         }
-        return new MigrationFixture(name, servers, name, false);
+        return new MigrationFixture(name, servers, database, false);
     }
 
     private MigrationFixture(String name, ServerPair servers, String database, boolean owner) {
@@ -446,13 +453,22 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Runs a script on the source as psql does, which ends at the first error. */
     void psql(Path script) {
+        psql(script, libpqUrl(source));
+    }
+
+    /** The same as the server's own superuser. */
+    void psqlAsSuperuser(Path script) {
+        psql(script, libpqUrl(source, source.superuser(), source.password()));
+    }
+
+    private void psql(Path script, String url) {
         Command.run(
                 List.of(
                         PostgresTools.locate(10).psql().toString(),
                         "-Xqv",
                         "ON_ERROR_STOP=1",
                         "-d",
-                        libpqUrl(source),
+                        url,
                         "-f",
                         script.toString()),
                 directory,
@@ -462,8 +478,12 @@ final class MigrationFixture implements AutoCloseable {
     }
 
     private String libpqUrl(EmbeddedPostgres server) {
-        return "postgresql://" + RehearsalDatabase.OPERATOR + ":" + RehearsalDatabase.PASSWORD + "@127.0.0.1:"
-                + server.port() + "/" + database;
+        return libpqUrl(server, RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
+    }
+
+    private String libpqUrl(EmbeddedPostgres server, String user, String password) {
+        return "postgresql://" + user + ":" + password + "@127.0.0.1:" + server.port() + "/"
+                + URLEncoder.encode(database, StandardCharsets.UTF_8).replace("+", "%20");
     }
 
     /** Cuts over, which compares with the product's means; what was written just before may have to be applied first. */

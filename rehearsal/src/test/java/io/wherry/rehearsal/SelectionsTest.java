@@ -8,6 +8,7 @@ import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Endpoint;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** {@code tables.where} and {@code tables.load-only}. */
@@ -15,7 +16,8 @@ class SelectionsTest {
     @Test
     void rowsEnterAndLeaveAFilterAndLoadOnlyTablesStayAsTheyWereLoaded() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("selections", 15, 15)) {
-            migration.file("tables: {where: {public.certificates: \"kind = 'EPC'\", public.keyed: \"id > 50\"},"
+            migration.file("tables: {where: {public.certificates: \"kind = 'EPC'\", public.keyed: \"id > 50\","
+                    + " public.apart: \"id > 50\"},"
                     + " load-only: [\"public.countries\"]}");
             Endpoint source = migration.migration().source();
             migration.execute(
@@ -25,6 +27,9 @@ class SelectionsTest {
                             + " FROM generate_series(1, 200) i",
                     "CREATE TABLE public.keyed (id int PRIMARY KEY, name text)",
                     "INSERT INTO public.keyed SELECT i, 'n' || i FROM generate_series(1, 100) i",
+                    "CREATE TABLE public.apart (id int PRIMARY KEY, hits int, body text)",
+                    "ALTER TABLE public.apart ALTER COLUMN body SET STORAGE EXTERNAL",
+                    "INSERT INTO public.apart SELECT i, 0, repeat('x', 4000) FROM generate_series(1, 100) i",
                     "CREATE UNLOGGED TABLE public.countries (code text)",
                     "INSERT INTO public.countries VALUES ('ch'), ('at')");
             assertThatThrownBy(migration::startSource)
@@ -39,6 +44,7 @@ class SelectionsTest {
             migration.awaitState(State.IN_SYNC);
             assertThat(migration.numberFromTarget("SELECT count(*) FROM public.certificates"))
                     .isEqualTo(100);
+            aRowThatEntersWithoutItsLargeValueIsNotWrittenWithNull(migration);
             migration.execute(
                     source,
                     "UPDATE public.certificates SET kind = 'EPC' WHERE id = 1",
@@ -61,6 +67,35 @@ class SelectionsTest {
             assertThat(migration.numberFromTarget("SELECT count(*) FROM public.countries"))
                     .isEqualTo(2);
         }
+    }
+
+    private static void aRowThatEntersWithoutItsLargeValueIsNotWrittenWithNull(MigrationFixture migration)
+            throws Exception {
+        Endpoint source = migration.migration().source();
+        migration.execute(source, "UPDATE public.apart SET id = 1000 WHERE id = 1");
+        await("the table stops")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.coordinator().status().tables().stream()
+                        .anyMatch(table -> table.table().equals("public.apart") && table.error() != null));
+        assertThat(migration.numberFromTarget("SELECT count(*) FROM public.apart WHERE body IS NULL"))
+                .isZero();
+        assertThat(migration.coordinator().status().tables())
+                .filteredOn(table -> table.table().equals("public.apart"))
+                .singleElement()
+                .extracting(table -> table.error())
+                .asString()
+                .contains("column \"body\"", "REPLICA IDENTITY FULL; then wherry reload --table public.apart");
+        migration.execute(source, "ALTER TABLE public.apart REPLICA IDENTITY FULL");
+        migration.coordinator().reload(Optional.of("public.apart"));
+        await("loaded again")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.apart WHERE id = 1000") == 1);
+        migration.execute(source, "UPDATE public.apart SET id = 1002 WHERE id = 2");
+        await("a row entered with its large value")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget(
+                                "SELECT count(*) FROM public.apart WHERE id = 1002 AND length(body) = 4000")
+                        == 1);
     }
 
     @Test

@@ -11,10 +11,12 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.Timeline;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +74,7 @@ final class ChangeStream implements AutoCloseable {
         RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
-                .using(EngineSettings.of(migration, engineName))
+                .using(EngineSettings.of(migration, engineName, pinned(migration)))
                 .using(new DebeziumEngine.ConnectorCallback() {
                     @Override
                     public void pollingStarted() {
@@ -82,6 +84,15 @@ final class ChangeStream implements AutoCloseable {
                 .using((success, message, error) -> ended = error)
                 .notifying(this::moveSlot)
                 .build();
+    }
+
+    private static String pinned(Migration migration) {
+        try {
+            return Sessions.options(migration, migration.source());
+        } catch (SQLException e) {
+            throw new RetryableException(
+                    "stream changes", migration.source().toString(), e.getMessage(), "Check that the source is up", e);
+        }
     }
 
     /**

@@ -2,34 +2,32 @@ package io.wherry.source;
 
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.contract.ServerAddress;
 import io.wherry.contract.Sessions;
 import java.util.List;
 import java.util.Properties;
-import java.util.Set;
-import org.postgresql.Driver;
 
 /** The settings of Debezium's engine for one start. */
 final class EngineSettings {
-    private static final Set<String> ADDRESS = Set.of("PGHOST", "PGPORT", "PGDBNAME");
-
     private EngineSettings() {}
 
-    /** @param engine unique name of this start */
-    static Properties of(Migration migration, String engine) {
+    /**
+     * @param engine unique name of this start
+     * @param pinned start-up options of each session
+     */
+    static Properties of(Migration migration, String engine, String pinned) {
         Properties settings = new Properties();
         settings.put("name", engine);
         settings.put("topic.prefix", engine);
         settings.put("connector.class", WherryPostgresConnector.class.getName());
         settings.put("tasks.max", "1");
         address(migration, settings);
+        Sessions.driverParameters().forEach((name, value) -> settings.put("driver." + name, value));
         settings.put("database.user", migration.source().user());
         settings.put("database.password", migration.source().password());
-        settings.put("driver.options", Sessions.PINNED);
+        settings.put("driver.options", pinned);
         settings.put("database.connection.factory.class", LabelTolerantConnections.class.getName());
-        // Tells our sessions from those that the fence keeps out.
-        settings.put(
-                "database.initial.statements",
-                "SET application_name TO " + Identifiers.literal(application(migration)));
+        settings.put("database.initial.statements", String.join(";", sessionStatements(application(migration))));
         settings.put("plugin.name", "pgoutput");
         settings.put("slot.name", migration.slot());
         settings.put("slot.drop.on.stop", "false");
@@ -59,17 +57,25 @@ final class EngineSettings {
         return Sessions.APPLICATION + migration.name() + " stream";
     }
 
+    /**
+     * What is executed in each session of the engine's: its name, which tells our sessions from those that the fence keeps out, and
+     * what start-up options cannot pin.
+     */
+    static List<String> sessionStatements(String application) {
+        return List.of("SET application_name TO " + Identifiers.literal(application), Sessions.pinTheRest());
+    }
+
     private static void address(Migration migration, Properties settings) {
-        Properties url = Driver.parseURL(migration.source().url(), new Properties());
-        settings.put("database.hostname", url.getProperty("PGHOST"));
-        settings.put("database.port", url.getProperty("PGPORT"));
-        settings.put("database.dbname", url.getProperty("PGDBNAME"));
-        List<String> parameters = url.stringPropertyNames().stream()
-                .filter(name -> !ADDRESS.contains(name))
-                .toList();
-        for (String name : parameters) {
-            String key = name.equals("sslmode") ? "database.sslmode" : "driver." + name;
-            settings.put(key, url.getProperty(name));
+        // Debezium wants both, and puts them into a URL as they are, which is wrong for many a name: ours is used
+        // instead.
+        settings.put("database.hostname", "source");
+        settings.put("database.port", "5432");
+        settings.put(LabelTolerantConnections.URL, migration.source().url());
+        ServerAddress source = migration.source().server();
+        settings.put("database.dbname", source.database());
+        String sslmode = source.parameters().get("sslmode");
+        if (sslmode != null) {
+            settings.put("database.sslmode", sslmode);
         }
     }
 }

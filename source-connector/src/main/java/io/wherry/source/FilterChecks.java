@@ -6,6 +6,8 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
@@ -88,6 +90,35 @@ final class FilterChecks {
                                     outside.stream().map(Identifiers::quote).toList())
                             + ", not part of its replica identity: the source would refuse every update and delete",
                     "On the source: ALTER TABLE " + table.id().quoted() + " REPLICA IDENTITY FULL"));
+        } else if (table.replicaIdentity() != 'f' && !table.identity().isEmpty()) {
+            warnOfValuesStoredApart(session, table, findings);
+        }
+    }
+
+    /** The stream leaves them out of a row that an update of its key brings into the filter: the sink-applier stops there. */
+    private static void warnOfValuesStoredApart(Connection session, Catalog.Table table, List<Finding> findings)
+            throws SQLException {
+        List<String> apart = new ArrayList<>();
+        try (PreparedStatement statement = session.prepareStatement("SELECT attname FROM pg_catalog.pg_attribute"
+                + " WHERE attrelid = ?::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped"
+                + " AND attstorage IN ('e', 'x') ORDER BY attnum")) {
+            statement.setString(1, table.id().quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    apart.add(row.getString(1));
+                }
+            }
+        }
+        apart.removeAll(table.identity());
+        if (!apart.isEmpty()) {
+            findings.add(Finding.warning(
+                    table.id().toString(),
+                    "stops at an update of its key that brings a row into its row filter, if a large value of "
+                            + String.join(
+                                    ", ", apart.stream().map(Identifiers::quote).toList())
+                            + " is left as it is: the source does not send that value",
+                    "If its keys are updated, on the source: ALTER TABLE "
+                            + table.id().quoted() + " REPLICA IDENTITY FULL"));
         }
     }
 

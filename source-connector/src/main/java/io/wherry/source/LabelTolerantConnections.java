@@ -7,10 +7,13 @@ import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
+import java.util.Properties;
 import org.postgresql.Driver;
 
 /**
- * Opens Debezium's connections as it does itself, and alters one query in them: Debezium reads all types when it starts, and
+ * Opens Debezium's connections by the URL of the configuration, as Debezium makes one of its own that is wrong where a database's name
+ * holds {@code /} or {@code %}. Alters one query in them: Debezium reads all types when it starts, and
  * falls over one of the enum kind without labels of its own (a domain over an enum, an enum that is empty yet), because the
  * query gives NULL for its labels. Here it gives an empty list. Public because Debezium makes it by name.
  */
@@ -20,14 +23,17 @@ public final class LabelTolerantConnections implements JdbcConnection.Connection
 
     private static final String LABELS_OR_NONE = "coalesce(e.values, '{}') as enum_values";
 
-    private final JdbcConnection.ConnectionFactory connections = JdbcConnection.patternBasedFactory(
-            "jdbc:postgresql://${hostname}:${port}/${dbname}",
-            Driver.class.getName(),
-            LabelTolerantConnections.class.getClassLoader());
+    /** Debezium's settings carry the address here. */
+    static final String URL = "database.wherry.url";
+
+    private static final String URL_PROPERTY = URL.substring("database.".length());
 
     @Override
     public Connection connect(JdbcConfiguration configuration) throws SQLException {
-        return altering(Connection.class, connections.connect(configuration));
+        Properties properties = configuration.asProperties();
+        String url = properties.getProperty(URL_PROPERTY);
+        List.of(URL_PROPERTY, "hostname", "port", "dbname").forEach(properties::remove);
+        return altering(Connection.class, new Driver().connect(url, properties));
     }
 
     private static <T> T altering(Class<T> type, T original) {

@@ -84,7 +84,7 @@ final class ReplicationSlot {
     static void endReader(Connection session, String name) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(a.pid)"
                 + " FROM pg_catalog.pg_replication_slots s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid"
-                + " WHERE s.slot_name = ? AND a.usename = current_user")) {
+                + " WHERE s.slot_name = ? AND a.usename = session_user")) {
             statement.setString(1, name);
             statement.execute();
         }

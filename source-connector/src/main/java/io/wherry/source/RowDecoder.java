@@ -69,7 +69,7 @@ final class RowDecoder {
     }
 
     /**
-     * Takes a message if it speaks of rows.
+     * Takes a message if it speaks of rows, or is an application's own (a logical message), which is left out.
      *
      * @return false when it is none of those: Debezium must see it. Transaction messages are taken note of, and left to
      *     Debezium too
@@ -82,6 +82,13 @@ final class RowDecoder {
             case 'R', 'I', 'U', 'D', 'T' -> {
                 message.get();
                 rowMessage(kind, message);
+                return true;
+            }
+            case 'M' -> {
+                // A logical message. Ours need their transaction only, whose end comes to Debezium; those of
+                // applications may
+                // be of megabytes each, and Debezium's queue holds thousands.
+                message.position(message.limit());
                 return true;
             }
             default -> {

@@ -7,7 +7,6 @@ import io.debezium.connector.postgresql.connection.WalPositionLocator;
 import io.debezium.connector.postgresql.spi.SlotCreationResult;
 import io.debezium.jdbc.JdbcConnection;
 import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Timeline;
 import java.lang.reflect.Field;
@@ -58,7 +57,8 @@ final class SlotKeepingConnection implements ReplicationConnection {
         initConnection();
         // Debezium gives this session a name of its own, under which the fence would end it.
         if (connection instanceof JdbcConnection session) {
-            session.execute("SET application_name TO " + Identifiers.literal(handed.application()));
+            session.execute(
+                    EngineSettings.sessionStatements(handed.application()).toArray(String[]::new));
             session.query("IDENTIFY_SYSTEM", row -> {
                 row.next();
                 requireTimeline(new Timeline(row.getString("systemid"), row.getInt("timeline")));

@@ -5,6 +5,7 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
+import io.wherry.contract.PoolerException;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
@@ -82,6 +83,9 @@ public final class SourcePreflight {
         String state = e.getSQLState() == null ? "" : e.getSQLState();
         String object = "source " + migration.source();
         String message = e.getMessage().lines().findFirst().orElse("");
+        if (e instanceof PoolerException pooler) {
+            return Finding.error(object, message, pooler.remedy("source.url"));
+        }
         if (state.equals("28P01")) {
             return Finding.error(
                     object, "wrong password or role: " + message, "Correct source.user and source.password");

@@ -120,6 +120,17 @@ final class RowDecoderTest {
         assertThat(counts.captured().get(0).insert()).isEqualTo(2);
     }
 
+    /** Debezium would keep up to 8,192 of them in its queue, whatever their size. */
+    @Test
+    void aLogicalMessageOfAnApplicationDoesNotFillDebeziumsQueue() {
+        RowDecoder decoder = decoder(1);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        ByteBuffer message = WireMessages.logicalMessage("outbox", new byte[1 << 20]);
+
+        assertThat(decoder.take(message)).as("kept from Debezium").isTrue();
+        assertThat(message.hasRemaining()).isFalse();
+    }
+
     @Test
     void aTruncateIsABarrier() {
         RowDecoder decoder = decoder(3);

@@ -96,6 +96,17 @@ final class WireMessages {
         });
     }
 
+    /** A logical message that an application wrote. */
+    static ByteBuffer logicalMessage(String prefix, byte[] content) {
+        return message('M', out -> {
+            out.writeByte(1);
+            out.writeLong(1000);
+            text(out, prefix);
+            out.writeInt(content.length);
+            out.write(content);
+        });
+    }
+
     @SuppressWarnings("StringEquality")
     private static void tuple(DataOutputStream out, char kind, String... row) throws IOException {
         out.writeByte(kind);

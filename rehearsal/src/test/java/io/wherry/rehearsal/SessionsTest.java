@@ -1,0 +1,107 @@
+package io.wherry.rehearsal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.wherry.contract.Endpoint;
+import io.wherry.contract.Migration;
+import io.wherry.contract.PoolerException;
+import io.wherry.contract.Sessions;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.TimeZone;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** What a session of ours has, whatever role, database, server and machine say. */
+final class SessionsTest {
+    private static ServerPair servers;
+    private static MigrationFixture fixture;
+    private static Migration migration;
+
+    /** Opens a session of one kind. */
+    private interface Kind {
+        Connection open() throws SQLException;
+    }
+
+    @BeforeAll
+    static void start() throws Exception {
+        servers = new ServerPair(11, 18);
+        fixture = MigrationFixture.between(servers, "sessions");
+        migration = fixture.migration();
+    }
+
+    @AfterAll
+    static void stop() {
+        fixture.close();
+        servers.close();
+    }
+
+    @Test
+    void theTimeZoneOfTheMachineDoesNotComeIntoTheTextOfValues() throws Exception {
+        TimeZone machines = TimeZone.getDefault();
+        TimeZone.setDefault(TimeZone.getTimeZone("Asia/Kolkata"));
+        try {
+            for (Endpoint side : List.of(migration.source(), migration.target())) {
+                List<Kind> kinds = List.of(
+                        () -> Sessions.open(migration, side, "test"),
+                        () -> Sessions.openLock(migration, side, "test"),
+                        () -> Sessions.openReplication(migration, side, "test"),
+                        () -> Sessions.openForScripts(migration, side, "test"));
+                for (Kind kind : kinds) {
+                    try (Connection session = kind.open()) {
+                        assertThat(show(session, "timezone")).isEqualTo("UTC");
+                    }
+                }
+                try (Connection session = Sessions.openForScripts(migration, side, "test")) {
+                    Sessions.reset(session);
+                    assertThat(show(session, "timezone")).isEqualTo("UTC");
+                    assertThat(show(session, "search_path")).isEqualTo("pg_catalog");
+                }
+            }
+        } finally {
+            TimeZone.setDefault(machines);
+        }
+    }
+
+    @Test
+    void aRoleThatMayNoLongerSetAllThatItMightIsNotLockedOut() throws Exception {
+        fixture.execute(migration.target(), "CREATE ROLE fallen SUPERUSER LOGIN PASSWORD 'fallen'");
+        Endpoint fallen = new Endpoint(migration.target().url(), "fallen", "fallen");
+        fixture.execute(migration.target(), "ALTER ROLE fallen SET session_replication_role = replica");
+        try (Connection session = Sessions.open(migration, fallen, "test")) {
+            assertThat(show(session, "session_replication_role")).isEqualTo("origin");
+        }
+        fixture.execute(migration.target(), "ALTER ROLE fallen NOSUPERUSER");
+        try (Connection session = Sessions.open(migration, fallen, "test")) {
+            assertThat(show(session, "search_path")).isEqualTo("pg_catalog");
+        }
+    }
+
+    @Test
+    void aPoolerThatLeavesOutTheSettingsOfASessionIsNotTakenForTheServer() throws Exception {
+        for (boolean ignores : List.of(false, true)) {
+            try (PoolerStandIn pooler = new PoolerStandIn(servers.target().port(), ignores)) {
+                Endpoint target = new Endpoint(
+                        migration.target().url().replace(":" + servers.target().port(), ":" + pooler.port()),
+                        migration.target().user(),
+                        migration.target().password());
+                assertThatThrownBy(() -> Sessions.open(migration, target, "test"))
+                        .isInstanceOf(PoolerException.class)
+                        .hasMessageContaining(ignores ? "a connection pooler" : "PgBouncer");
+            }
+        }
+    }
+
+    private static String show(Connection session, String setting) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SHOW " + setting)) {
+            row.next();
+            return row.getString(1);
+        }
+    }
+}
