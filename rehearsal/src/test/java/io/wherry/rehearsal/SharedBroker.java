@@ -8,7 +8,7 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 
 /** One broker and one registry for all tests of this JVM: migrations of different names share them without meeting. */
-final class SharedBroker {
+public final class SharedBroker {
     private static final ChildProcesses PROCESSES = new ChildProcesses();
     private static final EmbeddedRegistry REGISTRY;
     private static final EmbeddedKafka KAFKA;
@@ -22,7 +22,8 @@ final class SharedBroker {
 
     private SharedBroker() {}
 
-    static Map<String, String> clientProperties() {
+    /** For the clients of a migration. */
+    public static Map<String, String> clientProperties() {
         return KAFKA.clientProperties();
     }
 
@@ -31,7 +32,7 @@ final class SharedBroker {
     }
 
     /** Deletes a migration's topics: thousands of them fill the broker's heap. */
-    static void forget(String migration) {
+    public static void forget(String migration) {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
             Set<String> topics = new HashSet<>(admin.listTopics().names().get());
             topics.removeIf(topic -> !topic.startsWith(migration + "."));

@@ -3,6 +3,7 @@ package io.wherry.sink;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import java.sql.Connection;
@@ -17,6 +18,9 @@ import org.slf4j.LoggerFactory;
 /** Writes batches to the target in a session of its own, one batch over all its tables a transaction. */
 final class BatchWriter {
     private static final Logger LOG = LoggerFactory.getLogger(BatchWriter.class);
+
+    private static final String DEADLOCK = "40P01";
+    private static final int MOST_DEADLOCKS = 10;
 
     private final Connection target;
     private final boolean checked;
@@ -59,6 +63,7 @@ final class BatchWriter {
     Set<TableId> apply(ChangeBatch batch, Collection<Reading> readings) throws SQLException {
         Set<TableId> left = new HashSet<>();
         Set<TableId> singly = new HashSet<>();
+        int deadlocks = 0;
         while (!batch.isEmpty()) {
             Relation current = null;
             boolean checking = false;
@@ -89,6 +94,13 @@ final class BatchWriter {
             } catch (SQLException | DataException e) {
                 rollBack();
                 current = checking ? batch.violated(e) : current;
+                if (deadlocks < MOST_DEADLOCKS && isDeadlock(e)) {
+                    // With another of our workers, a new load of a table, or a person: the batch is whole, and is
+                    // written again.
+                    deadlocks++;
+                    LOG.info("a batch met a deadlock and is written again: {}", e.getMessage());
+                    continue;
+                }
                 String object = current == null ? "batch" : current.table().toString();
                 WherryException failure = Failures.explain("apply changes to", object, e);
                 if (!(failure instanceof DataException) || current == null) {
@@ -110,6 +122,10 @@ final class BatchWriter {
             }
         }
         return left;
+    }
+
+    private static boolean isDeadlock(Exception e) {
+        return e instanceof SQLException sql && DEADLOCK.equals(Sessions.state(sql));
     }
 
     private void rollBack() throws SQLException {

@@ -30,14 +30,22 @@ final class ChangeBatch {
               FROM wherry.relation r, unnest(?::text[], ?::text[], ?::int[]) AS u(schema_name, table_name, load_epoch)
              WHERE r.schema_name = u.schema_name AND r.table_name = u.table_name AND r.load_epoch = u.load_epoch
                AND r.ready_at IS NOT NULL AND r.stopped_because IS NULL
-             FOR KEY SHARE OF r
+             ORDER BY r.schema_name, r.table_name FOR KEY SHARE OF r
             """;
 
+    // In the same order by all workers. Counterexample: two tables with several partitions each, of which two workers
+    // have a part
+    // in their batches: one has counted a and waits for b, the other has counted b and waits for a.
     private static final String COUNT = """
+            WITH counted AS (
+              SELECT r.schema_name, r.table_name FROM wherry.relation r, unnest(?::text[], ?::text[]) AS n(schema_name, table_name)
+               WHERE r.schema_name = n.schema_name AND r.table_name = n.table_name
+               ORDER BY 1, 2 FOR NO KEY UPDATE OF r)
             UPDATE wherry.relation r SET inserts = r.inserts + u.inserts, updates = r.updates + u.updates,
                    deletes = r.deletes + u.deletes, truncates = r.truncates + u.truncates
               FROM unnest(?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
                    AS u(schema_name, table_name, inserts, updates, deletes, truncates)
+              JOIN counted USING (schema_name, table_name)
              WHERE r.schema_name = u.schema_name AND r.table_name = u.table_name
             """;
 
@@ -158,7 +166,7 @@ final class ChangeBatch {
         }
         held.forEach(part -> stale.add(part.relation().table()));
         try (PreparedStatement statement = target.prepareStatement(HOLD)) {
-            names(statement, held);
+            names(statement, held, 1);
             Object[] epochs =
                     held.stream().map(part -> part.relation().loadEpoch()).toArray();
             statement.setArray(3, target.createArrayOf("int4", epochs));
@@ -188,8 +196,9 @@ final class ChangeBatch {
             return;
         }
         try (PreparedStatement statement = target.prepareStatement(COUNT)) {
-            names(statement, changed);
-            int index = 3;
+            names(statement, changed, 1);
+            names(statement, changed, 3);
+            int index = 5;
             for (Kind kind : List.of(Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.TRUNCATE)) {
                 Object[] counts = changed.stream()
                         .map(part -> part.changes().stream()
@@ -206,13 +215,13 @@ final class ChangeBatch {
         return parts.values().stream().filter(part -> !part.changes().isEmpty()).toList();
     }
 
-    private static void names(PreparedStatement statement, List<Part> parts) throws SQLException {
+    private static void names(PreparedStatement statement, List<Part> parts, int index) throws SQLException {
         Connection target = statement.getConnection();
         Object[] schemas =
                 parts.stream().map(part -> part.relation().table().schema()).toArray();
         Object[] tables =
                 parts.stream().map(part -> part.relation().table().table()).toArray();
-        statement.setArray(1, target.createArrayOf("text", schemas));
-        statement.setArray(2, target.createArrayOf("text", tables));
+        statement.setArray(index, target.createArrayOf("text", schemas));
+        statement.setArray(index + 1, target.createArrayOf("text", tables));
     }
 }
