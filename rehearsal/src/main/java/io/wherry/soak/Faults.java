@@ -6,6 +6,8 @@ import io.wherry.soak.Fleet.Role;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +21,8 @@ final class Faults {
     private static final int LONG_HANG_MILLIS = 17_000;
     private static final int JVM_MILLIS = 4_000;
     private static final int FARTHEST_JUMP_SECONDS = 7_200;
+    private static final int IDLE_SESSIONS_SINCE = 14;
+    private static final int TRANSACTIONS_SINCE = 17;
 
     private final SoakServers servers;
     private final Fleet fleet;
@@ -72,6 +76,10 @@ final class Faults {
             case HANG_TARGET_DATABASE -> hang(servers.target());
             case TERMINATE_SOURCE_SESSIONS -> terminate(servers.source());
             case TERMINATE_TARGET_SESSIONS -> terminate(servers.target());
+            case TERMINATE_SOURCE_SESSIONS_SINGLY -> terminateSingly(servers.source());
+            case TERMINATE_TARGET_SESSIONS_SINGLY -> terminateSingly(servers.target());
+            case SHORT_TIMEOUTS_SOURCE_DATABASE -> shortenTimeouts(servers.source());
+            case SHORT_TIMEOUTS_TARGET_DATABASE -> shortenTimeouts(servers.target());
             case CUT_SOURCE_DATABASE -> cut(servers.sourceProxy());
             case CUT_TARGET_DATABASE -> cut(servers.targetProxy());
             case CUT_BROKER -> cut(servers.kafkaProxy());
@@ -177,12 +185,50 @@ final class Faults {
     }
 
     private void terminate(EmbeddedPostgres server) {
+        terminate(server, "");
+    }
+
+    /** Each second another one, so that some end while others of the same service are being opened or closed. */
+    private void terminateSingly(EmbeddedPostgres server) throws InterruptedException {
+        for (int left = random.nextInt(10, 20); left > 0; left--) {
+            terminate(server, " ORDER BY random() LIMIT 1");
+            pause(1_000, 1);
+        }
+    }
+
+    /** As an operator's settings against forgotten sessions; those of the server concern sessions that did not pin theirs. */
+    private void shortenTimeouts(EmbeddedPostgres server) throws InterruptedException {
+        List<String> settings = new ArrayList<>(List.of("idle_in_transaction_session_timeout"));
+        if (server.major() >= IDLE_SESSIONS_SINCE) {
+            settings.add("idle_session_timeout");
+        }
+        if (server.major() >= TRANSACTIONS_SINCE) {
+            settings.add("transaction_timeout");
+        }
+        alter(server, settings, " SET ", " = '3s'");
+        pause(10_000, 8_000);
+        alter(server, settings, " RESET ", "");
+    }
+
+    private static void alter(EmbeddedPostgres server, List<String> settings, String verb, String value) {
+        List<String> statements = new ArrayList<>();
+        settings.forEach(setting -> statements.add("ALTER SYSTEM" + verb + setting + value));
+        statements.add("SELECT pg_reload_conf()");
+        try {
+            SoakServers.execute(server, "postgres", statements.toArray(String[]::new));
+        } catch (SQLException e) {
+            throw new IllegalStateException("the server's settings could not be altered", e);
+        }
+    }
+
+    /** @param which of our sessions, as SQL; empty = all */
+    private void terminate(EmbeddedPostgres server, String which) {
         try {
             SoakServers.execute(
                     server,
                     "postgres",
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
-                            + Identifiers.literal("wherry " + migration + " %"));
+                    "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE application_name LIKE "
+                            + Identifiers.literal("wherry " + migration + " %") + which + ") a");
         } catch (SQLException e) {
             LOG.debug("another fault has ended the sessions already", e);
         }
