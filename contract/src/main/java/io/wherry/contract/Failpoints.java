@@ -1,12 +1,14 @@
 package io.wherry.contract;
 
 import java.util.Locale;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Places where a test has the process die as by {@code kill -9}: before and after each {@link Effect}. None is armed unless
- * the system property {@value #PROPERTY} names it, as {@code before-slot} or {@code after-kafka-commit}.
+ * the system property {@value #PROPERTY} names it, as {@code before-slot} or {@code after-kafka-commit}. {@code hang-slot-advance}
+ * has a thread hang instead.
  */
 public final class Failpoints {
     /** Names the armed place. */
@@ -16,16 +18,20 @@ public final class Failpoints {
     public static final int EXIT_CODE = 86;
 
     /** Nothing is armed. */
-    public static final Failpoints NONE = new Failpoints(null, false);
+    public static final Failpoints NONE = new Failpoints(null, false, false);
 
     private static final Logger LOG = LoggerFactory.getLogger(Failpoints.class);
 
+    private static final String HANG = "hang-";
+
     private final Effect effect;
     private final boolean after;
+    private final boolean hangs;
 
-    private Failpoints(Effect effect, boolean after) {
+    private Failpoints(Effect effect, boolean after, boolean hangs) {
         this.effect = effect;
         this.after = after;
+        this.hangs = hangs;
     }
 
     /** What the system property says. @throws ConfigurationException when it names no place */
@@ -35,20 +41,31 @@ public final class Failpoints {
             return NONE;
         }
         for (Effect known : Effect.values()) {
+            if (hanging(known).equals(place)) {
+                return new Failpoints(known, false, true);
+            }
             for (boolean isAfter : new boolean[] {false, true}) {
                 if (name(known, isAfter).equals(place)) {
-                    return new Failpoints(known, isAfter);
+                    return new Failpoints(known, isAfter, false);
                 }
             }
         }
         throw new ConfigurationException(
-                PROPERTY, "'" + place + "' is no failpoint", "Write before- or after- and an effect");
+                PROPERTY, "'" + place + "' is no failpoint", "Write before-, after- or hang- and an effect");
     }
 
     /** The name by which a place is armed. */
     public static String name(Effect effect, boolean after) {
-        return (after ? "after-" : "before-")
-                + effect.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        return (after ? "after-" : "before-") + place(effect);
+    }
+
+    /** The name by which the process does not die before the effect, but the thread waits there for ever, whatever interrupts it. */
+    public static String hanging(Effect effect) {
+        return HANG + place(effect);
+    }
+
+    private static String place(Effect effect) {
+        return effect.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     /** The effect comes next. */
@@ -66,6 +83,9 @@ public final class Failpoints {
     }
 
     private void die() {
+        while (hangs) {
+            LockSupport.parkNanos(1_000_000_000L);
+        }
         LOG.warn("failpoint {} reached", name(effect, after));
         // No hook, no finally, no buffer written: as a kill from outside.
         Runtime.getRuntime().halt(EXIT_CODE);

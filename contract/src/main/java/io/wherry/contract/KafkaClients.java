@@ -1,17 +1,27 @@
 package io.wherry.contract;
 
 import java.net.URL;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.Time;
 
 /** Kafka clients of a migration: the operator's properties first, then what correctness demands. */
 public final class KafkaClients {
+    private static final Duration DEFAULT_LIMIT = Duration.ofMinutes(15);
+    /** What the producer's setting can hold. */
+    private static final Duration LONGEST_TRANSACTION = Duration.ofDays(24);
+
     static {
         requireSteadyTime();
     }
@@ -56,6 +66,17 @@ public final class KafkaClients {
 
     public static Admin admin(Migration migration) {
         return admin(migration, Map.of());
+    }
+
+    /** How long the broker lets a Kafka transaction take, and with it one transaction of the source, which must come whole. */
+    public static Duration longestTransaction(Admin admin) throws InterruptedException, ExecutionException {
+        String broker = admin.describeCluster().nodes().get().iterator().next().idString();
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.BROKER, broker);
+        Config config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+        return Optional.ofNullable(config.get("transaction.max.timeout.ms"))
+                .map(entry -> Duration.ofMillis(Long.parseLong(entry.value())))
+                .map(found -> found.compareTo(LONGEST_TRANSACTION) < 0 ? found : LONGEST_TRANSACTION)
+                .orElse(DEFAULT_LIMIT);
     }
 
     /** @param settings override the operator's */

@@ -62,6 +62,11 @@ public final class LargeValues {
         return piece;
     }
 
+    /** Whether the record is a part of a longer one. */
+    public static boolean isPart(ConsumerRecord<byte[], byte[]> record) {
+        return record.headers().lastHeader(PART) != null;
+    }
+
     /**
      * Bytes of the value whose first part the record is; a joiner takes the memory for them when it comes. 0 for any other
      * record.

@@ -11,10 +11,16 @@ public interface Service extends AutoCloseable {
      */
     void start();
 
-    /** Ends normally when the work is done or closed, exceptionally with the {@link WherryException} that stopped it. */
+    /**
+     * Ends normally when the work is done or closed, exceptionally with the {@link WherryException} that stopped it. After a {@link
+     * StuckException} the process must end and be started again.
+     */
     CompletionStage<Void> done();
 
-    /** Stops and waits until every thread and connection has ended. Never throws. */
+    /**
+     * Stops and waits until every thread and connection has ended, for two minutes at most: what lives on after that only ends
+     * with the process. Never throws.
+     */
     @Override
     void close();
 }

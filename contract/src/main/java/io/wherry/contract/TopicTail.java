@@ -9,12 +9,13 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Follows a one-partition topic of ours (position, control) from its beginning or near its end, on the caller's thread.
- * Not safe for use by several threads.
+ * Follows a one-partition topic of ours (position, control) from its beginning or near its end, on the caller's thread. Records
+ * that were written in parts come whole, in the place of the last part. Not safe for use by several threads.
  */
 public final class TopicTail implements AutoCloseable {
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final TopicPartition partition;
+    private final PartsAmongOthers parts = new PartsAmongOthers();
 
     /** The topic must exist. */
     public TopicTail(Migration migration, String topic) {
@@ -26,6 +27,7 @@ public final class TopicTail implements AutoCloseable {
     /** Every committed record from the beginning to the end as it is now; later calls of {@link #poll} go on from there. */
     public void readAll(Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.seekToBeginning(List.of(partition));
+        parts.forget();
         readToEnd(each);
     }
 
@@ -40,6 +42,7 @@ public final class TopicTail implements AutoCloseable {
         for (long window = 64; last[0] == null; window *= 8) {
             long from = Math.max(beginning, end - window);
             consumer.seek(partition, from);
+            parts.forget();
             readToEnd(record -> last[0] = record);
             if (from == beginning) {
                 break;
@@ -50,13 +53,13 @@ public final class TopicTail implements AutoCloseable {
 
     /** Records that came since, waiting up to {@code wait} for the first. */
     public Iterable<ConsumerRecord<byte[], byte[]>> poll(Duration wait) {
-        return consumer.poll(wait).records(partition);
+        return parts.join(consumer.poll(wait).records(partition));
     }
 
     private void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long end = consumer.endOffsets(List.of(partition)).get(partition);
         while (consumer.position(partition) < end) {
-            consumer.poll(Duration.ofMillis(200)).records(partition).forEach(each);
+            parts.join(consumer.poll(Duration.ofMillis(200)).records(partition)).forEach(each);
         }
     }
 

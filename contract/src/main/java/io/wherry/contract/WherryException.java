@@ -3,10 +3,10 @@ package io.wherry.contract;
 /**
  * A failure that says what was being done, to what, and what to do now. The subtypes tell who can help: nobody needs to
  * (retryable), a twin has taken over (fenced), the data or the state must be looked at (data), the operator must change
- * something before anything starts (configuration).
+ * something before anything starts (configuration), the process must end and be started again (stuck).
  */
 public abstract sealed class WherryException extends RuntimeException
-        permits ConfigurationException, RetryableException, FencedException, DataException {
+        permits ConfigurationException, RetryableException, FencedException, DataException, StuckException {
     private final String hint;
 
     protected WherryException(String operation, String object, String problem, String hint, Throwable cause) {

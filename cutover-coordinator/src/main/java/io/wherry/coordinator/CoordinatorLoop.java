@@ -47,6 +47,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private final BlockingQueue<Observation> queue = new LinkedBlockingQueue<>();
     private final Progress progress = new Progress();
     private final Latencies latencies = new Latencies();
+    private final Pulse pulse = new Pulse(MonotonicClock.millis());
     private final Facts facts = new Facts(latencies);
     private final Gate gate;
     private final Observers observers;
@@ -73,7 +74,7 @@ final class CoordinatorLoop implements AutoCloseable {
         this.migration = migration;
         this.failpoints = failpoints;
         this.gate = new Gate(migration.cutover());
-        this.observers = new Observers(migration, progress, queue::add, () -> applying);
+        this.observers = new Observers(migration, progress, queue::add, () -> applying, pulse);
         this.indexes = new IndexBuilder(migration, queue::add, failpoints);
         this.steps = new CutoverSteps(migration, progress, traffic, failpoints);
         this.run = new CutoverRun(migration, steps, queue::add);
@@ -93,6 +94,11 @@ final class CoordinatorLoop implements AutoCloseable {
 
     Status status() {
         return board.status();
+    }
+
+    /** Signs of life of all three services. */
+    Pulse pulse() {
+        return pulse;
     }
 
     List<StateTime> states() {
@@ -236,6 +242,7 @@ final class CoordinatorLoop implements AutoCloseable {
 
     private void turn() throws InterruptedException, SQLException {
         Observation observation = queue.poll(TICK_MILLIS, TimeUnit.MILLISECONDS);
+        pulse.turned(MonotonicClock.millis());
         try {
             while (observation != null) {
                 handle(observation);
@@ -249,6 +256,7 @@ final class CoordinatorLoop implements AutoCloseable {
 
     /** One attempt; waits a little when it fails. */
     private void takeControl() throws InterruptedException {
+        pulse.turned(MonotonicClock.millis());
         String waitsFor;
         try {
             control = Control.take(migration, failpoints).orElse(null);

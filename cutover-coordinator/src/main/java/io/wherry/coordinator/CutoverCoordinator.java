@@ -1,6 +1,7 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Ends;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Finding.Severity;
@@ -9,6 +10,7 @@ import io.wherry.contract.Order;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.StuckException;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import java.nio.file.Path;
@@ -77,6 +79,11 @@ public final class CutoverCoordinator implements Service {
     /** What stands where. */
     public Status status() {
         return loop.status();
+    }
+
+    /** Signs of life of all three services. */
+    Pulse pulse() {
+        return loop.pulse();
     }
 
     /** Every stay in a state so far, in order. */
@@ -153,7 +160,13 @@ public final class CutoverCoordinator implements Service {
 
     @Override
     public void close() {
-        loop.close();
-        http.close();
+        try {
+            Threads.closeWithin("cutover-coordinator", Ends.LIMIT.multipliedBy(2), () -> {
+                loop.close();
+                http.close();
+            });
+        } catch (StuckException e) {
+            LOG.error("{}", e.explained());
+        }
     }
 }

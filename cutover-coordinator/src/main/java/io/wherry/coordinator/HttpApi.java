@@ -19,6 +19,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -150,7 +151,7 @@ public final class HttpApi implements AutoCloseable {
         }
         String query = exchange.getRequestURI().getQuery();
         return switch (path) {
-            case "/livez" -> Reply.text(200, "ok\n");
+            case "/livez" -> live();
             case "/readyz" -> ready(query != null && query.contains("verbose"));
             case "/metrics" -> Reply.text(200, Metrics.text(coordinator));
             case "/api/status" -> Reply.json(200, coordinator.status());
@@ -202,11 +203,30 @@ public final class HttpApi implements AutoCloseable {
                         && LOOPBACK.matcher(PORT.matcher(host).replaceFirst("")).matches();
     }
 
+    /** Whether this process works: if not, only its end helps. */
+    private Reply live() {
+        return coordinator
+                .pulse()
+                .hangs(MonotonicClock.millis())
+                .map(why -> Reply.text(503, why + "\n"))
+                .orElse(Reply.text(200, "ok\n"));
+    }
+
+    /** Whether all three services work, also those in other processes. */
     private Reply ready(boolean verbose) {
         Status status = coordinator.status();
-        boolean stopped = coordinator.done().toCompletableFuture().isCompletedExceptionally();
+        List<String> problems = new ArrayList<>();
+        if (coordinator.done().toCompletableFuture().isCompletedExceptionally()) {
+            problems.add("stopped");
+        }
+        long now = MonotonicClock.millis();
+        coordinator.pulse().hangs(now).ifPresent(problems::add);
+        if (status.state().servedBy().equals("source")) {
+            problems.addAll(coordinator.pulse().silent(now));
+        }
         String detail = verbose ? "state " + status.state() + "\nwaits for " + status.waitsFor() + "\n" : "";
-        return Reply.text(stopped ? 503 : 200, (stopped ? "stopped\n" : "ok\n") + detail);
+        String verdict = problems.isEmpty() ? "ok\n" : String.join("\n", problems) + "\n";
+        return Reply.text(problems.isEmpty() ? 200 : 503, verdict + detail);
     }
 
     private static Reply await(CompletionStage<?> result) {

@@ -47,6 +47,14 @@ final class Observers implements AutoCloseable {
 
     private static final String NO_LIMITS = "NULL::text, NULL::bigint, NULL::bigint";
 
+    // Of an instance that stands by there is a session too, but not with the lock.
+    private static final String SINK_SILENT = """
+            SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - max(a.state_change)) * 1000)::bigint
+              FROM pg_catalog.pg_stat_activity a
+             WHERE a.datname = pg_catalog.current_database() AND a.application_name = 'wherry ' || ? || ' sink'
+               AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted)
+            """;
+
     private static final String RELATIONS = """
             SELECT r.schema_name, r.table_name, r.load_epoch, r.chunks, coalesce(c.chunks, 0) AS done,
                    coalesce(c.rows, 0) AS loaded_rows, coalesce(c.bytes, 0) AS loaded_bytes, r.ready_at IS NOT NULL AS ready,
@@ -61,11 +69,17 @@ final class Observers implements AutoCloseable {
     private final Progress progress;
     private final Consumer<Observation> tell;
     private final BooleanSupplier applying;
+    private final Pulse pulse;
     private final AtomicReference<HeartbeatEmitted> newest = new AtomicReference<>();
     private final List<Repeater> threads;
 
-    /** @param applying whether changes are applied to every table: before, no heartbeat can arrive */
-    Observers(Migration migration, Progress progress, Consumer<Observation> tell, BooleanSupplier applying) {
+    /**
+     * @param applying whether changes are applied to every table: before, no heartbeat can arrive
+     * @param pulse gets the signs of life of the other two services
+     */
+    Observers(
+            Migration migration, Progress progress, Consumer<Observation> tell, BooleanSupplier applying, Pulse pulse) {
+        this.pulse = pulse;
         this.migration = migration;
         this.progress = progress;
         this.tell = tell;
@@ -138,6 +152,7 @@ final class Observers implements AutoCloseable {
     }
 
     private void status(ConsumerRecord<byte[], byte[]> row) {
+        pulse.reported(MonotonicClock.millis());
         tell.accept(new Observation.Reported(Json.read(row.value(), SourceStatus.class)));
     }
 
@@ -189,6 +204,10 @@ final class Observers implements AutoCloseable {
                                 row.getLong(11),
                                 row.getLong(12)),
                         RELATIONS);
+                pulse.applied(
+                        Queries.list(target, row -> row.getObject(1, Long.class), SINK_SILENT, migration.name())
+                                .get(0),
+                        MonotonicClock.millis());
                 Set<TopicPartition> partitions = progress.partitions();
                 Long behind = partitions.isEmpty() ? null : Drain.behind(probe.vector(), probe.checkpoints());
                 String lost = Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")

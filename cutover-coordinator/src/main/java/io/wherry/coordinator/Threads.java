@@ -1,5 +1,8 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Ends;
+import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +30,17 @@ final class Threads {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /**
+     * Runs {@code close} on a thread of its own, and waits for its end.
+     *
+     * @throws io.wherry.contract.StuckException when that does not come within the limit
+     */
+    static void closeWithin(String service, Duration limit, Runnable close) {
+        Thread thread = named(service + "-close").newThread(close);
+        thread.start();
+        Ends.await(service, List.of(thread), limit);
     }
 
     /**

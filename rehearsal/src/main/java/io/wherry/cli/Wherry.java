@@ -1,6 +1,7 @@
 package io.wherry.cli;
 
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.StuckException;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.PostgresToolsException;
 import io.wherry.rehearsal.ServerException;
@@ -41,7 +42,8 @@ import picocli.CommandLine.Spec;
             "3:gate not met (not in sync)",
             "8:data differ",
             "10:cutover aborted, the source serves",
-            "11:needs a human"
+            "11:needs a human",
+            "75:a service hung, start it again (the launcher does)"
         },
         footer = {"", "Example:", "  wherry rehearse --rows 200000 --rate 500"})
 public final class Wherry implements Runnable {
@@ -49,7 +51,12 @@ public final class Wherry implements Runnable {
     private CommandSpec spec;
 
     public static void main(String[] arguments) {
-        System.exit(commandLine().execute(arguments));
+        int code = commandLine().execute(arguments);
+        if (code == ExitCode.START_AGAIN) {
+            // What hangs may be in the way of an orderly exit too; embedded servers have a watchdog.
+            Runtime.getRuntime().halt(code);
+        }
+        System.exit(code);
     }
 
     static CommandLine commandLine() {
@@ -71,6 +78,9 @@ public final class Wherry implements Runnable {
         }
         if (failure instanceof WherryException known) {
             command.getErr().println("error: " + known.explained());
+            if (known instanceof StuckException) {
+                return ExitCode.START_AGAIN;
+            }
         } else if (failure instanceof ServerException || failure instanceof PostgresToolsException) {
             command.getErr().println("error: " + failure.getMessage());
         } else {

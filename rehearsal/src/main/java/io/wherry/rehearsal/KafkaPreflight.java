@@ -5,10 +5,12 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.WherryException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
@@ -17,6 +19,11 @@ import org.apache.kafka.common.errors.SslAuthenticationException;
 
 /** Whether the configured broker and registry can be reached and let us in. Changes nothing. */
 final class KafkaPreflight {
+    /** A transaction that takes longer is nobody's. */
+    private static final Duration ENOUGH = Duration.ofHours(4);
+    /** A slow source-connector's: most bring several times as many. */
+    private static final long SLOW_CHANGES_A_SECOND = 20_000;
+
     private static final String TIMEOUT_MILLIS = "30000";
 
     private KafkaPreflight() {}
@@ -39,7 +46,7 @@ final class KafkaPreflight {
         Migration impatient =
                 migration.withServers(properties, migration.registryUrl().orElse(""));
         try (Admin admin = KafkaClients.admin(impatient)) {
-            admin.describeCluster().nodes().get();
+            transactionLimit(KafkaClients.longestTransaction(admin)).ifPresent(findings::add);
         } catch (ExecutionException e) {
             findings.add(explain(migration, e.getCause()));
         } catch (KafkaException e) {
@@ -48,6 +55,20 @@ final class KafkaPreflight {
             Thread.currentThread().interrupt();
             findings.add(Finding.error("kafka", "interrupted", "Start again"));
         }
+    }
+
+    /** @param limit of the broker on a Kafka transaction, in which a transaction of the source must come whole */
+    static Optional<Finding> transactionLimit(Duration limit) {
+        if (limit.compareTo(ENOUGH) >= 0) {
+            return Optional.empty();
+        }
+        long changes = Math.max(1, limit.toSeconds() * SLOW_CHANGES_A_SECOND / 1_000_000);
+        return Optional.of(Finding.warning(
+                "kafka transaction.max.timeout.ms",
+                "a transaction of the source must come whole within " + limit.toSeconds() + " s: about " + changes
+                        + " million rows",
+                "Before a larger one, set transaction.max.timeout.ms=86400000 in the server.properties of each broker and"
+                        + " restart it"));
     }
 
     private static Finding explain(Migration migration, Throwable failure) {

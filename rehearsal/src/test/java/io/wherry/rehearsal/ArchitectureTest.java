@@ -66,10 +66,13 @@ class ArchitectureTest {
     static final ArchRule CONTRACT_HAS_NO_THREADS = noClasses()
             .that()
             .resideInAPackage("io.wherry.contract..")
+            .and()
+            .doNotHaveSimpleName("Ends")
             .should()
             .dependOnClassesThat()
             .haveFullyQualifiedName("java.lang.Thread")
-            .because("the contract holds facts and codecs; loops and threads belong to the services");
+            .because(
+                    "the contract holds facts and codecs; loops and threads belong to the services, whose end Ends awaits");
 
     @ArchTest
     static final ArchRule ONLY_THE_COMMAND_LINE_EXITS = noClasses()

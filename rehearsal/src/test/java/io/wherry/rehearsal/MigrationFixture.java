@@ -3,6 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.Effect;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Identifiers;
@@ -223,6 +224,12 @@ final class MigrationFixture implements AutoCloseable {
                 key,
                 WherryProcess.startArmed(
                         directory.resolve(key + ".log"), failpoint, arguments(service, fileWithPortOfItsOwn(key))));
+    }
+
+    /** Starts a service as a process of which a thread will hang. */
+    void startHanging(String service, Effect place) {
+        children.put(
+                service, WherryProcess.startHanging(directory.resolve(service + ".log"), place, arguments(service)));
     }
 
     /** Two coordinators of one machine cannot listen at the same port. */

@@ -1,5 +1,7 @@
 package io.wherry.rehearsal;
 
+import io.wherry.contract.Effect;
+import io.wherry.contract.Ends;
 import io.wherry.contract.Failpoints;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,6 +24,15 @@ final class WherryProcess {
         List<String> options = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1"));
         failpoint.ifPresent(place -> options.add("-D" + Failpoints.PROPERTY + "=" + place));
         return start(log, LAUNCHER_HEAP_MEBIBYTES, options, arguments);
+    }
+
+    /** One of which a thread will hang, and that does not wait for it for longer than a few seconds. */
+    static Process startHanging(Path log, Effect place, String... arguments) {
+        return start(
+                log,
+                LAUNCHER_HEAP_MEBIBYTES,
+                List.of("-D" + Failpoints.PROPERTY + "=" + Failpoints.hanging(place), "-D" + Ends.PROPERTY + "=5"),
+                arguments);
     }
 
     /** @param heapMebibytes the most it may take */

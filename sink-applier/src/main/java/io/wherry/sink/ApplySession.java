@@ -1,6 +1,7 @@
 package io.wherry.sink;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Ends;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
@@ -199,7 +200,11 @@ final class ApplySession implements AutoCloseable {
         thread.start();
     }
 
-    /** Ends every thread and session; a transaction under way may finish within ten seconds, else it is rolled back. */
+    /**
+     * Ends every thread and session; a transaction under way may finish within ten seconds, else it is rolled back.
+     *
+     * @throws io.wherry.contract.StuckException when a thread does not end
+     */
     @Override
     public void close() {
         stop.request();
@@ -207,9 +212,12 @@ final class ApplySession implements AutoCloseable {
         threads.forEach(thread -> join(thread, Math.max(1, (deadline - System.nanoTime()) / 1_000_000)));
         // Closing the socket ends a statement that would not.
         sessions.forEach(ApplySession::abort);
-        threads.forEach(thread -> join(thread, 0));
-        // One may have been opened meanwhile.
-        sessions.forEach(ApplySession::abort);
+        try {
+            Ends.await("sink-applier", threads, Ends.LIMIT);
+        } finally {
+            // One may have been opened meanwhile.
+            sessions.forEach(ApplySession::abort);
+        }
     }
 
     private static void join(Thread thread, long millis) {

@@ -2,6 +2,7 @@ package io.wherry.sink;
 
 import io.wherry.contract.ConfluentRegistry;
 import io.wherry.contract.Effect;
+import io.wherry.contract.Ends;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.Migration;
@@ -9,11 +10,13 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.StuckException;
 import io.wherry.contract.TargetState;
 import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -64,11 +67,13 @@ public final class SinkApplier implements Service {
     public void close() {
         closing.request();
         try {
-            supervisor.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            // Its own waits for the threads of a session are within.
+            Ends.await("sink-applier", List.of(supervisor), Ends.LIMIT.multipliedBy(2));
+            done.complete(null);
+        } catch (StuckException e) {
+            LOG.error("{}", e.explained());
+            done.completeExceptionally(e);
         }
-        done.complete(null);
     }
 
     private void supervise() {
@@ -110,9 +115,12 @@ public final class SinkApplier implements Service {
                     return true;
                 }
                 LOG.info("Applying to {} as epoch {}", migration.target(), epoch.getAsLong());
-                try (ApplySession session =
-                        new ApplySession(migration, registry, lease, epoch.getAsLong(), failpoints)) {
+                ApplySession session = new ApplySession(migration, registry, lease, epoch.getAsLong(), failpoints);
+                try {
                     session.run(closing);
+                } finally {
+                    // What does not end matters more than why it was to end: the next epoch must not begin beside it.
+                    session.close();
                 }
             }
             return false;

@@ -4,6 +4,7 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.ConfluentRegistry;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
+import io.wherry.contract.Ends;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.Json;
@@ -48,6 +49,8 @@ import org.slf4j.LoggerFactory;
 final class Capture implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Capture.class);
     private static final long TICK_MILLIS = 1000;
+    /** Longer than one look can take: a commit in Kafka, and the wait for a COMMIT on the source. */
+    private static final long SILENT_MILLIS = 240_000;
 
     private final Migration migration;
     private final InstanceLock lock;
@@ -68,6 +71,9 @@ final class Capture implements AutoCloseable {
     private TopicTail orders;
     private Connection watch;
     private volatile String problem;
+    /** Why the last start of the stream ended, where the next may end likewise. */
+    private volatile String hindrance;
+
     private volatile boolean loaded;
     private volatile boolean closing;
     /** A cutover has switched to the target: nothing more is captured. */
@@ -103,7 +109,8 @@ final class Capture implements AutoCloseable {
                     budget.peak(),
                     counts.captured(),
                     failures(),
-                    problem));
+                    problem == null ? hindrance : problem));
+            requirePulse();
             waitForTick();
             if (failure.get() != null && !closing && !switched) {
                 throw failure.get();
@@ -114,6 +121,21 @@ final class Capture implements AutoCloseable {
     /** Whether a cutover has switched to the target: nothing may be captured any more, by nobody. */
     boolean isSwitched() {
         return switched;
+    }
+
+    /** An engine that lost its session at a bad moment may wait for itself for ever, without a word. */
+    private void requirePulse() {
+        ChangeStream running = stream.get();
+        if (running != null && running.hasCommitted()) {
+            hindrance = null;
+        }
+        if (running != null && running.silentMillis() > SILENT_MILLIS) {
+            throw new RetryableException(
+                    "stream changes",
+                    "",
+                    "the engine has not looked at its stream for " + running.silentMillis() / 1000 + " s",
+                    "Look whether the source is up");
+        }
     }
 
     private List<FailedLoad> failures() {
@@ -328,6 +350,7 @@ final class Capture implements AutoCloseable {
             } catch (FencedException e) {
                 // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
                 lock.heartbeat();
+                hindrance = e.explained();
                 LOG.warn("{}; the instance lock is still ours, starting the stream again", e.explained());
             }
             if (!closing && !switched) {
@@ -417,7 +440,11 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    /** Stops stream and load, and waits until their threads have ended. */
+    /**
+     * Stops stream and load, and waits until their threads have ended.
+     *
+     * @throws StuckException when one does not
+     */
     @Override
     public void close() {
         synchronized (this) {
@@ -429,10 +456,11 @@ final class Capture implements AutoCloseable {
         if (running != null) {
             running.stop();
         }
-        for (Thread thread : threads) {
-            Quietly.close(thread::join);
+        try {
+            Ends.await("source-connector", threads, Ends.LIMIT);
+        } finally {
+            Quietly.close(orders);
+            control.close();
         }
-        Quietly.close(orders);
-        control.close();
     }
 }

@@ -51,6 +51,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
 
     private final String positionTopic;
     private final Timeline timeline;
+    private final Duration transactionTimeout;
     private final Failpoints failpoints;
     private final KafkaProducer<byte[], byte[]> producer;
     private final List<Thread> learners;
@@ -65,6 +66,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     private boolean open;
     private volatile boolean closed;
     private long openBytes;
+    private long openedNanos;
     private long lastCommitNanos;
     private long committedNanos = System.nanoTime();
     private Position covered;
@@ -86,6 +88,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
             Duration transactionTimeout,
             Failpoints failpoints) {
         this.timeline = timeline;
+        this.transactionTimeout = transactionTimeout;
         this.failpoints = failpoints;
         positionTopic = migration.topics().position();
         producer = KafkaClients.producer(
@@ -227,6 +230,11 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         return true;
     }
 
+    /** Whether anything came to Kafka. */
+    boolean hasCommitted() {
+        return new Lsn(committedEndLsn).isAfter(start.map(Position::endLsn).orElse(Lsn.ZERO));
+    }
+
     /** What stopped the publisher, if anything did. */
     Optional<WherryException> failure() {
         return Optional.ofNullable(failure);
@@ -251,6 +259,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
                 throw fail(e);
             }
             open = true;
+            openedNanos = System.nanoTime();
             sections.clear();
             openBytes = 0;
         }
@@ -288,7 +297,10 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
 
     private synchronized WherryException fail(RuntimeException e) {
         if (failure == null) {
-            failure = KafkaFailures.explain("publish changes", e);
+            Duration taken = Duration.ofNanos(System.nanoTime() - openedNanos);
+            failure = open && inside
+                    ? KafkaFailures.explainOpen("publish changes", e, taken, transactionTimeout)
+                    : KafkaFailures.explain("publish changes", e);
         }
         notifyAll();
         return failure;

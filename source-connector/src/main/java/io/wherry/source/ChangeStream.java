@@ -44,6 +44,7 @@ final class ChangeStream implements AutoCloseable {
     private final RelationShapes shapes;
     private final Failpoints failpoints;
     private final DebeziumEngine<RecordChangeEvent<SourceRecord>> engine;
+    private final AtomicLong pulse = new AtomicLong(System.nanoTime());
     private final CountDownLatch settled = new CountDownLatch(1);
     private volatile boolean begun;
     private volatile boolean closing;
@@ -72,7 +73,7 @@ final class ChangeStream implements AutoCloseable {
         publisher = new ChangePublisher(migration, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files, wholes);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
-        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline));
+        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName, pinned(migration)))
                 .using(new DebeziumEngine.ConnectorCallback() {
@@ -155,9 +156,28 @@ final class ChangeStream implements AutoCloseable {
         committer.markBatchFinished();
     }
 
-    /** Makes {@link #run} end, from another thread; what is not in Kafka yet is sent again by the slot at the next start. */
+    /**
+     * Makes {@link #run} end; what is not in Kafka yet is sent again by the slot at the next start. Does not wait: the engine may
+     * wait for a thread of its own that never comes back.
+     */
     void stop() {
         closing = true;
+        Thread closer = new Thread(this::closeEngine, "wherry-source-engine-close");
+        closer.setDaemon(true);
+        closer.start();
+    }
+
+    /** Whether anything came to Kafka since this start. */
+    boolean hasCommitted() {
+        return publisher.hasCommitted();
+    }
+
+    /** For how long the engine has not looked at its stream, in ms. */
+    long silentMillis() {
+        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - pulse.get());
+    }
+
+    private void closeEngine() {
         try {
             // The engine refuses to be closed while it starts.
             if (begun && settled.await(START_SECONDS, TimeUnit.SECONDS)) {

@@ -1,6 +1,7 @@
 package io.wherry.source;
 
 import io.wherry.contract.Effect;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.LoadRecords.Block;
 import io.wherry.contract.LoadRecords.ChunkHeader;
 import io.wherry.contract.LoadRecords.ChunkTrailer;
@@ -96,7 +97,10 @@ final class ChunkReader implements Runnable {
                     return;
                 }
                 LOG.warn("{} chunk {}: {}; reading it again", chunk.table().id(), chunk.number(), e.getMessage());
-            } catch (RetryableException e) {
+            } catch (RetryableException | FencedException e) {
+                // Fenced: the broker gave up a transaction while it was away, or another acts. Then the lock is not
+                // ours, which is
+                // seen before a lane is opened again.
                 producer.abandon();
                 if (load.failed()) {
                     throw e;

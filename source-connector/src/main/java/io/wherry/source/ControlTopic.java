@@ -2,6 +2,7 @@ package io.wherry.source;
 
 import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
+import io.wherry.contract.LargeValues;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -14,13 +15,15 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What the source-connector remembers, as records of the control topic. Safe for use by several threads. */
 final class ControlTopic implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ControlTopic.class);
     static final String SOURCE = "source";
     static final String UNLOADED = "unloaded";
     static final String CUT = "cut";
@@ -68,7 +71,6 @@ final class ControlTopic implements AutoCloseable {
         topic = migration.topics().control();
         statusTopic = migration.topics().status();
         String id = "wherry-" + migration.name() + "-control";
-        // How a large table was cut is a long record.
         Map<String, Object> settings =
                 Map.of("linger.ms", 0, "compression.type", "lz4", "max.request.size", 16 << 20, "client.id", id);
         statusProducer = KafkaClients.producer(migration, settings);
@@ -135,13 +137,18 @@ final class ControlTopic implements AutoCloseable {
         write(LOADED, loaded);
     }
 
+    /** Without waiting: a report that does not arrive must not end a load whose snapshot could not be had again. */
     void status(SourceStatus status) {
         try {
-            statusProducer.send(record(statusTopic, STATUS, status)).get();
-        } catch (ExecutionException | KafkaException e) {
-            throw KafkaFailures.explain("write to topic " + statusTopic, e);
-        } catch (InterruptedException e) {
-            throw Stopped.interrupted("write the status", e);
+            var ignored = statusProducer.send(record(statusTopic, STATUS, status), (metadata, e) -> notReported(e));
+        } catch (KafkaException e) {
+            notReported(e);
+        }
+    }
+
+    private static void notReported(Exception failure) {
+        if (failure != null) {
+            LOG.debug("A report did not arrive: {}", failure.toString());
         }
     }
 
@@ -149,12 +156,15 @@ final class ControlTopic implements AutoCloseable {
         writeAll(key, List.of(value));
     }
 
+    /** A long record, as the plan of many tables or the cut of a large one, goes in parts, which a broker takes. */
     private synchronized void writeAll(String key, List<?> values) {
         try {
             producer.beginTransaction();
             for (Object value : values) {
                 // The commit fails when this does.
-                var ignored = producer.send(record(topic, key, value));
+                for (ProducerRecord<byte[], byte[]> part : LargeValues.split(record(topic, key, value))) {
+                    var ignored = producer.send(part);
+                }
             }
             producer.commitTransaction();
         } catch (KafkaException e) {

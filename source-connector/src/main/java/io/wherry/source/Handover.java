@@ -3,6 +3,7 @@ package io.wherry.source;
 import io.wherry.contract.Timeline;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * What a Debezium task needs of us. Debezium makes connector and task from class names and gives them nothing but strings,
@@ -11,8 +12,9 @@ import java.util.concurrent.ConcurrentHashMap;
  *
  * @param application application_name of the session that streams
  * @param timeline of the server that may send
+ * @param pulse gets the time of each look at the stream, by {@link System#nanoTime}
  */
-record Handover(RowDecoder decoder, String application, Timeline timeline) {
+record Handover(RowDecoder decoder, String application, Timeline timeline, AtomicLong pulse) {
     private static final Map<String, Handover> WAITING = new ConcurrentHashMap<>();
 
     static void offer(String engine, Handover handover) {

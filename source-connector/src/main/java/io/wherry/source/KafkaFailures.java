@@ -4,6 +4,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.WherryException;
+import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -15,6 +16,27 @@ import org.apache.kafka.common.errors.RecordTooLargeException;
 /** Says of a failure of Kafka's client who can help. */
 final class KafkaFailures {
     private KafkaFailures() {}
+
+    /**
+     * As {@link #explain}, of a Kafka transaction that holds a part of a source transaction: the broker may have given it up.
+     *
+     * @param taken how long it has been open
+     * @param limit how long the broker lets it be
+     */
+    static WherryException explainOpen(String operation, Throwable failure, Duration taken, Duration limit) {
+        WherryException explained = explain(operation, failure);
+        if (taken.compareTo(limit) < 0 || explained instanceof DataException) {
+            return explained;
+        }
+        return new FencedException(
+                operation,
+                "",
+                "a transaction of the source has been coming for " + taken.toSeconds()
+                        + " s, and the broker lets one take " + limit.toSeconds() + " s (transaction.max.timeout.ms)",
+                "Set transaction.max.timeout.ms=86400000 in the server.properties of each broker and restart it; then restart"
+                        + " the source-connector, and the source sends the transaction again",
+                failure);
+    }
 
     /** @param operation what was being done, such as {@code send changes} */
     static WherryException explain(String operation, Throwable failure) {

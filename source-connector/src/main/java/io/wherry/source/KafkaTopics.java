@@ -10,16 +10,12 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.Config;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
@@ -27,7 +23,6 @@ import org.slf4j.LoggerFactory;
 
 /** Makes the migration's topics and says what they are like. */
 final class KafkaTopics {
-    private static final Duration LONGEST_TRANSACTION = Duration.ofMinutes(15);
     private static final short BROKER_DEFAULT = -1;
     /** A change topic without its oldest records could not rebuild a target, nor could a compacted one. */
     private static final Map<String, String> KEEP_ALL =
@@ -87,7 +82,9 @@ final class KafkaTopics {
             }
             TopicPartitions.requireRestEmpty(admin, found, used);
             return new Layout(
-                    partitions(found, migration.topics().load()), Map.copyOf(partitions), longestTransaction(admin));
+                    partitions(found, migration.topics().load()),
+                    Map.copyOf(partitions),
+                    KafkaClients.longestTransaction(admin));
         } catch (ExecutionException | KafkaException e) {
             throw KafkaFailures.explain("create topics", e);
         } catch (InterruptedException e) {
@@ -202,15 +199,5 @@ final class KafkaTopics {
                     "it has " + partitions(found, topic) + " partitions and must have one: its order counts",
                     "Delete the topic if it is none of a running migration's; Wherry makes it anew");
         }
-    }
-
-    private static Duration longestTransaction(Admin admin) throws InterruptedException, ExecutionException {
-        String broker = admin.describeCluster().nodes().get().iterator().next().idString();
-        ConfigResource resource = new ConfigResource(ConfigResource.Type.BROKER, broker);
-        Config config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
-        Optional<ConfigEntry> limit = Optional.ofNullable(config.get("transaction.max.timeout.ms"));
-        return limit.map(entry -> Duration.ofMillis(Long.parseLong(entry.value())))
-                .filter(found -> found.compareTo(LONGEST_TRANSACTION) < 0)
-                .orElse(LONGEST_TRANSACTION);
     }
 }

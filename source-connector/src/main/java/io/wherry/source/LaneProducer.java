@@ -28,6 +28,8 @@ final class LaneProducer implements AutoCloseable {
     /** Readers see nothing of a transaction before its end, and lanes are to be written while they are read. */
     private static final long OPEN_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    private static final Duration LONGEST_TRANSACTION = Duration.ofMinutes(15);
+
     private static final long BUFFER_BYTES = 32L << 20;
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
@@ -40,19 +42,31 @@ final class LaneProducer implements AutoCloseable {
     private long openedNanos;
 
     /**
+     * @param transactionTimeout at most {@link #LONGEST_TRANSACTION} is used of it
      * @param requireLock fails when this source-connector is not the one that acts: it must not fence the one that does
      * @throws KafkaException when the broker does not answer
      */
     LaneProducer(Migration migration, int lane, Duration transactionTimeout, Runnable requireLock) {
         this.migration = migration;
         this.lane = lane;
-        this.transactionTimeout = transactionTimeout;
+        this.transactionTimeout =
+                transactionTimeout.compareTo(LONGEST_TRANSACTION) < 0 ? transactionTimeout : LONGEST_TRANSACTION;
         this.requireLock = requireLock;
         connect();
     }
 
     private void connect() {
         requireLock.run();
+        try {
+            open();
+        } catch (KafkaException e) {
+            // One that has not begun can do nothing; the next attempt begins with another.
+            close();
+            throw e;
+        }
+    }
+
+    private void open() {
         String id = "wherry-" + migration.name() + "-load-" + lane;
         producer = KafkaClients.producer(
                 migration,
@@ -119,8 +133,10 @@ final class LaneProducer implements AutoCloseable {
         open = false;
         try {
             producer.abortTransaction();
-        } catch (KafkaException e) {
-            // It has failed for good, or cannot tell how its last transaction ended: a new one will know.
+        } catch (KafkaException | IllegalStateException e) {
+            // It has failed for good, or cannot tell how its last transaction ended: a new one will know. If that was
+            // committed
+            // after all, the chunk comes twice, and readers pass over the second.
             Quietly.log("aborting a transaction of lane " + lane, e);
             close();
         }

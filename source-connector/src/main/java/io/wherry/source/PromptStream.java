@@ -4,6 +4,7 @@ import io.debezium.connector.postgresql.connection.Lsn;
 import io.debezium.connector.postgresql.connection.ReplicationStream;
 import java.sql.SQLException;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Debezium's stream, with pauses of our own. Debezium looks five times, 1 ms each, and then sleeps for {@code poll.interval.ms}, which its
@@ -18,12 +19,17 @@ final class PromptStream implements ReplicationStream {
 
     private final ReplicationStream stream;
     private final RowDecoder decoder;
+    private final AtomicLong pulse;
     private long lastNanos = System.nanoTime();
 
-    /** @param decoder is told when nothing comes */
-    PromptStream(ReplicationStream stream, RowDecoder decoder) {
+    /**
+     * @param decoder is told when nothing comes
+     * @param pulse gets the time of each look
+     */
+    PromptStream(ReplicationStream stream, RowDecoder decoder, AtomicLong pulse) {
         this.stream = stream;
         this.decoder = decoder;
+        this.pulse = pulse;
     }
 
     /**
@@ -33,6 +39,7 @@ final class PromptStream implements ReplicationStream {
      */
     @Override
     public boolean readPending(ReplicationMessageProcessor processor) throws SQLException, InterruptedException {
+        pulse.set(System.nanoTime());
         if (stream.readPending(processor)) {
             lastNanos = System.nanoTime();
             return true;

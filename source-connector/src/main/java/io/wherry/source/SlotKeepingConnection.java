@@ -37,14 +37,14 @@ final class SlotKeepingConnection implements ReplicationConnection {
     @Override
     public ReplicationStream startStreaming(WalPositionLocator locator) throws SQLException, InterruptedException {
         prepare();
-        return new PromptStream(connection.startStreaming(locator), handed.decoder());
+        return new PromptStream(connection.startStreaming(locator), handed.decoder(), handed.pulse());
     }
 
     @Override
     public ReplicationStream startStreaming(Lsn offset, WalPositionLocator locator)
             throws SQLException, InterruptedException {
         prepare();
-        return new PromptStream(connection.startStreaming(offset, locator), handed.decoder());
+        return new PromptStream(connection.startStreaming(offset, locator), handed.decoder(), handed.pulse());
     }
 
     @Override

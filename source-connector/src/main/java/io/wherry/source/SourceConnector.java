@@ -1,12 +1,14 @@
 package io.wherry.source;
 
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Ends;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.FencedException;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Service;
+import io.wherry.contract.StuckException;
 import io.wherry.contract.WherryException;
 import java.sql.SQLException;
 import java.util.List;
@@ -119,7 +121,7 @@ public final class SourceConnector implements Service {
     }
 
     private void end(WherryException failure) {
-        if (closing) {
+        if (closing && !(failure instanceof StuckException)) {
             done.complete(null);
         } else {
             LOG.error("{}", failure.explained());
@@ -133,7 +135,8 @@ public final class SourceConnector implements Service {
             if (lock == null) {
                 return false;
             }
-            try (Capture acting = new Capture(migration, lock, counts, budget, failpoints)) {
+            Capture acting = new Capture(migration, lock, counts, budget, failpoints);
+            try {
                 capture.set(acting);
                 if (!closing) {
                     acting.run();
@@ -141,6 +144,8 @@ public final class SourceConnector implements Service {
                 return acting.isSwitched();
             } finally {
                 capture.set(null);
+                // What does not end matters more than why it was to end: the next term must not begin beside it.
+                acting.close();
             }
         } catch (SQLException e) {
             throw new RetryableException("reach", "the source", e.getMessage(), "Look whether it is up", e);
@@ -150,10 +155,18 @@ public final class SourceConnector implements Service {
     @Override
     public void close() {
         closing = true;
-        Quietly.close(capture.get());
-        // Between two attempts it sleeps, and making a slot waits for others' transactions.
-        thread.interrupt();
-        Quietly.close(() -> thread.join());
-        done.complete(null);
+        try {
+            Capture acting = capture.get();
+            if (acting != null) {
+                acting.close();
+            }
+            // Between two attempts it sleeps, and making a slot waits for others' transactions.
+            thread.interrupt();
+            Ends.await("source-connector", List.of(thread), Ends.LIMIT);
+            done.complete(null);
+        } catch (StuckException e) {
+            LOG.error("{}", e.explained());
+            done.completeExceptionally(e);
+        }
     }
 }

@@ -3,6 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.Effect;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.State;
@@ -22,9 +23,11 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 
-/** What others do to the topics and to the source, so that Kafka and the source tell different stories. */
+/** A source-connector that hangs, and what others do to its topics and to its source. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
-class KafkaAheadOfTheSourceTest {
+class SourceConnectorInTroubleTest {
+    private static final String ITEMS = "SELECT count(*) FROM public.item";
+    private static final int START_AGAIN = 75;
     private static MigrationFixture migration;
 
     @BeforeAll
@@ -37,13 +40,28 @@ class KafkaAheadOfTheSourceTest {
                 "INSERT INTO public.item SELECT i, 'x' FROM generate_series(1, 1000) i");
         migration.startCoordinator();
         migration.startSink();
-        migration.startProcess("source");
+        migration.startHanging("source", Effect.SLOT_ADVANCE);
         migration.awaitState(State.IN_SYNC);
     }
 
     @AfterAll
     static void stop() {
         migration.close();
+    }
+
+    /**
+     * The engine's thread that moves the slot never comes back. Seen to fail with an end that waits for it: the process stayed, and
+     * neither ended nor began again.
+     */
+    @Test
+    @Order(0)
+    void aSourceConnectorHangsForGoodWhenItsSessionsEndAtABadMoment() throws Exception {
+        migration.endLockSession(migration.migration().source(), "source lock");
+        assertThat(migration.awaitEnd("source")).isEqualTo(START_AGAIN);
+        assertThat(migration.log("source")).contains("did not end within");
+        migration.startProcess("source");
+        migration.execute(migration.migration().source(), "INSERT INTO public.item VALUES (0, 'started again')");
+        awaitItems(1001);
     }
 
     /** Seen to fail with the partitions that the topic has: two thirds of the rows never came, and the state was IN_SYNC. */
@@ -65,8 +83,13 @@ class KafkaAheadOfTheSourceTest {
             migration.startProcess("source");
             migration.execute(
                     migration.migration().source(),
-                    "INSERT INTO public.item SELECT i, 'after' FROM generate_series(1001, 1100) i");
+                    "INSERT INTO public.item SELECT i, 'after' FROM generate_series(1001, 1099) i");
             awaitItems(1100);
+            // The first change goes to partition 0, with all of its transaction.
+            migration.execute(
+                    migration.migration().source(),
+                    "INSERT INTO public.item SELECT i, 'spread' FROM generate_series(1101, 1200) i");
+            awaitItems(1200);
             assertThat(admin.describeConfigs(List.of(resource))
                             .all()
                             .get()
@@ -84,11 +107,12 @@ class KafkaAheadOfTheSourceTest {
     @Test
     @Order(2)
     void commitsAfterAFailoverAreDroppedAsAlreadySentWhenKafkaIsAheadOfThePromotedStandby() throws Exception {
+        long before = migration.numberFromTarget(ITEMS);
         Path standby = migration.source().copyOfData();
         migration.execute(
                 migration.migration().source(),
-                "INSERT INTO public.item SELECT i, repeat(md5(i::text), 100) FROM generate_series(1101, 2100) i");
-        awaitItems(2100);
+                "INSERT INTO public.item SELECT i, repeat(md5(i::text), 100) FROM generate_series(5001, 6000) i");
+        awaitItems(before + 1000);
 
         migration.source().failOverTo(standby);
         migration.execute(migration.migration().source(), "INSERT INTO public.item VALUES (-1, 'after the failover')");
@@ -99,14 +123,14 @@ class KafkaAheadOfTheSourceTest {
         assertThat(migration.coordinator().status().nextSteps()).contains("wherry reload --all");
 
         migration.coordinator().reload(Optional.empty());
-        awaitItems(1101);
+        awaitItems(before + 1);
         migration.awaitState(State.IN_SYNC);
         migration.completeExactly();
     }
 
-    private static void awaitItems(int count) {
+    private static void awaitItems(long count) {
         await(count + " items")
                 .atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.item") == count);
+                .until(() -> migration.numberFromTarget(ITEMS) == count);
     }
 }
