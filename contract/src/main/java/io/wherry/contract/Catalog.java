@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -41,7 +42,8 @@ public final class Catalog {
             """;
 
     private static final String NAMES = ROOTS + """
-            SELECT n.nspname, c.relname, c.relkind = 'p' AS partitioned, root.nspname AS root_schema, root.relname AS root_name
+            SELECT n.nspname, c.relname, c.relkind = 'p' AS partitioned, root.nspname AS root_schema,
+                   root.relname AS root_name, c.oid
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN root ON root.partition = c.oid
             """ + OURS;
 
@@ -74,6 +76,7 @@ public final class Catalog {
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
               JOIN pg_class c ON c.oid = a.attrelid
              WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+               AND (CAST(? AS text) IS NULL OR c.oid = to_regclass(?))
              ORDER BY a.attrelid, a.attnum
             """;
 
@@ -177,7 +180,7 @@ public final class Catalog {
 
     /** All tables, partitioned ones too, ordered by name. */
     public static List<Table> withPartitioned(Connection connection) throws SQLException {
-        Map<Long, List<CatalogColumn>> columns = columns(connection);
+        Map<Long, List<CatalogColumn>> columns = columns(connection, null);
         List<Table> tables = new ArrayList<>();
         try (PreparedStatement statement = connection.prepareStatement(TABLES);
                 ResultSet row = statement.executeQuery()) {
@@ -226,7 +229,12 @@ public final class Catalog {
 
     /** Names of the tables that the migration selects; costs little, so that it can be asked again and again. */
     public static Set<TableId> selectedNames(Connection connection, Migration migration) throws SQLException {
-        Set<TableId> names = new TreeSet<>();
+        return new TreeSet<>(selectedOids(connection, migration).keySet());
+    }
+
+    /** As {@link #selectedNames}, each with its oid: which table has the name now. */
+    public static Map<TableId, Long> selectedOids(Connection connection, Migration migration) throws SQLException {
+        Map<TableId, Long> oids = new TreeMap<>();
         try (PreparedStatement statement = connection.prepareStatement(NAMES);
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
@@ -237,11 +245,11 @@ public final class Catalog {
                         || !partitioned
                                 && (table.equals(root) || !migration.tables().isWhole(root))
                                 && migration.tables().selects(table)) {
-                    names.add(table);
+                    oids.put(table, row.getLong("oid"));
                 }
             }
         }
-        return names;
+        return oids;
     }
 
     /** Names of all tables, partitioned ones too, that have one which the migration may select. */
@@ -268,15 +276,34 @@ public final class Catalog {
         return schema == null ? table : new TableId(schema, row.getString("root_name"));
     }
 
+    /** A number that differs when the columns' names, types or order do: the same on source and target for the same table. */
+    public static int shape(List<CatalogColumn> columns) {
+        List<String> lines = columns.stream()
+                .map(column -> column.name() + " " + column.definition() + (column.generated() ? " generated" : ""))
+                .toList();
+        // 0 stands for unknown.
+        return lines.hashCode() == 0 ? 1 : lines.hashCode();
+    }
+
+    /** {@link #shape(List)} of one table; 0 when there is no such. */
+    public static int shape(Connection connection, TableId table) throws SQLException {
+        return columns(connection, table).values().stream()
+                .findFirst()
+                .map(Catalog::shape)
+                .orElse(0);
+    }
+
     public static Optional<Table> table(Connection connection, TableId id) throws SQLException {
         return tables(connection).stream().filter(t -> t.id().equals(id)).findFirst();
     }
 
-    private static Map<Long, List<CatalogColumn>> columns(Connection connection) throws SQLException {
+    private static Map<Long, List<CatalogColumn>> columns(Connection connection, TableId only) throws SQLException {
         String generated = majorVersion(connection) >= 12 ? "a.attgenerated <> ''" : "false";
         Map<Long, List<CatalogColumn>> columns = new LinkedHashMap<>();
-        try (PreparedStatement statement = connection.prepareStatement(COLUMNS.formatted(generated));
-                ResultSet row = statement.executeQuery()) {
+        try (PreparedStatement statement = connection.prepareStatement(COLUMNS.formatted(generated))) {
+            statement.setString(1, only == null ? null : only.quoted());
+            statement.setString(2, only == null ? null : only.quoted());
+            ResultSet row = statement.executeQuery();
             while (row.next()) {
                 columns.computeIfAbsent(row.getLong("attrelid"), oid -> new ArrayList<>())
                         .add(new CatalogColumn(

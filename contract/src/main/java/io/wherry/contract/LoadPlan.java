@@ -27,6 +27,8 @@ public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes
      * @param rowsEstimated by the statistics, -1 when unknown
      * @param bytesEstimated size of the heap and TOAST in bytes
      * @param resumed what this load goes on with; null = nothing, all chunks are read anew
+     * @param oid of the table on the source: another table may have its name later; 0 = a source-connector of before wrote it
+     * @param shape {@link Catalog#shape} of the table on the source; 0 = not known
      */
     public record Table(
             TableId id,
@@ -35,9 +37,11 @@ public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes
             int chunks,
             long rowsEstimated,
             long bytesEstimated,
-            Resumed resumed) {
+            Resumed resumed,
+            long oid,
+            int shape) {
         public Table(TableId id, String topic, int partitions, int chunks, long rowsEstimated, long bytesEstimated) {
-            this(id, topic, partitions, chunks, rowsEstimated, bytesEstimated, null);
+            this(id, topic, partitions, chunks, rowsEstimated, bytesEstimated, null, 0, 0);
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.List;
  * @param atMillis time of the report, ms since 1970
  * @param blockBytesPeak most bytes of load blocks held in memory at once
  * @param failed tables whose load was given up until the operator says to try again
+ * @param replaced tables that are not what was loaded of them and are being loaded again, each with the reason
  * @param problem why no changes are captured, with the remedy; null = they are
  */
 public record SourceStatus(
@@ -17,14 +18,16 @@ public record SourceStatus(
         long blockBytesPeak,
         List<Captured> tables,
         List<FailedLoad> failed,
+        List<FailedLoad> replaced,
         String problem) {
     public SourceStatus {
         tables = List.copyOf(tables);
         failed = failed == null ? List.of() : List.copyOf(failed);
+        replaced = replaced == null ? List.of() : List.copyOf(replaced);
     }
 
     public SourceStatus(String phase, long atMillis, long blockBytesPeak, List<Captured> tables) {
-        this(phase, atMillis, blockBytesPeak, tables, List.of(), null);
+        this(phase, atMillis, blockBytesPeak, tables, List.of(), List.of(), null);
     }
 
     /** @param reason what failed, with what to do about it */

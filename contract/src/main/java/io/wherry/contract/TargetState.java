@@ -39,6 +39,8 @@ public final class TargetState {
                     + " ready_at timestamptz,"
                     // Set by the sink-applier when the table's partition stopped; an operator clears it.
                     + " stopped_because text,"
+                    // The table on the source that its rows are of: another may have the name by now.
+                    + " source_oid bigint,"
                     + " inserts bigint NOT NULL DEFAULT 0, updates bigint NOT NULL DEFAULT 0,"
                     + " deletes bigint NOT NULL DEFAULT 0, truncates bigint NOT NULL DEFAULT 0,"
                     + " PRIMARY KEY (schema_name, table_name))",
@@ -112,10 +114,17 @@ public final class TargetState {
     /** Makes what a target that an earlier version prepared does not have yet. */
     public static void bringUpToDate(Connection target) throws SQLException {
         try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery("SELECT to_regclass('wherry.barrier') IS NOT NULL")) {
+                ResultSet row = statement.executeQuery(
+                        "SELECT to_regclass('wherry.barrier') IS NOT NULL, EXISTS (SELECT"
+                                + " FROM pg_attribute WHERE attrelid = 'wherry.relation'::regclass AND attname = 'source_oid')")) {
             row.next();
-            if (!row.getBoolean(1)) {
+            boolean barriers = row.getBoolean(1);
+            boolean oids = row.getBoolean(2);
+            if (!barriers) {
                 statement.execute(BARRIER);
+            }
+            if (!oids) {
+                statement.execute("ALTER TABLE wherry.relation ADD COLUMN IF NOT EXISTS source_oid bigint");
             }
         }
     }

@@ -69,7 +69,7 @@ final class CutoverSteps implements AutoCloseable {
     SchemaDrift drift() throws SQLException {
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "cutover")) {
-            return SchemaDrift.read(migration, source, target, progress.planned(), true);
+            return SchemaDrift.read(migration, source, target, progress, true);
         }
     }
 
@@ -292,7 +292,7 @@ final class CutoverSteps implements AutoCloseable {
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
             Fence.Plan fence = fencePlan(source);
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
-            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress.planned(), true);
+            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, true);
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
             if (migration.schema() == Migration.TargetSchemaMode.CREATE) {

@@ -41,6 +41,7 @@ final class Facts {
     private final Map<TableId, Boolean> verified = new HashMap<>();
     private SchemaDrift drift = SchemaDrift.NONE;
     private final Map<TableId, String> failed = new TreeMap<>();
+    private final Map<TableId, String> replaced = new TreeMap<>();
     private final SlotForecast forecast = new SlotForecast();
     private Map<TableId, Integer> epochs = Map.of();
     private String sourceProblem;
@@ -101,6 +102,8 @@ final class Facts {
         status.tables().forEach(table -> captured.put(table.table(), table));
         failed.clear();
         status.failed().forEach(load -> failed.put(load.table(), load.reason()));
+        replaced.clear();
+        status.replaced().forEach(load -> replaced.put(load.table(), load.reason()));
         sourceProblem = status.problem();
     }
 
@@ -148,7 +151,9 @@ final class Facts {
 
     /** Why the target cannot be in sync whatever the lag; empty = nothing is known. */
     Optional<String> obstacle(long nowMillis) {
-        return halted().or(() -> drift.obstacles().stream().findFirst()).or(() -> recentFailure(nowMillis));
+        return halted().or(() -> drift.obstacles().stream().findFirst())
+                .or(this::replaced)
+                .or(() -> recentFailure(nowMillis));
     }
 
     /** What does not go on before somebody looks after it. */
@@ -157,6 +162,12 @@ final class Facts {
                 .or(this::slotProblem)
                 .or(this::failedLoad)
                 .or(this::stopped);
+    }
+
+    private Optional<String> replaced() {
+        return replaced.entrySet().stream()
+                .map(e -> "table " + e.getKey() + " to be loaded again: " + e.getValue())
+                .findFirst();
     }
 
     private Optional<String> failedLoad() {

@@ -223,9 +223,8 @@ final class Observers implements AutoCloseable {
                 Connection target = Sessions.open(migration, migration.target(), "watch schema")) {
             while (!repeater.closing()) {
                 long began = System.nanoTime();
-                Set<TableId> planned = progress.planned();
-                if (!planned.isEmpty()) {
-                    SchemaDrift drift = SchemaDrift.read(migration, source, target, planned, applying.getAsBoolean());
+                if (!progress.planned().isEmpty()) {
+                    SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, applying.getAsBoolean());
                     progress.gone(drift.gone());
                     tell.accept(new Observation.SchemaSeen(drift));
                 }

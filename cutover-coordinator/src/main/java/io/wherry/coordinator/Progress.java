@@ -7,6 +7,7 @@ import io.wherry.contract.Position;
 import io.wherry.contract.TableId;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,8 @@ final class Progress {
     private final Map<TableId, Integer> epochs = new TreeMap<>();
     /** Given by this process, and not read from Kafka yet. */
     private final List<Order> onTheirWay = new ArrayList<>();
+    /** The name that each table of the source was planned under last. */
+    private final Map<Long, TableId> names = new HashMap<>();
 
     private Set<TableId> gone = Set.of();
 
@@ -42,6 +45,7 @@ final class Progress {
     synchronized void planned(LoadPlan plan) {
         plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
         plan.tables().forEach(table -> tables.put(table.id(), table));
+        plan.tables().stream().filter(table -> table.oid() != 0).forEach(table -> names.put(table.oid(), table.id()));
     }
 
     /**
@@ -91,6 +95,13 @@ final class Progress {
     /** All tables that any plan named. */
     synchronized Set<TableId> planned() {
         return Set.copyOf(tables.keySet());
+    }
+
+    /** The tables of the source that are loaded or will be, by oid, each with the name that its rows go under. */
+    synchronized Map<Long, TableId> names() {
+        Map<Long, TableId> present = new HashMap<>(names);
+        present.entrySet().removeIf(entry -> tables.get(entry.getValue()).oid() != entry.getKey());
+        return present;
     }
 
     /** The tables that are on the source. */

@@ -102,6 +102,14 @@ final class SchemaAdditions {
               UNION ALL SELECT 'r', oid, xmin::text FROM pg_rewrite
               UNION ALL SELECT 'e', oid, xmin::text FROM pg_event_trigger
               UNION ALL SELECT 'a', oid, xmin::text FROM pg_default_acl
+              -- Names are in the statements too: a foreign key goes with its table when that is renamed.
+              UNION ALL SELECT 'n', c.oid, n.nspname || '.' || c.relname FROM pg_class c
+                          JOIN pg_namespace n ON n.oid = c.relnamespace
+                         WHERE c.oid IN (SELECT conrelid FROM pg_constraint WHERE contype = 'f'
+                                         UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f'
+                                         UNION SELECT tgrelid FROM pg_trigger WHERE NOT tgisinternal
+                                         UNION SELECT polrelid FROM pg_policy
+                                         UNION SELECT ev_class FROM pg_rewrite WHERE rulename <> '_RETURN')
               UNION ALL SELECT 'b', oid, xmin::text FROM pg_publication WHERE pubname !~ '^wherry_'
               UNION ALL SELECT 'd', objoid, xmin::text FROM pg_description
                          WHERE classoid IN ('pg_constraint'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass)) s

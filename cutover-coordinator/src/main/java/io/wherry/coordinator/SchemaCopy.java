@@ -98,7 +98,13 @@ public final class SchemaCopy {
      *
      * @throws SQLException when the target refuses a statement, for the want of a type perhaps
      */
-    void add(Connection target, Set<TableId> tables) throws SQLException {
+    void add(Connection target, Set<TableId> wanted) throws SQLException {
+        Set<TableId> tables = new HashSet<>(wanted);
+        // Who asks has looked some time ago.
+        tables.removeAll(Catalog.names(target, migration));
+        if (tables.isEmpty()) {
+            return;
+        }
         Set<TableId> parents;
         try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
             parents = new HashSet<>(

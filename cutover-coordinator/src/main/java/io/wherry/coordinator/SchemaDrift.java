@@ -5,6 +5,7 @@ import io.wherry.contract.Identifiers;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.SchemaAdditions.Addition;
 import java.sql.Connection;
@@ -52,13 +53,15 @@ record SchemaDrift(
     }
 
     /**
-     * @param planned the tables of all load plans
+     * @param progress what the load plans say
      * @param built whether keys and indexes of all tables are built on the target, so that a missing one means something
      */
-    static SchemaDrift read(
-            Migration migration, Connection source, Connection target, Set<TableId> planned, boolean built)
+    static SchemaDrift read(Migration migration, Connection source, Connection target, Progress progress, boolean built)
             throws SQLException {
-        Set<TableId> selected = Catalog.selectedNames(source, migration);
+        Set<TableId> planned = progress.planned();
+        Map<Long, TableId> loadedAs = progress.names();
+        Map<TableId, Long> oids = Catalog.selectedOids(source, migration);
+        Set<TableId> selected = new TreeSet<>(oids.keySet());
         Set<TableId> onTarget = Catalog.names(target, migration);
         boolean create = migration.schema() == TargetSchemaMode.CREATE;
         List<String> obstacles = new ArrayList<>();
@@ -79,8 +82,11 @@ record SchemaDrift(
                                 + " it in once the load is complete; its log says what holds it");
             }
         }
+        Moves moves = Moves.of(migration, oids, loadedAs);
+        obstacles.addAll(moves.obstacles());
         for (TableId table : gone) {
-            if (onTarget.contains(table)) {
+            // With target.schema: create the sink-applier removes it.
+            if (onTarget.contains(table) && !(create && moves.leaving().contains(table))) {
                 obstacles.add(
                         "table " + table + " is not on the source any more: it was dropped or renamed there; on the"
                                 + " target: DROP TABLE " + table.quoted());
@@ -88,8 +94,11 @@ record SchemaDrift(
         }
         Set<TableId> fresh = new TreeSet<>(selected);
         fresh.removeAll(onTarget);
+        // Their names on the target are taken by what they were, until that is removed for their new load.
+        fresh.removeAll(moves.arriving());
         selected.retainAll(onTarget);
         selected.removeIf(table -> !migration.tables().follows(table));
+        selected.removeAll(moves.replaced());
         Map<TableId, Map<String, String>> ofSource = columns(source);
         Map<TableId, Map<String, String>> ofTarget = columns(target);
         for (TableId table : selected) {
@@ -112,6 +121,42 @@ record SchemaDrift(
         Lsn asOf = Lsn.parse(Queries.string(source, "SELECT pg_current_wal_insert_lsn()::text")
                 .orElseThrow());
         return new SchemaDrift(obstacles, gone, fresh, additions, deferred, asOf);
+    }
+
+    /**
+     * Tables whose names went to others since they were loaded. The source-connector loads them again.
+     *
+     * @param arriving names on the source of tables that are loaded under others
+     * @param leaving names that those are loaded under
+     * @param replaced names that other tables have now
+     */
+    private record Moves(Set<TableId> arriving, Set<TableId> leaving, Set<TableId> replaced) {
+        static Moves of(Migration migration, Map<TableId, Long> oids, Map<Long, TableId> loadedAs) {
+            Moves moves = new Moves(new TreeSet<>(), new TreeSet<>(), new TreeSet<>());
+            Map<TableId, Long> loaded = new TreeMap<>();
+            loadedAs.forEach((oid, table) -> loaded.put(table, oid));
+            oids.forEach((table, oid) -> {
+                TableId before = loadedAs.get(oid);
+                if (before != null && !before.equals(table)) {
+                    moves.arriving.add(table);
+                    moves.leaving.add(before);
+                }
+                Long other = loaded.get(table);
+                if (other != null && !other.equals(oid) && migration.tables().follows(table)) {
+                    moves.replaced.add(table);
+                }
+            });
+            return moves;
+        }
+
+        List<String> obstacles() {
+            return replaced.stream()
+                    .map(table ->
+                            "table " + table + " is another one on the source than the one that was loaded: it was"
+                                    + " renamed, or dropped and created again; wait until it is loaded again; if it is not, "
+                                    + Remedies.reload(table))
+                    .toList();
+        }
     }
 
     private static void compare(

@@ -149,7 +149,7 @@ class LiveDdlTest {
                 .contains("fresh.fresh exists on the source only")
                 .contains("public.keyless exists on the source only")
                 .contains("public.dropped is not on the source any more");
-        migration.execute(target, "DROP TABLE public.dropped", "DROP TABLE public.renamed");
+        migration.execute(target, "DROP TABLE public.dropped");
         migration.execute(
                 source,
                 "INSERT INTO public.keyless VALUES ('a'), ('a')",

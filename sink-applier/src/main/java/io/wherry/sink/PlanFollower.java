@@ -48,12 +48,12 @@ final class PlanFollower {
 
     private static final String RELATION = """
             INSERT INTO wherry.relation (topic, partitions, load_epoch, snapshot_lsn, chunks, rows_estimated, bytes_estimated,
-                   schema_name, table_name)
-            VALUES (?, ?, ?, CAST(? AS pg_lsn), ?, ?, ?, ?, ?)
+                   source_oid, schema_name, table_name)
+            VALUES (?, ?, ?, CAST(? AS pg_lsn), ?, ?, ?, nullif(?, 0), ?, ?)
             ON CONFLICT (schema_name, table_name) DO UPDATE SET topic = EXCLUDED.topic, partitions = EXCLUDED.partitions,
                    load_epoch = EXCLUDED.load_epoch, snapshot_lsn = EXCLUDED.snapshot_lsn, chunks = EXCLUDED.chunks,
                    rows_estimated = EXCLUDED.rows_estimated, bytes_estimated = EXCLUDED.bytes_estimated,
-                   ready_at = NULL, stopped_because = NULL
+                   source_oid = EXCLUDED.source_oid, ready_at = NULL, stopped_because = NULL
             """;
 
     private static final String FORGET_CHUNKS =
@@ -76,6 +76,7 @@ final class PlanFollower {
     private final Connection target;
     private final Checkpoints checkpoints;
     private final ResumedLoad resumedLoad;
+    private final ReplacedTables replaced;
     private final StopSignal stop;
     private final Failpoints failpoints;
     private final Set<TableId> missing = new HashSet<>();
@@ -92,6 +93,7 @@ final class PlanFollower {
         this.resumedLoad = new ResumedLoad(migration, target, registry);
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
+        this.replaced = new ReplacedTables(migration, target, epoch);
         this.stop = stop;
         this.failpoints = failpoints;
     }
@@ -141,6 +143,7 @@ final class PlanFollower {
     /** @return whether all of it is in; false while a table is missing on the target or its earlier chunks are not in */
     private boolean bringIn(LoadPlan plan, KafkaConsumer<byte[], byte[]> offsets) throws SQLException {
         checkpoints.holdCurrent();
+        replaced.remove(plan);
         boolean complete = true;
         List<TopicPartition> first = new ArrayList<>();
         List<TopicPartition> again = new ArrayList<>();
@@ -151,6 +154,8 @@ final class PlanFollower {
                 if (missing.add(table.id())) {
                     LOG.warn("{} is new on the source and missing on the target; its load waits for it", table.id());
                 }
+            } else if (known < plan.epoch() && replaced.waits(table.id())) {
+                complete = false;
             } else if (known < plan.epoch() && table.resumed() == null) {
                 bringIn(plan, table, known > 0);
                 (known > 0 ? again : first).addAll(partitions(table.topic(), table.partitions()));
@@ -237,8 +242,9 @@ final class PlanFollower {
             statement.setInt(5, table.chunks());
             statement.setLong(6, table.rowsEstimated());
             statement.setLong(7, table.bytesEstimated());
-            statement.setString(8, table.id().schema());
-            statement.setString(9, table.id().table());
+            statement.setLong(8, table.oid());
+            statement.setString(9, table.id().schema());
+            statement.setString(10, table.id().table());
             statement.executeUpdate();
         }
     }

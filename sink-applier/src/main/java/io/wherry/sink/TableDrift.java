@@ -2,6 +2,7 @@ package io.wherry.sink;
 
 import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
@@ -19,9 +20,6 @@ import java.util.stream.Collectors;
  * all else would have to guess what happened on the source, and stops the table.
  */
 final class TableDrift {
-    private static final String CLEAR = "; then, on the target: UPDATE wherry.relation SET stopped_because = NULL"
-            + " WHERE schema_name = %s AND table_name = %s";
-
     private final TableShape shape;
     private final Map<String, Existing> existing;
     private final boolean ordered;
@@ -163,10 +161,6 @@ final class TableDrift {
     private DataException stop(String effect, String remedy) {
         TableId id = shape.id();
         return new DataException(
-                "apply changes to",
-                id.toString(),
-                effect,
-                "On the target: " + remedy
-                        + CLEAR.formatted(Identifiers.literal(id.schema()), Identifiers.literal(id.table())));
+                "apply changes to", id.toString(), effect, "On the target: " + remedy + "; then " + Remedies.retry(id));
     }
 }

@@ -28,12 +28,10 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
@@ -65,7 +63,7 @@ final class Capture implements AutoCloseable {
     private final AtomicReference<ChangeStream> stream = new AtomicReference<>();
     private final FailedTables failed = new FailedTables();
     private final TableFiles files = new TableFiles();
-    private final Map<TableId, Route> routes = new ConcurrentHashMap<>();
+    private final Routes routes = new Routes();
     private final WholeTables wholes;
     private final NewTables newTables;
     private TopicTail orders;
@@ -109,6 +107,7 @@ final class Capture implements AutoCloseable {
                     budget.peak(),
                     counts.captured(),
                     failures(),
+                    routes.replaced(),
                     problem == null ? hindrance : problem));
             requirePulse();
             waitForTick();
@@ -195,6 +194,7 @@ final class Capture implements AutoCloseable {
         }
         new LoadRounds(
                         migration,
+                        routes,
                         tables,
                         layout,
                         control,
@@ -263,23 +263,31 @@ final class Capture implements AutoCloseable {
             loaded = memory.loaded().keySet().containsAll(selected);
             LoadSnapshot first = firstSnapshot(session, memory);
             route(memory, selected, layout);
+            routes.bind(memory.identities());
+            if (first != null) {
+                // The stream begins where this snapshot ends.
+                routes.bind(LoadRounds.identities(first.session(), migration, selected));
+            }
             start("load", () -> load(selected, layout, first));
             if (loaded) {
                 registerSchemas();
             }
             start("stream", () -> runStream(layout));
-            start("topics", () -> TopicWatch.run(migration, routes.keySet(), () -> closing));
+            start("topics", () -> TopicWatch.run(migration, routes.tables(), () -> closing));
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
         }
     }
 
-    /** A table that was dropped and made anew under its name is not published any more, and has to be loaded again. */
+    /** A table that is not what was loaded under its name has to be loaded again. */
     private Memory unloadReplaced(Connection session, Memory memory) throws SQLException {
-        Set<TableId> replaced = new HashSet<>(memory.loaded().keySet());
-        replaced.removeAll(Publication.published(session, migration));
-        replaced.removeIf(table -> !migration.tables().follows(table));
-        replaced.forEach(control::unloaded);
+        Map<TableId, String> replaced = NewTables.replaced(session, migration, memory);
+        replaced.forEach((table, why) -> {
+            LOG.warn("{}: {}; it is loaded again", table, why);
+            routes.replaced(table, why);
+            control.unloaded(table);
+        });
+        Publication.refilter(session, migration, replaced.keySet());
         return replaced.isEmpty() ? memory : ControlTopic.read(migration);
     }
 
@@ -316,16 +324,13 @@ final class Capture implements AutoCloseable {
     /** A table that is no longer selected keeps its route: its changes still come, and its earlier load needs them. */
     private void route(Memory memory, Set<TableId> selected, KafkaTopics.Layout layout) {
         for (LoadPlan plan : memory.plans()) {
-            plan.tables()
-                    .forEach(table -> routes.put(table.id(), new Route(table.id(), table.topic(), table.partitions())));
+            plan.tables().forEach(table -> routes.put(new Route(table.id(), table.topic(), table.partitions())));
         }
         for (TableId table : selected) {
-            routes.put(
+            routes.put(new Route(
                     table,
-                    new Route(
-                            table,
-                            migration.topics().changes(table),
-                            layout.partitions().get(table)));
+                    migration.topics().changes(table),
+                    layout.partitions().get(table)));
         }
     }
 

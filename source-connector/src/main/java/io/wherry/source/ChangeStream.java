@@ -12,14 +12,12 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
 import io.wherry.contract.Timeline;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -59,7 +57,7 @@ final class ChangeStream implements AutoCloseable {
      */
     ChangeStream(
             Migration migration,
-            Map<TableId, Route> routes,
+            Routes routes,
             SchemaRegistry registry,
             CaptureCounts counts,
             TableFiles files,
@@ -69,7 +67,7 @@ final class ChangeStream implements AutoCloseable {
             Failpoints failpoints) {
         this.failpoints = failpoints;
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
-        List<String> topics = routes.values().stream().map(Route::topic).toList();
+        List<String> topics = routes.topics();
         publisher = new ChangePublisher(migration, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files, wholes);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);

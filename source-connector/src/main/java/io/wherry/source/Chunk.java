@@ -12,6 +12,7 @@ import java.util.stream.Collectors;
  *
  * @param reads the table itself, or the partition of it that holds the rows
  * @param oid of {@code reads}
+ * @param numbers of the table's columns
  * @param number within the table, from 0
  * @param condition SQL that selects its rows; empty = all
  * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
@@ -21,12 +22,19 @@ record Chunk(
         Catalog.Table table,
         TableId reads,
         long oid,
+        ColumnNumbers numbers,
         int number,
         String condition,
         String filter,
         List<String> replaces) {
-    Chunk(Catalog.Table table, int number, String condition, String filter, List<String> replaces) {
-        this(table, table.id(), table.oid(), number, condition, filter, replaces);
+    Chunk(
+            Catalog.Table table,
+            ColumnNumbers numbers,
+            int number,
+            String condition,
+            String filter,
+            List<String> replaces) {
+        this(table, table.id(), table.oid(), numbers, number, condition, filter, replaces);
     }
 
     /** The COPY statement that reads it. Rows of child tables come under the children's own names. */

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32C;
@@ -172,9 +173,10 @@ final class ChunkReader implements Runnable {
                     throw KafkaFailures.explain("send load", failure.get());
                 }
             }
-            if (!load.snapshot().sees(session, chunk.oid())) {
+            Optional<String> altered = load.snapshot().altered(chunk, chunk.numbers());
+            if (altered.isPresent()) {
                 producer.abandon();
-                load.giveUp(chunk.table().id(), "rewritten since the snapshot");
+                load.giveUp(chunk.table().id(), altered.get());
                 load.snapshot().leave(session);
                 return;
             }

@@ -22,6 +22,7 @@ import java.util.SortedSet;
  * @param type of that column, as SQL
  * @param bounds values of it, ascending
  * @param firstTransaction the oldest that the snapshot does not see, with its epoch: nothing before it is news
+ * @param numbers of the table's columns; null = a source-connector of before wrote it
  * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. Such a table is
  *     not gone on with, but loaded again
  */
@@ -37,6 +38,7 @@ record Cut(
         String type,
         List<String> bounds,
         long firstTransaction,
+        ColumnNumbers numbers,
         List<Part> parts) {
     Cut {
         parts = parts == null ? List.of() : List.copyOf(parts);
@@ -107,12 +109,14 @@ record Cut(
     }
 
     /** Whether a load of the table as it is now can go on with these chunks. */
-    boolean fits(Catalog.Table now, long fileNow, String filterNow, long endTransaction) {
+    boolean fits(Catalog.Table now, ColumnNumbers numbersNow, long fileNow, String filterNow, long endTransaction) {
         return !key.isEmpty()
                 && key.equals(now.identity())
                 && oid == now.oid()
                 && file == fileNow
                 && columns.equals(columns(now))
+                && numbers != null
+                && numbers.numbers().equals(numbersNow.numbers())
                 && filter.equals(filterNow)
                 && endTransaction - firstTransaction < TRANSACTION_NUMBERS;
     }

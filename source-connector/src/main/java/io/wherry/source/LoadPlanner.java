@@ -56,11 +56,12 @@ final class LoadPlanner {
     /**
      * Cuts a table.
      *
+     * @param numbers of the table's columns
      * @param epoch of the load plan
      * @param file number of the file that holds the rows
      * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
      */
-    Cut cut(Catalog.Table table, int epoch, long file, String filter) throws SQLException {
+    Cut cut(Catalog.Table table, ColumnNumbers numbers, int epoch, long file, String filter) throws SQLException {
         String by = BY_PLACE;
         String type = PLACE_TYPE;
         List<String> bounds = List.of();
@@ -91,6 +92,7 @@ final class LoadPlanner {
                 type,
                 bounds,
                 firstTransaction,
+                numbers,
                 List.of());
     }
 
@@ -102,6 +104,7 @@ final class LoadPlanner {
      */
     Cut cutWhole(
             Catalog.Table whole,
+            ColumnNumbers numbers,
             int epoch,
             List<Partition> partitions,
             Map<Long, Catalog.Table> leaves,
@@ -125,6 +128,7 @@ final class LoadPlanner {
                 PLACE_TYPE,
                 List.of(),
                 firstTransaction,
+                numbers,
                 parts);
     }
 
@@ -134,10 +138,11 @@ final class LoadPlanner {
         for (Cut.Part part : cut.parts()) {
             for (int i = 0; i < part.chunks(); i++) {
                 String condition = Cut.range(BY_PLACE, PLACE_TYPE, part.bounds(), i, i);
-                chunks.add(new Chunk(whole, part.id(), part.oid(), chunks.size(), condition, "", List.of()));
+                chunks.add(new Chunk(
+                        whole, part.id(), part.oid(), cut.numbers(), chunks.size(), condition, "", List.of()));
             }
         }
-        return chunks.isEmpty() ? List.of(new Chunk(whole, 0, "", "", List.of())) : chunks;
+        return chunks.isEmpty() ? List.of(new Chunk(whole, cut.numbers(), 0, "", "", List.of())) : chunks;
     }
 
     private List<String> tidBounds(Catalog.Table table) {

@@ -11,9 +11,11 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.Loaded;
 import io.wherry.source.Memory.Resumable;
+import io.wherry.source.Routes.Identity;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,8 +49,10 @@ final class LoadRounds {
     private final WholeTables whole;
     private final Runnable planned;
     private final Failpoints failpoints;
+    private final Routes routes;
 
     /**
+     * @param routes to which each table is bound before the snapshot of its load
      * @param requireLock fails when this source-connector is not the one that acts
      * @param files gets the file that each table is loaded from
      * @param whole gets the partitions of the tables that are carried whole
@@ -55,6 +60,7 @@ final class LoadRounds {
      */
     LoadRounds(
             Migration migration,
+            Routes routes,
             Set<TableId> tables,
             KafkaTopics.Layout layout,
             ControlTopic control,
@@ -68,6 +74,7 @@ final class LoadRounds {
             Runnable planned,
             Failpoints failpoints) {
         this.migration = migration;
+        this.routes = routes;
         this.tables = tables;
         this.layout = layout;
         this.control = control;
@@ -97,10 +104,14 @@ final class LoadRounds {
             }
             for (int altered = 0; altered < MOST_ROUNDS && !sessions.closed(); ) {
                 Memory memory = ControlTopic.read(migration);
-                Set<TableId> missing = new HashSet<>(tables);
-                missing.removeAll(memory.loaded().keySet());
-                missing.removeIf(failed::contains);
+                Set<TableId> missing = missing(memory);
                 if (snapshot == null && !missing.isEmpty()) {
+                    if (bind(missing)) {
+                        // What others lost their tables to these is missing too.
+                        memory = ControlTopic.read(migration);
+                        missing = missing(memory);
+                        bind(missing);
+                    }
                     settlePublication(missing);
                     snapshot = LoadSnapshot.take(migration, sessions, false);
                 }
@@ -135,6 +146,41 @@ final class LoadRounds {
         }
     }
 
+    private Set<TableId> missing(Memory memory) {
+        Set<TableId> missing = new HashSet<>(tables);
+        missing.removeAll(memory.loaded().keySet());
+        missing.removeIf(failed::contains);
+        return missing;
+    }
+
+    /**
+     * Binds the names to the tables that have them now.
+     *
+     * @return whether other names have lost their tables, and with that their load
+     */
+    private boolean bind(Set<TableId> names) throws SQLException {
+        Connection session = sessions.open("tables");
+        try {
+            Set<TableId> losers = routes.bind(identities(session, migration, names));
+            losers.forEach(control::unloaded);
+            return !losers.isEmpty();
+        } finally {
+            sessions.release(session);
+        }
+    }
+
+    /** The tables that have the names, as the session's snapshot sees them. */
+    static Map<TableId, Identity> identities(Connection session, Migration migration, Set<TableId> names)
+            throws SQLException {
+        Map<TableId, Long> oids = Catalog.selectedOids(session, migration);
+        oids.keySet().retainAll(names);
+        Map<Long, ColumnNumbers> columns = ColumnNumbers.read(session, oids.values());
+        Map<TableId, Identity> identities = new HashMap<>();
+        oids.forEach(
+                (name, oid) -> identities.put(name, new Identity(oid, columns.getOrDefault(oid, ColumnNumbers.NONE))));
+        return identities;
+    }
+
     /** Its slot is older than the publication's last table may be. */
     private void settlePublication(Set<TableId> missing) throws SQLException {
         Connection session = sessions.open("publication");
@@ -158,28 +204,38 @@ final class LoadRounds {
                 ? Map.of()
                 : Catalog.tables(snapshot.session()).stream()
                         .collect(Collectors.toMap(Catalog.Table::oid, Function.identity()));
+        List<TableId> moved = new ArrayList<>();
+        Map<TableId, Identity> identities = identities(snapshot.session(), migration, missing);
         for (Catalog.Table table : snapshot.tables(missing)) {
+            Identity identity = identities.get(table.id());
+            if (!routes.hold(table.id(), identity)) {
+                // Its name or columns went to others between binding and snapshot: changes from after the snapshot may
+                // have been left out.
+                moved.add(table.id());
+                continue;
+            }
+            ColumnNumbers numbers = identity.columns();
             String filter = migration.tables().whereClause(table.id());
             long file = snapshot.file(table.oid());
             files.loaded(table.id(), file);
             // Changes tell which rows of finished chunks are stale, so they must be followed.
             Optional<Resumable> resumable = migration.tables().follows(table.id())
-                    ? memory.resumable(table, file, filter, planner.endTransaction())
+                    ? memory.resumable(table, numbers, file, filter, planner.endTransaction())
                     : Optional.empty();
             List<Chunk> parts;
             if (resumable.isPresent()) {
-                parts = chunksLeft(table, filter, resumable.get(), planner.endTransaction());
+                parts = chunksLeft(table, numbers, filter, resumable.get(), planner.endTransaction());
             } else if (table.partitioned()) {
-                Cut cut = planner.cutWhole(table, epoch, of(table, partitions), leaves, snapshot);
+                Cut cut = planner.cutWhole(table, numbers, epoch, of(table, partitions), leaves, snapshot);
                 cuts.add(cut);
                 whole.know(table.id(), cut.parts());
                 parts = LoadPlanner.chunks(table, cut);
             } else {
-                Cut cut = planner.cut(table, epoch, file, filter);
+                Cut cut = planner.cut(table, numbers, epoch, file, filter);
                 cuts.add(cut);
                 parts = new ArrayList<>();
                 for (int i = 0; i < cut.size(); i++) {
-                    parts.add(new Chunk(table, i, cut.condition(i), filter, List.of()));
+                    parts.add(new Chunk(table, numbers, i, cut.condition(i), filter, List.of()));
                 }
             }
             chunks.addAll(parts);
@@ -193,18 +249,20 @@ final class LoadRounds {
                     resumable
                             .map(r -> new Resumed(
                                     r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
-                            .orElse(null)));
+                            .orElse(null),
+                    table.oid(),
+                    Catalog.shape(table.columns())));
         }
         control.cut(cuts);
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned, layout.lanes(), snapshot.timeline());
         failpoints.before(Effect.PLAN);
         control.plan(plan);
         failpoints.after(Effect.PLAN);
+        routes.planned(planned.stream().map(LoadPlan.Table::id).toList());
         this.planned.run();
         new FullLoad(migration, snapshot, plan, chunks, lanes, failed, counts, budget, failpoints).run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
-        return planned.stream()
-                .map(LoadPlan.Table::id)
+        return Stream.concat(moved.stream(), planned.stream().map(LoadPlan.Table::id))
                 .filter(table -> !loaded.contains(table) && !failed.contains(table))
                 .toList();
     }
@@ -217,7 +275,7 @@ final class LoadRounds {
 
     /** Those not in Kafka, and one more with what was written since to the rows of the others. */
     private static List<Chunk> chunksLeft(
-            Catalog.Table table, String filter, Resumable resumable, long endTransaction) {
+            Catalog.Table table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
         Cut cut = resumable.cut();
         LOG.info(
                 "{}: {} of {} chunks are in Kafka, going on",
@@ -227,11 +285,11 @@ final class LoadRounds {
         List<Chunk> left = new ArrayList<>();
         for (int i = 0; i < cut.size(); i++) {
             if (!resumable.chunks().contains(i)) {
-                left.add(new Chunk(table, i, cut.condition(i), filter, List.of()));
+                left.add(new Chunk(table, numbers, i, cut.condition(i), filter, List.of()));
             }
         }
         String changed = cut.changed(resumable.chunks(), endTransaction);
-        left.add(new Chunk(table, cut.size(), changed, filter, cut.key()));
+        left.add(new Chunk(table, numbers, cut.size(), changed, filter, cut.key()));
         return left;
     }
 }

@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,6 +41,10 @@ final class LoadSnapshot implements AutoCloseable {
              WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0
             """;
     private static final int LOCK_SECONDS = 10;
+    private static final String NOW = """
+            SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint, n.nspname, c.relname
+              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = CAST(? AS oid)
+            """;
 
     private final Migration migration;
     private final OpenSessions sessions;
@@ -48,6 +53,8 @@ final class LoadSnapshot implements AutoCloseable {
     private final Lsn lsn;
     private final Timeline timeline;
     private final Map<Long, Long> files;
+    /** Sees what is there now, not the snapshot; opened when it is first wanted. */
+    private Connection present;
 
     private LoadSnapshot(
             Migration migration,
@@ -159,19 +166,44 @@ final class LoadSnapshot implements AutoCloseable {
     }
 
     /**
-     * Whether the snapshot sees the rows of a table that the session has read, and so has locked. A table that was rewritten
-     * since the snapshot (ALTER TABLE, TRUNCATE) looks empty to it, and a rewrite is not in the stream.
+     * Why what a session has read of a chunk is not what the snapshot holds; empty = it is. The session still has its lock on the
+     * table that it read, so nothing changes meanwhile.
+     *
+     * <p>A table that was rewritten since the snapshot (ALTER TABLE, TRUNCATE) looks empty to it, and a rewrite is not in the
+     * stream. And the server finds tables and columns by the names that they have now, whatever the snapshot: when two tables
+     * have changed names, or a column was dropped and added again, rows of the one are read for those of the other.
      */
-    boolean sees(Connection session, long oid) throws SQLException {
-        // The function looks at the present, whatever the transaction's snapshot.
-        try (PreparedStatement statement =
-                session.prepareStatement("SELECT pg_catalog.pg_relation_filenode(?::oid)::bigint")) {
-            statement.setLong(1, oid);
-            try (ResultSet row = statement.executeQuery()) {
-                row.next();
-                return file(oid) == row.getLong(1);
+    synchronized Optional<String> altered(Chunk chunk, ColumnNumbers read) throws SQLException {
+        boolean kept = false;
+        try {
+            if (present == null) {
+                present = sessions.open("load check");
+            }
+            Optional<String> altered = altered(present, chunk, read);
+            kept = true;
+            return altered;
+        } finally {
+            if (!kept) {
+                sessions.release(present);
+                present = null;
             }
         }
+    }
+
+    private Optional<String> altered(Connection session, Chunk chunk, ColumnNumbers read) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement(NOW)) {
+            statement.setLong(1, chunk.oid());
+            try (ResultSet row = statement.executeQuery()) {
+                if (!row.next() || file(chunk.oid()) != row.getLong(1)) {
+                    return Optional.of("rewritten since the snapshot");
+                }
+                if (!chunk.reads().equals(new TableId(row.getString(2), row.getString(3)))) {
+                    return Optional.of("another table has the name " + chunk.reads() + " now");
+                }
+            }
+        }
+        long oid = chunk.table().oid();
+        return read.contradiction(ColumnNumbers.read(session, List.of(oid)).getOrDefault(oid, ColumnNumbers.NONE));
     }
 
     /** Number of the file that holds the table's rows in the snapshot; 0 = none. */
@@ -235,5 +267,8 @@ final class LoadSnapshot implements AutoCloseable {
     @Override
     public void close() {
         sessions.release(anchor);
+        synchronized (this) {
+            sessions.release(present);
+        }
     }
 }

@@ -136,6 +136,13 @@ final class Memory {
         return loaded;
     }
 
+    /** The table of the source that each name was cut from, loaded or not. */
+    Map<TableId, Routes.Identity> identities() {
+        Map<TableId, Routes.Identity> all = new HashMap<>();
+        cuts.forEach((table, cut) -> all.put(table, new Routes.Identity(cut.oid(), cut.numbers())));
+        return all;
+    }
+
     /** The partitions of each whole table whose rows are in its load or in the stream. */
     Map<TableId, List<Cut.Part>> partitions() {
         Map<TableId, List<Cut.Part>> all = new HashMap<>();
@@ -177,7 +184,8 @@ final class Memory {
     record Resumable(Cut cut, int epoch, SortedSet<Integer> chunks) {}
 
     /** @param endTransaction the first that the present snapshot cannot know of */
-    Optional<Resumable> resumable(Catalog.Table table, long file, String filter, long endTransaction) {
+    Optional<Resumable> resumable(
+            Catalog.Table table, ColumnNumbers numbers, long file, String filter, long endTransaction) {
         Cut cut = cuts.get(table.id());
         SortedSet<Integer> done = new TreeSet<>(
                 cut == null
@@ -185,7 +193,7 @@ final class Memory {
                         : chunks.getOrDefault(table.id(), new TreeMap<>())
                                 .headMap(cut.size())
                                 .keySet());
-        return !done.isEmpty() && cut.fits(table, file, filter, endTransaction)
+        return !done.isEmpty() && cut.fits(table, numbers, file, filter, endTransaction)
                 ? lastPlan(table.id()).map(plan -> new Resumable(cut, plan.epoch(), done))
                 : Optional.empty();
     }

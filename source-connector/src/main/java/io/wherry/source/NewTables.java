@@ -5,9 +5,11 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Migration;
 import io.wherry.contract.TableId;
+import io.wherry.source.Routes.Identity;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Takes in tables that come to the source while the migration runs: tables made or renamed, partitions made or
- * attached, and tables that were dropped and made anew under the same name.
+ * attached, and tables that are no longer what was loaded under their name: dropped and made again, swapped by renaming, or with
+ * columns that changed places ({@link Routes}, {@link ColumnNumbers}).
  *
  * <p>Rows that come before a table has its route are left out of the stream, and lost to nobody: the snapshot that loads
  * the table is taken after the route was made, so it holds them. Not safe for use by several threads.
@@ -26,15 +29,19 @@ import org.slf4j.LoggerFactory;
 final class NewTables {
     private static final Logger LOG = LoggerFactory.getLogger(NewTables.class);
     private static final long LOOK_AGAIN_NANOS = 10_000_000_000L;
+    private static final String ANOTHER =
+            "another table has this name on the source than the one that was loaded: it was renamed, or dropped and made"
+                    + " again";
 
     private final Migration migration;
     private final ControlTopic control;
-    private final Map<TableId, Route> routes;
+    private final Routes routes;
     private final Set<TableId> refused = new HashSet<>();
     private long refusedNanos;
+    private long columnsNanos = System.nanoTime();
 
     /** @param routes of all known tables; gets those of new ones */
-    NewTables(Migration migration, ControlTopic control, Map<TableId, Route> routes) {
+    NewTables(Migration migration, ControlTopic control, Routes routes) {
         this.migration = migration;
         this.control = control;
         this.routes = routes;
@@ -63,11 +70,55 @@ final class NewTables {
         if (!refused.isEmpty() && System.nanoTime() - refusedNanos > LOOK_AGAIN_NANOS) {
             refused.clear();
         }
-        Set<TableId> names = Catalog.selectedNames(session, migration);
+        lookAtColumns(session);
+        Map<TableId, Long> names = Catalog.selectedOids(session, migration);
         Set<TableId> published = Publication.published(session, migration);
-        names.removeIf(table -> !isNew(table, published));
-        names.removeAll(refused);
+        names.entrySet().removeIf(table -> !isNew(table.getKey(), table.getValue(), published));
+        names.keySet().removeAll(refused);
         return !names.isEmpty();
+    }
+
+    /** A column that is another one now is seen by the next change of its table; this is for tables without changes. */
+    private void lookAtColumns(Connection session) throws SQLException {
+        if (System.nanoTime() - columnsNanos < LOOK_AGAIN_NANOS) {
+            return;
+        }
+        Map<TableId, Identity> known = routes.identities();
+        Map<Long, ColumnNumbers> now = ColumnNumbers.read(
+                session, known.values().stream().map(Identity::oid).toList());
+        known.forEach((table, identity) -> identity.columns()
+                .contradiction(now.getOrDefault(identity.oid(), ColumnNumbers.NONE))
+                .ifPresent(why -> {
+                    LOG.warn("{}: {}", table, why);
+                    routes.unbind((int) identity.oid(), why);
+                }));
+        columnsNanos = System.nanoTime();
+    }
+
+    /**
+     * Tables that are no longer what is loaded under their name.
+     *
+     * @return why, for each
+     */
+    static Map<TableId, String> replaced(Connection session, Migration migration, Memory memory) throws SQLException {
+        Map<TableId, Identity> loaded = memory.identities();
+        loaded.keySet().retainAll(memory.loaded().keySet());
+        loaded.keySet().removeIf(table -> !migration.tables().follows(table));
+        Map<TableId, Identity> now = LoadRounds.identities(session, migration, loaded.keySet());
+        Set<TableId> published = Publication.published(session, migration);
+        Map<TableId, String> replaced = new HashMap<>();
+        now.forEach((table, identity) -> {
+            if (!published.contains(table)
+                    || identity.oid() != loaded.get(table).oid()) {
+                replaced.put(table, ANOTHER);
+            } else {
+                loaded.get(table)
+                        .columns()
+                        .contradiction(identity.columns())
+                        .ifPresent(why -> replaced.put(table, why));
+            }
+        });
+        return replaced;
     }
 
     /**
@@ -78,31 +129,39 @@ final class NewTables {
     Set<TableId> takeIn(Connection session) throws SQLException {
         Set<TableId> published = Publication.published(session, migration);
         List<Catalog.Table> fresh = Catalog.selected(session, migration).stream()
-                .filter(table -> isNew(table.id(), published) && !refused(session, table))
+                .filter(table -> isNew(table.id(), table.oid(), published) && !refused(session, table))
                 .toList();
         Set<TableId> names = new HashSet<>();
         fresh.forEach(table -> names.add(table.id()));
         KafkaTopics.Layout layout = KafkaTopics.ensure(
                 migration, names, ControlTopic.read(migration).plannedPartitions());
         for (TableId table : names) {
-            LOG.info("{} is new on the source; it is published and loaded", table);
+            boolean known = routes.knows(table);
+            LOG.info("{} is {} on the source; it is published and loaded", table, known ? "another table" : "new");
+            if (known) {
+                routes.replaced(table, ANOTHER);
+            }
             // Before it is published: whoever starts after a crash in between must not take the earlier load for its
             // own.
             control.unloaded(table);
             String topic = migration.topics().changes(table);
-            routes.put(table, new Route(table, topic, layout.partitions().get(table)));
+            routes.put(new Route(table, topic, layout.partitions().get(table)));
         }
+        Publication.refilter(session, migration, names);
         Publication.ensure(session, migration, fresh);
         if (!names.isEmpty()) {
-            names.addAll(routes.keySet());
+            names.addAll(routes.tables());
             names.retainAll(Catalog.selectedNames(session, migration));
         }
         return names;
     }
 
-    private boolean isNew(TableId table, Set<TableId> published) {
-        // A renamed table is still published, and has no route; one made anew under its name has a route.
-        return !routes.containsKey(table) || migration.tables().follows(table) && !published.contains(table);
+    private boolean isNew(TableId table, long oid, Set<TableId> published) {
+        if (!routes.knows(table)) {
+            return true;
+        }
+        Identity bound = routes.identity(table);
+        return migration.tables().follows(table) && (!published.contains(table) || bound == null || bound.oid() != oid);
     }
 
     private boolean refused(Connection session, Catalog.Table table) {

@@ -185,6 +185,37 @@ final class Publication {
                 .collect(Collectors.joining(", "));
     }
 
+    /**
+     * Takes out tables whose row filter is not the one that their names ask for, as it is when names went to other tables;
+     * {@link #ensure} puts them in again. To be called before the snapshot of their new load.
+     */
+    static void refilter(Connection source, Migration migration, Set<TableId> tables) throws SQLException {
+        if (tables.isEmpty() || Catalog.majorVersion(source) < 15) {
+            return;
+        }
+        Set<TableId> filtered = new HashSet<>();
+        try (PreparedStatement statement = source.prepareStatement(
+                "SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = ? AND rowfilter IS NOT NULL")) {
+            statement.setString(1, migration.publication());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    filtered.add(new TableId(row.getString(1), row.getString(2)));
+                }
+            }
+        }
+        Set<TableId> published = published(source, migration);
+        for (TableId table : tables) {
+            boolean wanted = !migration.tables().whereClause(table).isEmpty();
+            if (published.contains(table) && (wanted || filtered.contains(table))) {
+                alter(
+                        source,
+                        migration.publication(),
+                        "ALTER PUBLICATION " + Identifiers.quote(migration.publication()) + " DROP TABLE ONLY "
+                                + table.quoted());
+            }
+        }
+    }
+
     /** The tables of the publication. A table that was dropped and made anew under its name is not among them. */
     static Set<TableId> published(Connection source, Migration migration) throws SQLException {
         Set<TableId> published = new HashSet<>();

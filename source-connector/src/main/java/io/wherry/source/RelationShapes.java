@@ -32,7 +32,7 @@ import java.util.Set;
  */
 final class RelationShapes implements Shapes, AutoCloseable {
     private static final String ROOT = """
-            SELECT n.nspname, r.relname, c.relispartition FROM pg_class c
+            SELECT n.nspname, r.relname, c.relispartition, r.oid FROM pg_class c
               JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid) JOIN pg_namespace n ON n.oid = r.relnamespace
              WHERE c.oid = ?::oid
             """;
@@ -89,9 +89,10 @@ final class RelationShapes implements Shapes, AutoCloseable {
     }
 
     @Override
-    public TableId carrier(Relation relation) {
+    public Carrier carrier(Relation relation) {
+        Carrier itself = new Carrier(relation.oid(), relation.id());
         if (migration.tables().whole().isEmpty()) {
-            return relation.id();
+            return itself;
         }
         long oid = Integer.toUnsignedLong(relation.oid());
         try (PreparedStatement statement = session().prepareStatement(ROOT)) {
@@ -101,17 +102,27 @@ final class RelationShapes implements Shapes, AutoCloseable {
                     TableId root = new TableId(row.getString(1), row.getString(2));
                     // A table that was detached is one of its own, also where it is seen by its earlier place.
                     if (!row.getBoolean(3) || !migration.tables().isWhole(root)) {
-                        return relation.id();
+                        return itself;
                     }
                     wholes.meet(oid, root);
-                    return root;
+                    return new Carrier((int) row.getLong(4), root);
                 }
             }
         } catch (SQLException e) {
             throw unreadable(relation.id(), e);
         }
         // Dropped since.
-        return wholes.carrier(oid).orElse(relation.id());
+        return wholes.carrier(oid).map(whole -> new Carrier(0, whole)).orElse(itself);
+    }
+
+    @Override
+    public ColumnNumbers columns(int oid) {
+        long number = Integer.toUnsignedLong(oid);
+        try {
+            return ColumnNumbers.read(session(), List.of(number)).getOrDefault(number, ColumnNumbers.NONE);
+        } catch (SQLException e) {
+            throw unreadable("table number " + number, e);
+        }
     }
 
     @Override
@@ -135,7 +146,7 @@ final class RelationShapes implements Shapes, AutoCloseable {
         }
     }
 
-    private static RetryableException unreadable(TableId table, SQLException e) {
+    private static RetryableException unreadable(Object table, SQLException e) {
         return new RetryableException(
                 "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
     }

@@ -5,6 +5,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
+import io.wherry.source.Shapes.Carrier;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -26,17 +27,21 @@ final class RowDecoder {
     /** PostgreSQL counts from 2000-01-01, in µs. */
     private static final long EPOCH_MILLIS = 946_684_800_000L;
 
-    private final Map<TableId, Route> routes;
+    private final Routes routes;
     private final SchemaRegistry registry;
     private final Shapes shapes;
     private final SourceTransactions rows;
     private final CaptureCounts counts;
     private final Map<Integer, Relation> relations = new HashMap<>();
-    private final Map<Integer, ChangeEncoder> encoders = new HashMap<>();
-    /** Relations that go under the name of the whole. */
+    private final Map<Integer, Carrier> carriers = new HashMap<>();
+    private final Map<Integer, Encoding> encodings = new HashMap<>();
+    /** Relations whose rows go with those of the whole. */
     private final Set<Integer> partitions = new HashSet<>();
     /** Those of them whose changes do not name rows as the whole does. */
     private final Set<Integer> unnamed = new HashSet<>();
+
+    /** Of a route that may be another one later. */
+    private record Encoding(Route route, ChangeEncoder encoder) {}
 
     private final Set<TableId> leftOut = new HashSet<>();
     /** Of tables with several partitions: the schema that their keys were written with last. */
@@ -55,12 +60,7 @@ final class RowDecoder {
     private long order;
 
     /** @param routes where each table's changes go */
-    RowDecoder(
-            Map<TableId, Route> routes,
-            SchemaRegistry registry,
-            Shapes shapes,
-            SourceTransactions rows,
-            CaptureCounts counts) {
+    RowDecoder(Routes routes, SchemaRegistry registry, Shapes shapes, SourceTransactions rows, CaptureCounts counts) {
         this.counts = counts;
         this.routes = routes;
         this.registry = registry;
@@ -134,14 +134,29 @@ final class RowDecoder {
             shapes.await(transaction);
             visible = transaction;
         }
-        TableId carrier = shapes.carrier(relation);
-        relations.put(relation.oid(), relation.under(carrier));
-        encoders.remove(relation.oid());
-        unnamed.remove(relation.oid());
-        if (carrier.equals(relation.id())) {
+        Carrier carrier = shapes.carrier(relation);
+        relations.put(relation.oid(), relation);
+        carriers.put(relation.oid(), carrier);
+        encodings.remove(relation.oid());
+        if (carrier.oid() == relation.oid()) {
             partitions.remove(relation.oid());
         } else {
             partitions.add(relation.oid());
+        }
+        requireSameColumns(carrier.oid());
+    }
+
+    /**
+     * What the catalog says is today's, and the message may be older: then changes are left out that were still those of the loaded
+     * columns. The table is loaded again all the same.
+     */
+    private void requireSameColumns(int oid) {
+        Route route = routes.of(oid);
+        if (route != null) {
+            routes.columns(oid).contradiction(shapes.columns(oid)).ifPresent(why -> {
+                LOG.warn("{}: {}; its changes are left out until it is loaded again", route.id(), why);
+                routes.unbind(oid, why);
+            });
         }
     }
 
@@ -152,10 +167,10 @@ final class RowDecoder {
             message.position(message.limit());
             return;
         }
-        ChangeEncoder encoder = encoder(oid);
+        ChangeEncoder encoder = encoder(oid, route);
         if (unnamed.contains(oid)) {
             message.position(message.limit());
-            withoutRow(oid, ChangeSchemas.BREAK);
+            withoutRow(oid, route, ChangeSchemas.BREAK);
             return;
         }
         char part = (char) message.get();
@@ -165,7 +180,7 @@ final class RowDecoder {
             read(before, encoder, message);
         }
         if (kind == 'D') {
-            send(oid, encoder.key(before, null), false, ChangeSchemas.DELETE, encoder, before, identityOnly, null);
+            send(route, encoder.key(before, null), false, ChangeSchemas.DELETE, encoder, before, identityOnly, null);
             return;
         }
         if (hasBefore) {
@@ -176,7 +191,7 @@ final class RowDecoder {
         String operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
         byte[] key = encoder.key(after, old);
         boolean keyChanges = hasBefore && route.partitions() > 1 && !Arrays.equals(key, encoder.key(before, null));
-        send(oid, key, keyChanges, operation, encoder, old, identityOnly, after);
+        send(route, key, keyChanges, operation, encoder, old, identityOnly, after);
     }
 
     private void read(Tuple tuple, ChangeEncoder encoder, ByteBuffer message) {
@@ -191,7 +206,7 @@ final class RowDecoder {
     }
 
     private void send(
-            int oid,
+            Route route,
             byte[] key,
             boolean keyChanges,
             String operation,
@@ -199,7 +214,6 @@ final class RowDecoder {
             Tuple old,
             boolean identityOnly,
             Tuple row) {
-        Route route = route(oid);
         order++;
         byte[] value = encoder.value(old, identityOnly, row, operation, source());
         publish(route, encoder, key, keyChanges, value);
@@ -235,32 +249,30 @@ final class RowDecoder {
         int count = message.getInt();
         message.get();
         // Of a table that is carried whole the server names the partitions.
-        Map<TableId, Set<Integer>> wholes = new LinkedHashMap<>();
+        Map<Route, Set<Integer>> wholes = new LinkedHashMap<>();
         for (int i = 0; i < count; i++) {
             int oid = message.getInt();
             Route route = route(oid);
             if (route != null && partitions.contains(oid)) {
-                wholes.computeIfAbsent(route.id(), whole -> new LinkedHashSet<>())
-                        .add(oid);
+                wholes.computeIfAbsent(route, whole -> new LinkedHashSet<>()).add(oid);
             } else if (route != null) {
-                withoutRow(oid, ChangeSchemas.TRUNCATE);
+                withoutRow(oid, route, ChangeSchemas.TRUNCATE);
                 counts.change(route.id(), ChangeSchemas.TRUNCATE);
             }
         }
         wholes.forEach((whole, oids) -> {
-            boolean all = shapes.isAll(whole, oids);
-            withoutRow(oids.iterator().next(), all ? ChangeSchemas.TRUNCATE : ChangeSchemas.BREAK);
+            boolean all = shapes.isAll(whole.id(), oids);
+            withoutRow(oids.iterator().next(), whole, all ? ChangeSchemas.TRUNCATE : ChangeSchemas.BREAK);
             if (all) {
-                counts.change(whole, ChangeSchemas.TRUNCATE);
+                counts.change(whole.id(), ChangeSchemas.TRUNCATE);
             } else {
-                LOG.error("{}: some of its partitions were truncated, and not all; it stops there", whole);
+                LOG.error("{}: some of its partitions were truncated, and not all; it stops there", whole.id());
             }
         });
     }
 
-    private void withoutRow(int oid, String operation) {
-        Route route = route(oid);
-        ChangeEncoder encoder = encoder(oid);
+    private void withoutRow(int oid, Route route, String operation) {
+        ChangeEncoder encoder = encoder(oid, route);
         order++;
         byte[] value = encoder.value(null, false, null, operation, source());
         publish(route, encoder, null, false, value);
@@ -270,38 +282,40 @@ final class RowDecoder {
         return new ChangeEncoder.Source(commitLsn, order, transaction, commitMillis);
     }
 
-    private ChangeEncoder encoder(int oid) {
-        ChangeEncoder known = encoders.get(oid);
-        if (known == null) {
-            Route route = route(oid);
-            TableShape shape = shapes.of(relations.get(oid));
-            if (partitions.contains(oid) && !shapes.namesRows(relations.get(oid), shape)) {
+    private ChangeEncoder encoder(int oid, Route route) {
+        Encoding known = encodings.get(oid);
+        if (known == null || known.route() != route) {
+            // Rows go under the name that the table was loaded by, which need not be its name now.
+            Relation relation = relations.get(oid).under(route.id());
+            TableShape shape = shapes.of(relation);
+            unnamed.remove(oid);
+            if (partitions.contains(oid) && !shapes.namesRows(relation, shape)) {
                 LOG.error("{}: a partition of it has another replica identity; it stops there", route.id());
                 unnamed.add(oid);
             }
-            known = new ChangeEncoder(shape, route.topic(), registry, writer);
-            encoders.put(oid, known);
+            known = new Encoding(route, new ChangeEncoder(shape, route.topic(), registry, writer));
+            encodings.put(oid, known);
         }
-        return known;
+        return known.encoder();
     }
 
     /**
-     * Where the table's changes go. Null for a table that is not known by its name: renamed since, or put into the
+     * Where the table's changes go. Null for a table that no load is bound to: made or re-created since, or put into the
      * publication by somebody. Its rows are left out; if it is selected it will be loaded, by a later snapshot
      * ({@link NewTables}).
      */
     private Route route(int oid) {
-        Relation relation = relations.get(oid);
-        if (relation == null) {
+        Carrier carrier = carriers.get(oid);
+        if (carrier == null) {
             throw new DataException(
                     "decode",
                     "table number " + Integer.toUnsignedLong(oid),
                     "the stream did not describe it",
                     "Report this with the source's version");
         }
-        Route route = routes.get(relation.id());
-        if (route == null && leftOut.add(relation.id())) {
-            LOG.warn("{}: changes of a table that is not known (yet) are left out", relation.id());
+        Route route = carrier.oid() == 0 ? routes.of(carrier.id()) : routes.of(carrier.oid());
+        if (route == null && leftOut.add(carrier.id())) {
+            LOG.warn("{}: changes of a table that is not known (yet) are left out", carrier.id());
         }
         return route;
     }

@@ -47,7 +47,7 @@ final class SchemasAhead {
      */
     static void register(
             Migration migration,
-            Map<TableId, Route> routes,
+            Routes routes,
             TableFiles files,
             WholeTables wholes,
             SchemaRegistry registry,
@@ -56,12 +56,12 @@ final class SchemasAhead {
         int registered = 0;
         try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
             for (Relation relation : relations(migration)) {
-                Route route = routes.get(relation.id());
+                Route route = routes.of(relation.oid());
                 if (closing.getAsBoolean()) {
                     return;
                 }
-                if (route != null && files.loaded(relation.id()) != null) {
-                    new ChangeEncoder(shapes.of(relation), route.topic(), registry, unused);
+                if (route != null && files.loaded(route.id()) != null) {
+                    new ChangeEncoder(shapes.of(relation.under(route.id())), route.topic(), registry, unused);
                     registered++;
                 }
             }

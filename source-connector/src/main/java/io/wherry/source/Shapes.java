@@ -12,9 +12,21 @@ interface Shapes {
     /** @param relation under its carrier's name */
     TableShape of(Relation relation);
 
-    /** The table under whose name the relation's rows go: itself, or the whole that it is a partition of. */
-    default TableId carrier(Relation relation) {
-        return relation.id();
+    /**
+     * A table that carries rows.
+     *
+     * @param oid 0 when only its name is known
+     */
+    record Carrier(int oid, TableId id) {}
+
+    /** The table that the relation's rows go with: itself, or the whole that it is a partition of. */
+    default Carrier carrier(Relation relation) {
+        return new Carrier(relation.oid(), relation.id());
+    }
+
+    /** The table's columns as they are today. */
+    default ColumnNumbers columns(int oid) {
+        return ColumnNumbers.NONE;
     }
 
     /** Whether the partition's changes name a row as the table does that carries it. */

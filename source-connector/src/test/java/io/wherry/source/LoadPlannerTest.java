@@ -7,11 +7,13 @@ import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape.TypeName;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 final class LoadPlannerTest {
     private static final long MIB = 1 << 20;
+    private static final ColumnNumbers NUMBERS = new ColumnNumbers(2, 0, Map.of("x", 1, "y", 2));
 
     @Test
     void aSmallTableIsOneChunk() {
@@ -82,6 +84,7 @@ final class LoadPlannerTest {
                 type,
                 bounds,
                 firstTransaction,
+                NUMBERS,
                 List.of());
     }
 
@@ -105,9 +108,32 @@ final class LoadPlannerTest {
                 .containsExactly("COPY (SELECT \"x\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT binary)");
     }
 
+    @Test
+    void aLoadDoesNotGoOnWithChunksOfAColumnThatWasDroppedAndAddedAgain() {
+        Catalog.Table table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
+        Cut cut = new Cut(
+                table.id(),
+                1,
+                table.oid(),
+                3,
+                Cut.columns(table),
+                "",
+                List.of("x"),
+                "ctid",
+                "pg_catalog.tid",
+                List.of(),
+                7,
+                NUMBERS,
+                List.of());
+        assertThat(cut.fits(table, NUMBERS, 3, "", 8)).isTrue();
+        assertThat(cut.fits(table, new ColumnNumbers(3, 2, Map.of("x", 1, "y", 3)), 3, "", 8))
+                .isFalse();
+    }
+
     private static Cut whole(Cut.Part... parts) {
         TableId id = new TableId("a b", "T");
-        return new Cut(id, 1, 2, 0, List.of(), "", List.of(), "ctid", "pg_catalog.tid", List.of(), 7, List.of(parts));
+        return new Cut(
+                id, 1, 2, 0, List.of(), "", List.of(), "ctid", "pg_catalog.tid", List.of(), 7, NUMBERS, List.of(parts));
     }
 
     @Test
@@ -133,7 +159,7 @@ final class LoadPlannerTest {
                 "sum", new TypeName("pg_catalog", "int4"), 'b', 23, 0, false, false, "", true, "integer");
         Catalog.Table table =
                 table(List.of(column("x", "pg_catalog", "int4", 'b', 0), generated, column("y", "s", "mood", 'e', 0)));
-        assertThat(new Chunk(table, 0, "", "", List.of()).copy())
+        assertThat(new Chunk(table, NUMBERS, 0, "", "", List.of()).copy())
                 .isEqualTo("COPY (SELECT \"x\", \"y\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT text)");
     }
 

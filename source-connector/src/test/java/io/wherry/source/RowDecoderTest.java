@@ -237,14 +237,14 @@ final class RowDecoderTest {
     }
 
     @Test
-    void rowsOfATableThatIsNotKnownAreLeftOut() {
+    void rowsOfAnotherTableUnderTheNameOfOneThatWasLoadedAreLeftOut() {
         RowDecoder decoder = decoder(1);
         take(
                 decoder,
                 WireMessages.relation(
-                        OID, "public", "renamed", 'd', new String[] {"id"}, new long[] {25}, new boolean[] {true}));
+                        OID + 1, "public", "item", 'd', new String[] {"id"}, new long[] {25}, new boolean[] {true}));
         take(decoder, WireMessages.begin(1000, 0, 7));
-        assertThat(decoder.take(WireMessages.insert(OID, "1"))).isTrue();
+        assertThat(decoder.take(WireMessages.insert(OID + 1, "1"))).isTrue();
 
         assertThat(transactions.values).isEmpty();
     }
@@ -257,8 +257,8 @@ final class RowDecoderTest {
         }
 
         @Override
-        public TableId carrier(Relation relation) {
-            return TABLE;
+        public Carrier carrier(Relation relation) {
+            return new Carrier(0, TABLE);
         }
 
         @Override
@@ -281,7 +281,9 @@ final class RowDecoderTest {
     }
 
     private RowDecoder decoder(int partitions, Shapes shapes) {
-        Map<TableId, Route> routes = Map.of(TABLE, new Route(TABLE, "shop.public.item", partitions));
+        Routes routes = new Routes();
+        routes.put(new Route(TABLE, "shop.public.item", partitions));
+        routes.bind(Map.of(TABLE, new Routes.Identity(OID, ColumnNumbers.NONE)));
         return new RowDecoder(routes, registry, shapes, transactions, counts);
     }
 
