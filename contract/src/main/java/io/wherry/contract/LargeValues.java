@@ -149,7 +149,7 @@ public final class LargeValues {
                     "join large value",
                     where,
                     problem,
-                    "Records of this topic were removed or written by somebody else; load the table again");
+                    "Records of this topic were removed or written by somebody else; wherry reload --table with its table");
         }
     }
 }

@@ -5,13 +5,14 @@ import java.util.regex.Pattern;
 /** Commands that messages offer, as an operator can paste them into a shell. */
 public final class Remedies {
     private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_.]+");
+    private static final String RETRY = "wherry retry --table ";
     private static final String RELOAD = "wherry reload --table ";
 
     private Remedies() {}
 
     /** Lets a table go on whose cause of stopping is gone. */
     public static String retry(TableId table) {
-        return "wherry retry --table " + shell(table);
+        return RETRY + shell(table);
     }
 
     /** Loads a table again from the beginning. */
@@ -21,7 +22,7 @@ public final class Remedies {
 
     /** Whether only a new load makes the table right again: going on would pass over what it lacks. */
     public static boolean onlyReload(String stoppedBecause) {
-        return stoppedBecause.contains(RELOAD);
+        return stoppedBecause.contains(RELOAD) && !stoppedBecause.contains(RETRY);
     }
 
     private static String shell(TableId table) {

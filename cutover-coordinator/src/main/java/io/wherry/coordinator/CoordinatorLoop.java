@@ -337,6 +337,8 @@ final class CoordinatorLoop implements AutoCloseable {
             facts.see(seen);
         } else if (observation instanceof Observation.HeartbeatArrived seen) {
             facts.see(seen);
+        } else if (observation instanceof Observation.AppliedToOthers seen) {
+            facts.see(seen);
         } else if (observation instanceof Observation.TargetSeen seen) {
             facts.see(seen, now);
         } else if (observation instanceof Observation.SchemaSeen seen) {
@@ -372,7 +374,7 @@ final class CoordinatorLoop implements AutoCloseable {
         State state = control.journal().state();
         if (state.servedBy().equals("source") && !state.inWindow() && state != State.ABORTING) {
             boolean settled = state == State.CATCHING_UP || state == State.IN_SYNC;
-            follower.offer(facts.drift(), facts.applied(), settled);
+            follower.offer(facts.drift(), facts.applied(), facts.appliedToOthers(), settled);
         }
     }
 

@@ -1,6 +1,8 @@
 package io.wherry.coordinator;
 
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
 
 /** Whether the target holds everything up to a drain vector (pure). */
@@ -17,6 +19,13 @@ public final class Drain {
             Long checkpoint = checkpoints.get(end.getKey());
             return checkpoint != null && checkpoint >= end.getValue();
         });
+    }
+
+    /** The vector without partitions of these topics. */
+    static Map<TopicPartition, Long> without(Map<TopicPartition, Long> vector, Set<String> topics) {
+        Map<TopicPartition, Long> others = new HashMap<>(vector);
+        others.keySet().removeIf(partition -> topics.contains(partition.topic()));
+        return others;
     }
 
     /** Offsets not yet applied; null when a checkpoint is absent. */

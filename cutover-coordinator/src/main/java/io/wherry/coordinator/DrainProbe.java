@@ -4,6 +4,7 @@ import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -68,6 +69,16 @@ final class DrainProbe implements AutoCloseable {
                 row -> checkpoints.put(new TopicPartition(row.getString(1), row.getInt(2)), row.getLong(3)),
                 "SELECT topic, partition, next_offset FROM wherry.checkpoint");
         return checkpoints;
+    }
+
+    /** Tables that stand still until somebody looks after them, by their topics. */
+    Map<String, TableId> stopped() throws SQLException {
+        Map<String, TableId> stopped = new HashMap<>();
+        Queries.list(
+                target,
+                row -> stopped.put(row.getString(1), new TableId(row.getString(2), row.getString(3))),
+                "SELECT topic, schema_name, table_name FROM wherry.relation WHERE stopped_because IS NOT NULL");
+        return stopped;
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.wherry.coordinator;
 
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.SourceStatus.Captured;
 import io.wherry.contract.TableId;
@@ -20,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +57,7 @@ final class Facts {
     private String failure;
     private long failureSeenMillis;
     private Lsn applied = Lsn.ZERO;
+    private Observation.AppliedToOthers othersApplied = new Observation.AppliedToOthers(Lsn.ZERO, Set.of());
     private Long arrivedEmitted;
     private long arrivedTook;
 
@@ -130,6 +133,15 @@ final class Facts {
         relations.keySet().removeAll(seen.gone());
     }
 
+    void see(Observation.AppliedToOthers seen) {
+        othersApplied = seen;
+    }
+
+    /** Everything up to here is on the target, but of tables that stand still. */
+    Observation.AppliedToOthers appliedToOthers() {
+        return othersApplied;
+    }
+
     /** How the tables of both sides have come apart. */
     SchemaDrift drift() {
         return drift;
@@ -195,8 +207,9 @@ final class Facts {
     }
 
     private static String remedy(TableId table, String reason) {
-        String reload = "wherry reload --table " + table;
-        return reason.contains(reload) ? reload : "mend what stopped " + table + ", then wherry retry --table " + table;
+        return Remedies.onlyReload(reason)
+                ? Remedies.reload(table)
+                : "remove what stopped " + table + ", then " + Remedies.retry(table);
     }
 
     private Optional<String> recentFailure(long nowMillis) {

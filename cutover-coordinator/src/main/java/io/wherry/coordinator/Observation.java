@@ -8,6 +8,7 @@ import io.wherry.coordinator.StateMachine.Event;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** What the coordinator's thread is told; immutable. */
@@ -23,6 +24,13 @@ sealed interface Observation {
 
     /** A heartbeat's effect reached the target. */
     record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {}
+
+    /**
+     * Everything up to the LSN is on the target, but of tables that stand still until somebody looks after them.
+     *
+     * @param stopped those tables
+     */
+    record AppliedToOthers(Lsn lsn, Set<TableId> stopped) implements Observation {}
 
     /**
      * @param behind change records not applied; null = unknown

@@ -258,11 +258,21 @@ final class Observers implements AutoCloseable {
             }
         }
         Map<TopicPartition, Long> vector = probe.vector();
-        while (!Drain.drained(vector, probe.checkpoints())) {
+        Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+        while (!Drain.drained(vector, checkpoints)) {
+            Map<String, TableId> stopped = probe.stopped();
+            if (!stopped.isEmpty() && Drain.drained(Drain.without(vector, stopped.keySet()), checkpoints)) {
+                tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(stopped.values())));
+                if (newest.get() != heartbeat) {
+                    // This one arrives when the operator has looked after the table; what others wait for goes on.
+                    return;
+                }
+            }
             repeater.pause(CHECKPOINT_POLL_MILLIS);
             if (repeater.closing() || !applying.getAsBoolean()) {
                 return;
             }
+            checkpoints = probe.checkpoints();
         }
         long now = MonotonicClock.millis();
         tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));

@@ -3,6 +3,7 @@ package io.wherry.coordinator;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
@@ -13,8 +14,11 @@ import java.util.Set;
 
 /** Gives the operator's orders about tables: to the source-connector by the control topic, to the sink-applier by the target. */
 final class Orders {
+    private static final String STOPPED =
+            "SELECT stopped_because FROM wherry.relation WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
+    // Of the reason that was read: it may have stopped again by another.
     private static final String CLEAR = "UPDATE wherry.relation SET stopped_because = NULL"
-            + " WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
+            + " WHERE (schema_name, table_name) = (?, ?) AND stopped_because = ?";
 
     private final Migration migration;
     private final Progress progress;
@@ -53,12 +57,33 @@ final class Orders {
         if (kind == Order.Kind.RETRY) {
             try (Connection target = Sessions.open(migration, migration.target(), "retry")) {
                 for (TableId id : meant) {
-                    Queries.update(target, CLEAR, id.schema(), id.table());
+                    retry(target, id, table.isPresent());
                 }
             }
         }
         send(new Order(kind, table.isEmpty() ? null : meant.get(0), System.currentTimeMillis()));
         return meant;
+    }
+
+    /**
+     * Lets a table go on, unless only a new load makes it right. Counterexample: its topic was deleted and created again; from its
+     * checkpoint on the new topic goes on as if nothing was missing.
+     *
+     * @param named by the operator, who is told then
+     */
+    private static void retry(Connection target, TableId table, boolean named) throws SQLException {
+        Optional<String> reason = Queries.string(target, STOPPED, table.schema(), table.table());
+        if (reason.isPresent() && Remedies.onlyReload(reason.get())) {
+            if (named) {
+                throw new DataException(
+                        "retry",
+                        table.toString(),
+                        "only a new load makes it right again: " + reason.get(),
+                        Remedies.reload(table));
+            }
+        } else if (reason.isPresent()) {
+            Queries.update(target, CLEAR, table.schema(), table.table(), reason.get());
+        }
     }
 
     private void send(Order order) {

@@ -1,6 +1,7 @@
 package io.wherry.coordinator;
 
 import io.wherry.contract.Catalog;
+import io.wherry.contract.Lsn;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -122,9 +123,11 @@ final class SchemaAdditions {
     private final Connection source;
     private final Connection target;
     private final Set<TableId> tables;
+    private final Set<TableId> parents;
     private final List<Addition> additions = new ArrayList<>();
 
-    private SchemaAdditions(Connection source, Connection target, Set<TableId> tables) {
+    private SchemaAdditions(Connection source, Connection target, Set<TableId> tables, Set<TableId> parents) {
+        this.parents = parents;
         this.source = source;
         this.target = target;
         this.tables = tables;
@@ -134,11 +137,25 @@ final class SchemaAdditions {
      * One difference.
      *
      * @param object in words
+     * @param alone the only table whose rows it concerns; null = rows of others too
      * @param definition what it is on the source; a server of another version may word it otherwise for ever
      * @param relaxes whether its statement only permits more: then it may run at once, else after all changes from before
      * @param work on the target
      */
-    record Addition(String object, String definition, boolean relaxes, Work work) {}
+    record Addition(String object, TableId alone, String definition, boolean relaxes, Work work) {
+        /**
+         * @param firstSeen end of the source's log when it was seen first
+         * @param applied everything up to here is on the target
+         * @param others the same, but of tables that stand still
+         */
+        boolean mayRun(Lsn firstSeen, Lsn applied, Observation.AppliedToOthers others) {
+            return relaxes
+                    || applied.isAfter(firstSeen)
+                    || alone != null
+                            && !others.stopped().contains(alone)
+                            && others.lsn().isAfter(firstSeen);
+        }
+    }
 
     /** What makes the target like the source. */
     interface Work {
@@ -156,7 +173,11 @@ final class SchemaAdditions {
         Set<TableId> all = ids(source, partitioned);
         all.retainAll(ids(target, partitioned));
         all.addAll(tables);
-        return new SchemaAdditions(source, target, all).additions(whole);
+        Set<TableId> parents = ids(
+                target,
+                "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                        + " WHERE c.relkind = 'p' OR c.oid IN (SELECT inhparent FROM pg_inherits)");
+        return new SchemaAdditions(source, target, all, parents).additions(whole);
     }
 
     /** Changes with the foreign keys, triggers, rules and policies that wait for the switch. */
@@ -195,7 +216,7 @@ final class SchemaAdditions {
             String sql = found.statement
                     .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
                     .replace(" INHERIT ", " NO INHERIT ");
-            additions.add(new Addition("no " + found.object, "", true, to -> relax(to, sql)));
+            additions.add(new Addition("no " + found.object, null, "", true, to -> relax(to, sql)));
         }
     }
 
@@ -210,7 +231,17 @@ final class SchemaAdditions {
 
     private void add(List<Found> missing) {
         missing.forEach(found -> additions.add(new Addition(
-                found.object, found.definition, false, to -> Queries.execute(to, found.statement + found.definition))));
+                found.object,
+                alone(found),
+                found.definition,
+                false,
+                to -> Queries.execute(to, found.statement + found.definition))));
+    }
+
+    /** What is asked of a parent is asked of its children's rows too, and one that joins is checked together with others. */
+    private TableId alone(Found found) {
+        boolean joins = found.object.startsWith("attachment of ");
+        return joins || parents.contains(found.table) ? null : found.table;
     }
 
     /** What the source's columns have is set; what they have not is dropped. */
@@ -226,7 +257,8 @@ final class SchemaAdditions {
         for (Found found : difference(target, source, sql)) {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
-                additions.add(new Addition("no " + found.object, "", true, to -> relax(to, found.statement + drop)));
+                additions.add(
+                        new Addition("no " + found.object, null, "", true, to -> relax(to, found.statement + drop)));
             }
         }
     }

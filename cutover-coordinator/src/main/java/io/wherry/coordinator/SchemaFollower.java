@@ -63,9 +63,10 @@ final class SchemaFollower implements AutoCloseable {
      * between the two, when no such row happens to be there yet, it would refuse a row that was once right.
      *
      * @param applied everything up to here is on the target
+     * @param others the same, but of tables that stand still: what concerns one of the others alone does not wait for these
      * @param settled whether all that the first dump held for tables and their parents is built
      */
-    void offer(SchemaDrift drift, Lsn applied, boolean settled) {
+    void offer(SchemaDrift drift, Lsn applied, Observation.AppliedToOthers others, boolean settled) {
         List<Addition> additions = drift.additions().stream()
                 .filter(addition -> !inOtherWords(addition))
                 .toList();
@@ -94,7 +95,7 @@ final class SchemaFollower implements AutoCloseable {
         }
         additions.stream()
                 .filter(addition -> due(addition.object()))
-                .filter(addition -> addition.relaxes() || applied.isAfter(firstSeen.get(addition.object())))
+                .filter(addition -> addition.mayRun(firstSeen.get(addition.object()), applied, others))
                 .forEach(addition -> begin(addition.object(), target -> {
                     addition.work().run(target);
                     done.put(addition.object(), addition.definition());

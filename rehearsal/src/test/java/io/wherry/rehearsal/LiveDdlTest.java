@@ -9,6 +9,7 @@ import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import io.wherry.coordinator.Status.TableStatus;
 import java.sql.SQLException;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -87,6 +88,12 @@ class LiveDdlTest {
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT late FROM public.added WHERE name = 'after'") == 7);
         assertThat(error("added")).isNull();
+        migration.execute(source, "ALTER TABLE public.emptied ALTER COLUMN gone SET NOT NULL");
+        await("what a table waits for is not held back by others that stand still")
+                .atMost(MigrationFixture.PATIENCE)
+                .until(() -> migration.numberFromTarget("SELECT count(*) FROM pg_attribute WHERE attname = 'gone'"
+                                + " AND attrelid = 'public.emptied'::regclass AND attnotnull")
+                        == 1);
         assertThat(migration.number(target, "SELECT gone FROM public.renamed WHERE id = 1"))
                 .as("what came before the change is applied")
                 .isEqualTo(-1);
@@ -101,7 +108,10 @@ class LiveDdlTest {
             String dice = migration.text(source, "SELECT dice FROM public.random WHERE id = " + id);
             migration.execute(target, "UPDATE public.random SET dice = '" + dice + "' WHERE id = " + id);
         }
-        migration.execute(target, "UPDATE wherry.relation SET stopped_because = NULL");
+        for (String table : new String[] {"renamed", "dropped", "retyped", "random"}) {
+            assertThat(error(table)).endsWith("then wherry retry --table public." + table);
+        }
+        migration.coordinator().retry(Optional.empty());
         await("no table stopped")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() ->

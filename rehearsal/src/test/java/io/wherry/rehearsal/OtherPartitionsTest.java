@@ -1,6 +1,7 @@
 package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Endpoint;
@@ -155,6 +156,13 @@ final class OtherPartitionsTest {
             awaitError(migration, "public.cleared", "one of its partitions was truncated by itself");
             awaitError(migration, "public.left_out", "partition public.left_out_1 was detached or dropped");
             awaitError(migration, "public.joined", "partition public.joined_3 was attached");
+            migration.coordinator().retry(Optional.empty());
+            assertThat(migration.text(
+                            target, "SELECT stopped_because FROM wherry.relation WHERE table_name = 'cleared'"))
+                    .as("what only a new load makes right is not cleared by a retry")
+                    .contains("one of its partitions was truncated by itself");
+            assertThatThrownBy(() -> migration.coordinator().retry(Optional.of("public.cleared")))
+                    .hasMessageContaining("only a new load makes it right again");
             for (String table : new String[] {"cleared", "left_out", "joined"}) {
                 migration.coordinator().reload(Optional.of("public." + table));
             }

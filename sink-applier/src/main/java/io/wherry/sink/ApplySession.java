@@ -14,6 +14,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -108,7 +109,9 @@ final class ApplySession implements AutoCloseable {
 
     /** The others go on; without the load topic nothing can. */
     private void stopTablesOfLostTopics() throws SQLException {
-        Map<String, DataException> lost = TopicIds.changed(lease, migration);
+        Map<String, TableId> tables = new HashMap<>();
+        Relations.all(lease).values().forEach(relation -> tables.put(relation.topic(), relation.table()));
+        Map<String, DataException> lost = TopicIds.changed(lease, migration, tables);
         if (lost.containsKey(migration.topics().load())) {
             throw lost.get(migration.topics().load());
         }

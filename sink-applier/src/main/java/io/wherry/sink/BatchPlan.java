@@ -1,6 +1,7 @@
 package io.wherry.sink;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Remedies;
 import io.wherry.sink.BoundTable.BoundColumn;
 import io.wherry.sink.Change.Kind;
 import java.util.ArrayList;
@@ -243,7 +244,7 @@ final class BatchPlan {
         return Arrays.stream(arrays).map(ArrayLiteral::finish).toList();
     }
 
-    private static String hint() {
-        return "The topic does not continue from the target's rows; load the table again";
+    private String hint() {
+        return "The topic does not continue from the target's rows; " + Remedies.reload(table.id());
     }
 }

@@ -2,6 +2,7 @@ package io.wherry.sink;
 
 import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import io.wherry.sink.TargetColumn.Equality;
@@ -58,7 +59,7 @@ record BoundTable(
                         "apply changes to",
                         shape.id().toString(),
                         "the target has no column " + Identifiers.quote(name),
-                        "Add it with the source's type, then wherry retry");
+                        "Add it with the source's type, then " + Remedies.retry(shape.id()));
             }
             boolean inKey = shape.identity().contains(name);
             BoundColumn bound = new BoundColumn(i, column, inKey, equality(unique, name));

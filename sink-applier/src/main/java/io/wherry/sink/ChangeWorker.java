@@ -5,6 +5,7 @@ import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
@@ -113,7 +114,8 @@ final class ChangeWorker {
                 Reading lost = readings.get(partition);
                 // Stopping a table ends the reading of all its partitions.
                 if (lost != null) {
-                    stopTable(lost.relation(), missing(partition));
+                    stopTable(
+                            lost.relation(), missing(partition, lost.relation().table()));
                 }
             }
             return;
@@ -233,11 +235,11 @@ final class ChangeWorker {
         readings.values().removeIf(reading -> tables.contains(reading.relation().table()));
     }
 
-    private static DataException missing(TopicPartition partition) {
+    private static DataException missing(TopicPartition partition, TableId table) {
         return new DataException(
                 "read changes",
                 partition.toString(),
                 "the topic no longer holds the records after the checkpoint",
-                "Its retention must be unlimited; load the table again");
+                "Its retention must be unlimited; set that, then " + Remedies.reload(table));
     }
 }

@@ -4,6 +4,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.LoadRecords.ChunkHeader;
 import io.wherry.contract.LoadRecords.ChunkTrailer;
+import io.wherry.contract.Remedies;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -115,6 +116,6 @@ final class ChunkWriter {
                 header.table() + " chunk " + header.chunk(),
                 arrived + " arrived, not " + trailer.bytes() + " bytes, " + trailer.rows() + " rows, checksum "
                         + Integer.toHexString(trailer.crc32c()),
-                "Records of the load topic were lost or altered; load the table again");
+                "Records of the load topic were lost or altered; " + Remedies.reload(header.table()));
     }
 }

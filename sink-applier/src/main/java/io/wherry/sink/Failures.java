@@ -33,7 +33,7 @@ final class Failures {
                     operation,
                     object,
                     "a topic no longer holds the records after the checkpoint: " + failure.getMessage(),
-                    "Its retention must be unlimited; migrate anew",
+                    "Its retention must be unlimited; set that, then wherry reload --all",
                     failure);
         }
         return new DataException(operation, object, describe(failure), hint(failure), failure);
@@ -67,7 +67,8 @@ final class Failures {
 
     private static String hint(Throwable failure) {
         return failure instanceof SQLException sql
-                ? "The target refused it (SQLSTATE " + Sessions.state(sql) + "); mend the target, then wherry retry"
+                ? "The target refused it (SQLSTATE " + Sessions.state(sql)
+                        + "); change the target so that it takes this, then wherry retry"
                 : "";
     }
 }

@@ -158,7 +158,8 @@ final class PlanFollower {
                 complete = false;
             } else if (known < plan.epoch() && table.resumed() == null) {
                 bringIn(plan, table, known > 0);
-                (known > 0 ? again : first).addAll(partitions(table.topic(), table.partitions()));
+                boolean read = known > 0 || plan.epoch() > 1 && TopicIds.isKnown(target, table.topic());
+                (read ? again : first).addAll(partitions(table.topic(), table.partitions()));
             } else if (known < plan.epoch()) {
                 complete &= resume(plan, table, known, offsets);
             }

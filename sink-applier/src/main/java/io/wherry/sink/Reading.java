@@ -5,6 +5,7 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.LargeValues;
 import io.wherry.contract.Lsn;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableShape;
 import io.wherry.sink.Checkpoints.Move;
 import io.wherry.sink.Standing.Note;
@@ -184,7 +185,7 @@ final class Reading {
                     relation.table().toString(),
                     "it is carried whole, and on the source one of its partitions was truncated by itself, or has another"
                             + " replica identity than the others",
-                    "wherry reload --table " + relation.table());
+                    Remedies.reload(relation.table()));
         }
     }
 
@@ -214,8 +215,8 @@ final class Reading {
                     "apply changes to",
                     relation.table().toString(),
                     partition + " offset " + record.offset() + " is a change of several keys without a barrier",
-                    "A source-connector of an earlier version wrote it, or records were removed; wherry reload --table "
-                            + relation.table());
+                    "A source-connector of an earlier version wrote it, or records were removed; "
+                            + Remedies.reload(relation.table()));
         }
     }
 

@@ -9,6 +9,7 @@ import io.wherry.contract.LoadPlan.Resumed;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
@@ -90,7 +91,7 @@ final class ResumedLoad {
                     "go on with the load of",
                     table.id().toString(),
                     "chunks " + applied + " came from a source-connector that another had replaced",
-                    "wherry reload --table " + table.id());
+                    Remedies.reload(table.id()));
         }
         return complete && inKafka(plan.snapshotLsn());
     }
@@ -207,7 +208,7 @@ final class ResumedLoad {
                         "go on with the load of",
                         change.shape().id().toString(),
                         "the table was truncated between the two snapshots",
-                        "wherry reload --table " + change.shape().id());
+                        Remedies.reload(change.shape().id()));
             }
             add(change.shape(), change.before());
             add(change.shape(), change.after());

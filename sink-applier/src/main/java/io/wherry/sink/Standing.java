@@ -2,6 +2,7 @@ package io.wherry.sink;
 
 import io.wherry.contract.DataException;
 import io.wherry.contract.Lsn;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableId;
 import java.util.List;
 import java.util.Map;
@@ -96,6 +97,6 @@ record Standing(TableId table, int partitions, Map<Integer, Place> places) {
                 table.toString(),
                 "partition " + own.partition() + " waits at the barrier of transaction " + own.section() + ", but "
                         + problem,
-                "Records of its topic were removed, or written by somebody else; wherry reload --table " + table);
+                "Records of its topic were removed, or written by somebody else; " + Remedies.reload(table));
     }
 }

@@ -1,6 +1,7 @@
 package io.wherry.sink;
 
 import io.wherry.contract.DataException;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import java.sql.Connection;
@@ -130,7 +131,8 @@ final class TableWriter {
                         "apply changes to",
                         table.toString(),
                         verb + " found " + rows + " of " + step.rows() + " rows",
-                        "Somebody else writes to the table on the target; remove what does, then load the table again");
+                        "Somebody else writes to the table on the target; stop what does, then "
+                                + Remedies.reload(table));
             }
         }
     }

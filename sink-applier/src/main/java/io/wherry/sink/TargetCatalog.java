@@ -4,6 +4,7 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
 import io.wherry.contract.ExactText;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape.TypeName;
 import io.wherry.sink.TargetColumn.Equality;
@@ -86,7 +87,7 @@ final class TargetCatalog {
                     "apply changes to",
                     id.toString(),
                     "the target has no such table",
-                    "Create it as on the source, then wherry retry");
+                    "Create it as on the source, then " + Remedies.retry(id));
         }
         return new TargetTable(id, isPartitioned(target, id), columns(target, id), uniqueKeys(target, id));
     }

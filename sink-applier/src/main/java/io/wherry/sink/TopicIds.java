@@ -3,7 +3,9 @@ package io.wherry.sink;
 import io.wherry.contract.DataException;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -28,6 +30,8 @@ final class TopicIds {
             ON CONFLICT (topic) DO UPDATE SET id = CASE WHEN ? THEN EXCLUDED.id ELSE t.id END RETURNING id
             """;
 
+    private static final String ALL = "wherry reload --all";
+
     private TopicIds() {}
 
     /**
@@ -47,7 +51,7 @@ final class TopicIds {
                 throw new RetryableException("find topic", topic, "the broker does not know it yet", "");
             }
             if (!known.containsKey(topic) && beginning.getValue() > 0) {
-                throw lost(topic, "its first records have been removed before they were read");
+                throw lost(topic, "its first records have been removed before they were read", ALL);
             }
             remember(target, topic, ids.get(topic), again);
         }
@@ -61,38 +65,53 @@ final class TopicIds {
             try (ResultSet row = statement.executeQuery()) {
                 row.next();
                 if (!row.getString(1).equals(id)) {
-                    throw anew(topic);
+                    throw anew(topic, ALL);
                 }
             }
         }
     }
 
-    /** What has become of topics read before, by topic: those that are gone, or others now. Empty = all are there. */
-    static Map<String, DataException> changed(Connection target, Migration migration) throws SQLException {
+    /**
+     * What has become of topics read before, by topic: those that are gone, or others now. Empty = all are there.
+     *
+     * @param tables by their topics
+     */
+    static Map<String, DataException> changed(Connection target, Migration migration, Map<String, TableId> tables)
+            throws SQLException {
         Map<String, String> known = known(target);
         Map<String, String> now = ids(migration, known.keySet());
         Map<String, DataException> changed = new HashMap<>();
         known.forEach((topic, id) -> {
+            String remedy = tables.containsKey(topic) ? Remedies.reload(tables.get(topic)) : ALL;
             if (!now.containsKey(topic)) {
-                changed.put(topic, lost(topic, "the topic was deleted"));
+                changed.put(topic, lost(topic, "the topic was deleted", remedy));
             } else if (!id.equals(now.get(topic))) {
-                changed.put(topic, anew(topic));
+                changed.put(topic, anew(topic, remedy));
             }
         });
         return changed;
     }
 
-    private static DataException anew(String topic) {
-        return lost(topic, "the topic was deleted and made anew");
+    private static DataException anew(String topic, String remedy) {
+        return lost(topic, "the topic was deleted and created again", remedy);
     }
 
-    private static DataException lost(String topic, String problem) {
+    private static DataException lost(String topic, String problem, String remedy) {
         return new DataException(
                 "read topic",
                 topic,
                 problem + "; what was not yet applied may be lost",
-                "Its retention must be unlimited, and nobody may delete it. Load its tables again: migrate anew, with an"
-                        + " empty target and without this migration's slot, publication and topics");
+                "Its retention must be unlimited, and nobody may delete it; " + remedy);
+    }
+
+    /** Whether the topic was read before, if only for a table that was removed since. */
+    static boolean isKnown(Connection target, String topic) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement("SELECT FROM wherry.topic WHERE topic = ?")) {
+            statement.setString(1, topic);
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
+            }
+        }
     }
 
     private static Map<String, String> known(Connection target) throws SQLException {

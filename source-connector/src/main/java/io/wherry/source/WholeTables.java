@@ -3,6 +3,7 @@ package io.wherry.source;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Remedies;
 import io.wherry.contract.SourceStatus.FailedLoad;
 import io.wherry.contract.TableId;
 import io.wherry.source.ControlTopic.PartitionSeen;
@@ -233,7 +234,7 @@ final class WholeTables {
     }
 
     private void problem(TableId whole, String problem) {
-        String text = problem + "; wherry reload --table " + whole;
+        String text = problem + "; " + Remedies.reload(whole);
         if (problems.putIfAbsent(whole, text) == null) {
             LOG.error("{}: {}", whole, text);
         }

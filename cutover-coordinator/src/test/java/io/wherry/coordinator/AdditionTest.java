@@ -1,0 +1,36 @@
+package io.wherry.coordinator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.Lsn;
+import io.wherry.contract.TableId;
+import io.wherry.coordinator.Observation.AppliedToOthers;
+import io.wherry.coordinator.SchemaAdditions.Addition;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+final class AdditionTest {
+    private static final TableId ONE = new TableId("public", "one");
+    private static final TableId STOPPED = new TableId("public", "stopped");
+    private static final AppliedToOthers OTHERS = new AppliedToOthers(new Lsn(20), Set.of(STOPPED));
+
+    @Test
+    void whatOneTableWaitsForIsNotHeldBackByAnotherThatStandsStill() {
+        assertThat(of(ONE, false).mayRun(new Lsn(10), new Lsn(5), OTHERS)).isTrue();
+        assertThat(of(STOPPED, false).mayRun(new Lsn(10), new Lsn(5), OTHERS)).isFalse();
+        assertThat(of(null, false).mayRun(new Lsn(10), new Lsn(5), OTHERS))
+                .as("rows of the stopped table may be meant")
+                .isFalse();
+    }
+
+    @Test
+    void whatForbidsWaitsForRowsFromBeforeItAndWhatPermitsDoesNot() {
+        assertThat(of(ONE, false).mayRun(new Lsn(30), new Lsn(5), OTHERS)).isFalse();
+        assertThat(of(ONE, false).mayRun(new Lsn(30), new Lsn(31), OTHERS)).isTrue();
+        assertThat(of(null, true).mayRun(new Lsn(30), new Lsn(5), OTHERS)).isTrue();
+    }
+
+    private static Addition of(TableId alone, boolean relaxes) {
+        return new Addition("NOT NULL of a column", alone, "", relaxes, target -> {});
+    }
+}
