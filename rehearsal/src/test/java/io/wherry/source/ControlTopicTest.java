@@ -40,7 +40,8 @@ class ControlTopicTest {
             bounds.add(text());
         }
         TableId large = new TableId("public", "large");
-        Cut cut = new Cut(large, 1, 1, 1, List.of(), "", List.of("id"), "id", "text", bounds, 1, List.of());
+        Cut cut = new Cut(
+                large, 1, 1, 1, List.of(), "", List.of("id"), "id", "text", bounds, 1, ColumnNumbers.NONE, List.of());
         try (ControlTopic control = new ControlTopic(migration)) {
             control.cut(List.of(cut));
             control.plan(plan);
