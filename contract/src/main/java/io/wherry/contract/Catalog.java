@@ -49,7 +49,7 @@ public final class Catalog {
 
     // A primary key that is checked at commit identifies no row within a transaction, and the server takes none for the
     // replica identity: such a table has no key.
-    private static final String TABLES = ROOTS + """
+    private static final String ANY_TABLES = ROOTS + """
             SELECT c.oid, n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, c.relkind = 'p' AS partitioned,
                    root.nspname AS root_schema, root.relname AS root_name,
                    c.reltuples::bigint AS rows, pg_table_size(c.oid) AS bytes, pg_relation_size(c.oid) AS heap_bytes,
@@ -62,7 +62,17 @@ public final class Catalog {
                      WHERE i.indrelid = c.oid AND i.indisreplident AND a.attrelid = c.oid AND a.attnum = k.attnum
                    ) AS identity_index
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN root ON root.partition = c.oid
-            """ + Catalog.OURS + " ORDER BY n.nspname, c.relname";
+            """;
+
+    private static final String BY_NAME = " ORDER BY n.nspname, c.relname";
+
+    // What pg_extension_config_dump() was called for. pg_dump writes the rows of ordinary tables among it.
+    private static final String OF_EXTENSIONS =
+            " WHERE c.relkind = 'r' AND c.oid IN (SELECT unnest(extconfig) FROM pg_extension)";
+    private static final String EXTENSIONS = """
+            SELECT k.table_oid::bigint, e.extname, e.extversion, k.condition
+              FROM pg_extension e, unnest(e.extconfig, e.extcondition) AS k(table_oid, condition)
+            """;
 
     // A generated column is written by the server itself: attgenerated exists since 12.
     private static final String COLUMNS = """
@@ -166,6 +176,22 @@ public final class Catalog {
             boolean generated,
             String definition) {}
 
+    /**
+     * A table of an extension that is registered for dumping: the rows that its condition names are the users' own.
+     *
+     * @param version of the extension in this database
+     * @param condition what follows the table's name in SQL, as the extension wrote it; empty = all rows
+     */
+    public record ExtensionTable(String extension, String version, Table table, String condition) {
+        /** The users' rows, as what follows FROM in SQL. */
+        public String rows() {
+            String only = table.rows();
+            return condition.isBlank()
+                    ? only
+                    : only + " WHERE ctid IN (SELECT ctid FROM " + only + " " + condition + ")";
+        }
+    }
+
     /** Major version of the server: 11, 17. */
     public static int majorVersion(Connection connection) throws SQLException {
         return connection.getMetaData().getDatabaseMajorVersion();
@@ -180,9 +206,38 @@ public final class Catalog {
 
     /** All tables, partitioned ones too, ordered by name. */
     public static List<Table> withPartitioned(Connection connection) throws SQLException {
+        return read(connection, OURS);
+    }
+
+    /** The tables of extensions whose rows are the users' own, ordered by name. */
+    public static List<ExtensionTable> ofExtensions(Connection connection) throws SQLException {
+        record Registered(String extension, String version, String condition) {}
+        Map<Long, Registered> registered = new LinkedHashMap<>();
+        try (PreparedStatement statement = connection.prepareStatement(EXTENSIONS);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                String condition = row.getString(4);
+                registered.put(
+                        row.getLong(1),
+                        new Registered(row.getString(2), row.getString(3), condition == null ? "" : condition));
+            }
+        }
+        if (registered.isEmpty()) {
+            return List.of();
+        }
+        return read(connection, OF_EXTENSIONS).stream()
+                .filter(table -> registered.containsKey(table.oid()))
+                .map(table -> {
+                    Registered as = registered.get(table.oid());
+                    return new ExtensionTable(as.extension(), as.version(), table, as.condition());
+                })
+                .toList();
+    }
+
+    private static List<Table> read(Connection connection, String which) throws SQLException {
         Map<Long, List<CatalogColumn>> columns = columns(connection, null);
         List<Table> tables = new ArrayList<>();
-        try (PreparedStatement statement = connection.prepareStatement(TABLES);
+        try (PreparedStatement statement = connection.prepareStatement(ANY_TABLES + which + BY_NAME);
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
                 List<String> primaryKey = names(row.getArray("primary_key"));

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
 
 /** PostgreSQL sessions with output settings pinned, so that both sides write and read every value's text alike. */
 public final class Sessions {
@@ -146,6 +147,34 @@ public final class Sessions {
         } catch (SQLException e) {
             PoolerException pooler = PoolerException.of(e);
             throw pooler == null ? e : pooler;
+        }
+    }
+
+    /**
+     * Opens an ordinary session whose {@code search_path} is pinned too, but not what it is reset to: scripts of extensions look at
+     * that (PostGIS's Tiger geocoder), and find no table of others where it is ours.
+     *
+     * @param reset what it is reset to, as SQL text; empty = as the server has it for the role and the database
+     */
+    public static Connection openForSchema(Migration migration, Endpoint endpoint, String purpose, String reset)
+            throws SQLException {
+        Properties properties = properties(migration, endpoint, purpose);
+        properties.setProperty("preferQueryMode", "simple");
+        String path = reset.isEmpty()
+                ? ""
+                : "-c search_path=" + reset.replace("\\", "\\\\").replace(" ", "\\ ");
+        Connection session = pinned(migration, endpoint, options -> {
+            properties.setProperty(
+                    "options", options.replaceFirst("-c search_path=\\S+", Matcher.quoteReplacement(path)));
+            return connect(endpoint, properties);
+        });
+        try (Statement statement = session.createStatement()) {
+            statement.execute(ZONE);
+            statement.execute("SET search_path = pg_catalog");
+            return session;
+        } catch (SQLException e) {
+            session.close();
+            throw e;
         }
     }
 

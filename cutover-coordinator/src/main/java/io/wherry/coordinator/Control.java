@@ -68,7 +68,7 @@ final class Control implements AutoCloseable {
 
     private static void copySchema(Migration migration) throws SQLException {
         try {
-            new SchemaCopy(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run();
+            new SchemaCopy(migration, SchemaCopy.tools(migration)).run();
         } catch (SQLException e) {
             boolean passing = Sessions.state(e).matches("08.*|57.*|53.*|40.*");
             if (passing) {

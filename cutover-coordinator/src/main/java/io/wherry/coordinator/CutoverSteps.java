@@ -145,6 +145,13 @@ final class CutoverSteps implements AutoCloseable {
         try (BoundSessions sessions = new BoundSessions(migration, window)) {
             window.waitsFor("the large objects that have changed");
             new LargeObjects(migration, sessions::open).synchronize();
+            window.waitsFor("rows of extensions");
+            try (Connection source = sessions.open(migration.source(), "extensions");
+                    Connection target = sessions.open(migration.target(), Databases.CHANGES + "extensions")) {
+                target.setAutoCommit(false);
+                new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
+                target.commit();
+            }
             window.waitsFor("the comparison of all rows");
             DataComparison comparison = new DataCompare(migration, () -> sessions).run();
             window.waitsFor("");
@@ -167,6 +174,11 @@ final class CutoverSteps implements AutoCloseable {
             Queries.execute(target, "SET LOCAL statement_timeout = " + Math.max(1, window.leftMillis()));
             TargetState.raiseEpoch(target);
             decision.require(target, ends, progress.wanted());
+            window.waitsFor("rows of extensions");
+            try (BoundSessions sessions = new BoundSessions(migration, window);
+                    Connection bound = sessions.open(migration.source(), "extensions")) {
+                new ExtensionRows(migration).bring(bound, target, ExtensionTables.When.SWITCH);
+            }
             Sequences.write(target, Sequences.read(source));
             for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
                 window.waitsFor(ddl.kind() + " " + ddl.name());
@@ -301,6 +313,7 @@ final class CutoverSteps implements AutoCloseable {
             plan.addAll(fence.steps());
             Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
             plan.add("wait until the target has everything, compare every row of every table");
+            plan.addAll(new ExtensionRows(migration).plan(source, target));
             plan.add("target: set " + Sequences.read(source).size() + " sequences");
             DdlStore.pending(target, Stage.SWITCH).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
             plan.add("point of no return: the switch row is committed on the target");

@@ -87,11 +87,20 @@ public final class DataCompare {
                 results.addAll(result(future));
             }
             new LargeObjects(migration, sessions::open).compare().ifPresent(results::add);
+            results.addAll(rowsOfExtensions(sessions));
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
             pairs.shutdownNow();
             sources.shutdownNow();
+        }
+    }
+
+    private List<TableResult> rowsOfExtensions(BoundSessions sessions) throws SQLException {
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
+            target.setAutoCommit(false);
+            return new ExtensionRows(migration).compare(source, target);
         }
     }
 

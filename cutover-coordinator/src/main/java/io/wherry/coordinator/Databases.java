@@ -5,6 +5,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Optional;
 import java.util.Set;
 
 /** Sessions for scripts, and endpoints beside the configured ones. */
@@ -17,6 +18,26 @@ final class Databases {
     /** A session whose statements go to the server as they are, several in one text, by the simple query protocol. */
     static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
         return Sessions.openForScripts(migration, endpoint, CHANGES + purpose);
+    }
+
+    /**
+     * A session for scripts that make extensions, as after psql has connected to a restored database: its {@code search_path} is
+     * reset to what the source's database has.
+     */
+    static Connection openForSchema(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
+        try (Connection source = Sessions.open(migration, migration.source(), purpose)) {
+            String reset = searchPath(source).orElse("");
+            return Sessions.openForSchema(migration, endpoint, CHANGES + purpose, reset);
+        }
+    }
+
+    /** The database's own setting of search_path, for all roles. */
+    static Optional<String> searchPath(Connection connection) throws SQLException {
+        return Queries.string(connection, """
+                SELECT substr(setting, length('search_path=') + 1) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase,
+                       unnest(s.setconfig) AS setting
+                 WHERE d.datname = current_database() AND s.setrole = 0 AND setting LIKE 'search\\_path=%'
+                """);
     }
 
     /** Another database of the same server. */

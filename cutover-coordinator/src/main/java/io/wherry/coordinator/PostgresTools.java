@@ -25,8 +25,8 @@ public record PostgresTools(Path directory, int major) {
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) (\\d+)");
 
     /**
-     * The newest client programs of this machine, which must be of {@code minimumMajor} or newer because
-     * {@code pg_dump} refuses a server newer than itself.
+     * Client programs of this machine that can read a server of that version: those of the same version, else the newest, because
+     * {@code pg_dump} refuses a server newer than itself. A server's own pg_dump knows what is the server's own business.
      *
      * <p>Looks in the directory named by {@code WHERRY_PG_BIN} and nowhere else when that is set; else in Wherry's
      * cache, {@code /usr/lib/postgresql} and the {@code PATH}.
@@ -34,16 +34,17 @@ public record PostgresTools(Path directory, int major) {
      * @throws PostgresToolsException when there are none, or all are older
      */
     public static PostgresTools locate(int minimumMajor) {
-        return newest(candidates(System.getenv(), CacheDirectory.locate()), minimumMajor);
+        return best(candidates(System.getenv(), CacheDirectory.locate()), minimumMajor);
     }
 
-    static PostgresTools newest(List<Path> directories, int minimumMajor) {
+    static PostgresTools best(List<Path> directories, int minimumMajor) {
         List<PostgresTools> found = directories.stream()
                 .flatMap(directory -> in(directory).stream())
                 .toList();
         return found.stream()
                 .filter(tools -> tools.major >= minimumMajor)
-                .max(Comparator.comparingInt(PostgresTools::major))
+                .max(Comparator.comparing((PostgresTools tools) -> tools.major == minimumMajor)
+                        .thenComparingInt(PostgresTools::major))
                 .orElseThrow(
                         () -> new PostgresToolsException(
                                 "pg_dump, pg_restore and psql of PostgreSQL " + minimumMajor

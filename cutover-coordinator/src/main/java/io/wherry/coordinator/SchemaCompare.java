@@ -60,10 +60,10 @@ public final class SchemaCompare {
                     && Queries.truth(
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
-            Schema ofSource = (scratch ? throughScratch(target) : schema(migration.source()))
+            Schema ofSource = (scratch ? throughScratch(target) : schema(target, migration.source()))
                     .with(new RoleMap(migration.roleMap())::statement);
             ofSource.all().removeAll(ReplicaIdentities.read(source, migration).statements(source));
-            Schema ofTarget = schema(migration.target());
+            Schema ofTarget = schema(target, migration.target());
             List<String> onlyOnSource = without(ofSource.all(), ofTarget.all());
             List<String> onlyOnTarget = without(ofTarget.all(), ofSource.all());
             boolean exact = alike || scratch;
@@ -91,14 +91,14 @@ public final class SchemaCompare {
     private Schema throughScratch(Connection target) throws SQLException {
         try (ScratchDatabase database = new ScratchDatabase(target)) {
             Endpoint scratch = Databases.sibling(migration.target(), database.name());
-            try (Connection empty = Databases.openForScripts(migration, scratch, "compare schema")) {
-                new SchemaCopy(migration, tools).copyInto(empty);
+            try (Connection empty = Databases.openForSchema(migration, scratch, "compare schema")) {
+                new SchemaCopy(migration, SchemaCopy.tools(migration)).copyInto(empty);
             }
-            return schema(scratch);
+            return schema(target, scratch);
         }
     }
 
-    private Schema schema(Endpoint endpoint) throws SQLException {
+    private Schema schema(Connection target, Endpoint endpoint) throws SQLException {
         DumpTool dumpTool = new DumpTool(tools, migration);
         Path archive = null;
         try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
@@ -107,7 +107,9 @@ public final class SchemaCompare {
             Set<String> known = Databases.settings(connection);
             Schema schema = new Schema(new TreeSet<>(), new TreeSet<>());
             for (String section : List.of("pre-data", "post-data")) {
-                for (Entry entry : DumpScript.entries(dumpTool.section(archive, section), known)) {
+                List<Entry> entries = DumpScript.entries(dumpTool.section(archive, section), known);
+                Set<String> unknown = ColumnParameters.notCarried(target, entries);
+                for (Entry entry : ColumnParameters.without(entries, unknown)) {
                     if (!DumpScript.ofPublication(entry, migration.publication())) {
                         List<String> statements = RowIndex.without(entry.statements());
                         schema.all().addAll(statements);

@@ -21,14 +21,19 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings the source's schema to the target: what tables need at once (pg_dump's pre-data section), and the rest into
  * {@code wherry.ddl} for later, so that a restarted coordinator goes on with the same dump.
  */
 public final class SchemaCopy {
+    private static final Logger LOG = LoggerFactory.getLogger(SchemaCopy.class);
+
     // A view that reads another is listed after it: a view can only be made once what it reads exists, so its oid is
     // higher.
     private static final Set<Stage> AT_SWITCH = Set.of(Stage.SWITCH, Stage.AFTER);
@@ -54,12 +59,21 @@ public final class SchemaCopy {
         this.dumpTool = new DumpTool(tools, migration);
     }
 
-    /** Major version that pg_dump must have at least: the newer one of both servers. */
+    /** Major version that pg_dump must have at least to compare: the newer one of both servers. */
     public static int toolsVersion(Migration migration) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "check");
                 Connection target = Sessions.open(migration, migration.target(), "check")) {
             return Math.max(Catalog.majorVersion(source), Catalog.majorVersion(target));
         }
+    }
+
+    /** The client programs that copy the source's schema: its own version's, where there are some. */
+    public static PostgresTools tools(Migration migration) throws SQLException {
+        int source;
+        try (Connection session = Sessions.open(migration, migration.source(), "check")) {
+            source = Catalog.majorVersion(session);
+        }
+        return PostgresTools.locate(source);
     }
 
     /**
@@ -70,7 +84,7 @@ public final class SchemaCopy {
      */
     public void run() throws SQLException {
         Dump dump = migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : Dump.EMPTY;
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
+        try (Connection target = Databases.openForSchema(migration, migration.target(), "schema")) {
             Set<String> known = Databases.settings(target);
             boolean superuser = Queries.superuser(target);
             target.setAutoCommit(false);
@@ -81,14 +95,34 @@ public final class SchemaCopy {
                     migration.name(),
                     dump.sourceSystem(),
                     dump.deferred());
-            List<Entry> preData = preData(dump, known);
+            List<Entry> preData = preData(target, dump, known);
             String script = DumpScript.script(preData, migration.publication(), superuser);
             if (!script.isEmpty()) {
+                Optional<String> path = Databases.searchPath(target);
                 Queries.execute(target, script);
+                restore(target, path);
             }
+            extensionRows(target);
             DdlStore.insert(target, deferred(target, dump, known));
             Journal.first(target);
             target.commit();
+        }
+    }
+
+    /** An extension's script may set the database's search_path (PostGIS's topology); the source's comes with the switch. */
+    private static void restore(Connection target, Optional<String> path) throws SQLException {
+        if (!Databases.searchPath(target).equals(path)) {
+            Queries.execute(
+                    target,
+                    "ALTER DATABASE " + Identifiers.quote(target.getCatalog())
+                            + path.map(value -> " SET search_path = " + value).orElse(" RESET search_path"));
+        }
+    }
+
+    /** With the schema: what is computed while rows are loaded may need them, as a transformation needs its coordinate system. */
+    void extensionRows(Connection target) throws SQLException {
+        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
+            new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
         }
     }
 
@@ -123,7 +157,7 @@ public final class SchemaCopy {
         Dump dump = dump(all);
         Set<String> known = Databases.settings(target);
         boolean superuser = Queries.superuser(target);
-        Map<Boolean, List<Entry>> preData = preData(dump, known).stream()
+        Map<Boolean, List<Entry>> preData = preData(target, dump, known).stream()
                 .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
         List<Entry> later = new ArrayList<>(postData(dump, known));
         Queries.execute(target, DumpScript.script(preData.get(false), migration.publication(), superuser));
@@ -165,7 +199,7 @@ public final class SchemaCopy {
     void copyInto(Connection empty) throws SQLException {
         Dump dump = dump(Set.of());
         Set<String> known = Databases.settings(empty);
-        List<Entry> preData = preData(dump, known);
+        List<Entry> preData = preData(empty, dump, known);
         List<Entry> postData = postData(dump, known);
         Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
         for (Ddl ddl : DeferredDdl.plan(postData, migration.publication(), dump.loaded(), List.of())) {
@@ -225,10 +259,19 @@ public final class SchemaCopy {
         return DeferredDdl.plan(entries, migration.publication(), dump.loaded(), dump.refreshes());
     }
 
-    /** Without the replica identities that the migration itself has set on the source. */
-    private List<Entry> preData(Dump dump, Set<String> known) {
-        return DumpScript.without(
-                mapped(entries(dump.preData(), known, dump.preDataEntries(), "pre-data")), dump.ours());
+    /**
+     * Without the replica identities that the migration itself has set on the source, and without columns' parameters that the
+     * server does not know.
+     */
+    private List<Entry> preData(Connection server, Dump dump, Set<String> known) throws SQLException {
+        List<Entry> entries = mapped(entries(dump.preData(), known, dump.preDataEntries(), "pre-data"));
+        Set<String> unknown = ColumnParameters.notCarried(server, entries);
+        if (!unknown.isEmpty()) {
+            LOG.warn(
+                    "Parameters of columns are not carried, as the target does not know them or they are the source's server's own: {}",
+                    String.join(", ", unknown));
+        }
+        return DumpScript.without(ColumnParameters.without(entries, unknown), dump.ours());
     }
 
     private List<Entry> postData(Dump dump, Set<String> known) {

@@ -26,6 +26,7 @@ import java.util.TreeSet;
  * @param fresh tables that are on the source only
  * @param additions in what else the tables differ
  * @param deferred whether what waits for the switch is not what it was when it was copied
+ * @param extensionRows tables of extensions whose rows differ
  * @param asOf of the source's write-ahead log: what is named here was committed before it
  */
 record SchemaDrift(
@@ -34,8 +35,10 @@ record SchemaDrift(
         Set<TableId> fresh,
         List<Addition> additions,
         boolean deferred,
+        Set<TableId> extensionRows,
         Lsn asOf) {
-    static final SchemaDrift NONE = new SchemaDrift(List.of(), Set.of(), Set.of(), List.of(), false, Lsn.ZERO);
+    static final SchemaDrift NONE =
+            new SchemaDrift(List.of(), Set.of(), Set.of(), List.of(), false, Set.of(), Lsn.ZERO);
 
     private static final String COLUMNS = """
             SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
@@ -50,6 +53,7 @@ record SchemaDrift(
         gone = Set.copyOf(gone);
         fresh = Set.copyOf(fresh);
         additions = List.copyOf(additions);
+        extensionRows = Set.copyOf(extensionRows);
     }
 
     /**
@@ -117,10 +121,14 @@ record SchemaDrift(
                     "SELECT deferred IS NOT DISTINCT FROM ? FROM wherry.migration",
                     SchemaAdditions.fingerprint(source));
         }
+        ExtensionRows rows = new ExtensionRows(migration);
+        List<String> unfit = rows.obstacles(source, target);
+        obstacles.addAll(unfit);
+        Set<TableId> extensionRows = unfit.isEmpty() ? rows.differing(source, target) : Set.of();
         // After the catalogs were read: what they show was committed before.
         Lsn asOf = Lsn.parse(Queries.string(source, "SELECT pg_current_wal_insert_lsn()::text")
                 .orElseThrow());
-        return new SchemaDrift(obstacles, gone, fresh, additions, deferred, asOf);
+        return new SchemaDrift(obstacles, gone, fresh, additions, deferred, extensionRows, asOf);
     }
 
     /**

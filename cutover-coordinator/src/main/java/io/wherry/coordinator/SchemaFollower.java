@@ -29,6 +29,7 @@ import org.slf4j.LoggerFactory;
 final class SchemaFollower implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaFollower.class);
     static final String TABLES = "tables that are new on the source";
+    static final String EXTENSION_ROWS = "rows of extensions";
     private static final String DEFERRED = "foreign keys, triggers, rules and policies";
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
 
@@ -77,11 +78,23 @@ final class SchemaFollower implements AutoCloseable {
         if (drift.deferred()) {
             objects.add(DEFERRED);
         }
+        // One that could not be brought over is named; one that changes again and again must not hold the cutover up,
+        // which
+        // brings the last of them.
+        if (!drift.extensionRows().isEmpty() && problems.containsKey(EXTENSION_ROWS)) {
+            objects.add(EXTENSION_ROWS);
+        }
         firstSeen.keySet().retainAll(objects);
         problems.keySet().retainAll(objects);
         failedNanos.keySet().retainAll(objects);
         objects.forEach(object -> firstSeen.putIfAbsent(object, drift.asOf()));
-        if (!running.isEmpty() || !ours) {
+        if (!running.isEmpty()) {
+            return;
+        }
+        if (!drift.extensionRows().isEmpty() && due(EXTENSION_ROWS)) {
+            begin(EXTENSION_ROWS, target -> new SchemaCopy(migration, tools()).extensionRows(target));
+        }
+        if (!ours) {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
@@ -113,7 +126,7 @@ final class SchemaFollower implements AutoCloseable {
     }
 
     private PostgresTools tools() throws SQLException {
-        return PostgresTools.locate(SchemaCopy.toolsVersion(migration));
+        return SchemaCopy.tools(migration);
     }
 
     private void begin(String object, SchemaAdditions.Work work) {
@@ -154,11 +167,15 @@ final class SchemaFollower implements AutoCloseable {
     List<String> pending() {
         // What runs may be on the target already, and seen to be there.
         Set<String> objects = new TreeSet<>(running);
+        objects.remove(EXTENSION_ROWS);
         objects.addAll(firstSeen.keySet());
         return objects.stream().map(this::pending).toList();
     }
 
     private String pending(String object) {
+        if (object.equals(EXTENSION_ROWS)) {
+            return object + " could not be brought to the target: " + problems.get(object);
+        }
         if (!ours) {
             return object + " is not as on the source; make it so on the target, or leave it";
         }
@@ -174,10 +191,13 @@ final class SchemaFollower implements AutoCloseable {
      * what waits for the switch must be known.
      */
     boolean settled() {
-        return !ours
-                || running.isEmpty()
-                        && problems.keySet().containsAll(firstSeen.keySet())
-                        && !problems.containsKey(DEFERRED);
+        return !problems.containsKey(EXTENSION_ROWS) && (!ours || schemaSettled());
+    }
+
+    private boolean schemaSettled() {
+        return running.stream().allMatch(EXTENSION_ROWS::equals)
+                && problems.keySet().containsAll(firstSeen.keySet())
+                && !problems.containsKey(DEFERRED);
     }
 
     @Override

@@ -12,8 +12,13 @@ final class Sequences {
     private static final String ALL = """
             SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'wherry'
-               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-                                  AND d.objid = c.oid AND d.deptype = 'e')
+               AND (NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                                   AND d.objid = c.oid AND d.deptype = 'e')
+                    -- Of an extension's tables that hold rows of the users'.
+                    OR EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig) OR EXISTS (
+                                 SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (e.extconfig)
+                                    AND d.deptype IN ('a', 'i'))))
              ORDER BY 1, 2
             """;
 

@@ -44,6 +44,10 @@ public final class TargetPreflight {
                    unnest(s.setconfig) AS setting
              WHERE d.datname = current_database() AND split_part(setting, '=', 1) NOT LIKE '%.%' ORDER BY 1
             """;
+    private static final String COLUMN_PARAMETERS = """
+            SELECT DISTINCT split_part(parameter, '=', 1) FROM pg_attribute a, unnest(a.attoptions) AS parameter
+             WHERE NOT a.attisdropped AND split_part(parameter, '=', 1) NOT IN ('n_distinct', 'n_distinct_inherited') ORDER BY 1
+            """;
     private static final String SYSTEM =
             "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
                     + " WHERE datname = current_database()";
@@ -75,6 +79,7 @@ public final class TargetPreflight {
                 }
                 preflight.fence(source);
                 preflight.extensions(source, target);
+                preflight.columnParameters(source);
                 preflight.encoding(source, target);
                 preflight.tables(source, target);
             }
@@ -208,6 +213,15 @@ public final class TargetPreflight {
         }
     }
 
+    private void columnParameters(Connection source) throws SQLException {
+        for (String parameter : Queries.strings(source, COLUMN_PARAMETERS)) {
+            findings.add(
+                    Finding.info(
+                            "column parameter " + parameter,
+                            "is set on the source, is not PostgreSQL's own, and is left out where the target's server does not know it"));
+        }
+    }
+
     private void encoding(Connection source, Connection target) throws SQLException {
         String database = "SELECT %s FROM pg_database WHERE datname = current_database()";
         String encoding = database.formatted("pg_encoding_to_char(encoding)");
@@ -243,6 +257,7 @@ public final class TargetPreflight {
         }
         if (!begun(target)) {
             findings.addAll(TargetTables.check(migration, source, target));
+            findings.addAll(new ExtensionTables(migration).check(source, target));
             if (!LargeObjects.none(target)) {
                 error(
                         "large objects",

@@ -20,8 +20,8 @@ final class PostgresToolsTest {
     void takesTheNewestAndRefusesAnOlderOneThanWanted() throws IOException {
         List<Path> directories = List.of(client(15), client(17), client(16), directory.resolve("nothing"));
 
-        assertThat(PostgresTools.newest(directories, 11)).isEqualTo(new PostgresTools(directories.get(1), 17));
-        assertThatThrownBy(() -> PostgresTools.newest(directories, 18))
+        assertThat(PostgresTools.best(directories, 11)).isEqualTo(new PostgresTools(directories.get(1), 17));
+        assertThatThrownBy(() -> PostgresTools.best(directories, 18))
                 .isInstanceOf(PostgresToolsException.class)
                 .hasMessageContaining("PostgreSQL 18 or newer")
                 .hasMessageContaining("17 in " + directories.get(1))

@@ -7,6 +7,7 @@ import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.rehearsal.PoolerStandIn;
 import io.wherry.rehearsal.PostgresClientInstaller;
+import io.wherry.rehearsal.TestExtension;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -39,12 +40,15 @@ final class LimitsTest {
         try (ChildProcesses processes = new ChildProcesses()) {
             EmbeddedPostgres source = start(processes, 15, Map.of());
             EmbeddedPostgres target = start(processes, 18, Map.of());
+            TestExtension.install(15);
+            TestExtension.install(18);
             tooOldOrNotReady(processes, source, target);
             rights(source, target);
             tables(source, target);
             existing(source, target);
             whole(source, target);
             addresses(source, target);
+            extensions(source, target);
         }
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
@@ -127,6 +131,8 @@ final class LimitsTest {
                 "ALTER TABLE secret ENABLE ROW LEVEL SECURITY",
                 "ALTER TABLE secret FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE secret OWNER TO plain",
+                "CREATE SCHEMA systems",
+                "CREATE EXTENSION wherry_systems SCHEMA systems",
                 "SELECT lo_create(0)",
                 "CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 dbname=none' PUBLICATION p WITH (connect = false)",
                 "ALTER SUBSCRIPTION feed ENABLE");
@@ -258,6 +264,45 @@ final class LimitsTest {
                 url(source, "parts").replace("user: postgres", "user: plain"),
                 existing,
                 "tables: {whole: [public.whole], include: [\"public.whole*\"]}");
+    }
+
+    private void extensions(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
+        execute(source, "postgres", "CREATE DATABASE owned");
+        execute(
+                source,
+                "owned",
+                "CREATE TABLE kept (id int PRIMARY KEY)",
+                "CREATE SCHEMA systems",
+                "CREATE EXTENSION wherry_systems SCHEMA systems",
+                "INSERT INTO systems.note SELECT g, repeat(md5(g::text), 50) FROM generate_series(1, 45000) g");
+        execute(target, "postgres", "CREATE DATABASE lacks", "CREATE DATABASE other", "CREATE DATABASE owned");
+        for (String database : List.of("lacks", "other", "owned")) {
+            execute(
+                    target,
+                    database,
+                    "CREATE SCHEMA systems",
+                    "CREATE TABLE kept (id int PRIMARY KEY)",
+                    "ALTER TABLE kept OWNER TO plain",
+                    "GRANT CREATE ON DATABASE " + database + " TO plain");
+        }
+        execute(target, "other", "CREATE EXTENSION wherry_systems SCHEMA systems VERSION '2.0'");
+        execute(
+                target,
+                "owned",
+                "CREATE EXTENSION wherry_systems SCHEMA systems VERSION '1.0'",
+                "INSERT INTO systems.system VALUES (77, 'of somebody else')");
+        for (String database : List.of("lacks", "other")) {
+            String existing = url(target, database).replace("{url", "{schema: existing, url");
+            check(url(source, "owned"), existing, "tables: {exclude: [systems.s*]}");
+        }
+        check(
+                url(source, "owned"),
+                url(target, "owned").replace("{url", "{schema: existing, url"),
+                "tables: {exclude: [systems.tenant, systems.note]}");
+        check(
+                url(source, "owned"),
+                url(target, "owned").replace("{url", "{schema: existing, url").replace("user: postgres", "user: plain"),
+                "tables: {exclude: [systems.s*, systems.note]}");
     }
 
     private static EmbeddedPostgres start(ChildProcesses processes, int version, Map<String, String> settings) {

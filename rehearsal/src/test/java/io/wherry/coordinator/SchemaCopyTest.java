@@ -165,7 +165,7 @@ final class SchemaCopyTest {
     }
 
     /** What coordinator does over the whole migration, at once. */
-    private static void finish(TwoServers servers) throws SQLException, IOException {
+    static void finish(TwoServers servers) throws SQLException, IOException {
         Migration migration = servers.migration();
         try (Connection source = servers.openSource();
                 Connection target = Databases.openForScripts(migration, migration.target(), "test")) {

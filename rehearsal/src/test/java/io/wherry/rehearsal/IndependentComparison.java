@@ -12,8 +12,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +51,67 @@ final class IndependentComparison {
                         target, columns(table), onTarget.get(table.id()).rows());
                 assertThat(found).as(table.id().quoted()).isEqualTo(expected);
             }
+            assertRowsOfExtensionsAreEqual(migration, source, target);
+        }
+    }
+
+    /**
+     * What pg_dump would write of extensions' tables, by the source's condition, but for rows that only the target's version of the
+     * extension makes by itself; and their sequences.
+     */
+    private static void assertRowsOfExtensionsAreEqual(Migration migration, Connection source, Connection target)
+            throws SQLException, IOException {
+        Map<String, String> ofTarget = registered(target);
+        for (Map.Entry<String, String> table : registered(source).entrySet()) {
+            String name = table.getKey();
+            if (!migration.tables().selects(new TableId(name.split("\\.")[0], name.split("\\.")[1]))) {
+                continue;
+            }
+            assertThat(ofTarget).containsKey(name);
+            String columns = text(
+                    source,
+                    "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = '"
+                            + name + "'::regclass AND attnum > 0 AND NOT attisdropped");
+            if (text(source, "SELECT relkind FROM pg_class WHERE oid = '" + name + "'::regclass")
+                    .equals("S")) {
+                columns = "last_value, is_called";
+            }
+            List<String> expected = CopyText.lines(source, columns, name + " " + table.getValue());
+            List<String> found = CopyText.lines(target, columns, name + " " + table.getValue());
+            List<String> notUsers = new ArrayList<>(
+                    ofTarget.get(name).equals(table.getValue())
+                            ? List.of()
+                            : CopyText.lines(
+                                    target,
+                                    columns,
+                                    name + " EXCEPT SELECT " + columns + " FROM " + name + " " + ofTarget.get(name)));
+            notUsers.removeAll(expected);
+            assertThat(found).as(name).containsAll(expected);
+            List<String> more = new ArrayList<>(found);
+            expected.forEach(more::remove);
+            assertThat(notUsers).as(name + ": rows only on the target").containsAll(more);
+        }
+    }
+
+    private static Map<String, String> registered(Connection database) throws SQLException {
+        Map<String, String> tables = new TreeMap<>();
+        try (Statement statement = database.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), k.condition FROM pg_extension e,"
+                                + " unnest(e.extconfig, e.extcondition) AS k(id, condition) JOIN pg_class c ON c.oid = k.id"
+                                + " JOIN pg_namespace n ON n.oid = c.relnamespace")) {
+            while (row.next()) {
+                tables.put(row.getString(1), row.getString(2));
+            }
+        }
+        return tables;
+    }
+
+    private static String text(Connection database, String sql) throws SQLException {
+        try (Statement statement = database.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getString(1);
         }
     }
 

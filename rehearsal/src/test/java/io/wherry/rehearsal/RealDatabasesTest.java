@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,6 +24,8 @@ final class RealDatabasesTest {
     @BeforeAll
     static void start() {
         servers = new ServerPair(15, 17);
+        TestExtension.install(15);
+        TestExtension.install(17);
     }
 
     @AfterAll
@@ -43,6 +46,11 @@ final class RealDatabasesTest {
             migration.execute(migration.migration().source(), everyRowAnew(migration));
             migration.completeExactly();
         }
+    }
+
+    @Test
+    void rowsOfUsersInTablesOfExtensionsAreNeitherLostNorLeftBehind() throws Exception {
+        migratesLive("extension-owned");
     }
 
     /** An update of each row that leaves it as it is, so that each value goes through the stream. */
