@@ -375,8 +375,9 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Waits until a service ends by itself. @return its exit code */
     int awaitEnd(String service) {
-        Process process = children.remove(service);
+        Process process = children.get(service);
         await(service + " ends").atMost(PATIENCE).until(() -> !process.isAlive());
+        children.remove(service);
         return process.exitValue();
     }
 
