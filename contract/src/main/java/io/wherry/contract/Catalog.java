@@ -48,7 +48,9 @@ public final class Catalog {
             """ + OURS;
 
     // A primary key that is checked at commit identifies no row within a transaction, and the server takes none for the
-    // replica identity: such a table has no key.
+    // replica identity: such a table has no key. Neither has one whose key has a generated column: that is not in the
+    // stream, or only from 18 on, and what is left of the key may name many rows. Columns that a key only includes are
+    // none of it.
     private static final String ANY_TABLES = ROOTS + """
             SELECT c.oid, n.nspname, c.relname, c.relreplident::text, c.relpersistence::text, c.relkind = 'p' AS partitioned,
                    root.nspname AS root_schema, root.relname AS root_name,
@@ -56,10 +58,12 @@ public final class Catalog {
                    (SELECT array_agg(a.attname::text ORDER BY k.position)
                       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
                      WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND a.attrelid = c.oid AND a.attnum = k.attnum
+                       AND :identifies
                    ) AS primary_key,
                    (SELECT array_agg(a.attname::text ORDER BY k.position)
                       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position), pg_attribute a
                      WHERE i.indrelid = c.oid AND i.indisreplident AND a.attrelid = c.oid AND a.attnum = k.attnum
+                       AND :identifies
                    ) AS identity_index
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN root ON root.partition = c.oid
             """;
@@ -90,7 +94,28 @@ public final class Catalog {
              ORDER BY a.attrelid, a.attnum
             """;
 
+    private static final int GENERATED_SINCE = 12;
+    private static final int INCLUDED_SINCE = 11;
+
     private Catalog() {}
+
+    /**
+     * That column {@code k.position} of index {@code i} is part of its key, and none of the key is generated, as SQL.
+     *
+     * @param major version of the server
+     */
+    public static String identifies(int major) {
+        String keys = major >= INCLUDED_SINCE ? "i.indnkeyatts" : "i.indnatts";
+        return "k.position <= " + keys + " AND " + withoutGenerated(major);
+    }
+
+    /** That no column of index {@code i}'s key is generated, as SQL. */
+    public static String withoutGenerated(int major) {
+        return major < GENERATED_SINCE
+                ? "true"
+                : "NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = i.indrelid AND g.attgenerated <> ''"
+                        + " AND g.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))";
+    }
 
     /**
      * @param root the topmost table that it is a partition of; itself when it is none
@@ -237,7 +262,8 @@ public final class Catalog {
     private static List<Table> read(Connection connection, String which) throws SQLException {
         Map<Long, List<CatalogColumn>> columns = columns(connection, null);
         List<Table> tables = new ArrayList<>();
-        try (PreparedStatement statement = connection.prepareStatement(ANY_TABLES + which + BY_NAME);
+        String query = ANY_TABLES.replace(":identifies", identifies(majorVersion(connection)));
+        try (PreparedStatement statement = connection.prepareStatement(query + which + BY_NAME);
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
                 List<String> primaryKey = names(row.getArray("primary_key"));
@@ -353,7 +379,7 @@ public final class Catalog {
     }
 
     private static Map<Long, List<CatalogColumn>> columns(Connection connection, TableId only) throws SQLException {
-        String generated = majorVersion(connection) >= 12 ? "a.attgenerated <> ''" : "false";
+        String generated = majorVersion(connection) >= GENERATED_SINCE ? "a.attgenerated <> ''" : "false";
         Map<Long, List<CatalogColumn>> columns = new LinkedHashMap<>();
         try (PreparedStatement statement = connection.prepareStatement(COLUMNS.formatted(generated))) {
             statement.setString(1, only == null ? null : only.quoted());

@@ -1,6 +1,7 @@
 package io.wherry.contract;
 
 import java.nio.charset.StandardCharsets;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -8,6 +9,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * Which tables' replica identity the migration itself has set to FULL. Kept as the comment of our publication, so that it
@@ -16,8 +18,26 @@ import java.util.List;
  * @param changed in the order they were changed
  */
 public record ReplicaIdentities(List<Changed> changed) {
-    /** @param before {@code relreplident} as it was: {@code d} or {@code n} */
-    public record Changed(TableId table, char before) {}
+    /**
+     * @param before {@code relreplident} as it was: {@code d}, {@code n} or {@code i}
+     * @param index that was the identity, for {@code i}; null when it was dropped
+     * @param oid of the table, which may be renamed
+     */
+    public record Changed(TableId table, char before, String index, long oid) {}
+
+    // What is in effect still: a table that was dropped, or has got another identity since, is left alone.
+    private static final String CHANGED = """
+            SELECT format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY FULL', n.nspname, c.relname),
+                   format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
+                       CASE WHEN one.before = 'n' THEN 'NOTHING'
+                            WHEN x.relname IS NOT NULL THEN format('USING INDEX %I', x.relname) ELSE 'DEFAULT' END)
+              FROM unnest(?::text[], ?::text[], ?::int8[]) WITH ORDINALITY AS one(before, index, oid, position)
+              JOIN pg_class c ON c.oid = one.oid::oid AND c.relreplident = 'f'
+              JOIN pg_namespace n ON n.oid = c.relnamespace
+              LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
+                ON i.indrelid = c.oid AND i.indisvalid AND one.before = 'i' AND x.relname = one.index
+             ORDER BY one.position
+            """;
 
     public ReplicaIdentities {
         changed = List.copyOf(changed);
@@ -38,8 +58,10 @@ public record ReplicaIdentities(List<Changed> changed) {
         }
     }
 
+    /** With one more; a table that is changed again is noted as it was before the last time. */
     public ReplicaIdentities with(Changed added) {
         List<Changed> all = new ArrayList<>(changed);
+        all.removeIf(one -> one.oid() == added.oid() || one.table().equals(added.table()));
         all.add(added);
         return new ReplicaIdentities(all);
     }
@@ -58,18 +80,33 @@ public record ReplicaIdentities(List<Changed> changed) {
      * pg_dump.
      */
     public List<String> statements(Connection source) throws SQLException {
+        return column(source, 1);
+    }
+
+    /** The statements that give each table the identity back that it had, without semicolon. */
+    public List<String> restoring(Connection source) throws SQLException {
+        return column(source, 2);
+    }
+
+    private List<String> column(Connection source, int column) throws SQLException {
         List<String> statements = new ArrayList<>();
-        try (PreparedStatement statement = source.prepareStatement(
-                "SELECT pg_catalog.format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY FULL', ?::text, ?::text)")) {
-            for (Changed one : changed) {
-                statement.setString(1, one.table().schema());
-                statement.setString(2, one.table().table());
-                try (ResultSet row = statement.executeQuery()) {
-                    row.next();
-                    statements.add(row.getString(1));
+        if (changed.isEmpty()) {
+            return statements;
+        }
+        try (PreparedStatement statement = source.prepareStatement(CHANGED)) {
+            statement.setArray(1, array(source, "text", one -> String.valueOf(one.before())));
+            statement.setArray(2, array(source, "text", Changed::index));
+            statement.setArray(3, array(source, "int8", Changed::oid));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    statements.add(row.getString(column));
                 }
             }
         }
         return statements;
+    }
+
+    private Array array(Connection source, String type, Function<Changed, ?> part) throws SQLException {
+        return source.createArrayOf(type, changed.stream().map(part).toArray());
     }
 }

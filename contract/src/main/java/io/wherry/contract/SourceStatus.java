@@ -11,6 +11,8 @@ import java.util.List;
  * @param failed tables whose load was given up until the operator says to try again
  * @param replaced tables that are not what was loaded of them and are being loaded again, each with the reason
  * @param problem why no changes are captured, with the remedy; null = they are
+ * @param waitsFor what it waits for on the source, and what the source refuses its applications because of us; each a line
+ *     with the remedy, the worst first
  */
 public record SourceStatus(
         String phase,
@@ -19,15 +21,17 @@ public record SourceStatus(
         List<Captured> tables,
         List<FailedLoad> failed,
         List<FailedLoad> replaced,
-        String problem) {
+        String problem,
+        List<String> waitsFor) {
     public SourceStatus {
         tables = List.copyOf(tables);
+        waitsFor = waitsFor == null ? List.of() : List.copyOf(waitsFor);
         failed = failed == null ? List.of() : List.copyOf(failed);
         replaced = replaced == null ? List.of() : List.copyOf(replaced);
     }
 
     public SourceStatus(String phase, long atMillis, long blockBytesPeak, List<Captured> tables) {
-        this(phase, atMillis, blockBytesPeak, tables, List.of(), List.of(), null);
+        this(phase, atMillis, blockBytesPeak, tables, List.of(), List.of(), null, List.of());
     }
 
     /** @param reason what failed, with what to do about it */

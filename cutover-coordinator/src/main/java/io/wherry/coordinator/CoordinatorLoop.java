@@ -335,6 +335,8 @@ final class CoordinatorLoop implements AutoCloseable {
             facts.see(seen);
         } else if (observation instanceof Observation.HeartbeatEmitted seen) {
             facts.see(seen);
+        } else if (observation instanceof Observation.IdentitiesTaken taken) {
+            facts.see(taken);
         } else if (observation instanceof Observation.HeartbeatArrived seen) {
             facts.see(seen);
         } else if (observation instanceof Observation.AppliedToOthers seen) {

@@ -47,6 +47,8 @@ final class Facts {
     private final SlotForecast forecast = new SlotForecast();
     private Map<TableId, Integer> epochs = Map.of();
     private String sourceProblem;
+    private List<String> sourceWaits = List.of();
+    private List<String> restoring = List.of();
     private Slot slot;
     private long slotSeenMillis;
     private Long behind;
@@ -108,6 +110,16 @@ final class Facts {
         replaced.clear();
         status.replaced().forEach(load -> replaced.put(load.table(), load.reason()));
         sourceProblem = status.problem();
+        sourceWaits = status.waitsFor();
+    }
+
+    void see(Observation.IdentitiesTaken taken) {
+        restoring = taken.restoring();
+    }
+
+    /** The statements that give tables of the source their replica identity back. */
+    List<String> restoring() {
+        return restoring;
     }
 
     /** @param least the least epoch of a load that counts, for each table */
@@ -186,6 +198,11 @@ final class Facts {
         return failed.entrySet().stream()
                 .map(e -> "the load of " + e.getKey() + " failed: " + e.getValue())
                 .findFirst();
+    }
+
+    /** What the source-connector waits for, and what the source refuses because of us; the worst first. */
+    List<String> sourceWaits() {
+        return sourceWaits;
     }
 
     /** What the operator can do about what is halted. */
@@ -270,7 +287,10 @@ final class Facts {
             return Optional.of("the replication slot is not on the source any more");
         }
         return slot != null && "lost".equals(slot.walStatus())
-                ? Optional.of("the replication slot is lost: the source removed write-ahead log that was still needed")
+                ? Optional.of("the replication slot is lost: "
+                        + ("idle_timeout".equals(slot.invalidation())
+                                ? "nobody read it for longer than the source allows (idle_replication_slot_timeout)"
+                                : "the source removed write-ahead log that was still needed (max_slot_wal_keep_size)"))
                 : Optional.empty();
     }
 
@@ -279,11 +299,7 @@ final class Facts {
             return SlotStatus.UNKNOWN;
         }
         return new SlotStatus(
-                slot.retainedBytes(),
-                slot.walStatus(),
-                slot.keepBytes(),
-                slot.safeBytes(),
-                forecast.lostInSeconds(slot.safeBytes()));
+                slot.retainedBytes(), slot.walStatus(), slot.keepBytes(), slot.safeBytes(), forecast.lostIn(slot));
     }
 
     List<TableStatus> tables(Map<TableId, LoadPlan.Table> plan) {

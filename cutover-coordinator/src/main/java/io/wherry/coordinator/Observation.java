@@ -22,6 +22,13 @@ sealed interface Observation {
     /** A heartbeat was emitted on the source, and what the source says of the slot. */
     record HeartbeatEmitted(Lsn lsn, long emittedMillis, Slot slot) implements Observation {}
 
+    /**
+     * The replica identities that the migration has taken from tables of the source, and not given back.
+     *
+     * @param restoring the statements that do that
+     */
+    record IdentitiesTaken(List<String> restoring) implements Observation {}
+
     /** A heartbeat's effect reached the target. */
     record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {}
 
@@ -88,9 +95,22 @@ sealed interface Observation {
      * @param walStatus {@code reserved}, {@code extended}, {@code unreserved}, {@code lost}; null before version 13
      * @param keepBytes {@code max_slot_wal_keep_size}; null without limit and before 13
      * @param safeBytes that can be written before the slot may be lost; null without limit and before 13
+     * @param idleSeconds until it is lost because nobody reads it; null while somebody does, without limit, and before 18
+     * @param invalidation why it is lost; null before 17
      */
-    record Slot(Long retainedBytes, boolean active, String walStatus, Long keepBytes, Long safeBytes) {
+    record Slot(
+            Long retainedBytes,
+            boolean active,
+            String walStatus,
+            Long keepBytes,
+            Long safeBytes,
+            Long idleSeconds,
+            String invalidation) {
         static final Slot MISSING = new Slot(null, false, null, null, null);
+
+        Slot(Long retainedBytes, boolean active, String walStatus, Long keepBytes, Long safeBytes) {
+            this(retainedBytes, active, walStatus, keepBytes, safeBytes, null, null);
+        }
     }
 
     /** A table as the target knows it. */

@@ -8,6 +8,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
 import io.wherry.contract.Position;
+import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.SourceStatus;
 import io.wherry.contract.TableId;
@@ -54,6 +55,11 @@ final class Observers implements AutoCloseable {
              WHERE a.datname = pg_catalog.current_database() AND a.application_name = 'wherry ' || ? || ' sink'
                AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted)
             """;
+
+    private static final String IDLE =
+            ", CASE WHEN NOT active THEN (SELECT greatest(0, setting::bigint - extract(epoch FROM"
+                    + " clock_timestamp() - inactive_since)::bigint) FROM pg_catalog.pg_settings"
+                    + " WHERE name = 'idle_replication_slot_timeout' AND setting <> '0') END";
 
     private static final String RELATIONS = """
             SELECT r.schema_name, r.table_name, r.load_epoch, r.chunks, coalesce(c.chunks, 0) AS done,
@@ -158,8 +164,11 @@ final class Observers implements AutoCloseable {
 
     private void watchSource(Repeater repeater) throws SQLException, InterruptedException {
         try (Connection source = Sessions.open(migration, migration.source(), "heartbeat")) {
+            int major = source.getMetaData().getDatabaseMajorVersion();
             String slotQuery = SLOT
-                    + (source.getMetaData().getDatabaseMajorVersion() >= 13 ? LIMITS : NO_LIMITS)
+                    + (major >= 13 ? LIMITS : NO_LIMITS)
+                    + (major >= 18 ? IDLE : ", NULL::bigint")
+                    + (major >= 17 ? ", invalidation_reason" : ", NULL::text")
                     + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?";
             while (!repeater.closing()) {
                 Slot slot = Queries.list(
@@ -169,7 +178,9 @@ final class Observers implements AutoCloseable {
                                         row.getBoolean(2),
                                         row.getString(3),
                                         row.getObject(4, Long.class),
-                                        row.getObject(5, Long.class)),
+                                        row.getObject(5, Long.class),
+                                        row.getObject(6, Long.class),
+                                        row.getString(7)),
                                 slotQuery,
                                 migration.slot())
                         .stream()
@@ -180,6 +191,8 @@ final class Observers implements AutoCloseable {
                 HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
                 newest.set(heartbeat);
                 tell.accept(heartbeat);
+                tell.accept(new Observation.IdentitiesTaken(
+                        ReplicaIdentities.read(source, migration).restoring(source)));
                 repeater.pause(PERIOD_MILLIS);
             }
         }

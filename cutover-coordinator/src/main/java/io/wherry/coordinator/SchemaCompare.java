@@ -60,9 +60,13 @@ public final class SchemaCompare {
                     && Queries.truth(
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
+            // Before and after the dump: they may be set, or given back, in between.
+            List<String> taken =
+                    new ArrayList<>(ReplicaIdentities.read(source, migration).statements(source));
             Schema ofSource = (scratch ? throughScratch(target) : schema(target, migration.source()))
                     .with(new RoleMap(migration.roleMap())::statement);
-            ofSource.all().removeAll(ReplicaIdentities.read(source, migration).statements(source));
+            taken.addAll(ReplicaIdentities.read(source, migration).statements(source));
+            ofSource.all().removeAll(taken);
             Schema ofTarget = schema(target, migration.target());
             List<String> onlyOnSource = without(ofSource.all(), ofTarget.all());
             List<String> onlyOnTarget = without(ofTarget.all(), ofSource.all());

@@ -27,6 +27,15 @@ final class SlotForecast {
         }
     }
 
+    /** Seconds until the slot is lost by either limit, of bytes or of idle time; null when it does not look so. */
+    Long lostIn(Slot slot) {
+        Long byBytes = lostInSeconds(slot.safeBytes());
+        if (byBytes == null || slot.idleSeconds() == null) {
+            return byBytes == null ? slot.idleSeconds() : byBytes;
+        }
+        return Math.min(byBytes, slot.idleSeconds());
+    }
+
     /** Seconds until {@code safeBytes} are used up; null when they do not shrink, or that is not known yet. */
     Long lostInSeconds(Long safeBytes) {
         if (safeBytes == null || samples.isEmpty()) {

@@ -7,7 +7,8 @@ package io.wherry.coordinator;
  * @param walStatus {@code reserved}, {@code extended}, {@code unreserved} or {@code lost}; null = unknown (before 13)
  * @param keepBytes most that the source keeps for a slot ({@code max_slot_wal_keep_size}); null = no limit, or unknown
  * @param safeBytes that can still be written before the slot may be lost; null = no limit, or unknown
- * @param lostInSeconds when it will be lost if all goes on as in the last minutes; null = it does not look so
+ * @param lostInSeconds when it will be lost if all goes on as in the last minutes, by bytes or, on servers from 18 on, because nobody
+ *     reads it; null = it does not look so
  */
 public record SlotStatus(Long retainedBytes, String walStatus, Long keepBytes, Long safeBytes, Long lostInSeconds) {
     public static final SlotStatus UNKNOWN = new SlotStatus(null, null, null, null, null);

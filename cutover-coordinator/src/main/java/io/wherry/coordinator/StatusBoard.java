@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** What others may read of the coordinator: written by its thread, read by any. */
 final class StatusBoard {
@@ -103,7 +104,10 @@ final class StatusBoard {
         return switch (state) {
             case LOADING ->
                 plan.isEmpty()
-                        ? "the source-connector's load plan"
+                        ? facts.sourceWaits().stream()
+                                .findFirst()
+                                .map(line -> "the source-connector: " + line)
+                                .orElse("the source-connector's load plan")
                         : facts.notLoaded(plan).size() + " of " + plan.size() + " tables to be loaded"
                                 + facts.halted().map(halted -> "; " + halted).orElse("");
             case INDEXING ->
@@ -127,7 +131,8 @@ final class StatusBoard {
     }
 
     private List<String> withDrift(List<String> steps) {
-        List<String> all = new ArrayList<>(facts.remedies());
+        List<String> all = new ArrayList<>(facts.sourceWaits());
+        all.addAll(facts.remedies());
         all.addAll(facts.drift().obstacles());
         all.addAll(follower.pending());
         all.addAll(watch.pending());
@@ -147,8 +152,13 @@ final class StatusBoard {
         }
         steps.add("the source stays closed to other roles; keep it until you trust the target");
         steps.add("on the source: SELECT pg_drop_replication_slot('" + migration.slot() + "'); DROP PUBLICATION "
-                + migration.publication() + "; on the target: DROP SCHEMA wherry CASCADE");
+                + migration.publication() + restoring() + "; on the target: DROP SCHEMA wherry CASCADE");
         return steps;
+    }
+
+    /** What the source-connector does when the switch is decided, unless it did not run. */
+    private String restoring() {
+        return facts.restoring().stream().map(statement -> "; " + statement).collect(Collectors.joining());
     }
 
     private static List<StateTime> times(List<Row> rows) {

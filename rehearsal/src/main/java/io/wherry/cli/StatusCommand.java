@@ -76,7 +76,7 @@ final class StatusCommand implements Callable<Integer> {
                         ? " of at most " + value(slot, "keepBytes", " bytes") + ", safe for another "
                                 + value(slot, "safeBytes", " bytes")
                         : "")
-                + (lost.isNumber() ? ", LOST IN " + lost.asLong() / 60 + " min as it grows now" : "");
+                + (lost.isNumber() ? ", LOST IN " + lost.asLong() / 60 + " min if all goes on as now" : "");
     }
 
     private static String lag(JsonNode lag) {

@@ -39,7 +39,7 @@ final class LimitsTest {
         new PostgresClientInstaller(Cache.standard()).ensure(18);
         try (ChildProcesses processes = new ChildProcesses()) {
             EmbeddedPostgres source = start(processes, 15, Map.of());
-            EmbeddedPostgres target = start(processes, 18, Map.of());
+            EmbeddedPostgres target = start(processes, 18, Map.of("idle_replication_slot_timeout", "10min"));
             TestExtension.install(15);
             TestExtension.install(18);
             tooOldOrNotReady(processes, source, target);
@@ -49,6 +49,7 @@ final class LimitsTest {
             whole(source, target);
             addresses(source, target);
             extensions(source, target);
+            virtual(target);
         }
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
@@ -86,7 +87,15 @@ final class LimitsTest {
                 processes,
                 15,
                 place,
-                Map.of("wal_level", "replica", "max_replication_slots", "0", "max_wal_senders", "1"));
+                Map.of(
+                        "wal_level",
+                        "replica",
+                        "max_replication_slots",
+                        "0",
+                        "max_wal_senders",
+                        "1",
+                        "max_slot_wal_keep_size",
+                        "1GB"));
         execute(replica, "postgres", "CREATE TABLE kept (id int PRIMARY KEY, name text)");
         check(url(replica, "postgres"), url(target, "empty"), "");
         replica.stop();
@@ -303,6 +312,19 @@ final class LimitsTest {
                 url(source, "owned"),
                 url(target, "owned").replace("{url", "{schema: existing, url").replace("user: postgres", "user: plain"),
                 "tables: {exclude: [systems.s*, systems.note]}");
+    }
+
+    private void virtual(EmbeddedPostgres source) throws Exception {
+        execute(source, "postgres", "CREATE DATABASE virtual");
+        execute(
+                source,
+                "virtual",
+                "CREATE TABLE virtual (a int, v int GENERATED ALWAYS AS (a + 1) VIRTUAL)",
+                "CREATE TABLE virtual_full (a int PRIMARY KEY, v int GENERATED ALWAYS AS (a + 1) VIRTUAL)",
+                "ALTER TABLE virtual_full REPLICA IDENTITY FULL",
+                "CREATE TABLE virtual_unique (a int NOT NULL, v int GENERATED ALWAYS AS (a + 1) VIRTUAL)",
+                "CREATE UNIQUE INDEX one_each ON virtual_unique (a)");
+        check(url(source, "virtual"), url(source, "empty"), "");
     }
 
     private static EmbeddedPostgres start(ChildProcesses processes, int version, Map<String, String> settings) {

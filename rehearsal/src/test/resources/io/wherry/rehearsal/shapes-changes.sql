@@ -82,6 +82,9 @@ INSERT INTO grandchild VALUES (3, 'again', 3, NULL);
 TRUNCATE grandchild;
 INSERT INTO grandchild VALUES (3, 'again', 3, NULL), (3, 'again', 3, NULL);
 
+UPDATE generated_in_key SET t = t || 'x' WHERE a = 1;
+DELETE FROM generated_in_key WHERE a = 4;
+INSERT INTO generated_in_key (a, c, t) VALUES (4, 2, 'again');
 UPDATE generated SET w = w + 1;
 UPDATE generated SET h = NULL WHERE id = 2;
 DELETE FROM generated WHERE id = 3;

@@ -63,6 +63,8 @@ INSERT INTO parent SELECT n, 'parent' FROM generate_series(1, 5) n;
 INSERT INTO child SELECT n, 'child', n FROM generate_series(1, 5) n;
 INSERT INTO grandchild SELECT n, 'grandchild', n, 'more' FROM generate_series(1, 5) n;
 
+CREATE TABLE generated_in_key (a int, b int GENERATED ALWAYS AS (a % 2) STORED, c int, t text, PRIMARY KEY (b, c));
+INSERT INTO generated_in_key (a, c, t) VALUES (1, 1, 'odd'), (2, 1, 'even'), (3, 2, 'odd'), (4, 2, 'even');
 CREATE TABLE generated (id int PRIMARY KEY, w int, area int GENERATED ALWAYS AS (w * w) STORED, h text);
 INSERT INTO generated (id, w, h) SELECT n, n, 'h' FROM generate_series(1, 10) n;
 CREATE TABLE generated_keyless (w int, area int GENERATED ALWAYS AS (w * w) STORED);

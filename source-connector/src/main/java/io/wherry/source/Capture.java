@@ -65,9 +65,13 @@ final class Capture implements AutoCloseable {
     private final TableFiles files = new TableFiles();
     private final Routes routes = new Routes();
     private final WholeTables wholes;
+    private final TableLocks locks = new TableLocks();
+    private final IdentityWatch identities;
     private final NewTables newTables;
     private TopicTail orders;
     private Connection watch;
+    private List<String> waits = List.of();
+    private volatile boolean prepared;
     private volatile String problem;
     /** Why the last start of the stream ended, where the next may end likewise. */
     private volatile String hindrance;
@@ -85,8 +89,9 @@ final class Capture implements AutoCloseable {
         this.failpoints = failpoints;
         control = new ControlTopic(migration);
         sessions = new OpenSessions(migration);
-        wholes = new WholeTables(migration, control);
-        newTables = new NewTables(migration, control, routes);
+        wholes = new WholeTables(migration, control, locks);
+        identities = new IdentityWatch(migration, locks);
+        newTables = new NewTables(migration, control, routes, locks);
         registry = new ConfluentRegistry(migration);
     }
 
@@ -96,11 +101,17 @@ final class Capture implements AutoCloseable {
      * @throws WherryException what ended the term; retryable when the next may go better
      */
     void run() {
-        prepareAndStart();
+        TopicGuard.check(migration);
+        // What has begun stands in a topic, and says which tables' topics are wanted.
+        KafkaTopics.ensure(migration, Set.of(), Map.of());
+        // Locks and the slot may have to be waited for, for as long as others work: that is told meanwhile.
+        start("prepare", this::prepareAndStart);
         while (!closing && !switched) {
             lock.heartbeat();
-            lookAtTables();
-            follow(orders.poll(Duration.ZERO));
+            lookAtSource();
+            if (prepared) {
+                follow(orders.poll(Duration.ZERO));
+            }
             control.status(new SourceStatus(
                     loaded ? "STREAMING" : "LOADING",
                     System.currentTimeMillis(),
@@ -108,7 +119,8 @@ final class Capture implements AutoCloseable {
                     counts.captured(),
                     failures(),
                     routes.replaced(),
-                    problem == null ? hindrance : problem));
+                    problem == null ? hindrance : problem,
+                    waits()));
             requirePulse();
             waitForTick();
             if (failure.get() != null && !closing && !switched) {
@@ -137,6 +149,13 @@ final class Capture implements AutoCloseable {
         }
     }
 
+    private List<String> waits() {
+        List<String> all = new ArrayList<>(identities.lines());
+        all.addAll(locks.lines());
+        all.addAll(waits);
+        return all;
+    }
+
     private List<FailedLoad> failures() {
         List<FailedLoad> failures = new ArrayList<>(failed.list());
         failures.addAll(wholes.problems());
@@ -159,13 +178,19 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    private void lookAtTables() {
+    private void lookAtSource() {
         if (closing) {
             return;
         }
         try {
             if (watch == null) {
                 watch = sessions.open("new tables");
+            }
+            waits = SourceWaits.read(watch, migration);
+            locks.look(watch);
+            identities.look(watch);
+            if (!prepared) {
+                return;
             }
             files.look(watch);
             if (!loaded || problem != null) {
@@ -205,6 +230,7 @@ final class Capture implements AutoCloseable {
                         budget,
                         files,
                         wholes,
+                        locks,
                         this::registerSchemas,
                         failpoints)
                 .run(first);
@@ -228,9 +254,6 @@ final class Capture implements AutoCloseable {
 
     private void prepareAndStart() {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
-            TopicGuard.check(migration);
-            // What has begun stands in a topic, and says which tables' topics are wanted.
-            KafkaTopics.ensure(migration, Set.of(), Map.of());
             orders = new TopicTail(migration, migration.topics().control());
             Memory memory = ControlTopic.read(orders);
             switched = memory.switched().isPresent();
@@ -254,7 +277,7 @@ final class Capture implements AutoCloseable {
             }
             if (publish) {
                 failpoints.before(Effect.PUBLICATION);
-                Publication.ensure(session, migration, tables);
+                publish(session, tables, selected, !memory.plans().isEmpty());
                 failpoints.after(Effect.PUBLICATION);
             }
             files.loaded(memory.loaded());
@@ -274,8 +297,28 @@ final class Capture implements AutoCloseable {
             }
             start("stream", () -> runStream(layout));
             start("topics", () -> TopicWatch.run(migration, routes.tables(), () -> closing));
+            prepared = true;
         } catch (SQLException e) {
             throw new RetryableException("prepare", "the source", e.getMessage(), "Look whether it is up", e);
+        }
+    }
+
+    /**
+     * At the very first start all tables are waited for, as the slot is made after them. Later the others must not wait for one whose
+     * lock is not to be had: it is a new one, and taken in when it is published.
+     *
+     * @param selected loses those that are left for later
+     */
+    private void publish(Connection session, List<Catalog.Table> tables, Set<TableId> selected, boolean begun)
+            throws SQLException {
+        if (!begun) {
+            Publication.ensure(session, migration, tables, locks, () -> closing);
+            if (closing) {
+                throw new RetryableException("publish tables on", "the source", "the source-connector is closed", "");
+            }
+        } else if (!Publication.publish(session, migration, tables, locks)) {
+            Set<TableId> published = Publication.published(session, migration);
+            selected.removeIf(table -> migration.tables().follows(table) && !published.contains(table));
         }
     }
 
@@ -287,7 +330,7 @@ final class Capture implements AutoCloseable {
             routes.replaced(table, why);
             control.unloaded(table);
         });
-        Publication.refilter(session, migration, replaced.keySet());
+        Publication.refilter(session, migration, replaced.keySet(), locks);
         return replaced.isEmpty() ? memory : ControlTopic.read(migration);
     }
 
@@ -312,7 +355,7 @@ final class Capture implements AutoCloseable {
             Timelines.passBy(session, position.get().endLsn());
         }
         failpoints.before(Effect.SLOT);
-        LoadSnapshot snapshot = LoadSnapshot.take(migration, sessions, true);
+        LoadSnapshot snapshot = LoadSnapshot.take(migration, sessions, locks, true);
         failpoints.after(Effect.SLOT);
         if (memory.slotWanted()) {
             SlotGuard.requireAhead(migration, snapshot.lsn(), position);
@@ -412,7 +455,10 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    private void start(String name, Runnable work) {
+    private synchronized void start(String name, Runnable work) {
+        if (closing) {
+            return;
+        }
         Thread thread = new Thread(
                 () -> {
                     try {

@@ -1,7 +1,6 @@
 package io.wherry.source;
 
 import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.LoadPlan;
@@ -47,6 +46,7 @@ final class LoadRounds {
     private final BlockBudget budget;
     private final TableFiles files;
     private final WholeTables whole;
+    private final TableLocks locks;
     private final Runnable planned;
     private final Failpoints failpoints;
     private final Routes routes;
@@ -56,6 +56,7 @@ final class LoadRounds {
      * @param requireLock fails when this source-connector is not the one that acts
      * @param files gets the file that each table is loaded from
      * @param whole gets the partitions of the tables that are carried whole
+     * @param locks tells what is waited for
      * @param planned run at the beginning of each round, when {@code files} knows its tables
      */
     LoadRounds(
@@ -71,6 +72,7 @@ final class LoadRounds {
             BlockBudget budget,
             TableFiles files,
             WholeTables whole,
+            TableLocks locks,
             Runnable planned,
             Failpoints failpoints) {
         this.migration = migration;
@@ -85,6 +87,7 @@ final class LoadRounds {
         this.budget = budget;
         this.files = files;
         this.whole = whole;
+        this.locks = locks;
         this.planned = planned;
         this.failpoints = failpoints;
     }
@@ -102,7 +105,8 @@ final class LoadRounds {
             for (int lane = 0; lane < layout.lanes(); lane++) {
                 lanes.add(new LaneProducer(migration, lane, layout.transactionTimeout(), requireLock));
             }
-            for (int altered = 0; altered < MOST_ROUNDS && !sessions.closed(); ) {
+            Map<TableId, Integer> rounds = new HashMap<>();
+            while (!sessions.closed()) {
                 Memory memory = ControlTopic.read(migration);
                 Set<TableId> missing = missing(memory);
                 if (snapshot == null && !missing.isEmpty()) {
@@ -113,7 +117,7 @@ final class LoadRounds {
                         bind(missing);
                     }
                     settlePublication(missing);
-                    snapshot = LoadSnapshot.take(migration, sessions, false);
+                    snapshot = LoadSnapshot.take(migration, sessions, locks, false);
                 }
                 List<TableId> left = missing.isEmpty() ? List.of() : round(snapshot, missing, memory, lanes);
                 Quietly.close(snapshot);
@@ -128,7 +132,7 @@ final class LoadRounds {
                     }
                     failed.awaitRetry(givenUp, sessions::closed);
                 } else {
-                    altered++;
+                    left.forEach(table -> giveUpAfterMany(table, rounds));
                 }
             }
         } catch (SQLException e) {
@@ -137,12 +141,17 @@ final class LoadRounds {
             Quietly.close(snapshot);
             lanes.forEach(LaneProducer::close);
         }
-        if (!sessions.closed()) {
-            throw new DataException(
-                    "load",
-                    "tables",
-                    "some were altered or truncated in each of " + MOST_ROUNDS + " rounds",
-                    "Hold back ALTER TABLE, TRUNCATE and VACUUM FULL until the load is done");
+    }
+
+    /** One that is altered again and again must not end the load of all others. */
+    private void giveUpAfterMany(TableId table, Map<TableId, Integer> rounds) {
+        if (rounds.merge(table, 1, Integer::sum) == MOST_ROUNDS) {
+            rounds.remove(table);
+            failed.add(
+                    table,
+                    "it was altered, truncated or rewritten in each of " + MOST_ROUNDS
+                            + " rounds. Hold back ALTER TABLE, TRUNCATE and VACUUM FULL of it for a moment, then wherry retry"
+                            + " --table " + table);
         }
     }
 
@@ -185,7 +194,7 @@ final class LoadRounds {
     private void settlePublication(Set<TableId> missing) throws SQLException {
         Connection session = sessions.open("publication");
         try {
-            Publication.settle(session, migration, missing, sessions::closed);
+            Publication.settle(session, migration, missing, locks, sessions::closed);
         } finally {
             sessions.release(session);
         }

@@ -34,12 +34,6 @@ final class LoadSnapshot implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LoadSnapshot.class);
 
     private static final int MOST_ATTEMPTS = 20;
-    private static final String SHAPES = """
-            SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, c.relfilenode, c.relreplident, a.attnum,
-                       a.atttypid, a.attisdropped, a.attname), ',' ORDER BY c.oid, a.attnum))
-              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-             WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0
-            """;
     private static final int LOCK_SECONDS = 10;
     private static final String NOW = """
             SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint, n.nspname, c.relname
@@ -76,28 +70,28 @@ final class LoadSnapshot implements AutoCloseable {
     /**
      * Makes a slot and takes the snapshot at the very point where it begins.
      *
-     * <p>The migration's slot is made anew when tables were altered or truncated meanwhile. The server takes note of catalog
-     * changes only once its own snapshot for decoding is complete: T1 truncates t, the server notes T1 as running, T1 commits,
-     * T2 begins and writes to t, the slot is consistent, T2 commits. Decoding T2, the server does not know of T1's TRUNCATE and
-     * fails for ever ("could not map filenode"); had T1 added a column, T2's rows would come without it.
+     * <p>The migration's slot is made anew when it cannot be decoded ({@link SlotProof}).
      *
      * @param permanent make the migration's slot; else a temporary one, only for its snapshot
-     * @throws RetryableException when tables were altered during each of many attempts
+     * @throws RetryableException when none of many slots could be decoded
      */
-    static LoadSnapshot take(Migration migration, OpenSessions sessions, boolean permanent) throws SQLException {
+    static LoadSnapshot take(Migration migration, OpenSessions sessions, TableLocks locks, boolean permanent)
+            throws SQLException {
         String slot = permanent ? migration.slot() : migration.slot() + "_load";
+        String problem = "";
         for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
             Connection anchor = sessions.open("load snapshot");
             Connection replication = null;
             boolean kept = false;
             try {
                 Map<Long, Long> files = files(anchor);
-                String before = shapes(anchor);
+                SlotProof proof = permanent ? SlotProof.begin(anchor) : null;
                 replication = sessions.openReplication("slot");
                 LOG.info("making slot {}; this waits for the transactions that run now", slot);
                 Exported exported = ReplicationSlot.create(replication, slot, !permanent);
                 begin(anchor, exported.snapshot());
-                if (!permanent || before.equals(shapes(anchor))) {
+                problem = permanent ? proof.problem(migration, anchor, sessions, locks) : "";
+                if (problem.isEmpty()) {
                     LoadSnapshot snapshot = new LoadSnapshot(
                             migration,
                             sessions,
@@ -115,11 +109,10 @@ final class LoadSnapshot implements AutoCloseable {
                     sessions.release(anchor);
                 }
             }
-            LOG.warn("tables were altered or truncated while slot {} was made; making it anew", slot);
+            LOG.warn("while slot {} was made, {}; making it anew", slot, problem);
             drop(sessions, slot);
         }
-        throw new RetryableException(
-                "make", "slot " + slot, "tables were altered or truncated each time", "Hold that back for a moment");
+        throw new RetryableException("make", "slot " + slot, problem, "Hold that back for a moment");
     }
 
     private static void drop(OpenSessions sessions, String slot) throws SQLException {
@@ -128,15 +121,6 @@ final class LoadSnapshot implements AutoCloseable {
             ReplicationSlot.drop(session, slot);
         } finally {
             sessions.release(session);
-        }
-    }
-
-    /** A digest of every table's file and columns, as the session's snapshot sees them. */
-    private static String shapes(Connection session) throws SQLException {
-        try (Statement statement = session.createStatement();
-                ResultSet row = statement.executeQuery(SHAPES)) {
-            row.next();
-            return String.valueOf(row.getString(1));
         }
     }
 

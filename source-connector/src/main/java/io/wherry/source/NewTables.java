@@ -36,15 +36,20 @@ final class NewTables {
     private final Migration migration;
     private final ControlTopic control;
     private final Routes routes;
+    private final TableLocks locks;
+    /** Have topic and route, and wait for their locks. */
+    private final Set<TableId> begun = new HashSet<>();
+
     private final Set<TableId> refused = new HashSet<>();
     private long refusedNanos;
     private long columnsNanos = System.nanoTime();
 
     /** @param routes of all known tables; gets those of new ones */
-    NewTables(Migration migration, ControlTopic control, Routes routes) {
+    NewTables(Migration migration, ControlTopic control, Routes routes, TableLocks locks) {
         this.migration = migration;
         this.control = control;
         this.routes = routes;
+        this.locks = locks;
     }
 
     /**
@@ -75,6 +80,7 @@ final class NewTables {
         Set<TableId> published = Publication.published(session, migration);
         names.entrySet().removeIf(table -> !isNew(table.getKey(), table.getValue(), published));
         names.keySet().removeAll(refused);
+        names.keySet().removeIf(locks::rests);
         return !names.isEmpty();
     }
 
@@ -122,20 +128,26 @@ final class NewTables {
     }
 
     /**
-     * Makes topics and routes for them and publishes them, but for those that cannot be replicated.
+     * Makes topics and routes for them and publishes them, but for those that cannot be replicated, or whose locks others have:
+     * these come later, and hold up no other.
      *
      * @return all tables that are to be loaded; empty when nothing was taken in
      */
     Set<TableId> takeIn(Connection session) throws SQLException {
         Set<TableId> published = Publication.published(session, migration);
         List<Catalog.Table> fresh = Catalog.selected(session, migration).stream()
-                .filter(table -> isNew(table.id(), table.oid(), published) && !refused(session, table))
+                .filter(table -> isNew(table.id(), table.oid(), published)
+                        && !locks.rests(table.id())
+                        && !refused(session, table))
                 .toList();
         Set<TableId> names = new HashSet<>();
         fresh.forEach(table -> names.add(table.id()));
         KafkaTopics.Layout layout = KafkaTopics.ensure(
                 migration, names, ControlTopic.read(migration).plannedPartitions());
         for (TableId table : names) {
+            if (!begun.add(table)) {
+                continue;
+            }
             boolean known = routes.knows(table);
             LOG.info("{} is {} on the source; it is published and loaded", table, known ? "another table" : "new");
             if (known) {
@@ -147,10 +159,15 @@ final class NewTables {
             String topic = migration.topics().changes(table);
             routes.put(new Route(table, topic, layout.partitions().get(table)));
         }
-        Publication.refilter(session, migration, names);
-        Publication.ensure(session, migration, fresh);
+        Publication.refilter(session, migration, names, locks);
+        if (!Publication.publish(session, migration, fresh, locks)) {
+            Set<TableId> now = Publication.published(session, migration);
+            names.removeIf(table -> migration.tables().follows(table) && !now.contains(table));
+        }
+        begun.removeAll(names);
         if (!names.isEmpty()) {
             names.addAll(routes.tables());
+            names.removeAll(begun);
             names.retainAll(Catalog.selectedNames(session, migration));
         }
         return names;
@@ -179,6 +196,9 @@ final class NewTables {
     private static List<Finding> errors(Connection session, Migration migration, Catalog.Table table) {
         try {
             List<Finding> all = new ArrayList<>(TableChecks.check(session, migration, List.of(table)));
+            FilterChecks.check(session, migration, List.of(table)).stream()
+                    .filter(finding -> finding.object().equals(table.id().toString()))
+                    .forEach(all::add);
             if (table.partitioned()) {
                 all.addAll(WholeChecks.check(session, migration, List.of(table)));
             }

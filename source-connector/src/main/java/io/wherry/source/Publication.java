@@ -4,19 +4,22 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
-import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
+import io.wherry.source.Identities.Identity;
+import io.wherry.source.TableLocks.Lock;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.sql.Statement;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,14 +30,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Publication {
     private static final Logger LOG = LoggerFactory.getLogger(Publication.class);
-    private static final String LOCK_NOT_AVAILABLE = "55P03";
     /** The first of each major version that does not forget what is published. */
     private static final List<Long> MENDED = List.of(130_021L, 140_018L, 150_013L, 160_009L, 170_005L);
 
-    /** No such table, or, as one made anew under its name, not part of the publication. */
-    private static final Set<String> GONE = Set.of("42P01", "42704");
-
-    private static final int ATTEMPTS = 30;
+    private static final int ATTEMPTS = 10;
     private static final long BETWEEN_MILLIS = 500;
 
     private Publication() {}
@@ -50,45 +49,125 @@ final class Publication {
     }
 
     /**
-     * Whether updates and deletes on the table would fail once it is published: the stream could not say which row is meant.
+     * Makes the publication, and goes on until every table is in it. Meant for a start: what waits for others is told by {@code
+     * locks}.
+     *
+     * @param closed ends it
      */
-    static boolean lacksIdentity(Catalog.Table table) {
-        return table.replicaIdentity() == 'n'
-                || table.replicaIdentity() != 'f' && table.identity().isEmpty();
+    static void ensure(
+            Connection source,
+            Migration migration,
+            List<Catalog.Table> selected,
+            TableLocks locks,
+            BooleanSupplier closed)
+            throws SQLException {
+        while (!publish(source, migration, selected, locks) && !closed.getAsBoolean()) {
+            pause("publish tables");
+        }
     }
 
     /**
-     * Makes the publication, or adds those tables that it lacks and whose changes are wanted. Tables that would refuse updates once published get REPLICA
-     * IDENTITY FULL first, each noted at the publication in the same transaction.
+     * Makes the publication, or adds those tables that it lacks and whose changes are wanted, as far as their locks are to be had. Before
+     * a table is published, all is done that makes the source go on taking its updates and deletes: REPLICA IDENTITY FULL
+     * where rows could not be told apart, noted at the publication in the same transaction, and the publication of stored
+     * generated columns.
+     *
+     * @return whether all are in it
      */
-    static void ensure(Connection source, Migration migration, List<Catalog.Table> selected) throws SQLException {
+    static boolean publish(Connection source, Migration migration, List<Catalog.Table> selected, TableLocks locks)
+            throws SQLException {
         List<Catalog.Table> tables = selected.stream()
                 .filter(table -> migration.tables().follows(table.id()))
                 .toList();
-        String name = Identifiers.quote(migration.publication());
+        create(source, migration);
+        Map<Long, TableId> roots = new HashMap<>();
+        Partition.read(source, migration).forEach(partition -> roots.put(partition.oid(), partition.root()));
+        Set<TableId> unidentified = new HashSet<>();
+        Map<TableId, Catalog.Table> byName =
+                tables.stream().collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
+        for (Identity one : TableLocks.byContention(source, identities(source, tables, roots), Identity::oid)) {
+            TableId carrier = byName.containsKey(one.id()) ? one.id() : roots.getOrDefault(one.oid(), one.id());
+            if (one.needsStored()) {
+                publishStored(source, migration);
+            }
+            if ((one.lacksKey() || lacksLikeWhole(one, byName.get(carrier)))
+                    && !FullIdentities.set(source, migration, one, locks)) {
+                unidentified.add(carrier);
+            }
+        }
+        Set<TableId> published = published(source, migration);
+        List<Catalog.Table> missing = tables.stream()
+                .filter(t -> !published.contains(t.id()) && !unidentified.contains(t.id()))
+                .toList();
+        return add(source, migration, missing, locks) && unidentified.isEmpty();
+    }
+
+    private static void create(Connection source, Migration migration) throws SQLException {
         if (!exists(source, migration)) {
             String publish =
                     Catalog.majorVersion(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
+            alter(source, migration, "CREATE PUBLICATION " + name(migration) + " WITH (publish = '" + publish + "')");
+        }
+    }
+
+    /** They come in the stream then, and go no further. */
+    static void publishStored(Connection source, Migration migration) throws SQLException {
+        if (!Identities.publishesStored(source, migration)) {
+            LOG.info(
+                    "stored generated columns are published: the source would refuse updates of some tables otherwise");
             alter(
                     source,
-                    migration.publication(),
-                    "CREATE PUBLICATION " + name + " WITH (publish = '" + publish + "')");
+                    migration,
+                    "ALTER PUBLICATION " + name(migration) + " SET (publish_generated_columns = stored)");
         }
-        for (Catalog.Table table : tables) {
-            if (!table.partitioned() && lacksIdentity(table)) {
-                setFull(source, migration, table.id(), table.replicaIdentity());
+    }
+
+    /** Of the tables, and of the partitions of those that are carried whole. */
+    private static List<Identity> identities(Connection source, List<Catalog.Table> tables, Map<Long, TableId> roots)
+            throws SQLException {
+        Set<TableId> names = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+        Set<Long> oids = new HashSet<>();
+        tables.forEach(table -> oids.add(table.oid()));
+        roots.forEach((partition, root) -> {
+            if (names.contains(root)) {
+                oids.add(partition);
             }
+        });
+        return Identities.of(source, oids);
+    }
+
+    /** A partition that would not name its rows as the table does that carries it. */
+    private static boolean lacksLikeWhole(Identity one, Catalog.Table whole) {
+        return whole != null
+                && whole.partitioned()
+                && one.identity() != 'f'
+                && whole.primaryKey().isEmpty();
+    }
+
+    /** Adds them together, and, when one cannot be locked, each for itself. */
+    private static boolean add(Connection source, Migration migration, List<Catalog.Table> missing, TableLocks locks)
+            throws SQLException {
+        List<Catalog.Table> free =
+                missing.stream().filter(table -> !locks.rests(table.id())).toList();
+        String add = "ALTER PUBLICATION " + name(migration) + " ADD TABLE ";
+        if (free.isEmpty()
+                || free.size() > 1
+                        && locks.attemptAll(
+                                source,
+                                migration.publication(),
+                                statement -> statement.execute(add + names(free, migration)))) {
+            return free.size() == missing.size();
         }
-        identify(source, migration, tables, Partition.read(source, migration));
-        Set<TableId> published = published(source, migration);
-        List<Catalog.Table> missing =
-                tables.stream().filter(t -> !published.contains(t.id())).toList();
-        if (!missing.isEmpty()) {
-            alter(
+        boolean all = free.size() == missing.size();
+        for (Catalog.Table table : TableLocks.byContention(source, free, Catalog.Table::oid)) {
+            all &= locks.attempt(
                     source,
-                    migration.publication(),
-                    "ALTER PUBLICATION " + name + " ADD TABLE " + names(missing, migration));
+                    "ALTER PUBLICATION … ADD TABLE",
+                    table.id(),
+                    Lock.SHARED,
+                    statement -> statement.execute(add + names(List.of(table), migration)));
         }
+        return all;
     }
 
     /**
@@ -104,7 +183,8 @@ final class Publication {
      * @param loading tables whose load comes next
      * @param closed ends the wait
      */
-    static void settle(Connection source, Migration migration, Set<TableId> loading, BooleanSupplier closed)
+    static void settle(
+            Connection source, Migration migration, Set<TableId> loading, TableLocks locks, BooleanSupplier closed)
             throws SQLException {
         Set<TableId> published = published(source, migration);
         published.retainAll(loading);
@@ -112,29 +192,26 @@ final class Publication {
             return;
         }
         LOG.info("waiting for the transactions that run now");
-        long next = number(source, "SELECT txid_snapshot_xmax(txid_current_snapshot())");
-        while (number(source, "SELECT txid_snapshot_xmin(txid_current_snapshot())") < next) {
-            if (closed.getAsBoolean()) {
-                return;
-            }
-            pause("wait for the transactions that run now");
-        }
+        Horizon.await(source, Horizon.next(source), locks, closed);
         // It looks anew, at all tables, when one joins or leaves a publication; every snapshot sees it published.
-        TableId any = published.iterator().next();
-        String alter = "ALTER PUBLICATION " + Identifiers.quote(migration.publication());
-        source.setAutoCommit(false);
-        try {
-            alter(source, any.toString(), alter + " DROP TABLE ONLY " + any.quoted());
-            alter(
-                    source,
-                    any.toString(),
-                    alter + " ADD TABLE ONLY " + any.quoted()
-                            + migration.tables().whereClause(any));
-            source.commit();
-        } finally {
-            source.rollback();
-            source.setAutoCommit(true);
+        while (!closed.getAsBoolean()) {
+            for (TableId any : published) {
+                if (joinAgain(source, migration, any, locks)) {
+                    return;
+                }
+            }
+            pause("publish a table again");
         }
+    }
+
+    private static boolean joinAgain(Connection source, Migration migration, TableId table, TableLocks locks)
+            throws SQLException {
+        String alter = "ALTER PUBLICATION " + name(migration);
+        return locks.attemptAll(source, table.toString(), statement -> {
+            statement.execute(alter + " DROP TABLE ONLY " + table.quoted());
+            statement.execute(alter + " ADD TABLE ONLY " + table.quoted()
+                    + migration.tables().whereClause(table));
+        });
     }
 
     private static boolean isMended(long version) {
@@ -150,33 +227,6 @@ final class Publication {
         }
     }
 
-    /** Gives REPLICA IDENTITY FULL to the partitions of whole tables that lack one like the whole's. */
-    static void identify(Connection source, Migration migration, List<Catalog.Table> tables, List<Partition> partitions)
-            throws SQLException {
-        for (Catalog.Table table : tables) {
-            for (Partition partition : partitions) {
-                if (partition.root().equals(table.id()) && partition.lacksIdentity(table)) {
-                    setFull(source, migration, partition.id(), partition.replicaIdentity());
-                }
-            }
-        }
-    }
-
-    private static void setFull(Connection source, Migration migration, TableId table, char before)
-            throws SQLException {
-        LOG.info("{}: no key, so REPLICA IDENTITY FULL is set", table);
-        ReplicaIdentities noted = ReplicaIdentities.read(source, migration);
-        source.setAutoCommit(false);
-        try {
-            noted.with(new ReplicaIdentities.Changed(table, before)).write(source, migration);
-            alter(source, table.toString(), "ALTER TABLE ONLY " + table.quoted() + " REPLICA IDENTITY FULL");
-            source.commit();
-        } finally {
-            source.rollback();
-            source.setAutoCommit(true);
-        }
-    }
-
     // ONLY: a parent would otherwise bring its children in, also those that are excluded. A partitioned table that is
     // carried whole brings in all its partitions, those to come too, from the moment they are made.
     private static String names(List<Catalog.Table> tables, Migration migration) {
@@ -187,9 +237,10 @@ final class Publication {
 
     /**
      * Takes out tables whose row filter is not the one that their names ask for, as it is when names went to other tables;
-     * {@link #ensure} puts them in again. To be called before the snapshot of their new load.
+     * {@link #publish} puts them in again. To be called before the snapshot of their new load.
      */
-    static void refilter(Connection source, Migration migration, Set<TableId> tables) throws SQLException {
+    static void refilter(Connection source, Migration migration, Set<TableId> tables, TableLocks locks)
+            throws SQLException {
         if (tables.isEmpty() || Catalog.majorVersion(source) < 15) {
             return;
         }
@@ -207,13 +258,26 @@ final class Publication {
         for (TableId table : tables) {
             boolean wanted = !migration.tables().whereClause(table).isEmpty();
             if (published.contains(table) && (wanted || filtered.contains(table))) {
-                alter(
-                        source,
-                        migration.publication(),
-                        "ALTER PUBLICATION " + Identifiers.quote(migration.publication()) + " DROP TABLE ONLY "
-                                + table.quoted());
+                takeOut(source, migration, table, locks);
             }
         }
+    }
+
+    /** Nothing of the table may be loaded before: what the filter of another table leaves out would be missing. */
+    private static void takeOut(Connection source, Migration migration, TableId table, TableLocks locks)
+            throws SQLException {
+        for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+            if (locks.attemptAll(
+                    source,
+                    table.toString(),
+                    statement -> statement.execute(
+                            "ALTER PUBLICATION " + name(migration) + " DROP TABLE ONLY " + table.quoted()))) {
+                return;
+            }
+            pause("take " + table + " out of the publication");
+        }
+        throw new RetryableException(
+                "take out of the publication", table.toString(), "its lock was not to be had", "See pg_locks");
     }
 
     /** The tables of the publication. A table that was dropped and made anew under its name is not among them. */
@@ -234,39 +298,29 @@ final class Publication {
         return published;
     }
 
-    /**
-     * Runs a statement that needs a lock on tables in use. A waiting lock request holds up everybody behind it, so each
-     * attempt gives way soon.
-     */
-    private static void alter(Connection source, String object, String sql) throws SQLException {
-        for (int attempt = 1; ; attempt++) {
-            Savepoint before = source.getAutoCommit() ? null : source.setSavepoint();
-            try (Statement statement = source.createStatement()) {
-                statement.execute("SET lock_timeout = '2s'");
-                statement.execute(sql);
-                statement.execute("SET lock_timeout = 0");
-                return;
-            } catch (SQLException e) {
-                if (GONE.contains(e.getSQLState())) {
-                    throw new RetryableException("prepare", object, e.getMessage(), "", e);
-                }
-                if (!LOCK_NOT_AVAILABLE.equals(e.getSQLState())) {
-                    throw new DataException("prepare", object, e.getMessage(), "Look at the role's rights: " + sql, e);
-                }
-                if (attempt == ATTEMPTS) {
-                    throw new RetryableException(
-                            "prepare", object, "the lock could not be had", "Look which session holds it", e);
-                }
-                LOG.info("{}: locked by others, trying again", object);
-                if (before != null) {
-                    source.rollback(before);
-                }
+    static String name(Migration migration) {
+        return Identifiers.quote(migration.publication());
+    }
+
+    /** Runs a statement that locks no table. */
+    private static void alter(Connection source, Migration migration, String sql) throws SQLException {
+        try (Statement statement = source.createStatement()) {
+            statement.execute(sql);
+        } catch (SQLException e) {
+            String state = String.valueOf(e.getSQLState());
+            if (state.startsWith("08") || state.startsWith("57") || state.startsWith("40") || state.equals("XX000")) {
+                throw e;
             }
-            pause("prepare " + object);
+            throw new DataException(
+                    "prepare",
+                    "publication " + migration.publication(),
+                    e.getMessage(),
+                    "Check the role's rights on the source: " + sql,
+                    e);
         }
     }
 
-    private static void pause(String operation) {
+    static void pause(String operation) {
         try {
             Thread.sleep(BETWEEN_MILLIS);
         } catch (InterruptedException e) {

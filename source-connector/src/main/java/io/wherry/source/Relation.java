@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A relation message of the stream: what the tuples that follow it look like (PostgreSQL documentation, "Logical
@@ -20,6 +21,27 @@ record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> 
      * @param typeModifier {@code atttypmod}; -1 = none
      */
     record RelationColumn(String name, boolean identity, long typeOid, int typeModifier) {}
+
+    /** The same without some columns. */
+    Relation without(Set<String> names) {
+        return new Relation(
+                oid,
+                id,
+                replicaIdentity,
+                columns.stream().filter(c -> !names.contains(c.name())).toList());
+    }
+
+    /** For each column of a tuple on the wire whether it is left out; null = none is. */
+    boolean[] leftOut(Set<String> names) {
+        if (names.isEmpty()) {
+            return null;
+        }
+        boolean[] left = new boolean[columns.size()];
+        for (int i = 0; i < left.length; i++) {
+            left[i] = names.contains(columns.get(i).name());
+        }
+        return left;
+    }
 
     /** The same, its rows carried under another table's name. */
     Relation under(TableId carrier) {

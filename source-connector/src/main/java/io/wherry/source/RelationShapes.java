@@ -17,6 +17,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,10 +39,15 @@ final class RelationShapes implements Shapes, AutoCloseable {
             """;
     private static final String PRIMARY_KEY = Catalog.ROOTS + """
             SELECT a.attname FROM pg_catalog.pg_index i
-              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
-             WHERE i.indisprimary AND i.indimmediate
+              CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE %s AND i.indisprimary AND i.indimmediate
                AND i.indrelid = coalesce((SELECT parent FROM root WHERE partition = ?::oid AND ?), ?::oid)
             """;
+
+    private static final int SENT_SINCE = 18;
+    private static final String GENERATED = "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ?::oid"
+            + " AND attnum > 0 AND NOT attisdropped AND attgenerated <> ''";
 
     /** What a type that was dropped since reads as; the target then says whether it can take the text. */
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
@@ -70,6 +76,31 @@ final class RelationShapes implements Shapes, AutoCloseable {
                     e.getMessage(),
                     "Look whether the source is up",
                     e);
+        }
+    }
+
+    /**
+     * Today's, which may be younger than the message: a column that has lost its expression since comes with the values that it
+     * had, and the sink-applier stops the table there until the target's column is a plain one too.
+     */
+    @Override
+    public Set<String> generated(Relation relation) {
+        try {
+            if (Catalog.majorVersion(session()) < SENT_SINCE) {
+                return Set.of();
+            }
+            Set<String> names = new HashSet<>();
+            try (PreparedStatement statement = session().prepareStatement(GENERATED)) {
+                statement.setLong(1, Integer.toUnsignedLong(relation.oid()));
+                try (ResultSet row = statement.executeQuery()) {
+                    while (row.next()) {
+                        names.add(row.getString(1));
+                    }
+                }
+            }
+            return names;
+        } catch (SQLException e) {
+            throw unreadable(relation.id(), e);
         }
     }
 
@@ -196,7 +227,8 @@ final class RelationShapes implements Shapes, AutoCloseable {
     /** The table's own, or the whole's that it is a partition of: a partition may have a key that the whole has not. */
     private List<String> primaryKey(Relation relation) throws SQLException {
         List<String> names = new ArrayList<>();
-        try (PreparedStatement statement = session().prepareStatement(PRIMARY_KEY)) {
+        try (PreparedStatement statement = session()
+                .prepareStatement(PRIMARY_KEY.formatted(Catalog.identifies(Catalog.majorVersion(session()))))) {
             long oid = Integer.toUnsignedLong(relation.oid());
             statement.setLong(1, oid);
             statement.setBoolean(2, migration.tables().isWhole(relation.id()));

@@ -34,9 +34,18 @@ final class ReplicationSlot {
 
     /**
      * @param database it belongs to; empty for a physical slot
-     * @param walStatus {@code lost} = WAL it needs was removed; null before 13
+     * @param walStatus {@code lost} = the server has given it up; null before 13
+     * @param invalidation why it has; null before 17
      */
-    record State(String plugin, String database, boolean active, Lsn confirmedFlush, String walStatus) {
+    record State(
+            String plugin, String database, boolean active, Lsn confirmedFlush, String walStatus, String invalidation) {
+        /** Why it is lost, naming the setting. */
+        String lostBecause() {
+            return "idle_timeout".equals(invalidation)
+                    ? "nobody read it for longer than the source allows (idle_replication_slot_timeout)"
+                    : "the server removed WAL that it needs (max_slot_wal_keep_size)";
+        }
+
         boolean lost() {
             return "lost".equals(walStatus);
         }
@@ -61,9 +70,11 @@ final class ReplicationSlot {
 
     static Optional<State> find(Connection session, String name) throws SQLException {
         String walStatus = Catalog.majorVersion(session) >= 13 ? "wal_status" : "NULL::text";
+        String invalidation = Catalog.majorVersion(session) >= 17 ? "invalidation_reason" : "NULL::text";
         try (PreparedStatement statement = session.prepareStatement("SELECT coalesce(plugin, '') AS plugin,"
                 + " coalesce(database, '') AS database, active, confirmed_flush_lsn::text AS flushed, "
-                + walStatus + " AS wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = ?")) {
+                + walStatus + " AS wal_status, " + invalidation
+                + " AS invalidation FROM pg_catalog.pg_replication_slots WHERE slot_name = ?")) {
             statement.setString(1, name);
             try (ResultSet row = statement.executeQuery()) {
                 if (!row.next()) {
@@ -75,7 +86,8 @@ final class ReplicationSlot {
                         row.getString("database"),
                         row.getBoolean("active"),
                         flushed == null ? Lsn.ZERO : Lsn.parse(flushed),
-                        row.getString("wal_status")));
+                        row.getString("wal_status"),
+                        row.getString("invalidation")));
             }
         }
     }

@@ -35,6 +35,8 @@ final class RowDecoder {
     private final Map<Integer, Relation> relations = new HashMap<>();
     private final Map<Integer, Carrier> carriers = new HashMap<>();
     private final Map<Integer, Encoding> encodings = new HashMap<>();
+    /** Which columns of their tuples are left out, where any are. */
+    private final Map<Integer, boolean[]> leftOutColumns = new HashMap<>();
     /** Relations whose rows go with those of the whole. */
     private final Set<Integer> partitions = new HashSet<>();
     /** Those of them whose changes do not name rows as the whole does. */
@@ -134,8 +136,10 @@ final class RowDecoder {
             shapes.await(transaction);
             visible = transaction;
         }
+        Set<String> generated = shapes.generated(relation);
+        leftOutColumns.put(relation.oid(), relation.leftOut(generated));
         Carrier carrier = shapes.carrier(relation);
-        relations.put(relation.oid(), relation);
+        relations.put(relation.oid(), relation.without(generated));
         carriers.put(relation.oid(), carrier);
         encodings.remove(relation.oid());
         if (carrier.oid() == relation.oid()) {
@@ -177,7 +181,7 @@ final class RowDecoder {
         boolean identityOnly = part == 'K';
         boolean hasBefore = part == 'K' || part == 'O';
         if (hasBefore) {
-            read(before, encoder, message);
+            read(before, oid, encoder, message);
         }
         if (kind == 'D') {
             send(route, encoder.key(before, null), false, ChangeSchemas.DELETE, encoder, before, identityOnly, null);
@@ -186,7 +190,7 @@ final class RowDecoder {
         if (hasBefore) {
             message.get();
         }
-        read(after, encoder, message);
+        read(after, oid, encoder, message);
         Tuple old = hasBefore ? before : null;
         String operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
         byte[] key = encoder.key(after, old);
@@ -194,8 +198,8 @@ final class RowDecoder {
         send(route, key, keyChanges, operation, encoder, old, identityOnly, after);
     }
 
-    private void read(Tuple tuple, ChangeEncoder encoder, ByteBuffer message) {
-        tuple.read(message);
+    private void read(Tuple tuple, int oid, ChangeEncoder encoder, ByteBuffer message) {
+        tuple.read(message, leftOutColumns.get(oid));
         if (tuple.columns() != encoder.columns()) {
             throw new DataException(
                     "decode",

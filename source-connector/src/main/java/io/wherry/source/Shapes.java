@@ -9,6 +9,14 @@ interface Shapes {
     /** Waits until the catalog shows what the transaction did ({@link Visibility}); {@code transaction} is its number, unsigned. */
     default void await(long transaction) {}
 
+    /**
+     * Names of the relation's generated columns that the server sends, as from 18 on a publication may ask it to. They are left
+     * out of the records: the target's server writes them itself.
+     */
+    default Set<String> generated(Relation relation) {
+        return Set.of();
+    }
+
     /** @param relation under its carrier's name */
     TableShape of(Relation relation);
 

@@ -119,7 +119,7 @@ final class SlotGuard {
             throw lost(migration, "it is not ours: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
         }
         if (slot.lost()) {
-            throw lost(migration, "the server has removed WAL that it needs (max_slot_wal_keep_size)");
+            throw lost(migration, slot.lostBecause());
         }
         return slot;
     }

@@ -8,8 +8,10 @@ import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.Service;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.StuckException;
 import io.wherry.contract.WherryException;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
@@ -52,7 +54,7 @@ public final class SourceConnector implements Service {
         Optional<Memory> memory = errors.isEmpty() ? Optional.empty() : memory();
         if (memory.isPresent() && memory.get().switched().isPresent()) {
             // Whatever has become of the source since.
-            endSwitched();
+            new Thread(this::endSwitched, "wherry-source").start();
             return;
         }
         if (memory.isPresent() && !memory.get().plans().isEmpty()) {
@@ -80,6 +82,12 @@ public final class SourceConnector implements Service {
 
     private void endSwitched() {
         LOG.info("The target serves since the cutover: nothing more is captured");
+        try (Connection source = Sessions.open(migration, migration.source(), "restore")) {
+            FullIdentities.restore(source, migration, new TableLocks(), () -> closing);
+        } catch (SQLException | WherryException e) {
+            LOG.warn(
+                    "replica identities are not given back on the source, wherry status tells how: {}", e.getMessage());
+        }
         done.complete(null);
     }
 

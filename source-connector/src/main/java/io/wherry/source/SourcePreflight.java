@@ -130,6 +130,7 @@ public final class SourcePreflight {
         }
         server();
         slot();
+        findings.addAll(SlotLimits.check(session));
         role();
         List<Catalog.Table> tables = Catalog.selected(session, migration);
         if (tables.isEmpty()) {
@@ -204,8 +205,9 @@ public final class SourcePreflight {
         if (old > 0) {
             warning(
                     "transactions",
-                    old + " have been writing for more than a minute, and the slot waits for them",
-                    "Look at pg_stat_activity (backend_xid, xact_start)");
+                    old + " have been writing for more than a minute, and the slot waits for them; the oldest is "
+                            + SourceWaits.oldest(session).map(Holder::text).orElse("over now"),
+                    "See pg_stat_activity (backend_xid, xact_start) for the others");
         }
     }
 
@@ -218,9 +220,7 @@ public final class SourcePreflight {
         } else if (slot.lost()) {
             // Not an error: the source-connector must be there to follow the order.
             findings.add(Finding.warning(
-                    "slot " + name,
-                    "is lost: the server removed WAL that it needs (max_slot_wal_keep_size)",
-                    "wherry reload --all, once the services run"));
+                    "slot " + name, "is lost: " + slot.lostBecause(), "wherry reload --all, once the services run"));
         }
     }
 

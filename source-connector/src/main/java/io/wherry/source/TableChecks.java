@@ -5,6 +5,7 @@ import io.wherry.contract.ExactText;
 import io.wherry.contract.Finding;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
+import io.wherry.source.Identities.Identity;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -14,6 +15,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The part of the preflight that looks at each selected table. */
 final class TableChecks {
@@ -54,8 +57,11 @@ final class TableChecks {
         Map<Long, Rights> rights = rights(session);
         String role = Identifiers.quote(migration.source().user());
         List<Finding> findings = new ArrayList<>();
+        Map<Long, Identity> identities =
+                Identities.of(session, tables.stream().map(Catalog.Table::oid).toList()).stream()
+                        .collect(Collectors.toMap(Identity::oid, Function.identity()));
         for (Catalog.Table table : tables) {
-            check(migration, table, rights.get(table.oid()), role, findings);
+            check(migration, table, rights.get(table.oid()), identities.get(table.oid()), role, findings);
             if (migration.apply().partitions().getOrDefault(table.id().toString(), 1) > 1) {
                 checkKey(session, table, findings);
             }
@@ -67,7 +73,12 @@ final class TableChecks {
     }
 
     private static void check(
-            Migration migration, Catalog.Table table, Rights rights, String role, List<Finding> findings) {
+            Migration migration,
+            Catalog.Table table,
+            Rights rights,
+            Identity identity,
+            String role,
+            List<Finding> findings) {
         String name = table.id().toString();
         String quoted = table.id().quoted();
         boolean followed = migration.tables().follows(table.id());
@@ -95,7 +106,9 @@ final class TableChecks {
                     "is unlogged: its changes are not in the write-ahead log",
                     "ALTER TABLE " + quoted + " SET LOGGED, or name it in tables.exclude or tables.load-only"));
         }
-        if (followed && !table.partitioned() && Publication.lacksIdentity(table)) {
+        if (followed && identity != null && identity.impossible()) {
+            findings.add(Finding.error(name, identity.problem(), identity.remedy()));
+        } else if (followed && identity != null && identity.lacksKey()) {
             findings.add(
                     rights.owned
                             ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")

@@ -16,15 +16,25 @@ final class Tuple {
     private int[] lengths = new int[16];
     private int columns;
 
-    /** Reads a TupleData at the message's position and leaves the position behind it. */
-    void read(ByteBuffer from) {
+    /**
+     * Reads a TupleData at the message's position and leaves the position behind it.
+     *
+     * @param leftOut columns that are as if they were not there; null = none
+     */
+    void read(ByteBuffer from, boolean[] leftOut) {
         message = from;
-        columns = from.getShort();
-        if (columns > offsets.length) {
-            offsets = new int[columns];
-            lengths = new int[columns];
+        int onWire = from.getShort();
+        if (onWire > offsets.length) {
+            offsets = new int[onWire];
+            lengths = new int[onWire];
         }
-        for (int i = 0; i < columns; i++) {
+        columns = 0;
+        for (int at = 0; at < onWire; at++) {
+            // The next column overwrites one that is left out.
+            int i = columns;
+            if (leftOut == null || at >= leftOut.length || !leftOut[at]) {
+                columns++;
+            }
             byte kind = from.get();
             switch (kind) {
                 case 'n' -> lengths[i] = NULL;

@@ -7,6 +7,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
 import io.wherry.contract.Patterns;
 import io.wherry.contract.TableId;
+import io.wherry.source.Identities.Identity;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -43,6 +44,7 @@ final class WholeChecks {
                     .filter(partition -> partition.root().equals(whole.id()))
                     .forEach(partition -> checks.partition(whole, partition, followed));
         }
+        checks.identities(session, wholes, partitions);
         return checks.findings;
     }
 
@@ -99,6 +101,26 @@ final class WholeChecks {
                         "is carried whole, so its changes may not go to several partitions of a topic",
                         "Remove it from apply.partitions"));
             }
+        }
+    }
+
+    /** Partitions that have FULL, or get it, where the source could not publish what it holds. */
+    private void identities(Connection session, List<Catalog.Table> wholes, List<Partition> partitions)
+            throws SQLException {
+        for (Identity one :
+                Identities.of(session, partitions.stream().map(Partition::oid).toList())) {
+            partitions.stream()
+                    .filter(partition -> partition.oid() == one.oid())
+                    .flatMap(partition ->
+                            wholes.stream().filter(whole -> partition.root().equals(whole.id())))
+                    .filter(whole -> migration.tables().follows(whole.id()))
+                    .filter(whole -> one.impossible()
+                            || whole.primaryKey().isEmpty() && !one.virtual().isEmpty())
+                    .forEach(whole -> error(
+                            one.id().toString(),
+                            one.problem() + ", part of " + whole.id() + " that is carried whole",
+                            "Give the whole a key, drop the column, or name the table in tables.exclude or"
+                                    + " tables.load-only"));
         }
     }
 

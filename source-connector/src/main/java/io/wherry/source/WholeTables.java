@@ -36,6 +36,7 @@ final class WholeTables {
 
     private final Migration migration;
     private final ControlTopic control;
+    private final TableLocks locks;
     /** By number of the partition, for each whole table. */
     private final Map<TableId, Map<Long, Part>> known = new ConcurrentHashMap<>();
 
@@ -44,8 +45,9 @@ final class WholeTables {
 
     private final Map<TableId, String> problems = new ConcurrentHashMap<>();
 
-    WholeTables(Migration migration, ControlTopic control) {
+    WholeTables(Migration migration, ControlTopic control, TableLocks locks) {
         this.migration = migration;
+        this.locks = locks;
         this.control = control;
     }
 
@@ -118,7 +120,7 @@ final class WholeTables {
                 List<Partition> fresh = of.stream()
                         .filter(part -> !entry.getValue().containsKey(part.oid()))
                         .toList();
-                if (!fresh.isEmpty() && identified(session, whole, fresh)) {
+                if (!fresh.isEmpty() && identified(session, whole)) {
                     takeIn(session, whole, entry.getValue(), fresh, now);
                 }
             }
@@ -153,13 +155,12 @@ final class WholeTables {
     }
 
     /** Without a key the server refuses updates of a new partition until it has another identity. */
-    private boolean identified(Connection session, TableId whole, List<Partition> fresh) throws SQLException {
+    private boolean identified(Connection session, TableId whole) throws SQLException {
         List<Catalog.Table> tables = Catalog.selected(session, migration).stream()
                 .filter(table -> table.id().equals(whole))
                 .toList();
         try {
-            Publication.identify(session, migration, tables, fresh);
-            return true;
+            return Publication.publish(session, migration, tables, locks);
         } catch (DataException e) {
             problem(whole, e.explained());
             return false;

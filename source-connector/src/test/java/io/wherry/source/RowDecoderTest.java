@@ -64,6 +64,18 @@ final class RowDecoderTest {
         assertThat(key(0)).containsExactly(Integer.MIN_VALUE);
     }
 
+    /** From 18 on the server is asked to send stored generated columns where it would refuse updates without. */
+    @Test
+    void aGeneratedColumnThatTheServerSendsIsNoColumnOfTheRecord() {
+        RowDecoder decoder = decoder(1, new Generated(Set.of("flag", "odd name")));
+        relation(decoder, 'f', ALL);
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        take(decoder, WireMessages.insert(OID, "1", "a", "t", "2", "3.0"));
+        take(decoder, WireMessages.insert(OID, "4", null, null, "5", UNCHANGED));
+        assertThat(row(change(0), ChangeSchemas.AFTER)).containsExactly(1, "a", 2L);
+        assertThat(row(change(1), ChangeSchemas.AFTER)).containsExactly(4, null, 5L);
+    }
+
     @Test
     void anUnchangedToastValueIsNeitherNullNorAText() {
         RowDecoder decoder = decoder(1);
@@ -247,6 +259,18 @@ final class RowDecoderTest {
         assertThat(decoder.take(WireMessages.insert(OID + 1, "1"))).isTrue();
 
         assertThat(transactions.values).isEmpty();
+    }
+
+    private record Generated(Set<String> names) implements Shapes {
+        @Override
+        public TableShape of(Relation relation) {
+            return shape(relation);
+        }
+
+        @Override
+        public Set<String> generated(Relation relation) {
+            return names;
+        }
     }
 
     /** All of {@link #TABLE}, which is carried whole. */

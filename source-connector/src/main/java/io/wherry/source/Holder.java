@@ -1,0 +1,95 @@
+package io.wherry.source;
+
+import io.wherry.contract.Identifiers;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A session, or a prepared transaction, that others wait for on the source.
+ *
+ * @param pid of its backend; 0 for a prepared transaction
+ * @param role it acts for; null when it is a process of the server, or not known
+ * @param application its {@code application_name}; null when our role may not see it
+ * @param state {@code active}, {@code idle in transaction} …; null when our role may not see it
+ * @param transactionSeconds age of its transaction; null when our role may not see it
+ * @param statementSeconds age of its statement, or since when it is idle; null when our role may not see it
+ * @param prepared name of the prepared transaction; else null
+ * @param tables that it has written to, as text; null when not known
+ */
+record Holder(
+        int pid,
+        String role,
+        String application,
+        String state,
+        Long transactionSeconds,
+        Long statementSeconds,
+        String prepared,
+        String tables) {
+    /** The columns that {@link #read} takes, of {@code pg_stat_activity a} and {@code pg_prepared_xacts x}. */
+    static final String COLUMNS = """
+            coalesce(a.usename, x.owner)::text AS role, a.application_name, a.state,
+                   extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::bigint AS transaction_seconds,
+                   extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END
+                   )::bigint AS statement_seconds, x.gid AS prepared
+            """;
+
+    static Holder read(ResultSet row, int pid, String tables) throws SQLException {
+        return new Holder(
+                pid,
+                row.getString("role"),
+                row.getString("application_name"),
+                row.getString("state"),
+                row.getObject("transaction_seconds", Long.class),
+                row.getObject("statement_seconds", Long.class),
+                row.getString("prepared"),
+                tables);
+    }
+
+    /** Whether it will hardly end within the moment that we wait for it. */
+    boolean isOld() {
+        return prepared != null || transactionSeconds != null && transactionSeconds >= 1;
+    }
+
+    /** An automatic VACUUM or ANALYZE; the server ends it for whoever waits, but only after {@code deadlock_timeout}. */
+    boolean isVacuum() {
+        return prepared == null && role == null;
+    }
+
+    /** Who it is, and how to end it. */
+    String text() {
+        if (prepared != null) {
+            return "the prepared transaction " + Identifiers.literal(prepared) + " (role " + role
+                    + ", prepared " + age(transactionSeconds) + " ago" + written()
+                    + "). End it: COMMIT PREPARED " + Identifiers.literal(prepared) + " or ROLLBACK PREPARED "
+                    + Identifiers.literal(prepared);
+        }
+        List<String> said = new ArrayList<>();
+        said.add(role == null ? "a process of the server, as autovacuum" : "role " + role);
+        if (application != null && !application.isEmpty()) {
+            said.add("application " + application);
+        }
+        if (state != null && statementSeconds != null) {
+            said.add((state.equals("active") ? "its statement runs" : state) + " for " + age(statementSeconds));
+        }
+        if (transactionSeconds != null) {
+            said.add("its transaction is " + age(transactionSeconds) + " old");
+        } else if (role != null) {
+            said.add("how long our role may not see: GRANT pg_monitor");
+        }
+        return "pid " + pid + " (" + String.join(", ", said) + written() + "). End it: SELECT pg_terminate_backend("
+                + pid + ")";
+    }
+
+    private String written() {
+        return tables == null ? "" : ", has written to " + tables;
+    }
+
+    private static String age(Long seconds) {
+        if (seconds == null) {
+            return "some time";
+        }
+        return seconds < 120 ? Math.max(0, seconds) + " s" : seconds / 60 + " min";
+    }
+}

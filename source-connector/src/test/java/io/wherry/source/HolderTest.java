@@ -1,0 +1,36 @@
+package io.wherry.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+final class HolderTest {
+    @Test
+    void whoIsWaitedForIsNamedWithWhatEndsIt() {
+        assertThat(new Holder(7, "app", "psql", "idle in transaction", 600L, 37L, null, "public.orders").text())
+                .isEqualTo(
+                        "pid 7 (role app, application psql, idle in transaction for 37 s, its transaction is 10 min old,"
+                                + " has written to public.orders). End it: SELECT pg_terminate_backend(7)");
+        assertThat(new Holder(0, "app", null, null, 90L, null, "it's", null).text())
+                .isEqualTo(
+                        "the prepared transaction 'it''s' (role app, prepared 90 s ago). End it: COMMIT PREPARED 'it''s' or"
+                                + " ROLLBACK PREPARED 'it''s'");
+    }
+
+    @Test
+    void aRoleThatMayNotSeeOthersSaysSo() {
+        Holder hidden = new Holder(7, "app", null, null, null, null, null, null);
+        assertThat(hidden.text()).contains("pid 7 (role app, how long our role may not see: GRANT pg_monitor)");
+        assertThat(hidden.isOld()).isFalse();
+    }
+
+    @Test
+    void nobodyAsksForALockThatAnOldTransactionHas() {
+        assertThat(new Holder(7, "app", "", "active", 5L, 5L, null, null).isOld())
+                .isTrue();
+        assertThat(new Holder(0, "app", null, null, 0L, null, "gid", null).isOld())
+                .isTrue();
+        assertThat(new Holder(7, "app", "", "active", 0L, 0L, null, null).isOld())
+                .isFalse();
+    }
+}
