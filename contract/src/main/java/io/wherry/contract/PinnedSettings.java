@@ -58,6 +58,8 @@ final class PinnedSettings {
             pin("row_security", "off"),
             pin("client_min_messages", "notice"),
             pin("exit_on_error", "off"),
+            // Whom the fence leaves in, and whose sessions are ours: who logged in, not whom a setting makes of it.
+            pin("role", "none"),
             // What is made: functions whose bodies name objects to come, tables where they belong.
             pin("check_function_bodies", "off"),
             pin("default_tablespace", ""),

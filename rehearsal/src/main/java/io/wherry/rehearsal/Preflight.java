@@ -22,7 +22,8 @@ public final class Preflight {
         List<Finding> findings = new ArrayList<>(source);
         findings.addAll(TargetPreflight.check(migration));
         findings.addAll(KafkaPreflight.check(migration));
-        return findings;
+        // Both look at the source.
+        return findings.stream().distinct().toList();
     }
 
     /**

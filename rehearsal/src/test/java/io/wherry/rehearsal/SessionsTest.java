@@ -4,15 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.wherry.contract.Endpoint;
+import io.wherry.contract.KeptAliveSockets;
 import io.wherry.contract.Migration;
 import io.wherry.contract.PoolerException;
 import io.wherry.contract.Sessions;
+import java.net.Socket;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import java.util.TimeZone;
+import jdk.net.ExtendedSocketOptions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -79,6 +82,36 @@ final class SessionsTest {
         fixture.execute(migration.target(), "ALTER ROLE fallen NOSUPERUSER");
         try (Connection session = Sessions.open(migration, fallen, "test")) {
             assertThat(show(session, "search_path")).isEqualTo("pg_catalog");
+        }
+    }
+
+    @Test
+    void aRoleThatASettingMakesOfOursIsNotFencedInItsPlace() throws Exception {
+        fixture.execute(
+                migration.target(),
+                "CREATE ROLE worker LOGIN PASSWORD 'worker'",
+                "ALTER ROLE worker SET role = 'pg_monitor'");
+        fixture.execute(migration.target(), "GRANT pg_monitor TO worker");
+        try (Connection session =
+                Sessions.open(migration, new Endpoint(migration.target().url(), "worker", "worker"), "test")) {
+            assertThat(show(session, "role")).isEqualTo("none");
+        }
+    }
+
+    @Test
+    void aServerNoticesAClientThatIsGoneWithoutAWordInEverySession() throws Exception {
+        for (Endpoint side : List.of(migration.source(), migration.target())) {
+            try (Connection session = Sessions.open(migration, side, "test");
+                    Connection lock = Sessions.openLock(migration, side, "test");
+                    Connection replication = Sessions.openReplication(migration, side, "test")) {
+                assertThat(show(session, "tcp_keepalives_idle")).isEqualTo("30");
+                assertThat(show(replication, "tcp_keepalives_idle")).isEqualTo("30");
+                assertThat(show(lock, "tcp_keepalives_idle")).isEqualTo("3");
+            }
+        }
+        try (Socket socket = new KeptAliveSockets().createSocket()) {
+            assertThat(socket.getKeepAlive()).isTrue();
+            assertThat(socket.getOption(ExtendedSocketOptions.TCP_KEEPIDLE)).isEqualTo(30);
         }
     }
 

@@ -66,6 +66,8 @@ final class ChangeStream implements AutoCloseable {
             Duration transactionTimeout,
             Failpoints failpoints) {
         this.failpoints = failpoints;
+        // Before anything is opened that its failure would leave open.
+        String options = pinned(migration);
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.topics();
         publisher = new ChangePublisher(migration, topics, timeline, transactionTimeout, failpoints);
@@ -73,7 +75,7 @@ final class ChangeStream implements AutoCloseable {
         RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
-                .using(EngineSettings.of(migration, engineName, pinned(migration)))
+                .using(EngineSettings.of(migration, engineName, options))
                 .using(new DebeziumEngine.ConnectorCallback() {
                     @Override
                     public void pollingStarted() {

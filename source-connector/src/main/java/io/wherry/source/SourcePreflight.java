@@ -129,6 +129,7 @@ public final class SourcePreflight {
             return;
         }
         server();
+        damagedPages();
         slot();
         findings.addAll(SlotLimits.check(session));
         role();
@@ -141,6 +142,20 @@ public final class SourcePreflight {
         }
         findings.addAll(FilterChecks.check(session, migration, tables));
         findings.addAll(WholeChecks.check(session, migration, tables));
+    }
+
+    /** In a session of ours only where our role may not switch it off. */
+    private void damagedPages() throws SQLException {
+        for (String setting : List.of("zero_damaged_pages", "ignore_checksum_failure")) {
+            if (flag("SELECT pg_catalog.current_setting('" + setting + "')::pg_catalog.bool")) {
+                error(
+                        setting,
+                        "is on, and role " + role
+                                + " may not switch it off for itself: rows of damaged pages would be lost"
+                                + " without a word",
+                        "As a superuser: ALTER ROLE " + role + " SET " + setting + " = off");
+            }
+        }
     }
 
     private void server() throws SQLException {
