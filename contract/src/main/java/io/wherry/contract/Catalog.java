@@ -260,7 +260,9 @@ public final class Catalog {
     }
 
     private static List<Table> read(Connection connection, String which) throws SQLException {
-        Map<Long, List<CatalogColumn>> columns = columns(connection, null);
+        // Of the few tables of extensions one by one: this is read in the cutover's window too.
+        boolean all = which.equals(OURS);
+        Map<Long, List<CatalogColumn>> columns = all ? columns(connection, null) : Map.of();
         List<Table> tables = new ArrayList<>();
         String query = ANY_TABLES.replace(":identifies", identifies(majorVersion(connection)));
         try (PreparedStatement statement = connection.prepareStatement(query + which + BY_NAME);
@@ -276,7 +278,7 @@ public final class Catalog {
                         row.getBoolean("partitioned"),
                         replicaIdentity,
                         row.getString("relpersistence").equals("u"),
-                        columns.getOrDefault(row.getLong("oid"), List.of()),
+                        (all ? columns : columns(connection, id)).getOrDefault(row.getLong("oid"), List.of()),
                         primaryKey,
                         replicaIdentity == 'i' ? names(row.getArray("identity_index")) : primaryKey,
                         row.getLong("rows"),
