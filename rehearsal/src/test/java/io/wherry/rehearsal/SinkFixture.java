@@ -127,6 +127,12 @@ final class SinkFixture implements AutoCloseable {
         }
     }
 
+    /** Describes a table's later events and chunks otherwise than it is. */
+    void describe(String table, TableShape shape, List<String> definitions) {
+        shapes.put(id(table), shape);
+        types.put(id(table), definitions);
+    }
+
     SinkApplier startSink() {
         SinkApplier sink = new SinkApplier(migration, registry);
         sinks.add(sink);
@@ -140,6 +146,10 @@ final class SinkFixture implements AutoCloseable {
         for (String table : tables) {
             planned.add(new LoadPlan.Table(id(table), migration.topics().changes(id(table)), 1, chunks, -1, 0));
         }
+        plan(epoch, planned);
+    }
+
+    void plan(int epoch, List<LoadPlan.Table> planned) {
         inTransaction(List.of(new ProducerRecord<>(
                 migration.topics().control(),
                 LoadPlan.KEY.getBytes(StandardCharsets.UTF_8),

@@ -79,7 +79,7 @@ final class ChangeDecoder {
 
     private Writer writer(int id, String where) {
         Schema schema = registry.byId(id);
-        TableShape shape = ChangeSchemas.shape(schema);
+        TableShape shape = shape(schema, where);
         String expected = SchemaNormalization.toParsingForm(ChangeSchemas.value(shape));
         if (!SchemaNormalization.toParsingForm(schema).equals(expected)) {
             throw foreign(where, "schema " + id + " has another layout than this version's", null);
@@ -90,6 +90,16 @@ final class ChangeDecoder {
                         .map(Column::type)
                         .map(ChangeSchemas::encoding)
                         .toArray(Schema.Type[]::new));
+    }
+
+    private static TableShape shape(Schema schema, String where) {
+        try {
+            return ChangeSchemas.shape(schema);
+        } catch (DataException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw foreign(where, "its schema is not one of Wherry's: " + e, e);
+        }
     }
 
     private static String[] row(AvroReader in, Writer writer) {

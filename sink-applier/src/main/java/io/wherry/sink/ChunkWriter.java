@@ -8,7 +8,6 @@ import io.wherry.contract.Remedies;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
@@ -54,13 +53,26 @@ final class ChunkWriter {
             String column = header.columns().get(i);
             if (!existing.contains(column) && !TargetCatalog.isPartition(target, header.table())) {
                 LOG.info("{}: column {} came before its load; it is added", header.table(), Identifiers.quote(column));
-                try (Statement statement = target.createStatement()) {
-                    // Another lane may have had the same thought.
-                    statement.execute("ALTER TABLE " + header.table().quoted() + " ADD COLUMN IF NOT EXISTS "
-                            + Identifiers.quote(column) + " " + header.types().get(i));
-                }
+                // Another lane may have had the same thought.
+                OneStatement.execute(
+                        target,
+                        "ALTER TABLE " + header.table().quoted() + " ADD COLUMN IF NOT EXISTS "
+                                + Identifiers.quote(column) + " "
+                                + type(column, header.types().get(i)));
             }
         }
+    }
+
+    private String type(String column, String text) {
+        return TypeText.parse(text)
+                .orElseThrow(() -> new DataException(
+                        "load",
+                        header.table().toString(),
+                        "the load topic gives column " + Identifiers.quote(column) + " a type that is none",
+                        "Check who else writes to this migration's topics; on the target, ALTER TABLE "
+                                + header.table().quoted() + " ADD COLUMN " + Identifiers.quote(column)
+                                + " with the type that it has on the source, then wherry retry"))
+                .sql();
     }
 
     private static String copySql(ChunkHeader header, String into) {

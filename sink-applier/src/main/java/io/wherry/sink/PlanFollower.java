@@ -136,7 +136,21 @@ final class PlanFollower {
 
     private static void addPlan(ConsumerRecord<byte[], byte[]> record, List<LoadPlan> plans) {
         if (record.key() != null && LoadPlan.KEY.equals(new String(record.key(), StandardCharsets.UTF_8))) {
-            plans.add(Json.read(record.value(), LoadPlan.class));
+            LoadPlan plan = Json.read(record.value(), LoadPlan.class);
+            plan.tables().forEach(table -> requireUsers(table.id()));
+            plans.add(plan);
+        }
+    }
+
+    // Rows of a catalog are rights: whoever writes to the control topic and the load topic would give himself a role.
+    private static void requireUsers(TableId table) {
+        String schema = table.schema();
+        if (schema.startsWith("pg_") || schema.equals("information_schema") || schema.equals("wherry")) {
+            throw new DataException(
+                    "read load plan of",
+                    table.toString(),
+                    "the table is the server's or Wherry's own, and is never loaded",
+                    "Check who else writes to the control topic");
         }
     }
 

@@ -11,6 +11,7 @@ import io.wherry.contract.TableShape.EarlierRows;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -20,6 +21,8 @@ import java.util.stream.Collectors;
  * all else would have to guess what happened on the source, and stops the table.
  */
 final class TableDrift {
+    private static final int SHOWN = 100;
+
     private final TableShape shape;
     private final Map<String, Existing> existing;
     private final boolean ordered;
@@ -85,6 +88,9 @@ final class TableDrift {
     private void requireSame(Column column, Existing twin) {
         String name = Identifiers.quote(column.name());
         String type = column.definition().type();
+        if (type != null) {
+            type(column, type);
+        }
         if (twin.generated()) {
             throw stop(
                     "column " + name + " is generated on the target and not on the source any more",
@@ -126,13 +132,15 @@ final class TableDrift {
                     "column " + name + " was added on the source with a type that is no longer there",
                     "ALTER TABLE " + table + " ADD COLUMN " + name + " with the type that it has now");
         }
-        String type = definition.type() + (definition.collation() == null ? "" : " COLLATE " + definition.collation());
+        String collation = definition.collation() == null ? "" : " COLLATE " + definition.collation();
+        String text = definition.type() + collation;
+        String type = type(column, text).sql();
         if (definition.earlierRows() == EarlierRows.UNKNOWN) {
             throw stop(
                     "column " + name
                             + " was added on the source, which wrote the table's rows anew: what they hold in it"
                             + " (a default of its own for each row, an identity) is not in the stream",
-                    "ALTER TABLE " + table + " ADD COLUMN " + name + " " + type
+                    "ALTER TABLE " + table + " ADD COLUMN " + name + " " + text
                             + ", fill it from the source by key, and give it the source's default; rows that changed since"
                             + " come by themselves");
         }
@@ -144,12 +152,28 @@ final class TableDrift {
         if (!ordered) {
             return;
         }
-        if (definition.defaultExpression() != null) {
-            statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " SET DEFAULT "
-                    + definition.defaultExpression());
+        Optional<String> later = Optional.ofNullable(definition.defaultExpression())
+                .flatMap(expression -> DefaultText.parse(expression, column.type()));
+        if (later.isPresent()) {
+            statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " SET DEFAULT " + later.get());
         } else if (filled) {
+            // Any other default is brought by the coordinator, which has it from the source itself and not from the
+            // registry.
             statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " DROP DEFAULT");
         }
+    }
+
+    /** Also where it is only compared: what is no type must not stand in a remedy that somebody runs. */
+    private TypeText type(Column column, String text) {
+        return TypeText.parse(text)
+                .orElseThrow(() -> stop(
+                        "the registry gives column " + Identifiers.quote(column.name()) + " a type that is none: "
+                                + Identifiers.literal(shortened(text)),
+                        "give the table the source's columns, and check who else writes to the registry"));
+    }
+
+    private static String shortened(String text) {
+        return text.length() <= SHOWN ? text : text.substring(0, SHOWN) + "…";
     }
 
     private static String quoted(Iterable<String> names) {

@@ -103,10 +103,7 @@ final class TableWriter {
         for (String sql : drift(shape, ordered)) {
             LOG.info("{}", sql);
             altered.add(shape.id());
-            try (Statement statement = target.createStatement()) {
-                statement.setEscapeProcessing(false);
-                statement.execute(sql);
-            }
+            OneStatement.execute(target, sql);
         }
     }
 

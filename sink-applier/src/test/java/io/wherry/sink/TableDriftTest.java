@@ -34,12 +34,12 @@ class TableDriftTest {
                         column("b", "text", null, EarlierRows.VALUE, "x"),
                         column("c", "text", "'y'::text", EarlierRows.NULL, null)))
                 .containsExactly(
-                        "ALTER TABLE \"public\".\"Item\" ADD COLUMN IF NOT EXISTS \"a\" numeric(10,2) DEFAULT '1''0'",
+                        "ALTER TABLE \"public\".\"Item\" ADD COLUMN IF NOT EXISTS \"a\" \"pg_catalog\".\"numeric\"(10, 2) DEFAULT '1''0'",
                         "ALTER TABLE \"public\".\"Item\" ALTER COLUMN \"a\" SET DEFAULT 5",
-                        "ALTER TABLE \"public\".\"Item\" ADD COLUMN IF NOT EXISTS \"b\" text DEFAULT 'x'",
+                        "ALTER TABLE \"public\".\"Item\" ADD COLUMN IF NOT EXISTS \"b\" \"pg_catalog\".\"text\" DEFAULT 'x'",
                         "ALTER TABLE \"public\".\"Item\" ALTER COLUMN \"b\" DROP DEFAULT",
-                        "ALTER TABLE \"public\".\"Item\" ADD COLUMN IF NOT EXISTS \"c\" text",
-                        "ALTER TABLE \"public\".\"Item\" ALTER COLUMN \"c\" SET DEFAULT 'y'::text");
+                        "ALTER TABLE \"public\".\"Item\" ADD COLUMN IF NOT EXISTS \"c\" \"pg_catalog\".\"text\"",
+                        "ALTER TABLE \"public\".\"Item\" ALTER COLUMN \"c\" SET DEFAULT 'y'::\"pg_catalog\".\"text\"");
     }
 
     @Test
@@ -75,7 +75,8 @@ class TableDriftTest {
                 new TableShape(TABLE, List.of(ID, column("a", "integer", "2", EarlierRows.VALUE, "1")), List.of("id"));
         assertThat(TableDrift.statements(filled, root, Map.of("id", plain("integer")), false))
                 .as("the default is that of the rows from before")
-                .containsExactly("ALTER TABLE \"public\".\"Root\" ADD COLUMN IF NOT EXISTS \"a\" integer DEFAULT '1'");
+                .containsExactly(
+                        "ALTER TABLE \"public\".\"Root\" ADD COLUMN IF NOT EXISTS \"a\" \"pg_catalog\".\"int4\" DEFAULT '1'");
         TableShape early = new TableShape(TABLE, List.of(ID), List.of("id"));
         assertThat(TableDrift.statements(early, root, Map.of("id", plain("integer"), "a", plain("integer")), false))
                 .as("a row from before the column")
