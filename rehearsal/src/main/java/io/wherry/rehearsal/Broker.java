@@ -2,7 +2,6 @@ package io.wherry.rehearsal;
 
 import io.wherry.contract.Migration;
 import java.nio.file.Path;
-import java.util.Map;
 
 /** The broker and registry that a migration uses: the configured ones, or embedded ones that live under a directory. */
 public final class Broker implements AutoCloseable {
@@ -24,9 +23,7 @@ public final class Broker implements AutoCloseable {
             EmbeddedRegistry registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
             EmbeddedKafka kafka = EmbeddedKafka.start(processes, directory.resolve("kafka"));
             registry.awaitReady();
-            return new Broker(
-                    processes,
-                    migration.withServers(Map.of("bootstrap.servers", kafka.bootstrapServers()), registry.url()));
+            return new Broker(processes, migration.withServers(kafka.clientProperties(), registry.url()));
         } catch (RuntimeException e) {
             processes.close();
             throw e;

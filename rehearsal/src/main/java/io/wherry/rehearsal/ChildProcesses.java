@@ -61,6 +61,22 @@ public final class ChildProcesses implements AutoCloseable {
     }
 
     /**
+     * As {@link #start}, for a server that runs as our own user: the files that it makes, and its log, are for this user alone.
+     */
+    public Child startPrivate(String name, List<String> command, Path directory, Path log) {
+        try {
+            if (!Files.exists(log)) {
+                Directories.writePrivate(log, "");
+            }
+        } catch (IOException e) {
+            throw new ServerException("Cannot create the log " + log + ": " + e.getMessage(), e);
+        }
+        List<String> masked = new ArrayList<>(List.of("sh", "-c", "umask 077 && exec \"$@\"", "sh"));
+        masked.addAll(command);
+        return start(name, masked, directory, log, "TERM", "KILL");
+    }
+
+    /**
      * Starts a server.
      *
      * @param stopSignal what makes it end in order

@@ -23,6 +23,20 @@ public final class Directories {
         return directory;
     }
 
+    /** Creates {@code directory} with its parents; itself may be entered by our own user only, whatever the umask says. */
+    public static Path createPrivate(Path directory) throws IOException {
+        Files.createDirectories(directory);
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
+        return directory;
+    }
+
+    /** Writes a file that our own user alone may read, at no moment anybody else. */
+    public static Path writePrivate(Path file, String text) throws IOException {
+        Files.deleteIfExists(file);
+        Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        return Files.writeString(file, text);
+    }
+
     /** Removes a tree without following symbolic links; files that vanish meanwhile do not matter. */
     public static void delete(Path root) throws IOException {
         if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {

@@ -4,21 +4,27 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.common.Uuid;
 
 /**
- * A Kafka broker of one node, broker and controller in one child JVM, on 127.0.0.1 only.
+ * A Kafka broker of one node, broker and controller in one child JVM, on 127.0.0.1 only, where each client logs in with a
+ * secret made at the first start. It stands in files that our own user alone may read, and in no command line.
  *
  * <p>Topics live under the directory given and are there again at the next start in it. Methods are for one thread at a
  * time. The broker ends with its {@link ChildProcesses}.
@@ -29,6 +35,11 @@ public final class EmbeddedKafka implements AutoCloseable {
             "org.apache.kafka:kafka_2.13:" + VERSION,
             "org.apache.kafka:kafka-tools:" + VERSION,
             "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4");
+    private static final String CLIENT_FILE = "client.properties";
+    private static final String TEMPORARY = "tmp";
+    private static final String JAAS = "sasl.jaas.config";
+    private static final String USER = "wherry";
+    private static final int SECRET_BYTES = 24;
     private static final Duration FORMAT_LIMIT = Duration.ofMinutes(1);
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
@@ -38,6 +49,7 @@ public final class EmbeddedKafka implements AutoCloseable {
     private final Path directory;
     private final Ports ports;
     private final Optional<Proxied> proxied;
+    private final String secret;
     private Child server;
 
     private record Ports(int broker, int controller) {}
@@ -51,12 +63,18 @@ public final class EmbeddedKafka implements AutoCloseable {
     public record Proxied(int port, int proxyPort) {}
 
     private EmbeddedKafka(
-            ChildProcesses children, Path libraries, Path directory, Ports ports, Optional<Proxied> proxied) {
+            ChildProcesses children,
+            Path libraries,
+            Path directory,
+            Ports ports,
+            Optional<Proxied> proxied,
+            String secret) {
         this.children = children;
         this.libraries = libraries;
         this.directory = directory;
         this.ports = ports;
         this.proxied = proxied;
+        this.secret = secret;
     }
 
     /** As {@link #start(ChildProcesses, Path, Map, Optional)} without settings and proxy. */
@@ -77,9 +95,17 @@ public final class EmbeddedKafka implements AutoCloseable {
         Path absolute = directory.toAbsolutePath();
         EmbeddedKafka kafka;
         try {
-            Directories.create(absolute);
+            Directories.createPrivate(absolute);
+            // Where its libraries unpack native code; what one that was killed has left goes.
+            Directories.delete(absolute.resolve(TEMPORARY));
+            Directories.createPrivate(absolute.resolve(TEMPORARY));
             kafka = new EmbeddedKafka(
-                    children, libraries, absolute, ports(absolute.resolve("server.properties")), proxied);
+                    children,
+                    libraries,
+                    absolute,
+                    ports(absolute.resolve("server.properties")),
+                    proxied,
+                    secret(absolute.resolve(CLIENT_FILE)));
             kafka.prepare(settings);
         } catch (IOException e) {
             throw new ServerException("Cannot prepare Kafka in " + absolute + ": " + e, e);
@@ -105,14 +131,28 @@ public final class EmbeddedKafka implements AutoCloseable {
         return new Ports(FreePorts.next(), FreePorts.next());
     }
 
+    /** The one of an earlier start, if there was any: other processes on this machine may have been told it. */
+    private static String secret(Path clientFile) throws IOException {
+        if (Files.exists(clientFile)) {
+            Properties earlier = new Properties();
+            try (InputStream stream = Files.newInputStream(clientFile)) {
+                earlier.load(stream);
+            }
+            Matcher known = Pattern.compile("password=\"([0-9a-f]+)\"").matcher(earlier.getProperty(JAAS, ""));
+            if (known.find()) {
+                return known.group(1);
+            }
+        }
+        byte[] random = new byte[SECRET_BYTES];
+        new SecureRandom().nextBytes(random);
+        return HexFormat.of().formatHex(random);
+    }
+
     private void prepare(Map<String, String> settings) throws IOException {
         Map<String, String> all = configuration();
         all.putAll(settings);
-        Files.writeString(
-                configurationFile(),
-                all.entrySet().stream()
-                        .map(entry -> entry.getKey() + "=" + entry.getValue() + "\n")
-                        .collect(Collectors.joining()));
+        Directories.writePrivate(configurationFile(), text(all));
+        Directories.writePrivate(clientFile(), text(clientProperties()));
         try (InputStream logging = EmbeddedKafka.class.getResourceAsStream("kafka-log4j2.xml")) {
             Files.write(directory.resolve("log4j2.xml"), logging.readAllBytes());
         }
@@ -127,10 +167,16 @@ public final class EmbeddedKafka implements AutoCloseable {
             Command.run(
                     format,
                     directory,
-                    directory.resolve("format.log"),
+                    Directories.writePrivate(directory.resolve("format.log"), ""),
                     FORMAT_LIMIT,
                     "Remove " + directory + " to start with an empty broker.");
         }
+    }
+
+    private static String text(Map<String, String> properties) {
+        return properties.entrySet().stream()
+                .map(entry -> entry.getKey() + "=" + entry.getValue() + "\n")
+                .collect(Collectors.joining());
     }
 
     private Map<String, String> configuration() {
@@ -147,7 +193,17 @@ public final class EmbeddedKafka implements AutoCloseable {
                 broker
                         + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.proxyPort())
                                 .orElse(""));
-        properties.put("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT");
+        properties.put(
+                "listener.security.protocol.map",
+                "BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,PROXIED:SASL_PLAINTEXT");
+        properties.put("sasl.enabled.mechanisms", "PLAIN");
+        properties.put("sasl.mechanism.inter.broker.protocol", "PLAIN");
+        properties.put("sasl.mechanism.controller.protocol", "PLAIN");
+        for (String listener : List.of("broker", "controller", "proxied")) {
+            properties.put(
+                    "listener.name." + listener + ".plain.sasl.jaas.config",
+                    login(" user_" + USER + "=\"" + secret + "\""));
+        }
         properties.put("inter.broker.listener.name", "BROKER");
         properties.put("controller.listener.names", "CONTROLLER");
         properties.put("controller.quorum.voters", "1@127.0.0.1:" + ports.controller());
@@ -187,6 +243,7 @@ public final class EmbeddedKafka implements AutoCloseable {
                 "-Xmx512m",
                 "-XX:+UseSerialGC",
                 "-XX:+ExitOnOutOfMemoryError",
+                "-Djava.io.tmpdir=" + directory.resolve(TEMPORARY),
                 "-Dlog4j2.configurationFile=" + directory.resolve("log4j2.xml").toUri(),
                 "-cp",
                 libraries.resolve("*").toString());
@@ -195,15 +252,12 @@ public final class EmbeddedKafka implements AutoCloseable {
     }
 
     private void launch() {
-        server = children.start(
-                "Kafka", java("kafka.Kafka", configurationFile().toString()), directory, log(), "TERM", "KILL");
+        server = children.startPrivate(
+                "Kafka", java("kafka.Kafka", configurationFile().toString()), directory, log());
         // An Admin client that is refused complains in our log at each try: wait for the port first.
         Waiting.until(START_LIMIT, server, () -> FreePorts.isServed(ports.broker()));
-        Map<String, Object> properties = Map.of(
-                AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
-                bootstrapServers(),
-                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
-                60_000);
+        Map<String, Object> properties = new HashMap<>(clientProperties());
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 60_000);
         try (Admin admin = Admin.create(properties)) {
             Waiting.until(START_LIMIT, server, () -> serves(admin));
         }
@@ -226,9 +280,24 @@ public final class EmbeddedKafka implements AutoCloseable {
         return "127.0.0.1:" + ports.broker();
     }
 
-    /** What a client needs to connect. */
+    /** What a client needs to connect and log in. */
     public Map<String, String> clientProperties() {
-        return Map.of("bootstrap.servers", bootstrapServers());
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put("bootstrap.servers", bootstrapServers());
+        properties.put("security.protocol", "SASL_PLAINTEXT");
+        properties.put("sasl.mechanism", "PLAIN");
+        properties.put(JAAS, login(""));
+        return properties;
+    }
+
+    /** Holds {@link #clientProperties()}, for Kafka's own tools; our own user alone may read it. */
+    public Path clientFile() {
+        return directory.resolve(CLIENT_FILE);
+    }
+
+    private String login(String accepted) {
+        return "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"" + USER + "\" password=\""
+                + secret + "\"" + accepted + ";";
     }
 
     /** The broker's log file. */

@@ -15,6 +15,9 @@ import java.util.zip.GZIPInputStream;
 /**
  * A schema registry that speaks Confluent's protocol (Apicurio), in a child JVM, on 127.0.0.1 only.
  *
+ * <p>It has no login: whoever is on this machine can register schemas, which the sink-applier therefore trusts in nothing.
+ * Its files are for our own user.
+ *
  * <p>Schemas and their ids live under the directory given and are there again at the next start in it. Methods are for
  * one thread at a time. The registry ends with its {@link ChildProcesses}.
  */
@@ -22,6 +25,7 @@ public final class EmbeddedRegistry implements AutoCloseable {
     /** The newest line that runs on Java 17. */
     private static final String VERSION = "2.6.13.Final";
 
+    private static final String TEMPORARY = "tmp";
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
 
@@ -57,7 +61,10 @@ public final class EmbeddedRegistry implements AutoCloseable {
         });
         Path absolute = directory.toAbsolutePath();
         try {
-            Directories.create(absolute);
+            Directories.createPrivate(absolute);
+            // What one that was killed has left goes.
+            Directories.delete(absolute.resolve(TEMPORARY));
+            Directories.createPrivate(absolute.resolve(TEMPORARY));
         } catch (IOException e) {
             throw new ServerException("Cannot create the registry's directory " + absolute + ": " + e, e);
         }
@@ -72,6 +79,7 @@ public final class EmbeddedRegistry implements AutoCloseable {
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+ExitOnOutOfMemoryError",
+                "-Djava.io.tmpdir=" + directory.resolve(TEMPORARY),
                 "-Dquarkus.http.host=127.0.0.1",
                 "-Dquarkus.http.port=" + port,
                 // A write delay of 0: by default H2 writes half a second after the commit, and an id that a client was
@@ -84,7 +92,7 @@ public final class EmbeddedRegistry implements AutoCloseable {
                 installation
                         .resolve("apicurio-registry-app-" + VERSION + "-runner.jar")
                         .toString());
-        server = children.start("The schema registry", command, directory, log(), "TERM", "KILL");
+        server = children.startPrivate("The schema registry", command, directory, log());
     }
 
     /**

@@ -174,7 +174,8 @@ public final class Rehearsal implements AutoCloseable {
     /** Says where everything is and blocks until Ctrl-C. */
     public void keep() throws InterruptedException {
         say("kept until Ctrl-C\n  source: " + psql(servers.source()) + "\n  target: " + psql(servers.target())
-                + "\n  broker: " + servers.kafka().bootstrapServers() + "\n  status: http://127.0.0.1:"
+                + "\n  broker: " + servers.kafka().bootstrapServers() + ", login in "
+                + servers.kafka().clientFile() + "\n  status: http://127.0.0.1:"
                 + servers.migration().http().port() + "/api/status");
         new CountDownLatch(1).await();
     }

@@ -77,7 +77,7 @@ public final class RehearsalServers implements AutoCloseable {
                 RehearsalDatabase.endpoint(target, RehearsalDatabase.OPERATOR),
                 TargetSchemaMode.CREATE,
                 new Tables(List.of("*"), List.of()),
-                Map.of("bootstrap.servers", kafka.bootstrapServers()),
+                kafka.clientProperties(),
                 Optional.of(registry.url()),
                 new Load(2),
                 new Apply(2, Map.of()),

@@ -2,6 +2,7 @@ package io.wherry.soak;
 
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Identifiers;
+import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
@@ -21,6 +22,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -98,7 +100,7 @@ final class Episode implements AutoCloseable {
                 name: %s
                 source: {url: "%s", user: postgres, password: postgres}
                 target: {url: "%s", user: postgres, password: postgres}
-                kafka: {bootstrap.servers: "%s"}
+                kafka: %s
                 registry: {url: "%s"}
                 load: {readers: 2}
                 apply: {workers: 2, partitions: {public.hot: 3}}
@@ -108,9 +110,15 @@ final class Episode implements AutoCloseable {
                         name,
                         url.formatted(sourcePort, name),
                         url.formatted(targetPort, name),
-                        bootstrap,
+                        kafka(bootstrap),
                         servers.registry().url(),
                         FreePorts.next());
+    }
+
+    private String kafka(String bootstrap) {
+        Map<String, String> properties = new LinkedHashMap<>(servers.kafka().clientProperties());
+        properties.put("bootstrap.servers", bootstrap);
+        return new String(Json.write(properties), StandardCharsets.UTF_8);
     }
 
     private void fill() throws SQLException {

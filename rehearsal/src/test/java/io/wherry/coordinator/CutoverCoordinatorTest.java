@@ -26,8 +26,7 @@ final class CutoverCoordinatorTest {
         try (TwoServers servers = new TwoServers(11, 17).seeded()) {
             Path directory = servers.children.temporaryDirectory("wherry-test-");
             EmbeddedKafka kafka = EmbeddedKafka.start(servers.children, directory.resolve("kafka"));
-            Migration migration = servers.migration()
-                    .withServers(Map.of("bootstrap.servers", kafka.bootstrapServers()), "http://unused");
+            Migration migration = servers.migration().withServers(kafka.clientProperties(), "http://unused");
             CutoverCoordinator coordinator = new CutoverCoordinator(migration, directory);
             try (StandInServices services = new StandInServices(servers, migration)) {
                 coordinator.start();

@@ -257,7 +257,7 @@ final class CutoverWindowTest {
 
     private Migration migration(EmbeddedKafka kafka) {
         Migration base =
-                servers.migration().withServers(Map.of("bootstrap.servers", kafka.bootstrapServers()), "http://unused");
+                servers.migration().withServers(kafka.clientProperties(), "http://unused");
         return new Migration(
                 base.name(),
                 base.source(),

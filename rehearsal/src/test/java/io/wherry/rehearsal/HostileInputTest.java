@@ -174,11 +174,11 @@ class HostileInputTest {
     /** Both the one that has looked before and the one that comes at the same time. */
     private static void aTargetOfAnotherMigrationIsRefused(Migration first) throws Exception {
         Migration second = MigrationFile.parse(
-                "{name: second, source: {url: '%s', user: wherry, password: rehearsal}, target: {url: '%s', user: wherry, password: rehearsal}, kafka: {bootstrap.servers: '%s'}, registry: {url: '%s'}, http: {listen: '127.0.0.1:%d'}}"
+                "{name: second, source: {url: '%s', user: wherry, password: rehearsal}, target: {url: '%s', user: wherry, password: rehearsal}, kafka: %s, registry: {url: '%s'}, http: {listen: '127.0.0.1:%d'}}"
                         .formatted(
                                 first.source().url(),
                                 first.target().url(),
-                                SharedBroker.bootstrapServers(),
+                                SharedBroker.yaml(),
                                 SharedBroker.registryUrl(),
                                 FreePorts.next()),
                 Map.of());

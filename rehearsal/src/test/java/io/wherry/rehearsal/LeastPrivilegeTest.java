@@ -84,7 +84,7 @@ class LeastPrivilegeTest {
                     name: rights-%s
                     source: {url: "%s", user: wherry, password: "change me"}
                     target: {url: "%s", user: wherry, password: "change me"}
-                    kafka: {bootstrap.servers: "%s"}
+                    kafka: %s
                     registry: {url: "%s"}
                     load: {readers: 2}
                     cutover: {stable-for: 1s, max-downtime: 1m, fence: {mode: %s, except: [postgres]}}
@@ -93,7 +93,7 @@ class LeastPrivilegeTest {
                             fence,
                             source.jdbcUrl("shop"),
                             target.jdbcUrl("shop"),
-                            SharedBroker.bootstrapServers(),
+                            SharedBroker.yaml(),
                             SharedBroker.registryUrl(),
                             fence,
                             FreePorts.next());

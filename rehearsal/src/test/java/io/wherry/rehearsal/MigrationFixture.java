@@ -117,7 +117,7 @@ final class MigrationFixture implements AutoCloseable {
                 name: %s
                 source: {url: "%s", user: wherry, password: rehearsal}
                 target: {url: "%s", user: wherry, password: rehearsal}
-                kafka: {bootstrap.servers: "%s"}
+                kafka: %s
                 registry: {url: "%s"}
                 load: {readers: 2}
                 apply: {workers: 2}
@@ -128,7 +128,7 @@ final class MigrationFixture implements AutoCloseable {
                         name,
                         source.jdbcUrl(database),
                         target.jdbcUrl(database),
-                        SharedBroker.bootstrapServers(),
+                        SharedBroker.yaml(),
                         SharedBroker.registryUrl(),
                         FreePorts.next(),
                         more);

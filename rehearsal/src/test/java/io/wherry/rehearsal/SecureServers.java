@@ -92,8 +92,8 @@ final class SecureServers implements AutoCloseable {
         Map<String, String> settings = new HashMap<>();
         settings.put("listeners", "BROKER://127.0.0.1:" + broker + controller + ",SECURE://127.0.0.1:" + kafkaPort);
         settings.put("advertised.listeners", "BROKER://127.0.0.1:" + broker + ",SECURE://localhost:" + kafkaPort);
-        settings.put("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL");
-        settings.put("sasl.enabled.mechanisms", "PLAIN");
+        settings.put(
+                "listener.security.protocol.map", "BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,SECURE:SASL_SSL");
         settings.put(
                 "listener.name.secure.plain.sasl.jaas.config",
                 "org.apache.kafka.common.security.plain.PlainLoginModule required user_wherry=\"" + KAFKA_PASSWORD

@@ -1,6 +1,9 @@
 package io.wherry.rehearsal;
 
+import io.wherry.contract.Json;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
@@ -27,13 +30,14 @@ public final class SharedBroker {
         return KAFKA.clientProperties();
     }
 
-    static String bootstrapServers() {
-        return KAFKA.bootstrapServers();
+    /** What a migration's file says under {@code kafka}. */
+    static String yaml() {
+        return new String(Json.write(clientProperties()), StandardCharsets.UTF_8);
     }
 
     /** Deletes a migration's topics: thousands of them fill the broker's heap. */
     public static void forget(String migration) {
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
+        try (Admin admin = Admin.create(new HashMap<String, Object>(clientProperties()))) {
             Set<String> topics = new HashSet<>(admin.listTopics().names().get());
             topics.removeIf(topic -> !topic.startsWith(migration + "."));
             admin.deleteTopics(topics).all().get();

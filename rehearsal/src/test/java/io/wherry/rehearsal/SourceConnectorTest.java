@@ -12,6 +12,7 @@ import io.wherry.contract.Position;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TopicTail;
 import io.wherry.source.SourceConnector;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -83,11 +84,16 @@ final class SourceConnectorTest {
                 source: {url: "%s", user: "%s", password: "%s"}
                 target: {url: "%s", user: "none"}
                 tables: {include: ["public.*"], exclude: ["public.unwanted"]}
-                kafka: {bootstrap.servers: "%s"}
+                kafka: %s
                 registry: {url: "%s"}
                 load: {readers: 2}
                 """.formatted(
-                        url, postgres.superuser(), postgres.password(), url, kafka.bootstrapServers(), registry.url()),
+                                url,
+                                postgres.superuser(),
+                                postgres.password(),
+                                url,
+                                new String(Json.write(kafka.clientProperties()), StandardCharsets.UTF_8),
+                                registry.url()),
                 Map.of());
     }
 
