@@ -141,12 +141,38 @@ public record Migration(
     public sealed interface Switch {
         record None() implements Switch {}
 
-        /** @param command executable and arguments; told the target by environment and JSON on standard input */
-        record Command(List<String> command) implements Switch {}
+        /**
+         * @param command executable and arguments; told the target by environment and JSON on standard input
+         * @param environment names of further variables of ours that it gets; it inherits no other that could hold a secret
+         */
+        record Command(List<String> command, List<String> environment) implements Switch {
+            public Command(List<String> command) {
+                this(command, List.of());
+            }
+        }
     }
 
-    /** @param token needed for every call that changes state; empty = made at start and kept in a file */
-    public record Http(String host, int port, Optional<String> token) {}
+    /** Who may read what the coordinator tells over HTTP. */
+    public enum Reading {
+        /** Whoever reaches the port. */
+        FREE,
+        /** Whoever has the token, as for what changes state. */
+        TOKEN
+    }
+
+    /**
+     * @param token needed for every call that changes state; empty = made at start and kept in a file
+     * @param names that a request beyond loopback may call this host by, beside its addresses
+     */
+    public record Http(String host, int port, Optional<String> token, List<String> names, Reading reading) {
+        public Http {
+            names = List.copyOf(names);
+        }
+
+        public Http(String host, int port, Optional<String> token) {
+            this(host, port, token, List.of(), Reading.FREE);
+        }
+    }
 
     public Topics topics() {
         return new Topics(name);

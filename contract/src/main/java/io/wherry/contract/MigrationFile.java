@@ -10,6 +10,7 @@ import io.wherry.contract.Migration.Cutover;
 import io.wherry.contract.Migration.FenceMode;
 import io.wherry.contract.Migration.Http;
 import io.wherry.contract.Migration.Load;
+import io.wherry.contract.Migration.Reading;
 import io.wherry.contract.Migration.Switch;
 import io.wherry.contract.Migration.Tables;
 import io.wherry.contract.Migration.TargetSchemaMode;
@@ -173,7 +174,7 @@ public final class MigrationFile {
                 if (command.isEmpty()) {
                     section.missing("command", "the executable and its arguments, as a list");
                 }
-                return new Switch.Command(command);
+                return new Switch.Command(command, section.texts("environment"));
             }
             default -> {
                 section.problem("kind", "'" + kind + "' is not known", "Use none or command");
@@ -201,6 +202,7 @@ public final class MigrationFile {
         if (!loopback && token.isEmpty()) {
             section.problem("token", "is missing", "Listening beyond loopback needs one: token: ${env:WHERRY_TOKEN}");
         }
-        return new Http(host, port, token);
+        return new Http(
+                host, port, token, section.texts("names"), section.choice("reading", Reading.FREE, Reading.class));
     }
 }

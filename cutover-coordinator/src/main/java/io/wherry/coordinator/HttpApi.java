@@ -5,7 +5,9 @@ import com.sun.net.httpserver.HttpServer;
 import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Json;
+import io.wherry.contract.Masking;
 import io.wherry.contract.Migration.Http;
+import io.wherry.contract.Migration.Reading;
 import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
@@ -22,6 +24,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -34,8 +37,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The coordinator over HTTP. Reading is free to whoever reaches the port, loopback unless configured; what changes state needs
- * {@code Authorization: Bearer <token>}. Without a configured token one is made and kept in {@code <state>/token}, readable
+ * The coordinator over HTTP. Reading is free to whoever reaches the port, loopback unless configured, but for secrets and values
+ * of rows; these, what changes state, and by configuration all reading needs {@code Authorization: Bearer <token>}. Without a configured token one is made and kept in {@code <state>/token}, readable
  * by this user only.
  */
 public final class HttpApi implements AutoCloseable {
@@ -46,6 +49,8 @@ public final class HttpApi implements AutoCloseable {
     private static final int THREADS = 64;
     private static final int OWN_TOKEN_LENGTH = 2 * TOKEN_BYTES;
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
+    private static final Pattern ADDRESS = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-fA-F:.%]+]");
+    private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
     private static final Pattern PORT = Pattern.compile(":[0-9]{1,5}$");
 
     static {
@@ -105,6 +110,18 @@ public final class HttpApi implements AutoCloseable {
             return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
         }
 
+        /** Without secrets and values of rows. */
+        Reply masked() {
+            if (!type.equals("application/json")) {
+                return text(status, Masking.mask(new String(body, StandardCharsets.UTF_8)));
+            }
+            try {
+                return json(status, Masking.mask(Json.mapper().readTree(body)));
+            } catch (IOException e) {
+                throw new IllegalStateException("our own JSON cannot be read", e);
+            }
+        }
+
         static Reply error(int status, String error, String remedy) {
             return json(status, Map.of("error", error, "remedy", remedy));
         }
@@ -117,6 +134,9 @@ public final class HttpApi implements AutoCloseable {
                 reply = Reply.error(413, "the body is too large", "No call needs one");
             } else {
                 reply = reply(exchange);
+            }
+            if (!valuesShown(exchange)) {
+                reply = reply.masked();
             }
             exchange.getResponseHeaders().set("Content-Type", reply.type());
             exchange.getResponseHeaders().set("Cache-Control", "no-store");
@@ -132,7 +152,7 @@ public final class HttpApi implements AutoCloseable {
             return Reply.error(
                     421,
                     "this host name is not ours",
-                    "Use 127.0.0.1 or localhost, or another http.listen with a token");
+                    "Use an address, localhost, or a name of http.names; beyond loopback http.listen and a token are needed");
         }
         String path = String.valueOf(exchange.getRequestURI().getPath());
         boolean post = exchange.getRequestMethod().equals("POST");
@@ -141,7 +161,11 @@ public final class HttpApi implements AutoCloseable {
             return Reply.error(
                     405, exchange.getRequestMethod() + " is not for " + path, "Use " + (changes ? "POST" : "GET"));
         }
-        if (changes && !authorized(exchange.getRequestHeaders().getFirst("Authorization"))) {
+        String query = exchange.getRequestURI().getQuery();
+        boolean guarded = changes
+                || shows(query)
+                || configured.reading() == Reading.TOKEN && !(ALWAYS_FREE.contains(path) && query == null);
+        if (guarded && !authorized(exchange.getRequestHeaders().getFirst("Authorization"))) {
             return Reply.error(
                     401,
                     "a token is needed",
@@ -149,7 +173,6 @@ public final class HttpApi implements AutoCloseable {
                             ? "Send Authorization: Bearer with http.token"
                             : "Send Authorization: Bearer with the content of " + tokenFile(stateDirectory));
         }
-        String query = exchange.getRequestURI().getQuery();
         return switch (path) {
             case "/livez" -> live();
             case "/readyz" -> ready(query != null && query.contains("verbose"));
@@ -191,16 +214,34 @@ public final class HttpApi implements AutoCloseable {
         }
     }
 
+    /** Whether passwords and values of rows are asked for, by somebody who has the token: the answer was refused else. */
+    private boolean valuesShown(HttpExchange exchange) {
+        return shows(exchange.getRequestURI().getQuery())
+                && authorized(exchange.getRequestHeaders().getFirst("Authorization"));
+    }
+
+    private static boolean shows(String query) {
+        return query != null && List.of(query.split("&")).contains("showValues=true");
+    }
+
     /**
-     * Whether the request was meant for us. A page in the operator's browser whose name its owner lets resolve to 127.0.0.1
-     * (DNS rebinding) would otherwise be of our origin, and read what it likes; its name stands in the Host header. Nobody
-     * can make a browser send the Authorization header that changing calls need, as we answer no preflight.
+     * Whether the request was meant for us. A page in somebody's browser whose name its owner lets resolve to our address
+     * (DNS rebinding) would otherwise be of our origin, and read what it likes; its name stands in the Host header, where an
+     * address cannot be such a name. Nobody can make a browser send the Authorization header that changing calls need, as we
+     * answer no preflight.
      */
-    private boolean named(String host) {
-        boolean beyond = !LOOPBACK.matcher(configured.host()).matches();
-        return beyond
-                || host != null
-                        && LOOPBACK.matcher(PORT.matcher(host).replaceFirst("")).matches();
+    private boolean named(String header) {
+        if (header == null) {
+            return false;
+        }
+        String host = PORT.matcher(header).replaceFirst("").toLowerCase(Locale.ROOT);
+        if (LOOPBACK.matcher(configured.host()).matches()) {
+            return LOOPBACK.matcher(host).matches();
+        }
+        return host.equals("localhost")
+                || ADDRESS.matcher(host).matches()
+                || host.equalsIgnoreCase(configured.host())
+                || configured.names().stream().anyMatch(host::equalsIgnoreCase);
     }
 
     /** Whether this process works: if not, only its end helps. */

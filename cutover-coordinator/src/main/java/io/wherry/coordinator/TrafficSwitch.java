@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,7 +32,7 @@ public interface TrafficSwitch {
     /** The live one that the configuration asks for. */
     static TrafficSwitch of(Migration migration) {
         if (migration.cutover().traffic() instanceof Switch.Command command) {
-            return new Command(migration, command.command());
+            return new Command(migration, command.command(), command.environment());
         }
         return new None(migration);
     }
@@ -54,10 +55,19 @@ public interface TrafficSwitch {
 
     /**
      * Runs an executable with the facts in its environment and as JSON on its standard input, without passwords. Exit code 0 =
-     * the applications use the target.
+     * the applications use the target. Of our environment, which may hold every password of the migration, it inherits what a
+     * program needs to find its way, and what was named for it.
+     *
+     * @param passed names of further variables that it inherits
      */
-    record Command(Migration migration, List<String> command) implements TrafficSwitch {
+    record Command(Migration migration, List<String> command, List<String> passed) implements TrafficSwitch {
         private static final int OUTPUT_SHOWN = 500;
+        private static final Set<String> HARMLESS = Set.of(
+                "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG", "LANGUAGE", "TZ", "TMPDIR", "JAVA_HOME");
+
+        private boolean inherits(String variable) {
+            return HARMLESS.contains(variable) || variable.startsWith("LC_") || passed.contains(variable);
+        }
 
         @Override
         public List<String> plan() {
@@ -72,9 +82,10 @@ public interface TrafficSwitch {
                     "targetUrl", migration.target().address(),
                     "stateLsn", fenceLsn));
             try {
-                Path output = Files.createTempFile("wherry-switch", ".out");
+                Path output = TemporaryFiles.create("wherry-switch", ".out");
                 ProcessBuilder builder =
                         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+                builder.environment().keySet().removeIf(variable -> !inherits(variable));
                 builder.environment().put("WHERRY_NAME", facts.get("name"));
                 builder.environment().put("WHERRY_SOURCE_URL", facts.get("sourceUrl"));
                 builder.environment().put("WHERRY_TARGET_URL", facts.get("targetUrl"));

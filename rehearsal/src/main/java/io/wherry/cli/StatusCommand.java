@@ -1,6 +1,7 @@
 package io.wherry.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Migration;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -27,6 +28,9 @@ final class StatusCommand implements Callable<Integer> {
     @Option(names = "--json", description = "print as JSON")
     private boolean json;
 
+    @Option(names = "--show-values", description = "with passwords and values of rows in messages; needs the token")
+    private boolean showValues;
+
     @Spec
     private CommandSpec spec;
 
@@ -35,7 +39,7 @@ final class StatusCommand implements Callable<Integer> {
         CoordinatorClient client = client(migration);
         PrintWriter out = spec.commandLine().getOut();
         while (true) {
-            JsonNode status = client.read("/api/status").body();
+            JsonNode status = status(client, showValues);
             out.println(json ? status.toString() : summary(status) + tables(status) + next(status));
             out.flush();
             if (!watch) {
@@ -48,6 +52,17 @@ final class StatusCommand implements Callable<Integer> {
     private static CoordinatorClient client(MigrationOption option) {
         Migration read = option.read();
         return new CoordinatorClient(read, option.directory(read));
+    }
+
+    private static JsonNode status(CoordinatorClient client, boolean showValues) {
+        CoordinatorClient.Answer answer = client.read("/api/status", showValues);
+        if (answer.failed()) {
+            throw new ConfigurationException(
+                    "http",
+                    answer.body().path("error").asText(),
+                    answer.body().path("remedy").asText());
+        }
+        return answer.body();
     }
 
     private static String summary(JsonNode status) {
@@ -165,6 +180,9 @@ final class StatusCommand implements Callable<Integer> {
         @Option(names = "--json", description = "print as JSON")
         private boolean json;
 
+        @Option(names = "--show-values", description = "with passwords and values of rows in messages; needs the token")
+        private boolean showValues;
+
         @Spec
         private CommandSpec spec;
 
@@ -174,7 +192,7 @@ final class StatusCommand implements Callable<Integer> {
 
         @Override
         public Integer call() {
-            JsonNode status = client(migration).read("/api/status").body();
+            JsonNode status = status(client(migration), showValues);
             PrintWriter out = spec.commandLine().getOut();
             out.print(json ? status.path(part()) + "\n" : text(status));
             out.flush();

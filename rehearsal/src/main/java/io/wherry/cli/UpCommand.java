@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.contract.Masking;
 import io.wherry.contract.Migration;
 import io.wherry.rehearsal.Broker;
 import io.wherry.rehearsal.Preflight;
@@ -43,7 +44,7 @@ final class UpCommand implements Callable<Integer> {
             if (!json) {
                 services.coordinator().status().nextSteps().forEach(step -> spec.commandLine()
                         .getOut()
-                        .println("next: " + step));
+                        .println("next: " + Masking.mask(step)));
             }
         }
         return ExitCode.DONE;

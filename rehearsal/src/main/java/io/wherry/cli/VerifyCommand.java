@@ -1,6 +1,8 @@
 package io.wherry.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.Json;
+import io.wherry.contract.Masking;
 import io.wherry.contract.Migration;
 import io.wherry.coordinator.DataCompare;
 import io.wherry.coordinator.DataComparison;
@@ -36,6 +38,9 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = "--json", description = "print the result as JSON")
     private boolean json;
 
+    @Option(names = "--show-values", description = "with passwords in definitions")
+    private boolean showValues;
+
     @Spec
     private CommandSpec spec;
 
@@ -64,10 +69,11 @@ final class VerifyCommand implements Callable<Integer> {
         SchemaCompare.Result found = new SchemaCompare(read, PostgresTools.locate(SchemaCopy.toolsVersion(read))).run();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            out.println(new String(Json.write(found), StandardCharsets.UTF_8));
+            JsonNode tree = Json.mapper().valueToTree(found);
+            out.println(showValues ? tree : Masking.mask(tree));
         } else {
-            found.onlyOnSource().forEach(s -> out.println("only on source: " + s));
-            found.onlyOnTarget().forEach(s -> out.println("only on target: " + s));
+            found.onlyOnSource().forEach(s -> out.println(shown("only on source: " + s)));
+            found.onlyOnTarget().forEach(s -> out.println(shown("only on target: " + s)));
             out.println(found.equal() ? "schemas are equal" : "schemas differ");
             if (!found.equal() && !found.exact()) {
                 out.println(
@@ -75,5 +81,9 @@ final class VerifyCommand implements Callable<Integer> {
             }
         }
         return found.equal() ? ExitCode.DONE : ExitCode.DATA_DIFFER;
+    }
+
+    private String shown(String line) {
+        return showValues ? line : Masking.mask(line);
     }
 }

@@ -2,6 +2,7 @@ package io.wherry.rehearsal;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.Json;
+import io.wherry.contract.Masking;
 import java.io.PrintWriter;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -42,7 +43,8 @@ public final class Progress implements AutoCloseable {
     }
 
     private synchronized void show() {
-        JsonNode now = Json.mapper().valueToTree(status.get());
+        JsonNode seen = Json.mapper().valueToTree(status.get());
+        JsonNode now = Masking.mask(seen);
         String state = now.path("state").asText();
         boolean changed = !state.equals(lastState);
         boolean due = System.nanoTime() - lastPlain >= TimeUnit.MILLISECONDS.toNanos(PLAIN_MILLIS);
