@@ -30,7 +30,6 @@ public record Finding(Severity severity, String object, String problem, String r
 
     /** One line: object, problem and remedy. A line break in an object's name is no line break here. */
     public String explained() {
-        String line = object + ": " + problem + (remedy.isEmpty() ? "" : ". " + remedy);
-        return line.replaceAll("\\p{Cntrl}", " ");
+        return Sentence.of(object + ": " + problem, remedy).replaceAll("\\p{Cntrl}", " ");
     }
 }

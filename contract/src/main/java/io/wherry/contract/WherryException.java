@@ -21,6 +21,6 @@ public abstract sealed class WherryException extends RuntimeException
 
     /** Message and hint in one line. */
     public String explained() {
-        return getMessage() + (hint.isEmpty() ? "" : ". " + hint);
+        return Sentence.of(getMessage(), hint);
     }
 }

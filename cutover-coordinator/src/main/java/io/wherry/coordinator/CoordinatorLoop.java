@@ -217,7 +217,8 @@ final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void stopped(Exception cause, String why) {
-        LOG.error("The coordinator has stopped: {}", why, cause);
+        // Whoever started it says why it ended; twice would be once too often.
+        LOG.debug("The coordinator has stopped: {}", why, cause);
         board.waiting("somebody to look: " + why);
         done.completeExceptionally(cause);
         callers.end("it has stopped: " + why);

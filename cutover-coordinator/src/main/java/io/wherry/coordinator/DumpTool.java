@@ -79,7 +79,7 @@ final class DumpTool {
         String operation = Path.of(command.get(0)).getFileName().toString();
         Path errors = null;
         try {
-            errors = Files.createTempFile("wherry", ".err");
+            errors = TemporaryFiles.create("wherry", ".err");
             ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(command));
             builder.redirectError(errors.toFile());
             // PGHOSTADDR, PGSERVICE and their like would lead to another server, or change the session.

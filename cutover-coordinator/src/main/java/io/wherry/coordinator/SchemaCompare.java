@@ -8,7 +8,6 @@ import io.wherry.contract.Sessions;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -106,7 +105,7 @@ public final class SchemaCompare {
         DumpTool dumpTool = new DumpTool(tools, migration);
         Path archive = null;
         try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
-            archive = Files.createTempFile("wherry-schema", ".dump");
+            archive = TemporaryFiles.create("wherry-schema", ".dump");
             dumpTool.archive(endpoint, archive, Set.of());
             Set<String> known = Databases.settings(connection);
             Schema schema = new Schema(new TreeSet<>(), new TreeSet<>());

@@ -13,7 +13,6 @@ import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -225,7 +224,7 @@ public final class SchemaCopy {
     private Dump dump(Set<TableId> tables) throws SQLException {
         Path archive = null;
         try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
-            archive = Files.createTempFile("wherry-schema", ".dump");
+            archive = TemporaryFiles.create("wherry-schema", ".dump");
             // Before the dump, so that what changes in between is brought once more rather than not at all.
             String deferred = SchemaAdditions.fingerprint(source);
             dumpTool.archive(migration.source(), archive, tables);

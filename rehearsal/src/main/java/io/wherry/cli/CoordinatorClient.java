@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.ConfigurationException;
 import io.wherry.contract.Json;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Migration.Reading;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.Sentence;
 import io.wherry.coordinator.HttpApi;
 import java.io.IOException;
 import java.net.URI;
@@ -43,13 +45,20 @@ final class CoordinatorClient {
 
         /** The error and its remedy. */
         String message() {
-            return body.path("error").asText(body.toString()) + ". "
-                    + body.path("remedy").asText();
+            return Sentence.of(
+                    body.path("error").asText(body.toString()),
+                    body.path("remedy").asText());
         }
     }
 
-    Answer read(String path) {
-        return send(HttpRequest.newBuilder(base.resolve(path)).timeout(CONNECT).build());
+    /** @param values also secrets and values of rows, which need the token */
+    Answer read(String path, boolean values) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve(path + (values ? "?showValues=true" : "")))
+                .timeout(CONNECT);
+        if (values || migration.http().reading() == Reading.TOKEN) {
+            request.header("Authorization", "Bearer " + token());
+        }
+        return send(request.build());
     }
 
     /** A call that changes state; waits as long as it takes. */

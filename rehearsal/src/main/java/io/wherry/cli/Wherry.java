@@ -1,13 +1,19 @@
 package io.wherry.cli;
 
 import io.wherry.contract.ConfigurationException;
+import io.wherry.contract.Finding;
+import io.wherry.contract.Masking;
+import io.wherry.contract.Sentence;
 import io.wherry.contract.StuckException;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.PostgresToolsException;
 import io.wherry.rehearsal.ServerException;
+import java.sql.SQLException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
 /** The command line: {@code wherry <command>}. */
@@ -50,7 +56,13 @@ public final class Wherry implements Runnable {
     @Spec
     private CommandSpec spec;
 
+    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "show stack traces of failures, in the log too")
+    void debug(boolean on) {
+        System.setProperty(LogText.STACK_TRACES, Boolean.toString(on));
+    }
+
     public static void main(String[] arguments) {
+        OwnDirectory.begin();
         int code = commandLine().execute(arguments);
         if (code == ExitCode.START_AGAIN) {
             // What hangs may be in the way of an orderly exit too; embedded servers have a watchdog.
@@ -70,22 +82,30 @@ public final class Wherry implements Runnable {
         spec.commandLine().usage(System.out);
     }
 
-    /** Every failure is one line a problem with what to do; only a defect shows its stack. */
+    /** Every failure is one line a problem with what to do. */
     private static int explain(Exception failure, CommandLine command) {
-        if (failure instanceof ConfigurationException configuration) {
-            configuration.findings().forEach(f -> command.getErr().println("error: " + f.explained()));
-            return ExitCode.CONFIGURATION;
-        }
-        if (failure instanceof WherryException known) {
-            command.getErr().println("error: " + known.explained());
-            if (known instanceof StuckException) {
-                return ExitCode.START_AGAIN;
-            }
-        } else if (failure instanceof ServerException || failure instanceof PostgresToolsException) {
-            command.getErr().println("error: " + failure.getMessage());
-        } else {
+        if (Boolean.getBoolean(LogText.STACK_TRACES)) {
             failure.printStackTrace(command.getErr());
         }
-        return ExitCode.FAILED;
+        if (failure instanceof ConfigurationException configuration) {
+            configuration.findings().stream().map(Finding::explained).distinct().forEach(line -> command.getErr()
+                    .println("error: " + line));
+            return ExitCode.CONFIGURATION;
+        }
+        command.getErr().println("error: " + Masking.mask(explained(failure)));
+        return failure instanceof StuckException ? ExitCode.START_AGAIN : ExitCode.FAILED;
+    }
+
+    private static String explained(Exception failure) {
+        if (failure instanceof WherryException known) {
+            return known.explained();
+        }
+        boolean ours = failure instanceof ServerException || failure instanceof PostgresToolsException;
+        String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        if (ours) {
+            // The end of a server's log has lines of its own.
+            return message;
+        }
+        return Sentence.of(message, failure instanceof SQLException ? "" : "This is a defect; --debug shows where");
     }
 }

@@ -90,7 +90,7 @@ public final class MavenArtifacts {
     }
 
     private static void fetch(Path directory, List<Coordinates> artifacts, boolean alone) throws IOException {
-        Path work = Files.createTempDirectory("wherry-maven-");
+        Path work = Files.createTempDirectory(Path.of(System.getProperty("java.io.tmpdir")), "wherry-maven-");
         try {
             Files.writeString(work.resolve("pom.xml"), pom(artifacts, alone));
             List<String> command = List.of(

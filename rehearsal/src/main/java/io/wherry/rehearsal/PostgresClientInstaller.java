@@ -68,7 +68,7 @@ public final class PostgresClientInstaller {
     private static void installSystemPackage(String remedy) {
         LOGGER.info("Installing the package postgresql-client");
         try {
-            Path log = Files.createTempFile("wherry-apt-", ".log");
+            Path log = Files.createTempFile(Path.of(System.getProperty("java.io.tmpdir")), "wherry-apt-", ".log");
             Path directory = Path.of("/");
             Command.run(List.of("apt-get", "update"), directory, log, LIMIT, remedy);
             Command.run(

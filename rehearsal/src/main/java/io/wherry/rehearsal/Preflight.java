@@ -8,7 +8,9 @@ import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.TargetPreflight;
 import io.wherry.source.SourcePreflight;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Both sides' preflight together. Changes nothing. */
 public final class Preflight {
@@ -23,7 +25,17 @@ public final class Preflight {
         findings.addAll(TargetPreflight.check(migration));
         findings.addAll(KafkaPreflight.check(migration));
         // Both look at the source.
-        return findings.stream().distinct().toList();
+        return once(findings);
+    }
+
+    /** Without lines that two checks say, each as the more severe one does. */
+    public static List<Finding> once(List<Finding> findings) {
+        Map<String, Finding> byLine = new LinkedHashMap<>();
+        findings.forEach(finding -> byLine.merge(
+                finding.explained(),
+                finding,
+                (first, second) -> first.severity().compareTo(second.severity()) <= 0 ? first : second));
+        return List.copyOf(byLine.values());
     }
 
     /**
@@ -35,10 +47,8 @@ public final class Preflight {
         List<Finding> findings = CutoverCoordinator.hasBegun(migration)
                 ? findings(migration, SourcePreflight.checkBegun(migration))
                 : findings(migration);
-        List<Finding> errors = findings.stream()
-                .filter(f -> f.severity() == Severity.ERROR)
-                .distinct()
-                .toList();
+        List<Finding> errors =
+                findings.stream().filter(f -> f.severity() == Severity.ERROR).toList();
         if (!errors.isEmpty()) {
             throw new ConfigurationException(errors);
         }

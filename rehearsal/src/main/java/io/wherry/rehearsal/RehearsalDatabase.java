@@ -56,7 +56,8 @@ final class RehearsalDatabase {
             if (dump.isPresent()) {
                 run(server, tools, dump.get(), List.of());
             } else {
-                Path sample = Files.createTempFile("wherry-sample", ".sql");
+                Path sample =
+                        Files.createTempFile(Path.of(System.getProperty("java.io.tmpdir")), "wherry-sample", ".sql");
                 try (InputStream in = RehearsalDatabase.class.getResourceAsStream("sample.sql")) {
                     Files.copy(in, sample, StandardCopyOption.REPLACE_EXISTING);
                     run(server, tools, sample, List.of("-v", "rows=" + rows));
@@ -90,7 +91,7 @@ final class RehearsalDatabase {
                 NAME));
         command.addAll(variables);
         command.addAll(List.of("-f", file.toAbsolutePath().toString()));
-        Path errors = Files.createTempFile("wherry-psql", ".log");
+        Path errors = Files.createTempFile(Path.of(System.getProperty("java.io.tmpdir")), "wherry-psql", ".log");
         try {
             ProcessBuilder builder = new ProcessBuilder(command)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)

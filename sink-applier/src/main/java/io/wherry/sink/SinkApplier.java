@@ -93,7 +93,8 @@ public final class SinkApplier implements Service {
                 Duration doubled = pause.multipliedBy(2);
                 pause = doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
             } catch (WherryException e) {
-                LOG.error("The sink-applier ends: {}", e.explained(), e);
+                // Whoever started it says why it ended; twice would be once too often.
+                LOG.debug("The sink-applier ends", e);
                 done.completeExceptionally(e);
                 return;
             }

@@ -132,7 +132,8 @@ public final class SourceConnector implements Service {
         if (closing && !(failure instanceof StuckException)) {
             done.complete(null);
         } else {
-            LOG.error("{}", failure.explained());
+            // Whoever started it says why it ended; twice would be once too often.
+            LOG.debug("The source-connector ends", failure);
             done.completeExceptionally(failure);
         }
     }

@@ -1,0 +1,81 @@
+package io.wherry.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.spi.LoggingEvent;
+import io.wherry.contract.Finding;
+import io.wherry.rehearsal.Preflight;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What somebody reads when a command fails, or a service says so in its log. */
+class FailureTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aFailureEndsWithAStackTraceOrTwoFullStops() throws Exception {
+        Path file = Files.writeString(
+                directory.resolve("m.yaml"),
+                "{name: shop, source: {url: 'jdbc:postgresql://127.0.0.1:1/s', user: u, password: p},"
+                        + " target: {url: 'jdbc:postgresql://127.0.0.1:1/t', user: u, password: p}}");
+        for (String command : List.of("verify", "check", "up", "status")) {
+            StringWriter said = new StringWriter();
+            int code = Wherry.commandLine()
+                    .setErr(new PrintWriter(said))
+                    .setOut(new PrintWriter(said))
+                    .execute(command, "-f", file.toString(), "--data", directory.toString());
+            assertThat(code).as(command).isNotZero();
+            assertThat(said.toString().strip().lines())
+                    .as(command)
+                    .isNotEmpty()
+                    .doesNotHaveDuplicates()
+                    .allMatch(line -> line.startsWith("error: ") || line.startsWith("warning: "))
+                    .noneMatch(line -> line.contains("..") && !line.contains("…"));
+        }
+    }
+
+    @Test
+    void debugShowsNoStackTraceEither() throws Exception {
+        try {
+            StringWriter said = new StringWriter();
+            Wherry.commandLine()
+                    .setErr(new PrintWriter(said))
+                    .execute("verify", "-f", directory.resolve("none.yaml").toString(), "--debug");
+            assertThat(said.toString()).contains("\tat ").contains("error: ");
+        } finally {
+            System.clearProperty(LogText.STACK_TRACES);
+        }
+    }
+
+    @Test
+    void twoChecksSayTheSameLine() {
+        Finding warning = Finding.warning("public.t", "is odd", "Change it");
+        Finding error = Finding.error("public.t", "is odd", "Change it");
+        assertThat(Preflight.once(List.of(warning, error, warning))).containsExactly(error);
+    }
+
+    @Test
+    void theLogShowsStackTracesPasswordsAndRows() {
+        assertThat(logged(
+                        "stopped: Key (a)=(hidden) already exists.",
+                        new IllegalStateException("Key (a)=(hidden) already exists.")))
+                .isEqualTo("stopped: Key (a)=(***) already exists.");
+        assertThat(logged("Comparing the schemas", new IllegalStateException("because\n  of this")))
+                .isEqualTo("Comparing the schemas: because of this");
+    }
+
+    private static String logged(String message, Throwable failure) {
+        LoggerContext context = new LoggerContext();
+        return new LogText()
+                .convert(new LoggingEvent(
+                        "", context.getLogger("io.wherry"), Level.ERROR, message, failure, new Object[0]));
+    }
+}
