@@ -256,8 +256,7 @@ final class CutoverWindowTest {
     }
 
     private Migration migration(EmbeddedKafka kafka) {
-        Migration base =
-                servers.migration().withServers(kafka.clientProperties(), "http://unused");
+        Migration base = servers.migration().withServers(kafka.clientProperties(), "http://unused");
         return new Migration(
                 base.name(),
                 base.source(),
