@@ -71,9 +71,14 @@ public final class ChildProcesses implements AutoCloseable {
         } catch (IOException e) {
             throw new ServerException("Cannot create the log " + log + ": " + e.getMessage(), e);
         }
+        return start(name, privately(command), directory, log, "TERM", "KILL");
+    }
+
+    /** The command, with files that it makes for our own user alone. */
+    static List<String> privately(List<String> command) {
         List<String> masked = new ArrayList<>(List.of("sh", "-c", "umask 077 && exec \"$@\"", "sh"));
         masked.addAll(command);
-        return start(name, masked, directory, log, "TERM", "KILL");
+        return masked;
     }
 
     /**

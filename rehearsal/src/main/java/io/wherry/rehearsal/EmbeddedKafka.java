@@ -165,7 +165,7 @@ public final class EmbeddedKafka implements AutoCloseable {
                     "-c",
                     configurationFile().toString()));
             Command.run(
-                    format,
+                    ChildProcesses.privately(format),
                     directory,
                     Directories.writePrivate(directory.resolve("format.log"), ""),
                     FORMAT_LIMIT,
