@@ -2,6 +2,7 @@ package io.wherry.rehearsal;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -154,7 +155,8 @@ public final class EmbeddedKafka implements AutoCloseable {
         Directories.writePrivate(configurationFile(), text(all));
         Directories.writePrivate(clientFile(), text(clientProperties()));
         try (InputStream logging = EmbeddedKafka.class.getResourceAsStream("kafka-log4j2.xml")) {
-            Files.write(directory.resolve("log4j2.xml"), logging.readAllBytes());
+            Directories.writePrivate(
+                    directory.resolve("log4j2.xml"), new String(logging.readAllBytes(), StandardCharsets.UTF_8));
         }
         if (!Files.exists(data().resolve("meta.properties"))) {
             List<String> format = java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool");
