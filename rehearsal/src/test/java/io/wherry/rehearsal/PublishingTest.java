@@ -104,6 +104,14 @@ final class PublishingTest {
                             .startsWith("public.virtual: the source refuses its updates"));
             migration.execute(source, "ALTER TABLE public.virtual ADD PRIMARY KEY (a)");
             change(migration);
+            await("the generated column follows")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget(
+                                    "SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.plain'::regclass AND attname = 'b'")
+                            == 1);
+            await("no difference is left")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().nextSteps().contains("wherry cutover"));
             migration.cutOverAndCompare();
             await("replica identities are given back").atMost(MOMENT).until(() -> migration
                     .text(
