@@ -5,10 +5,10 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.postgresql.PGConnection;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,8 +32,10 @@ final class BoundSessions implements AutoCloseable {
 
     private final Migration migration;
     private final Window window;
-    private final Map<Connection, Endpoint> open = new HashMap<>();
+    private final Map<Connection, Backend> open = new HashMap<>();
     private boolean closed;
+
+    private record Backend(Endpoint server, int pid) {}
 
     /** Sessions that end when they are closed. */
     BoundSessions(Migration migration) {
@@ -57,7 +59,9 @@ final class BoundSessions implements AutoCloseable {
     Connection open(Endpoint endpoint, String purpose) throws SQLException {
         boolean ofWindow = window != null && endpoint.equals(migration.source());
         Connection session = Sessions.open(migration, endpoint, (ofWindow ? OF_WINDOW : "") + purpose);
-        if (!keep(session, endpoint)) {
+        if (!keep(
+                session,
+                new Backend(endpoint, session.unwrap(PGConnection.class).getBackendPID()))) {
             session.close();
             throw new SQLException("what " + purpose + " was for has ended", "57014");
         }
@@ -65,10 +69,10 @@ final class BoundSessions implements AutoCloseable {
         return session;
     }
 
-    private synchronized boolean keep(Connection session, Endpoint endpoint) {
+    private synchronized boolean keep(Connection session, Backend backend) {
         if (!closed) {
             open.keySet().removeIf(BoundSessions::isClosed);
-            open.put(session, endpoint);
+            open.put(session, backend);
         }
         return !closed;
     }
@@ -87,33 +91,37 @@ final class BoundSessions implements AutoCloseable {
 
     @Override
     public void close() {
-        Map<Endpoint, List<Connection>> byServer = new HashMap<>();
-        synchronized (this) {
-            closed = true;
-            open.keySet().removeIf(BoundSessions::isClosed);
-            open.forEach((session, endpoint) -> byServer.computeIfAbsent(endpoint, server -> new ArrayList<>())
-                    .add(session));
-            open.clear();
+        Map<Connection, Backend> left = takeAll();
+        if (!left.isEmpty()) {
+            // On a thread of its own: whoever closes them may be interrupted, and then could not open a session.
+            Thread ending = Threads.named("wherry-sessions-end").newThread(() -> end(left));
+            ending.start();
+            Threads.join(ending, 0);
         }
-        byServer.forEach(this::end);
+    }
+
+    private synchronized Map<Connection, Backend> takeAll() {
+        closed = true;
+        open.keySet().removeIf(BoundSessions::isClosed);
+        Map<Connection, Backend> all = Map.copyOf(open);
+        open.clear();
+        return all;
+    }
+
+    private void end(Map<Connection, Backend> left) {
+        left.values().stream()
+                .collect(Collectors.groupingBy(Backend::server, Collectors.mapping(Backend::pid, Collectors.toList())))
+                .forEach(this::end);
+        left.keySet().forEach(BoundSessions::abort);
     }
 
     // Not cancelled: one that begins its next query just after would go on with it.
-    private void end(Endpoint endpoint, List<Connection> sessions) {
-        try (Connection session = Sessions.open(migration, endpoint, "end")) {
-            Queries.strings(session, END, (Object) pids(sessions));
+    private void end(Endpoint server, List<Integer> pids) {
+        try (Connection session = Sessions.open(migration, server, "end")) {
+            Queries.strings(session, END, (Object) pids.toArray(Integer[]::new));
         } catch (SQLException e) {
-            LOG.warn("Cannot end {} sessions on {}: {}", sessions.size(), endpoint, e.getMessage());
+            LOG.warn("Cannot end {} sessions on {}: {}", pids.size(), server, e.getMessage());
         }
-        sessions.forEach(BoundSessions::abort);
-    }
-
-    private static Integer[] pids(List<Connection> sessions) throws SQLException {
-        Integer[] pids = new Integer[sessions.size()];
-        for (int i = 0; i < pids.length; i++) {
-            pids[i] = sessions.get(i).unwrap(PGConnection.class).getBackendPID();
-        }
-        return pids;
     }
 
     private static boolean isClosed(Connection session) {

@@ -173,15 +173,20 @@ public final class Rehearsal implements AutoCloseable {
 
     /** Says where everything is and blocks until Ctrl-C. */
     public void keep() throws InterruptedException {
-        say("kept until Ctrl-C\n  source: " + psql(servers.source()) + "\n  target: " + psql(servers.target())
-                + "\n  broker: " + servers.kafka().bootstrapServers() + ", login in "
-                + servers.kafka().clientFile() + "\n  status: http://127.0.0.1:"
-                + servers.migration().http().port() + "/api/status");
+        say(kept());
         new CountDownLatch(1).await();
     }
 
-    /** What shows a side: Wherry's own role, as the applications' is kept out of the side that does not serve. */
-    static String psql(EmbeddedPostgres server) {
+    /** Where everything is, and what shows it. */
+    String kept() {
+        return "kept until Ctrl-C\n  source: " + psql(servers.source()) + "\n  target: " + psql(servers.target())
+                + "\n  broker: " + servers.kafka().bootstrapServers() + ", login in " + servers.kafka().clientFile()
+                + "\n  status: http://127.0.0.1:"
+                + servers.migration().http().port() + "/api/status";
+    }
+
+    /** By Wherry's own role: the applications' is kept out of the side that does not serve. */
+    private static String psql(EmbeddedPostgres server) {
         return "psql postgresql://" + RehearsalDatabase.OPERATOR + ":" + RehearsalDatabase.PASSWORD + "@127.0.0.1:"
                 + server.port() + "/" + RehearsalServers.NAME;
     }

@@ -56,13 +56,17 @@ final class CutoverWindowTest {
                     "shop",
                     "CREATE TABLE public.animal (id int PRIMARY KEY, name text); INSERT INTO public.animal VALUES (1, 'cat')");
             directory = both.children.temporaryDirectory("wherry-test-");
-            migration = migration(EmbeddedKafka.start(both.children, directory.resolve("kafka")));
+            EmbeddedKafka kafka = EmbeddedKafka.start(both.children, directory.resolve("kafka"));
+            migration = migration(kafka, Duration.ofSeconds(10));
             try (StandInServices services = new StandInServices(both, migration)) {
                 start();
                 awaitTables();
                 services.load();
                 await(State.IN_SYNC);
                 aComparisonEndsWithItsWindow();
+                theDeadlineEndsADrainThatNeverEnds(services);
+                migration = migration(kafka, LONG);
+                theLastAbortIsToldAfterARestart();
                 standby = new CutoverCoordinator(migration, directory.resolve("standby"));
                 standby.start();
                 CompletableFuture<CutoverResult> ofStandby =
@@ -71,7 +75,6 @@ final class CutoverWindowTest {
                 aStandbyAnswers(ofStandby);
                 anOrderJustGivenIsKnownToTheCutover();
                 everythingThatChangedIsNamed();
-                theDeadlineEndsADrainThatNeverEnds(services);
                 aSwitchRowThatIsJustCommittedIsGoneOnFrom();
             } finally {
                 coordinator.close();
@@ -95,11 +98,16 @@ final class CutoverWindowTest {
         }
         servers.run(servers.source, "shop", "SELECT setval('public.calls', -1000000)");
         servers.run(servers.target, "shop", "INSERT INTO public.gated VALUES (2)");
-        // Seen to fail: after a restart nothing said that there had been an attempt.
+        await(State.IN_SYNC);
+        assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.VERIFYING);
+    }
+
+    /** Seen to fail: nothing said that there had been an attempt. */
+    private void theLastAbortIsToldAfterARestart() {
         coordinator.close();
         start();
         await(State.IN_SYNC);
-        assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.VERIFYING);
+        assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.DRAINING);
         assertThat(coordinator.status().lastAbort().reason()).contains("max-downtime");
         assertThat(coordinator.status().lastAbort().at()).startsWith("20");
     }
@@ -115,7 +123,7 @@ final class CutoverWindowTest {
             assertThatThrownBy(() -> coordinator.reload(Optional.of("public.animal")))
                     .isInstanceOf(DataException.class)
                     .hasMessageContaining("VERIFYING");
-            loadedAs(2);
+            loadedAs(0);
             holding.rollback();
             CutoverResult aborted = asked.get(2, TimeUnit.MINUTES);
             assertThat(aborted.reason()).contains("public.animal is being loaded again");
@@ -255,7 +263,7 @@ final class CutoverWindowTest {
                 .isEqualTo(state));
     }
 
-    private Migration migration(EmbeddedKafka kafka) {
+    private Migration migration(EmbeddedKafka kafka, Duration maxDowntime) {
         Migration base = servers.migration().withServers(kafka.clientProperties(), "http://unused");
         return new Migration(
                 base.name(),
@@ -271,7 +279,7 @@ final class CutoverWindowTest {
                 new Migration.Cutover(
                         base.cutover().maxLag(),
                         Duration.ofMillis(200),
-                        Duration.ofSeconds(8),
+                        maxDowntime,
                         base.cutover().fence(),
                         base.cutover().traffic()),
                 base.http());

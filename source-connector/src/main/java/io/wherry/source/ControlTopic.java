@@ -167,7 +167,8 @@ final class ControlTopic implements AutoCloseable {
                 }
             }
             producer.commitTransaction();
-        } catch (KafkaException e) {
+        } catch (KafkaException | IllegalStateException e) {
+            // The latter when a commit before has not been answered.
             throw KafkaFailures.explain("write to topic " + topic, e);
         }
     }
