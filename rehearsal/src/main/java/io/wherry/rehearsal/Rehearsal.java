@@ -180,7 +180,8 @@ public final class Rehearsal implements AutoCloseable {
     /** Where everything is, and what shows it. */
     String kept() {
         return "kept until Ctrl-C\n  source: " + psql(servers.source()) + "\n  target: " + psql(servers.target())
-                + "\n  broker: " + servers.kafka().bootstrapServers() + ", login in " + servers.kafka().clientFile()
+                + "\n  broker: " + servers.kafka().bootstrapServers() + ", login in "
+                + servers.kafka().clientFile()
                 + "\n  status: http://127.0.0.1:"
                 + servers.migration().http().port() + "/api/status";
     }
