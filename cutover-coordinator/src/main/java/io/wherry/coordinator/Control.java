@@ -39,6 +39,7 @@ final class Control implements AutoCloseable {
             if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
                 Sessions.endOthers(target, migration, Databases.CHANGES);
                 if (Journal.read(target).isEmpty()) {
+                    KnownTarget.requireMeant(migration, target);
                     failpoints.before(Effect.SCHEMA);
                     copySchema(migration);
                     failpoints.after(Effect.SCHEMA);

@@ -19,6 +19,7 @@ import io.wherry.coordinator.Observation.StepFailed;
 import io.wherry.coordinator.StateMachine.Event;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,6 +57,8 @@ final class CoordinatorLoop implements AutoCloseable {
     private final SchemaWatch watch;
     private final CutoverSteps steps;
     private final CutoverRun run;
+    private final SwitchTrial trial;
+    private final AfterSwitch afterwards;
     private final StatusBoard board;
     private final Orders orders;
     private final Callers callers = new Callers();
@@ -81,7 +84,9 @@ final class CoordinatorLoop implements AutoCloseable {
         this.orders = new Orders(migration, progress);
         this.follower = new SchemaFollower(migration, queue::add);
         this.watch = new SchemaWatch(migration, queue::add);
-        this.board = new StatusBoard(migration, facts, gate, run, follower, watch);
+        this.trial = new SwitchTrial(migration, queue::add);
+        this.afterwards = new AfterSwitch(migration, queue::add);
+        this.board = new StatusBoard(migration, facts, gate, run, follower, watch, trial, afterwards);
     }
 
     void start() {
@@ -121,10 +126,11 @@ final class CoordinatorLoop implements AutoCloseable {
         CompletableFuture<CutoverResult> result = callers.add();
         ask(
                 () -> {
-                    if (dryRun) {
+                    if (!dryRun) {
+                        begin(result, false);
+                    } else if (control.journal().state() != State.IN_SYNC
+                            || !trial.begunFor(() -> ask(() -> plan(result), why -> result.complete(refused(why))))) {
                         plan(result);
-                    } else {
-                        begin(result);
                     }
                 },
                 why -> result.complete(refused(why)));
@@ -270,6 +276,8 @@ final class CoordinatorLoop implements AutoCloseable {
                     : "source and Kafka, to see whether the target has lost commits";
         } catch (SQLException e) {
             waitsFor = "the target: " + e.getMessage();
+        } catch (RetryableException e) {
+            waitsFor = "Kafka, to know whether the target is the one of before: " + e.getMessage();
         }
         board.waiting(waitsFor);
         refuseThoseWhoWait("waiting for " + waitsFor);
@@ -351,6 +359,7 @@ final class CoordinatorLoop implements AutoCloseable {
             follower.ended(followed);
             // Their indexes are yet to be joined to those of their parents.
             parentsBuilt &= !followed.object().equals(SchemaFollower.TABLES);
+            trial.outdated();
         } else if (observation instanceof Observation.SchemasCompared compared) {
             watch.ended(compared);
         } else if (observation instanceof Observation.Reported seen) {
@@ -362,6 +371,11 @@ final class CoordinatorLoop implements AutoCloseable {
             indexes.ended(built);
             board.indexed(built.seconds());
             parentsBuilt |= built.table() == null && built.problem() == null;
+        } else if (observation instanceof Observation.Tried tried) {
+            trial.ended(tried);
+        } else if (observation instanceof Observation.AfterwardsDone) {
+            board.publish(control.journal(), progress.tables(), now);
+            done.complete(null);
         } else if (observation instanceof Command command) {
             command.action().run();
         } else if (observation instanceof StepEnded ended && isPresent(ended)) {
@@ -448,7 +462,7 @@ final class CoordinatorLoop implements AutoCloseable {
         }
         run.enter(journal.state(), journal);
         if (journal.state() == State.COMPLETED) {
-            done.complete(null);
+            afterwards.begin(CutoverRun.fencePlan(journal));
         }
     }
 
@@ -477,7 +491,7 @@ final class CoordinatorLoop implements AutoCloseable {
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();
         facts.see(progress.epochs());
-        boolean loaded = !plan.isEmpty() && facts.notLoaded(plan).isEmpty();
+        boolean loaded = progress.begun() && facts.notLoaded(plan).isEmpty();
         boolean ready = loaded && facts.notReady(plan).isEmpty();
         applying = ready;
         gate.look(facts.lag(now), facts.obstacle(now), now);
@@ -517,6 +531,11 @@ final class CoordinatorLoop implements AutoCloseable {
             case SWITCHING, ABORTING -> run.retryWhenDue(state, journal);
             case COMPLETED -> {}
         }
+        trial.offer(
+                (state == State.CATCHING_UP || state == State.IN_SYNC)
+                        && ready
+                        && !facts.drift().deferred(),
+                now);
         watch.offer(
                 state == State.IN_SYNC
                         && facts.drift().obstacles().isEmpty()
@@ -528,10 +547,18 @@ final class CoordinatorLoop implements AutoCloseable {
     private void plan(CompletableFuture<CutoverResult> result) {
         State state = control.journal().state();
         String reason = state == State.IN_SYNC ? "" : "not now: " + status().waitsFor();
+        List<String> steps = new ArrayList<>();
+        if (state == State.IN_SYNC) {
+            trial.obstacles().forEach(obstacle -> steps.add("OBSTACLE: " + obstacle));
+            if (!follower.settled()) {
+                follower.pending().forEach(line -> steps.add("OBSTACLE: the schema changed on the source: " + line));
+            }
+        }
         Threads.named("wherry-cutover-plan")
                 .newThread(() -> {
                     try {
-                        result.complete(new CutoverResult(Outcome.PLANNED, reason, steps.plan(), 0));
+                        steps.addAll(this.steps.plan());
+                        result.complete(new CutoverResult(Outcome.PLANNED, reason, steps, 0));
                     } catch (SQLException | RuntimeException e) {
                         result.completeExceptionally(e);
                     }
@@ -539,36 +566,32 @@ final class CoordinatorLoop implements AutoCloseable {
                 .start();
     }
 
-    private void begin(CompletableFuture<CutoverResult> result) throws SQLException {
+    /** @param tried whether what the switch will run was tried for this cutover */
+    private void begin(CompletableFuture<CutoverResult> result, boolean tried) throws SQLException {
         if (watch.comparing()) {
-            watch.afterwards(() -> ask(() -> begin(result), why -> result.complete(refused(why))));
-            return;
-        }
-        // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
-        decide(MonotonicClock.millis());
-        State state = control.journal().state();
-        if (state != State.IN_SYNC) {
-            String why = "in state " + state + ", waiting for " + status().waitsFor();
-            result.complete(refused(why));
+            watch.afterwards(() -> ask(() -> begin(result, tried), why -> result.complete(refused(why))));
             return;
         }
         Fence.Plan fence;
+        String refused;
         try {
-            facts.see(steps.drift());
-            follow();
-            if (!facts.drift().obstacles().isEmpty()) {
-                String drift = String.join("; ", facts.drift().obstacles());
-                result.complete(refused(drift));
-                return;
-            }
-            if (!follower.settled()) {
-                String schema = "the schema changed on the source: " + String.join("; ", follower.pending());
-                result.complete(refused(schema));
-                return;
+            refused = refusal();
+            if (refused.isEmpty()) {
+                Runnable again = () -> ask(() -> begin(result, true), why -> result.complete(refused(why)));
+                if (!tried && trial.begunFor(again)) {
+                    return;
+                }
+                List<String> refusals = new ArrayList<>(trial.obstacles());
+                refusals.addAll(steps.refusedSequences());
+                refused = String.join("; ", refusals);
             }
             fence = steps.planFence();
         } catch (SQLException | WherryException e) {
             result.complete(refused("source or target: " + e.getMessage()));
+            return;
+        }
+        if (!refused.isEmpty()) {
+            result.complete(new CutoverResult(Outcome.REFUSED, refused, List.of(), 0));
             return;
         }
         if (!fence.obstacles().isEmpty()) {
@@ -579,6 +602,22 @@ final class CoordinatorLoop implements AutoCloseable {
         // Whom to let in again must be on record before anyone is kept out.
         advance(Event.CUTOVER, Map.of("fence", fence));
         enter();
+    }
+
+    /** Why a cutover may not begin now, as far as that is known at once; empty = it may. */
+    private String refusal() throws SQLException {
+        // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
+        decide(MonotonicClock.millis());
+        State state = control.journal().state();
+        if (state != State.IN_SYNC) {
+            return "in state " + state + ", waiting for " + status().waitsFor();
+        }
+        facts.see(steps.drift());
+        follow();
+        if (!facts.drift().obstacles().isEmpty()) {
+            return String.join("; ", facts.drift().obstacles());
+        }
+        return follower.settled() ? "" : "the schema changed on the source: " + String.join("; ", follower.pending());
     }
 
     private void closeControl() {
@@ -599,6 +638,8 @@ final class CoordinatorLoop implements AutoCloseable {
         indexes.close();
         follower.close();
         watch.close();
+        trial.close();
+        afterwards.close();
         run.close();
         if (control != null) {
             closeControl();

@@ -269,6 +269,7 @@ final class CutoverRun {
                 .orElse(0.0);
     }
 
+    /** Of the last cutover. */
     static Fence.Plan fencePlan(Journal journal) {
         return Json.mapper()
                 .convertValue(

@@ -73,6 +73,14 @@ final class CutoverSteps implements AutoCloseable {
         }
     }
 
+    /** Values of sequences that the target would refuse. */
+    List<String> refusedSequences() throws SQLException {
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
+            return Sequences.read(migration, source, target).refused(source);
+        }
+    }
+
     /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
     Lsn fence(Fence.Plan plan, Claim claim, Window window) throws SQLException, InterruptedException {
         try (Connection source = openSource()) {
@@ -179,7 +187,7 @@ final class CutoverSteps implements AutoCloseable {
                     Connection bound = sessions.open(migration.source(), "extensions")) {
                 new ExtensionRows(migration).bring(bound, target, ExtensionTables.When.SWITCH);
             }
-            Sequences.write(target, Sequences.read(source));
+            Sequences.read(migration, source, target).carry(source, target);
             for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
                 window.waitsFor(ddl.kind() + " " + ddl.name());
                 window.check();
@@ -208,17 +216,6 @@ final class CutoverSteps implements AutoCloseable {
         traffic.move(fenceLsn);
         failpoints.after(Effect.TRAFFIC);
         fenceLock.close();
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
-            if (TargetPreflight.maySetReplicationRole(target)) {
-                // The application's event triggers have no part in this.
-                Queries.execute(target, "SET session_replication_role = replica");
-            }
-            target.setAutoCommit(false);
-            for (Ddl ddl : DdlStore.pending(target, Stage.AFTER)) {
-                DdlStore.run(target, ddl);
-                target.commit();
-            }
-        }
     }
 
     /** ABORTING: the source serves as before. May run any number of times. */
@@ -304,21 +301,25 @@ final class CutoverSteps implements AutoCloseable {
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
             Fence.Plan fence = fencePlan(source);
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            Sequences sequences = Sequences.read(migration, source, target);
+            sequences.refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
             SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, true);
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
             if (migration.schema() == Migration.TargetSchemaMode.CREATE) {
                 SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed, " + line));
             }
+            ForeignKeyChecks.check(migration).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
             plan.addAll(fence.steps());
             Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
             plan.add("wait until the target has everything, compare every row of every table");
             plan.addAll(new ExtensionRows(migration).plan(source, target));
-            plan.add("target: set " + Sequences.read(source).size() + " sequences");
+            plan.add("target: set the values of " + sequences.carried() + " sequences");
             DdlStore.pending(target, Stage.SWITCH).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
             plan.add("point of no return: the switch row is committed on the target");
             plan.addAll(traffic.plan());
-            DdlStore.pending(target, Stage.AFTER).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
+            DdlStore.pending(target, Stage.AFTER)
+                    .forEach(ddl -> plan.add("target, once completed: " + ddl.kind() + " " + ddl.name()));
             return plan;
         }
     }

@@ -84,6 +84,16 @@ final class DdlStore {
                 ddl.id());
     }
 
+    /** Keeps others from running the statement until the transaction ends; false when it is done already. */
+    static boolean lockPending(Connection target, Ddl ddl) throws SQLException {
+        return !Queries.list(
+                        target,
+                        row -> row.getInt(1),
+                        "SELECT id FROM wherry.ddl WHERE id = ? AND done_at IS NULL FOR UPDATE",
+                        ddl.id())
+                .isEmpty();
+    }
+
     private static Ddl ddl(ResultSet row) throws SQLException {
         Optional<TableId> table = row.getString("table_name") == null
                 ? Optional.empty()

@@ -1,5 +1,6 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Identifiers;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.util.ArrayList;
@@ -22,8 +23,10 @@ final class DeferredDdl {
     private static final Pattern INDEX_ATTACH =
             Pattern.compile("(?s).*ALTER INDEX (" + NAME + "\\." + NAME + ") ATTACH PARTITION .*");
     private static final Pattern FOREIGN_KEY = Pattern.compile(
-            "ALTER TABLE ONLY (" + NAME + "\\." + NAME + ")\\s+ADD CONSTRAINT " + NAME + " FOREIGN KEY.*",
+            "ALTER TABLE (ONLY )?(" + NAME + "\\." + NAME + ")\\s+ADD CONSTRAINT " + NAME + " FOREIGN KEY.*",
             Pattern.DOTALL);
+    private static final Pattern KEY_COMMENT =
+            Pattern.compile("COMMENT ON CONSTRAINT " + NAME + " ON " + NAME + "\\." + NAME + " IS .*", Pattern.DOTALL);
     private static final Set<String> BUILT_WITH_TABLE =
             Set.of("INDEX", "CONSTRAINT", "CHECK CONSTRAINT", "STATISTICS", "TABLE ATTACH");
 
@@ -40,7 +43,10 @@ final class DeferredDdl {
          * applying: a foreign key makes TRUNCATE of one table fail, a trigger fires where session_replication_role may not be set.
          */
         SWITCH,
-        /** After the switch, with applications on: validation of foreign keys, which only reads. */
+        /**
+         * Once the cutover is completed, with applications on: validation of foreign keys, which only reads. What fails is reported, and
+         * what follows under the same name then stays undone.
+         */
         AFTER
     }
 
@@ -52,19 +58,23 @@ final class DeferredDdl {
 
     /**
      * @param loaded tables that will be loaded
-     * @param refreshes {@code REFRESH MATERIALIZED VIEW} statements; schema-only dumps hold none
+     * @param refreshes of {@link MaterializedViews}
+     * @param keys how foreign keys of partitioned tables are made
      */
-    static List<Ddl> plan(List<Entry> postData, String publication, Set<TableId> loaded, List<String> refreshes) {
+    static List<Ddl> plan(
+            List<Entry> postData,
+            String publication,
+            Set<TableId> loaded,
+            List<Entry> refreshes,
+            PartitionedKeys.Way keys) {
         List<Ddl> plan = new ArrayList<>();
         List<Entry> wanted = postData.stream()
                 .filter(e -> !e.statements().isEmpty() && !DumpScript.ofPublication(e, publication))
                 .toList();
-        wanted.stream().filter(e -> !ofEventTrigger(e)).forEach(e -> add(plan, e, loaded));
-        for (String refresh : refreshes) {
-            plan.add(new Ddl(0, Stage.SWITCH, "MATERIALIZED VIEW DATA", refresh, Optional.empty(), refresh + ";"));
-        }
+        wanted.stream().filter(e -> !ofEventTrigger(e)).forEach(e -> add(plan, e, loaded, keys));
+        refreshes.forEach(refresh -> plan.add(ddl(refresh, Stage.SWITCH, Optional.empty())));
         // Last, because they would fire on all that comes before.
-        wanted.stream().filter(DeferredDdl::ofEventTrigger).forEach(e -> add(plan, e, loaded));
+        wanted.stream().filter(DeferredDdl::ofEventTrigger).forEach(e -> add(plan, e, loaded, keys));
         List<Ddl> numbered = new ArrayList<>();
         for (Ddl ddl : plan) {
             numbered.add(new Ddl(numbered.size() + 1, ddl.stage(), ddl.kind(), ddl.name(), ddl.table(), ddl.sql()));
@@ -82,29 +92,67 @@ final class DeferredDdl {
         return entry.kind().equals("EVENT TRIGGER") || entry.name().startsWith("EVENT TRIGGER ");
     }
 
-    private static void add(List<Ddl> plan, Entry entry, Set<TableId> loaded) {
+    private static void add(List<Ddl> plan, Entry entry, Set<TableId> loaded, PartitionedKeys.Way keys) {
         Optional<TableId> table = table(entry.kind(), entry.statements().get(0));
         Matcher foreignKey = FOREIGN_KEY.matcher(entry.statements().get(0));
         if (entry.kind().equals("FK CONSTRAINT") && foreignKey.matches()) {
-            // Not valid at the switch, so that the window does not pay for reading the tables; the rows are the
-            // source's, where
-            // the key held. Partitioned tables (no ONLY) cannot have it so before 18, and pay.
-            List<String> statements = new ArrayList<>(entry.statements());
-            boolean valid = !statements.get(0).endsWith(" NOT VALID");
-            statements.set(0, statements.get(0) + (valid ? " NOT VALID" : ""));
-            plan.add(ddl(new Entry(entry.kind(), entry.name(), entry.settings(), statements), Stage.SWITCH, table));
-            if (valid) {
-                String validate = "ALTER TABLE " + foreignKey.group(1) + " VALIDATE CONSTRAINT " + foreignKey.group(4);
-                plan.add(ddl(
-                        new Entry("VALIDATION", entry.name(), entry.settings(), List.of(validate)),
-                        Stage.AFTER,
-                        table));
-            }
+            plan.addAll(foreignKey(entry, table.orElseThrow(), foreignKey, keys));
+        } else if (entry.kind().equals("COMMENT") && partitionedKey(entry, keys).isPresent()) {
+            // The key itself comes only then; under its name, so that it stays undone with it.
+            Entry comment =
+                    new Entry(entry.kind(), partitionedKey(entry, keys).get(), entry.settings(), entry.statements());
+            plan.add(ddl(comment, Stage.AFTER, table));
         } else if (BUILT_WITH_TABLE.contains(entry.kind())) {
             plan.add(ddl(entry, table.filter(loaded::contains).isPresent() ? Stage.TABLE : Stage.PARENT, table));
         } else {
             plan.add(ddl(entry, entry.kind().equals("INDEX ATTACH") ? Stage.PARENT : Stage.SWITCH, table));
         }
+    }
+
+    /**
+     * Not valid at the switch, so that the window does not pay for reading the tables, and rows that contradict the key on the source
+     * too do not end the cutover.
+     */
+    private static List<Ddl> foreignKey(Entry entry, TableId table, Matcher matcher, PartitionedKeys.Way keys) {
+        boolean partitioned = matcher.group(1) == null;
+        String name = unquote(matcher.group(5));
+        if (!partitioned || keys.notValid()) {
+            return notValid(entry, entry.statements(), table, name);
+        }
+        List<PartitionedKeys.Leaf> leaves = keys.leaves(table, name);
+        List<Ddl> plan = new ArrayList<>();
+        for (PartitionedKeys.Leaf leaf : leaves) {
+            String add = "ALTER TABLE ONLY " + leaf.table().quoted() + " ADD CONSTRAINT "
+                    + Identifiers.quote(leaf.name()) + " " + leaf.definition();
+            plan.addAll(notValid(entry, List.of(add), leaf.table(), leaf.name()));
+        }
+        plan.add(ddl(entry, leaves.isEmpty() ? Stage.SWITCH : Stage.AFTER, Optional.of(table)));
+        return plan;
+    }
+
+    /** The name under which a key is made after the switch that this comment is of. */
+    private static Optional<String> partitionedKey(Entry comment, PartitionedKeys.Way keys) {
+        Matcher matcher = KEY_COMMENT.matcher(comment.statements().get(0));
+        if (!matcher.matches() || keys.notValid()) {
+            return Optional.empty();
+        }
+        TableId table = new TableId(unquote(matcher.group(2)), unquote(matcher.group(3)));
+        String name = unquote(matcher.group(1));
+        return keys.leaves(table, name).isEmpty() ? Optional.empty() : Optional.of(table.table() + " " + name);
+    }
+
+    private static List<Ddl> notValid(Entry entry, List<String> add, TableId table, String name) {
+        List<String> statements = new ArrayList<>(add);
+        boolean valid = !statements.get(0).endsWith(" NOT VALID");
+        statements.set(0, statements.get(0) + (valid ? " NOT VALID" : ""));
+        Ddl made = ddl(
+                new Entry(entry.kind(), entry.name(), entry.settings(), statements), Stage.SWITCH, Optional.of(table));
+        String validate = "ALTER TABLE " + table.quoted() + " VALIDATE CONSTRAINT " + Identifiers.quote(name);
+        Ddl validated = ddl(
+                new Entry("VALIDATION", entry.name(), entry.settings(), List.of(validate)),
+                Stage.AFTER,
+                Optional.of(table));
+        return valid ? List.of(made, validated) : List.of(made);
     }
 
     private static Ddl ddl(Entry entry, Stage stage, Optional<TableId> table) {

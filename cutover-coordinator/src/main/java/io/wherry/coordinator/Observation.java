@@ -62,6 +62,17 @@ sealed interface Observation {
      */
     record SchemasCompared(List<String> differences, String problem, long tookMillis) implements Observation {}
 
+    /**
+     * What the switch will run was tried.
+     *
+     * @param refused what the target would not take, for people
+     * @param problem why it could not be tried; empty = it was
+     */
+    record Tried(List<String> refused, String problem, long tookMillis) implements Observation {}
+
+    /** Everything that comes after COMPLETED was tried to its end. */
+    record AfterwardsDone() implements Observation {}
+
     /** An observer failed and will try again. */
     record Failed(String problem) implements Observation {}
 

@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
@@ -97,6 +98,7 @@ final class Observers implements AutoCloseable {
                 thread("source", this::watchSource),
                 thread("target", this::watchTarget),
                 thread("schema", this::watchSchema),
+                thread("known target", this::noteTarget),
                 thread("heartbeat", this::followHeartbeats));
     }
 
@@ -221,8 +223,7 @@ final class Observers implements AutoCloseable {
                         Queries.list(target, row -> row.getObject(1, Long.class), SINK_SILENT, migration.name())
                                 .get(0),
                         MonotonicClock.millis());
-                Set<TopicPartition> partitions = progress.partitions();
-                Long behind = partitions.isEmpty() ? null : Drain.behind(probe.vector(), probe.checkpoints());
+                Long behind = progress.begun() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
                 String lost = Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")
                         .orElse(null);
                 tell.accept(new TargetSeen(relations, behind, lost));
@@ -236,7 +237,7 @@ final class Observers implements AutoCloseable {
                 Connection target = Sessions.open(migration, migration.target(), "watch schema")) {
             while (!repeater.closing()) {
                 long began = System.nanoTime();
-                if (!progress.planned().isEmpty()) {
+                if (progress.begun()) {
                     SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, applying.getAsBoolean());
                     progress.gone(drift.gone());
                     tell.accept(new Observation.SchemaSeen(drift));
@@ -244,6 +245,28 @@ final class Observers implements AutoCloseable {
                 // On thousands of tables it takes its time; then less often.
                 repeater.pause(Math.max(2 * PERIOD_MILLIS, (System.nanoTime() - began) / 100_000));
             }
+        }
+    }
+
+    /** Once a load plan names tables that go there, or that there are none. */
+    private void noteTarget(Repeater repeater) throws SQLException, InterruptedException {
+        while (!repeater.closing() && !progress.begun()) {
+            repeater.pause(PERIOD_MILLIS);
+        }
+        if (repeater.closing()) {
+            return;
+        }
+        KnownTarget now;
+        try (Connection target = Sessions.open(migration, migration.target(), "known target")) {
+            now = KnownTarget.read(migration, target);
+        }
+        if (!KnownTarget.last(migration).equals(Optional.of(now))) {
+            try (ControlWriter control = new ControlWriter(migration)) {
+                control.write(KnownTarget.KEY, now);
+            }
+        }
+        while (!repeater.closing()) {
+            repeater.pause(Long.MAX_VALUE / 10_000_000);
         }
     }
 

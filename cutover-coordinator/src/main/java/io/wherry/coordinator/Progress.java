@@ -26,6 +26,7 @@ final class Progress {
     private final Map<Long, TableId> names = new HashMap<>();
 
     private Set<TableId> gone = Set.of();
+    private boolean begun;
 
     /**
      * Shows several changes at once. Counterexample: of two plans read from the beginning the first alone is known for a moment;
@@ -43,6 +44,7 @@ final class Progress {
 
     /** A load plan; plans come in the order of their epochs. */
     synchronized void planned(LoadPlan plan) {
+        begun = true;
         plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
         plan.tables().forEach(table -> tables.put(table.id(), table));
         plan.tables().stream().filter(table -> table.oid() != 0).forEach(table -> names.put(table.oid(), table.id()));
@@ -90,6 +92,11 @@ final class Progress {
     /** These tables are not on the source any more: nothing of them counts. */
     synchronized void gone(Set<TableId> dropped) {
         gone = dropped;
+    }
+
+    /** Whether there is a load plan: one of a database without tables names none. */
+    synchronized boolean begun() {
+        return begun;
     }
 
     /** All tables that any plan named. */

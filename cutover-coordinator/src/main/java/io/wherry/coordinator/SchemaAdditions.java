@@ -112,6 +112,8 @@ final class SchemaAdditions {
                                          UNION SELECT polrelid FROM pg_policy
                                          UNION SELECT ev_class FROM pg_rewrite WHERE rulename <> '_RETURN')
               UNION ALL SELECT 'b', oid, xmin::text FROM pg_publication WHERE pubname !~ '^wherry_'
+              UNION ALL SELECT 'g', setdatabase, setrole || array_to_string(setconfig, ' ') FROM pg_db_role_setting
+                         WHERE setdatabase IN (SELECT oid FROM pg_database WHERE datname = current_database())
               UNION ALL SELECT 'd', objoid, xmin::text FROM pg_description
                          WHERE classoid IN ('pg_constraint'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass)) s
             """;

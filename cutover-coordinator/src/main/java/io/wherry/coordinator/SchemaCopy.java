@@ -33,18 +33,7 @@ import org.slf4j.LoggerFactory;
 public final class SchemaCopy {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaCopy.class);
 
-    // A view that reads another is listed after it: a view can only be made once what it reads exists, so its oid is
-    // higher.
     private static final Set<Stage> AT_SWITCH = Set.of(Stage.SWITCH, Stage.AFTER);
-    private static final String REFRESHES = """
-            SELECT 'REFRESH MATERIALIZED VIEW ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'wherry'
-               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-                                  AND d.objid = c.oid AND d.deptype = 'e')
-             ORDER BY c.oid
-            """;
-
     private static final String PARTITIONED = """
             SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE c.relkind = 'p' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
@@ -126,7 +115,7 @@ public final class SchemaCopy {
     }
 
     /**
-     * Makes tables that came to the source later, with the partitioned tables that they are partitions of; the rest of their
+     * Makes tables and sequences that came to the source later, with the partitioned tables that they are partitions of; the rest of their
      * dump goes into {@code wherry.ddl}. Part of the caller's transaction.
      *
      * @throws SQLException when the target refuses a statement, for the want of a type perhaps
@@ -163,13 +152,19 @@ public final class SchemaCopy {
         later.addAll(preData.get(true));
         List<Ddl> waiting = new ArrayList<>();
         boolean forSwitch = false;
-        for (Ddl ddl : DeferredDdl.plan(later, migration.publication(), tables, List.of())) {
+        for (Ddl ddl : DeferredDdl.plan(
+                later, migration.publication(), tables, List.of(), dump.keys().on(target))) {
             if (ddl.stage() == Stage.PARENT && !ddl.kind().equals("INDEX ATTACH")) {
                 Queries.execute(target, ddl.sql());
             } else if (AT_SWITCH.contains(ddl.stage())) {
                 forSwitch = true;
             } else {
                 waiting.add(ddl);
+            }
+        }
+        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
+            for (String owner : Sequences.read(migration, source, target).owners(tables)) {
+                Queries.execute(target, owner);
             }
         }
         DdlStore.append(target, waiting);
@@ -201,7 +196,12 @@ public final class SchemaCopy {
         List<Entry> preData = preData(empty, dump, known);
         List<Entry> postData = postData(dump, known);
         Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
-        for (Ddl ddl : DeferredDdl.plan(postData, migration.publication(), dump.loaded(), List.of())) {
+        for (Ddl ddl : DeferredDdl.plan(
+                postData,
+                migration.publication(),
+                dump.loaded(),
+                List.of(),
+                dump.keys().on(empty))) {
             Queries.execute(empty, ddl.sql());
         }
     }
@@ -215,9 +215,11 @@ public final class SchemaCopy {
             long postDataEntries,
             String database,
             Set<TableId> loaded,
-            List<String> refreshes,
+            MaterializedViews views,
+            PartitionedKeys keys,
             List<String> ours) {
-        static final Dump EMPTY = new Dump("", "", "", 0, "", 0, "", Set.of(), List.of(), List.of());
+        static final Dump EMPTY =
+                new Dump("", "", "", 0, "", 0, "", Set.of(), MaterializedViews.NONE, PartitionedKeys.NONE, List.of());
     }
 
     /** @param tables only these; empty = all there is */
@@ -240,7 +242,8 @@ public final class SchemaCopy {
                     Catalog.selected(source, migration).stream()
                             .map(Catalog.Table::id)
                             .collect(Collectors.toSet()),
-                    Queries.strings(source, REFRESHES),
+                    MaterializedViews.read(source),
+                    PartitionedKeys.read(source),
                     // Read after the dump: what is set in between is in the note and not in the dump.
                     ReplicaIdentities.read(source, migration).statements(source));
         } catch (IOException e) {
@@ -255,7 +258,12 @@ public final class SchemaCopy {
         List<Entry> entries = new ArrayList<>(postData(dump, known));
         entries.addAll(DatabaseEntries.of(
                 DumpScript.entries(dump.database(), known), target.getCatalog(), new RoleMap(migration.roleMap())));
-        return DeferredDdl.plan(entries, migration.publication(), dump.loaded(), dump.refreshes());
+        return DeferredDdl.plan(
+                entries,
+                migration.publication(),
+                dump.loaded(),
+                dump.views().refreshes(target),
+                dump.keys().on(target));
     }
 
     /**

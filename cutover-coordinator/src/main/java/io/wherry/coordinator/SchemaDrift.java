@@ -23,7 +23,7 @@ import java.util.TreeSet;
  *
  * @param obstacles what would make the comparison fail, one line each with its remedy
  * @param gone tables that were loaded and are not on the source any more: nothing of them is waited for
- * @param fresh tables that are on the source only
+ * @param fresh tables and sequences that are on the source only
  * @param additions in what else the tables differ
  * @param deferred whether what waits for the switch is not what it was when it was copied
  * @param extensionRows tables of extensions whose rows differ
@@ -100,6 +100,9 @@ record SchemaDrift(
         fresh.removeAll(onTarget);
         // Their names on the target are taken by what they were, until that is removed for their new load.
         fresh.removeAll(moves.arriving());
+        Sequences sequences = Sequences.read(migration, source, target);
+        fresh.addAll(sequences.fresh());
+        obstacles.addAll(sequences.obstacles());
         selected.retainAll(onTarget);
         selected.removeIf(table -> !migration.tables().follows(table));
         selected.removeAll(moves.replaced());
@@ -108,12 +111,13 @@ record SchemaDrift(
         for (TableId table : selected) {
             compare(table, ofSource.getOrDefault(table, Map.of()), ofTarget.getOrDefault(table, Map.of()), obstacles);
         }
-        List<Addition> additions = List.of();
+        List<Addition> additions = new ArrayList<>();
         boolean deferred = false;
         if (built) {
             // Others are still being made: their indexes come after their load.
             selected.retainAll(planned);
-            additions = SchemaAdditions.read(source, target, selected, create);
+            additions.addAll(SchemaAdditions.read(source, target, selected, create));
+            additions.addAll(sequences.additions());
         }
         if (built && create) {
             deferred = !Queries.truth(

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 final class SchemaFollower implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaFollower.class);
-    static final String TABLES = "tables that are new on the source";
+    static final String TABLES = "tables and sequences that are new on the source";
     static final String EXTENSION_ROWS = "rows of extensions";
     private static final String DEFERRED = "foreign keys, triggers, rules and policies";
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;

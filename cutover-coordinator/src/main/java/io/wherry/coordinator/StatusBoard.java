@@ -21,19 +21,30 @@ final class StatusBoard {
     private final CutoverRun run;
     private final SchemaFollower follower;
     private final SchemaWatch watch;
+    private final SwitchTrial trial;
+    private final AfterSwitch afterwards;
     private volatile Status status;
     private volatile List<StateTime> states = List.of();
     private volatile Totals totals = Totals.NONE;
     private double indexSeconds;
 
     StatusBoard(
-            Migration migration, Facts facts, Gate gate, CutoverRun run, SchemaFollower follower, SchemaWatch watch) {
+            Migration migration,
+            Facts facts,
+            Gate gate,
+            CutoverRun run,
+            SchemaFollower follower,
+            SchemaWatch watch,
+            SwitchTrial trial,
+            AfterSwitch afterwards) {
         this.migration = migration;
         this.facts = facts;
         this.gate = gate;
         this.run = run;
         this.follower = follower;
         this.watch = watch;
+        this.trial = trial;
+        this.afterwards = afterwards;
         this.status = new Status(
                 migration.name(),
                 State.LOADING,
@@ -135,6 +146,7 @@ final class StatusBoard {
         all.addAll(facts.remedies());
         all.addAll(facts.drift().obstacles());
         all.addAll(follower.pending());
+        all.addAll(trial.refused());
         all.addAll(watch.pending());
         all.addAll(steps);
         return all;
@@ -147,10 +159,14 @@ final class StatusBoard {
                 .forEach(name -> steps.add("subscription " + name
                         + " wrote into the source and is disabled there; CREATE SUBSCRIPTION on the target if it is still"
                         + " needed"));
+        steps.addAll(afterwards.lines());
         if (migration.cutover().traffic() instanceof Switch.None) {
             steps.add("point the applications at " + migration.target());
         }
-        steps.add("the source stays closed to other roles; keep it until you trust the target");
+        steps.add("keep the source, closed as it is, until you trust the target");
+        if (!afterwards.done()) {
+            return steps;
+        }
         steps.add("on the source: SELECT pg_drop_replication_slot('" + migration.slot() + "'); DROP PUBLICATION "
                 + migration.publication() + restoring() + "; on the target: DROP SCHEMA wherry CASCADE");
         return steps;

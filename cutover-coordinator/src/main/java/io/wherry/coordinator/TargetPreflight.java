@@ -9,10 +9,12 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.Migration.TargetSchemaMode;
 import io.wherry.contract.PoolerException;
 import io.wherry.contract.Sessions;
+import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** What must hold on the target, and between both sides, before a migration starts. Changes nothing. */
 public final class TargetPreflight {
@@ -48,6 +50,20 @@ public final class TargetPreflight {
             SELECT DISTINCT split_part(parameter, '=', 1) FROM pg_attribute a, unnest(a.attoptions) AS parameter
              WHERE NOT a.attisdropped AND split_part(parameter, '=', 1) NOT IN ('n_distinct', 'n_distinct_inherited') ORDER BY 1
             """;
+
+    /** Of the database, with the provider that decides (15 and newer). */
+    private static final String COLLATION = """
+            SELECT concat_ws(', ', datcollate, datctype, CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'ICU ' WHEN 'b' THEN 'builtin '
+                     END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', ''))
+              FROM pg_database d WHERE datname = current_database()
+            """;
+
+    private static final String RANGES_OF_TEXT = """
+            SELECT n.nspname, c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+              JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE p.partstrat = 'r' AND (SELECT oid FROM pg_collation WHERE collname = 'default') = ANY (p.partcollation::oid[])
+             ORDER BY 1, 2
+            """;
     private static final String SYSTEM =
             "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
                     + " WHERE datname = current_database()";
@@ -76,6 +92,7 @@ public final class TargetPreflight {
                 preflight.roles(source, target);
                 if (!preflight.begun(target)) {
                     preflight.findings.addAll(TargetRights.check(migration, source, target));
+                    preflight.findings.addAll(ForeignKeyChecks.check(migration));
                 }
                 preflight.fence(source);
                 preflight.extensions(source, target);
@@ -233,13 +250,22 @@ public final class TargetPreflight {
                     "CREATE DATABASE … TEMPLATE template0 ENCODING '"
                             + Queries.string(source, encoding).orElse("") + "'");
         }
-        String collation = database.formatted("datcollate || ', ' || datctype");
-        if (!Queries.string(source, collation).equals(Queries.string(target, collation))) {
+        Optional<String> from = Queries.string(source, COLLATION);
+        Optional<String> to = Queries.string(target, COLLATION);
+        if (from.equals(to)) {
+            return;
+        }
+        findings.add(Finding.warning(
+                "target",
+                "has collation " + to.orElse("") + ", the source " + from.orElse("") + ": texts may sort differently",
+                "Create the target database with the source's locale provider and locale (LC_COLLATE, LC_CTYPE)"));
+        for (TableId table :
+                Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), RANGES_OF_TEXT)) {
             findings.add(Finding.warning(
-                    "target",
-                    "has collation " + Queries.string(target, collation).orElse("") + ", the source "
-                            + Queries.string(source, collation).orElse("") + ": texts may sort differently",
-                    "Create the target database with LC_COLLATE and LC_CTYPE of the source"));
+                    table.toString(),
+                    "is partitioned by ranges of text, which the target sorts by another collation: a row that belongs to another"
+                            + " partition there stops its table",
+                    "Create the target database with the source's locale provider and locale (LC_COLLATE, LC_CTYPE)"));
         }
     }
 

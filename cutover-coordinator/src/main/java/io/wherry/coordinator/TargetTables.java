@@ -87,6 +87,7 @@ final class TargetTables {
                 }
             }
             findings.addAll(ExistingTables.check(source, target, common));
+            findings.addAll(Sequences.read(migration, source, target).findings());
         }
         return findings;
     }

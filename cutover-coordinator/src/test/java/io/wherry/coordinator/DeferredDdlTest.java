@@ -1,6 +1,7 @@
 package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
@@ -8,6 +9,7 @@ import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.DumpScript.Entry;
 import io.wherry.coordinator.SqlScript.Part;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -114,7 +116,9 @@ final class DeferredDdlTest {
                 DumpScript.entries(POST_DATA, KNOWN),
                 "wherry_shop",
                 loaded,
-                List.of("REFRESH MATERIALIZED VIEW public.m"));
+                List.of(new Entry(
+                        MaterializedViews.KIND, "public.m", List.of(), List.of("REFRESH MATERIALIZED VIEW public.m"))),
+                new PartitionedKeys.Way(false, Map.of()));
         assertThat(plan.stream().map(d -> d.id() + " " + d.stage() + " " + d.kind()))
                 .containsExactly(
                         "1 TABLE CONSTRAINT",
@@ -129,9 +133,46 @@ final class DeferredDdlTest {
         assertThat(plan.get(0).table()).contains(new TableId("Sales \"x\"", "Order Items"));
         assertThat(plan.get(1).table()).contains(new TableId("public", "customer"));
         assertThat(plan.get(4).sql()).endsWith("ON DELETE CASCADE NOT VALID;");
-        assertThat(plan.get(5).sql()).endsWith("ALTER TABLE public.orders VALIDATE CONSTRAINT of_customer;");
+        assertThat(plan.get(5).sql())
+                .endsWith("ALTER TABLE \"public\".\"orders\" VALIDATE CONSTRAINT \"of_customer\";");
         assertThat(plan.get(6).sql()).doesNotContain("NOT VALID");
         assertThat(plan).filteredOn(d -> d.stage() == Stage.TABLE).hasSize(2);
+    }
+
+    /** Before 18: the rows would be read within the window, and one that contradicts the key would end the cutover. */
+    @Test
+    void aPartitionedTablesForeignKeyIsMadeOfItsPartitionsKeysOnceTheyAreValid() {
+        TableId payment = new TableId("public", "payment");
+        List<Entry> entries = List.of(
+                new Entry(
+                        "FK CONSTRAINT",
+                        "payment by_customer",
+                        List.of(),
+                        List.of(
+                                "ALTER TABLE public.payment\n    ADD CONSTRAINT by_customer FOREIGN KEY (c) REFERENCES public.c(id)")),
+                new Entry(
+                        "COMMENT",
+                        "CONSTRAINT by_customer ON payment",
+                        List.of(),
+                        List.of("COMMENT ON CONSTRAINT by_customer ON public.payment IS 'x'")));
+        PartitionedKeys.Leaf leaf = new PartitionedKeys.Leaf(
+                new TableId("public", "Payment 1"), "by_customer_1", "FOREIGN KEY (c) REFERENCES public.c(id)");
+        Map<PartitionedKeys.Key, List<PartitionedKeys.Leaf>> leaves =
+                Map.of(new PartitionedKeys.Key(payment, "by_customer"), List.of(leaf));
+        assertThat(DeferredDdl.plan(entries, "p", Set.of(), List.of(), new PartitionedKeys.Way(false, leaves)))
+                .extracting(d -> d.stage() + " " + d.name() + ": " + d.sql())
+                .containsExactly(
+                        "SWITCH payment by_customer: ALTER TABLE ONLY \"public\".\"Payment 1\" ADD CONSTRAINT"
+                                + " \"by_customer_1\" FOREIGN KEY (c) REFERENCES public.c(id) NOT VALID;",
+                        "AFTER payment by_customer: ALTER TABLE \"public\".\"Payment 1\" VALIDATE CONSTRAINT \"by_customer_1\";",
+                        "AFTER payment by_customer: " + entries.get(0).sql(),
+                        "AFTER payment by_customer: " + entries.get(1).sql());
+        assertThat(DeferredDdl.plan(entries, "p", Set.of(), List.of(), new PartitionedKeys.Way(true, leaves)))
+                .extracting(Ddl::stage, Ddl::kind)
+                .containsExactly(
+                        tuple(Stage.SWITCH, "FK CONSTRAINT"),
+                        tuple(Stage.AFTER, "VALIDATION"),
+                        tuple(Stage.SWITCH, "COMMENT"));
     }
 
     @Test

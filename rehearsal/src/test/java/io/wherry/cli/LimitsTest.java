@@ -164,6 +164,13 @@ final class LimitsTest {
                 "CREATE UNLOGGED TABLE scratch (a int PRIMARY KEY)",
                 "CREATE TABLE heavy (id int PRIMARY KEY, b bytea)",
                 "INSERT INTO heavy SELECT 1, decode(repeat('00', 510000000), 'hex')",
+                "CREATE TABLE parent (id int PRIMARY KEY)",
+                "CREATE TABLE orphan (id int PRIMARY KEY, parent int CONSTRAINT orphan_parent REFERENCES parent)",
+                "SET session_replication_role = replica",
+                "INSERT INTO kept VALUES (1, '')",
+                "ALTER TABLE orphan ADD kept int CONSTRAINT orphan_kept REFERENCES kept",
+                "INSERT INTO orphan VALUES (1, 1, 1)",
+                "RESET session_replication_role",
                 "CREATE SCHEMA wherry",
                 "CREATE TABLE wherry.precious (a int)");
         check(
@@ -202,7 +209,7 @@ final class LimitsTest {
                 "CREATE TABLE absent (id int PRIMARY KEY)",
                 "CREATE TABLE public.full (id int PRIMARY KEY)",
                 "CREATE TABLE made (id int PRIMARY KEY, amount numeric(10, 2), at timestamp, code text, twice int, note text,"
-                        + " gone text, same mood, both_of pair, costs price)");
+                        + " gone text, same mood, both_of pair, costs price, n serial)");
         execute(
                 target,
                 "made",
@@ -213,7 +220,7 @@ final class LimitsTest {
                 "INSERT INTO public.full VALUES (1)",
                 "CREATE TABLE made (id int PRIMARY KEY, amount numeric(10, 1), at timestamp(0), code char(5),"
                         + " twice int GENERATED ALWAYS AS (id * 2) STORED, note text NOT NULL, more int, same mood, both_of pair,"
-                        + " costs price)",
+                        + " costs price, n int)",
                 "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
                 "CREATE TRIGGER stamp BEFORE INSERT ON made FOR EACH ROW EXECUTE FUNCTION stamp()",
                 "CREATE TRIGGER quiet BEFORE INSERT ON made FOR EACH ROW EXECUTE FUNCTION stamp()",

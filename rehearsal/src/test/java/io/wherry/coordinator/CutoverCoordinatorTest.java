@@ -88,6 +88,7 @@ final class CutoverCoordinatorTest {
                                 State.PREPARING_TARGET,
                                 State.SWITCHING,
                                 State.COMPLETED);
+                coordinator.done().toCompletableFuture().get(60, TimeUnit.SECONDS);
                 SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
                 assertThat(schema.onlyOnSource()).isEmpty();
                 assertThat(schema.onlyOnTarget()).isEmpty();

@@ -505,6 +505,8 @@ final class MigrationFixture implements AutoCloseable {
         assertThat(result)
                 .extracting(CutoverResult::outcome, CutoverResult::reason)
                 .containsExactly(Outcome.COMPLETED, "");
+        // Foreign keys are validated.
+        coordinator.done().toCompletableFuture().join();
     }
 
     /** Cuts over and compares rows and schema again. */

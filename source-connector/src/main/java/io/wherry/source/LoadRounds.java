@@ -5,6 +5,7 @@ import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.LoadPlan.Resumed;
+import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
@@ -97,7 +98,14 @@ final class LoadRounds {
         List<LaneProducer> lanes = new ArrayList<>();
         LoadSnapshot snapshot = first;
         try {
-            if (ControlTopic.read(migration).loaded().keySet().containsAll(tables)) {
+            Memory before = ControlTopic.read(migration);
+            if (before.plans().isEmpty() && tables.isEmpty()) {
+                // A database without tables has large objects, sequences and functions; that it has begun must be
+                // known.
+                Lsn begin = first == null ? Lsn.ZERO : first.lsn();
+                control.plan(new LoadPlan(before.lastEpoch() + 1, begin, List.of()));
+            }
+            if (before.loaded().keySet().containsAll(tables)) {
                 return;
             }
             // Before reading what is in Kafka: an earlier process that still runs could add to it, but for being

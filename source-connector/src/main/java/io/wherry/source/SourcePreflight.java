@@ -134,7 +134,7 @@ public final class SourcePreflight {
         findings.addAll(SlotLimits.check(session));
         role();
         List<Catalog.Table> tables = Catalog.selected(session, migration);
-        if (tables.isEmpty()) {
+        if (tables.isEmpty() && !Catalog.tables(session).isEmpty()) {
             error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
         }
         if (eachTable) {
