@@ -97,6 +97,7 @@ final class RandomDdl {
 
     /** Sequences move on, large objects come, change and go: none of it is in the stream. */
     List<String> outsideTheStream() {
+        String sequence = schema.anySchema(random) + "." + Identifiers.quote("sequence " + ++objects);
         String bytes = "'\\x" + HexFormat.of().toHexDigits(random.nextLong()).repeat(random.nextInt(1, 900)) + "'";
         String one = "(SELECT oid FROM pg_largeobject_metadata ORDER BY oid LIMIT 1 OFFSET " + random.nextInt(4) + ")";
         return List.of(
@@ -106,6 +107,9 @@ final class RandomDdl {
                     case 1 -> "SELECT lo_unlink(" + one + ")";
                     default -> "SELECT lo_from_bytea(0, " + bytes + ")";
                 },
+                "CREATE SEQUENCE " + sequence + " INCREMENT " + random.nextInt(1, 50),
+                "SELECT nextval(" + Identifiers.literal(sequence) + ") FROM generate_series(1, " + random.nextInt(3)
+                        + ")",
                 "SELECT nextval(oid::regclass) FROM pg_class WHERE relkind = 'S' ORDER BY relname COLLATE \"C\" LIMIT "
                         + random.nextInt(1, 4));
     }

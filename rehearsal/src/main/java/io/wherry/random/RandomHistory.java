@@ -20,6 +20,7 @@ public final class RandomHistory {
     private final SplittableRandom random;
     private final RandomWrites writes;
     private final RandomDdl ddl;
+    private final RandomRenames renames;
     private final boolean prepares;
     private final List<Session> sessions = new ArrayList<>();
     private final Queue<String> prepared = new ArrayDeque<>();
@@ -37,6 +38,7 @@ public final class RandomHistory {
         this.name = schema.seed() + "-" + seed;
         this.writes = new RandomWrites(schema.tables(), random);
         this.ddl = new RandomDdl(schema, random);
+        this.renames = new RandomRenames(schema, random);
         this.prepares = prepares;
         for (int i = 0; i < SESSIONS; i++) {
             sessions.add(new Session(i));
@@ -84,6 +86,11 @@ public final class RandomHistory {
     /** A column more in one of the tables, by a transaction of its own; only when nothing is open, after {@link #rest}. */
     public HistoryStep widen() {
         return statement(ddl.widen("more " + ++widened));
+    }
+
+    /** A table or column that takes the name of another; only when nothing is open, after {@link #rest}. */
+    public HistoryStep rename() {
+        return statement(renames.next());
     }
 
     /** Tables of another shape, with rows; only when nothing is open. */

@@ -4,6 +4,7 @@ import io.wherry.contract.Identifiers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 
 /** A database's schemas, types and tables, made from a seed. */
 public final class RandomSchema {
@@ -14,6 +15,7 @@ public final class RandomSchema {
     private final RandomTypes types;
     private final RandomTables tables;
     private final RandomObjects objects;
+    private final List<RandomTable> pair;
 
     /**
      * @param seed the same seed and version make the same schema
@@ -30,8 +32,9 @@ public final class RandomSchema {
         statements.addAll(types.statements());
         tables = new RandomTables(version, schemas, names, types, random);
         tables.create(random.nextInt(5, 9));
-        statements.addAll(tables.statements());
         objects = new RandomObjects(schemas, tables.tables(), names, random);
+        pair = new ArrayList<>(tables.pair());
+        statements.addAll(tables.statements());
     }
 
     public long seed() {
@@ -73,6 +76,29 @@ public final class RandomSchema {
             grants.add("GRANT ALL ON ALL SEQUENCES IN SCHEMA " + schema + " TO " + Identifiers.quote(role));
         }
         return grants;
+    }
+
+    /** The quoted name of one of the schemas. */
+    String anySchema(RandomGenerator random) {
+        return schemas.get(random.nextInt(schemas.size()));
+    }
+
+    /** Quoted names of the tables whose names and columns {@link RandomHistory#rename} changes. */
+    public List<String> renamed() {
+        return pair.stream().map(RandomTable::name).toList();
+    }
+
+    /** Two tables that nothing else refers to, which renames may exchange. */
+    List<RandomTable> pair() {
+        return List.copyOf(pair);
+    }
+
+    /** From now on statements are made for these. */
+    void pair(RandomTable first, RandomTable second) {
+        tables.tables().removeAll(pair);
+        pair.clear();
+        pair.addAll(List.of(first, second));
+        tables.tables().addAll(pair);
     }
 
     RandomTypes types() {

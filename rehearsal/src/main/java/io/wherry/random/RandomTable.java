@@ -24,6 +24,10 @@ record RandomTable(
         parts = List.copyOf(parts);
     }
 
+    RandomTable renamed(String other) {
+        return new RandomTable(other, columns, key, unique, parts);
+    }
+
     /** Columns that a statement may give a value. */
     List<RandomColumn> writable() {
         return columns.stream().filter(c -> !c.generated()).toList();

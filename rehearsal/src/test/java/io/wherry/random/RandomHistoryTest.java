@@ -29,6 +29,21 @@ class RandomHistoryTest {
                         all.stream().filter(sql -> sql.contains(" PREPARED '")).count());
     }
 
+    @Test
+    void statementsAfterARenameAreForTheNewNames() {
+        for (long seed = 0; seed < 200; seed++) {
+            RandomSchema schema = new RandomSchema(seed, 17);
+            RandomHistory history = new RandomHistory(schema, seed, true);
+            List<String> before = schema.renamed();
+            String rename = history.rename().sql();
+            List<String> after = schema.renamed();
+            assertThat(rename).startsWith("DO $wherry$ BEGIN ");
+            assertThat(after).as(rename).allSatisfy(name -> assertThat(before.contains(name)
+                            || rename.contains("RENAME TO " + name.substring(name.lastIndexOf(".\"") + 1)))
+                    .isTrue());
+        }
+    }
+
     /** Statements that begin so; ends of prepared transactions and returns to savepoints do not count. */
     private static long count(List<String> all, String word) {
         return all.stream()
