@@ -44,6 +44,28 @@ final class RandomDdl {
                 + same + " = " + same + "; END IF; END $wherry$";
     }
 
+    /** Rows that contradict a foreign key; nothing when the schema has none, and half of the times. */
+    List<String> orphans() {
+        List<String> known = schema.orphaning();
+        return known.isEmpty() || random.nextBoolean() ? List.of() : List.of(known.get(random.nextInt(known.size())));
+    }
+
+    /**
+     * Rows of the users in tables of an extension, where there is one with these. A server without the extension refuses the
+     * statements.
+     */
+    List<String> ofExtension() {
+        int code = random.nextInt(20, 60);
+        return List.of(
+                "INSERT INTO public.system VALUES (" + code + ", 'system " + random.nextInt(1_000) + "')",
+                random.nextBoolean()
+                        ? "INSERT INTO public.tenant (system, weight) VALUES (1, " + random.nextInt(1_000) + ")"
+                        : "UPDATE public.tenant SET weight = weight + 1 WHERE id % 2 = " + random.nextInt(2),
+                random.nextInt(4) == 0
+                        ? "DELETE FROM public.note WHERE tenant < " + random.nextInt(100)
+                        : "INSERT INTO public.note VALUES (" + random.nextInt(100) + ", 'it''s')");
+    }
+
     /** What stands beside the columns of a table; the server may refuse it, for the rows that are there. */
     List<String> beside() {
         List<String> statements = new ArrayList<>();

@@ -105,13 +105,15 @@ public final class RandomHistory {
         return steps;
     }
 
-    /** Indexes, constraints, defaults and partitions made live, sequences that move on, large objects; only when nothing is open. */
+    /** Indexes, constraints, defaults and partitions made live, sequences that move on, large objects, an extension's rows; only when nothing is open. */
     public List<HistoryStep> beside() {
         List<HistoryStep> steps = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
             ddl.beside().forEach(sql -> steps.add(statement(sql)));
         }
         ddl.outsideTheStream().forEach(sql -> steps.add(statement(sql)));
+        ddl.orphans().forEach(sql -> steps.add(statement(sql)));
+        ddl.ofExtension().forEach(sql -> steps.add(statement(sql)));
         return steps;
     }
 

@@ -101,6 +101,10 @@ public final class RandomSchema {
         tables.tables().addAll(pair);
     }
 
+    List<String> orphaning() {
+        return tables.orphaning();
+    }
+
     RandomTypes types() {
         return types;
     }

@@ -16,6 +16,7 @@ final class RandomTables {
     private final RandomGenerator random;
     private final List<String> statements = new ArrayList<>();
     private final List<RandomTable> tables = new ArrayList<>();
+    private final List<String> orphaning = new ArrayList<>();
     private final List<Runnable> shapes = List.of(
             this::keyed,
             this::keyed,
@@ -45,6 +46,11 @@ final class RandomTables {
 
     List<RandomTable> tables() {
         return tables;
+    }
+
+    /** For each foreign key: leaves a row that refers to nothing, as whoever deletes with triggers off does. */
+    List<String> orphaning() {
+        return orphaning;
     }
 
     /** Makes tables of {@code count} shapes, some shapes more than once. */
@@ -310,6 +316,10 @@ final class RandomTables {
                 };
         statements.add("ALTER TABLE " + child + " ADD FOREIGN KEY (" + to.quoted() + ") REFERENCES " + name + action);
         tables.add(new RandomTable(child, referring, List.of(own), List.of(), List.of()));
+        orphaning.add(
+                "DO $wherry$ BEGIN PERFORM set_config('session_replication_role', 'replica', true); DELETE FROM " + name
+                        + " WHERE " + id.quoted() + " = (SELECT min(" + to.quoted() + ") FROM " + child
+                        + "); PERFORM set_config('session_replication_role', 'origin', true); END $wherry$");
     }
 
     private String create(List<RandomColumn> columns, List<String> constraints) {

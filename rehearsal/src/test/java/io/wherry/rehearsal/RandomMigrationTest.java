@@ -77,6 +77,8 @@ class RandomMigrationTest {
     @BeforeAll
     static void start() {
         servers = new ServerPair();
+        TestExtension.install(servers.source().major());
+        TestExtension.install(servers.target().major());
     }
 
     @AfterAll
@@ -125,6 +127,7 @@ class RandomMigrationTest {
             try (HistoryRunner runner = new HistoryRunner(
                     servers.source().jdbcUrl(name), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD)) {
                 schema.objects().forEach(sql -> run(runner, new HistoryStep(0, sql, "")));
+                run(runner, new HistoryStep(0, "CREATE EXTENSION " + TestExtension.NAME + " SCHEMA public", ""));
                 run(runner, history, BEFORE);
                 // On its own thread: the start waits for the transactions that run, and they for nobody.
                 CompletableFuture<Void> writing =
