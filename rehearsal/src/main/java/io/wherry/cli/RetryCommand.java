@@ -17,7 +17,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "retry",
         mixinStandardHelpOptions = true,
-        description = "Lets tables go on whose load failed or whose changes stopped, once the cause is mended.",
+        description = "Lets tables go on whose load failed or whose changes stopped, once the cause is fixed.",
         footer = {"", "Examples:", "  wherry retry -f m.yaml", "  wherry retry -f m.yaml --table public.orders"})
 final class RetryCommand implements Callable<Integer> {
     @Mixin

@@ -85,7 +85,7 @@ final class CutoverWindowTest {
         }
     }
 
-    /** Seen to fail: the query for the rows that differ went on for its ten minutes on a source that served again. */
+    /** Without the fix: the query for the rows that differ went on for its ten minutes on a source that served again. */
     private void aComparisonEndsWithItsWindow() throws Exception {
         servers.run(servers.target, "shop", "DELETE FROM public.gated WHERE id = 2");
         CutoverResult aborted = coordinator.cutover(false).toCompletableFuture().get(2, TimeUnit.MINUTES);
@@ -102,7 +102,7 @@ final class CutoverWindowTest {
         assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.VERIFYING);
     }
 
-    /** Seen to fail: nothing said that there had been an attempt. */
+    /** Without the fix: nothing said that there had been an attempt. */
     private void theLastAbortIsToldAfterARestart() {
         coordinator.close();
         start();
@@ -112,7 +112,7 @@ final class CutoverWindowTest {
         assertThat(coordinator.status().lastAbort().at()).startsWith("20");
     }
 
-    /** Seen to fail: the switch row was committed although the table was no longer what had been compared. */
+    /** A table that is loaded again within the window is no longer what was compared: no switch row is committed. */
     private void aLoadWithinTheWindowIsNotSwitchedTo() throws Exception {
         try (Connection holding = servers.openTarget()) {
             holding.setAutoCommit(false);
@@ -133,7 +133,7 @@ final class CutoverWindowTest {
         await(State.IN_SYNC);
     }
 
-    /** Seen to fail: whoever asked a standby was never answered. */
+    /** Without the fix: whoever asked a standby was never answered. */
     private static void aStandbyAnswers(CompletableFuture<CutoverResult> asked) throws Exception {
         CutoverResult answer = asked.get(1, TimeUnit.MINUTES);
         assertThat(answer.outcome()).isEqualTo(Outcome.REFUSED);
@@ -199,7 +199,7 @@ final class CutoverWindowTest {
         await(State.IN_SYNC);
     }
 
-    /** Seen to fail: the coordinator that took over stopped, with the target open and no traffic switched. */
+    /** Without the fix: the coordinator that took over stopped, with the target open and no traffic switched. */
     private void aSwitchRowThatIsJustCommittedIsGoneOnFrom() throws Exception {
         String epoch = "SELECT coalesce(max(epoch), 0) FROM wherry.applier";
         try (Connection target = servers.openTarget();
