@@ -62,6 +62,8 @@ class RandomMigrationTest {
               FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
              WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
                AND nspname NOT IN ('wherry', 'pg_catalog', 'information_schema')
+               AND NOT EXISTS (SELECT FROM pg_depend d
+                                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
             """;
     private static final String SEQUENCES = """
             SELECT string_agg(concat_ws(' ', oid::regclass, (xpath('//text()', query_to_xml(
