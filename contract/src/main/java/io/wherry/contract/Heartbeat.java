@@ -11,6 +11,9 @@ import java.sql.Statement;
  *
  * <p>Transactional, so that it travels on every version: from 14 on pgoutput sends the message; before, it sends the
  * transaction without contents (seen on 10, 11 and 13).
+ *
+ * <p>Its commit waits for no standby. One that does not answer would otherwise hold up the session that holds the instance lock until
+ * its network time-out, end the term, and leave the lock with a session that waits on.
  */
 public final class Heartbeat {
     private Heartbeat() {}
@@ -19,7 +22,8 @@ public final class Heartbeat {
     public static Lsn emit(Connection source) throws SQLException {
         try (Statement statement = source.createStatement();
                 ResultSet row = statement.executeQuery(
-                        "SELECT pg_catalog.pg_logical_emit_message(true, 'wherry', 'heartbeat')::text")) {
+                        "SELECT pg_catalog.pg_logical_emit_message(true, 'wherry', 'heartbeat')::text,"
+                                + " pg_catalog.set_config('synchronous_commit', 'local', true)")) {
             row.next();
             return Lsn.parse(row.getString(1));
         }

@@ -258,7 +258,8 @@ class LiveDdlTest {
                 .equals(migration.text(
                         source, "SELECT max(wait_event) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")));
         // Written after it, so what is on the target has come by what the stream does while it waits.
-        migration.execute(source, "UPDATE public.renamed SET name = 'after' WHERE id = 1");
+        migration.execute(
+                source, "SET synchronous_commit = local", "UPDATE public.renamed SET name = 'after' WHERE id = 1");
         await("met in the stream")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.text(
