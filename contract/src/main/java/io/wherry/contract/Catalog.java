@@ -90,7 +90,8 @@ public final class Catalog {
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
               JOIN pg_class c ON c.oid = a.attrelid
              WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-               AND (CAST(? AS text) IS NULL OR c.oid = to_regclass(?))
+               AND (CAST(? AS text) IS NULL
+                    OR c.relname = ? AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?))
              ORDER BY a.attrelid, a.attnum
             """;
 
@@ -384,8 +385,10 @@ public final class Catalog {
         String generated = majorVersion(connection) >= GENERATED_SINCE ? "a.attgenerated <> ''" : "false";
         Map<Long, List<CatalogColumn>> columns = new LinkedHashMap<>();
         try (PreparedStatement statement = connection.prepareStatement(COLUMNS.formatted(generated))) {
-            statement.setString(1, only == null ? null : only.quoted());
-            statement.setString(2, only == null ? null : only.quoted());
+            // Not by to_regclass, which needs a right on the schema.
+            statement.setString(1, only == null ? null : only.table());
+            statement.setString(2, only == null ? null : only.table());
+            statement.setString(3, only == null ? null : only.schema());
             ResultSet row = statement.executeQuery();
             while (row.next()) {
                 columns.computeIfAbsent(row.getLong("attrelid"), oid -> new ArrayList<>())

@@ -153,9 +153,12 @@ class RandomMigrationTest {
                 runAndEnd(runner, history, AFTER);
                 assertThat(runner.accepted()).isGreaterThan(runner.refused());
             }
-            await("all of it followed").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
-                            migration.compareSchemas().notFollowed())
-                    .isEmpty());
+            // A table that is replaced while pg_dump reads makes pg_dump fail.
+            await("all of it followed")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .ignoreExceptions()
+                    .untilAsserted(() ->
+                            assertThat(migration.compareSchemas().notFollowed()).isEmpty());
             // The state may be from before the last statements; a cutover that is refused has done nothing.
             CutoverResult result = await("gate met")
                     .atMost(MigrationFixture.PATIENCE)
