@@ -12,9 +12,16 @@ final class Horizon {
 
     private Horizon() {}
 
-    /** Every transaction that has a number now has a lower one than this. */
+    /**
+     * Every transaction that has a number now has a lower one than this, which is used up.
+     *
+     * <p>Not the snapshot's xmax: that is one past the last transaction that has <em>ended</em>. A transaction that began later and
+     * still runs has this very number or a higher one, and would not be waited for.
+     *
+     * @param session in auto-commit mode
+     */
     static long next(Connection session) throws SQLException {
-        return number(session, "SELECT txid_snapshot_xmax(txid_current_snapshot())");
+        return number(session, "SELECT txid_current()");
     }
 
     /**
