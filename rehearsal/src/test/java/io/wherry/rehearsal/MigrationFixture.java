@@ -191,6 +191,12 @@ final class MigrationFixture implements AutoCloseable {
                 service, WherryProcess.start(directory.resolve(service + ".log"), heapMebibytes, arguments(service)));
     }
 
+    /** The same, with the log that users get. */
+    void startProcessAsShipped(String service) {
+        children.put(
+                service, WherryProcess.startAsShipped(directory.resolve(service + ".log"), arguments(service)));
+    }
+
     /** With a cutover window of its own. */
     void startTwin(String key, String service, String maxDowntime) {
         Path file = fileWithPortOfItsOwn(key);

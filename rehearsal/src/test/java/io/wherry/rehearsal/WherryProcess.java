@@ -35,6 +35,15 @@ final class WherryProcess {
                 arguments);
     }
 
+    /** One whose log is as users get it, with what is said at INFO. */
+    static Process startAsShipped(Path log, String... arguments) {
+        return start(
+                log,
+                LAUNCHER_HEAP_MEBIBYTES,
+                List.of("-Dlogback.configurationFile=logback.xml", "-DWHERRY_LOG=INFO"),
+                arguments);
+    }
+
     /** @param heapMebibytes the most it may take */
     static Process start(Path log, int heapMebibytes, String... arguments) {
         return start(log, heapMebibytes, List.of(), arguments);

@@ -112,13 +112,18 @@ public final class SinkApplier implements Service {
                 OptionalLong epoch = Lease.takeOver(lease);
                 failpoints.after(Effect.TAKE_OVER);
                 if (epoch.isEmpty()) {
-                    LOG.info("{} serves since the cutover: nothing more is applied", migration.target());
-                    return true;
+                    return endSwitched();
                 }
                 LOG.info("Applying to {} as epoch {}", migration.target(), epoch.getAsLong());
                 ApplySession session = new ApplySession(migration, registry, lease, epoch.getAsLong(), failpoints);
                 try {
                     session.run(closing);
+                } catch (FencedException e) {
+                    // By the switch row, whose transaction raises the epoch, or by another sink-applier.
+                    if (TargetState.isSwitched(lease)) {
+                        return endSwitched();
+                    }
+                    throw e;
                 } finally {
                     // What does not end matters more than why it was to end: the next epoch must not begin beside it.
                     session.close();
@@ -128,6 +133,11 @@ public final class SinkApplier implements Service {
         } catch (SQLException | RuntimeException e) {
             throw Failures.explain("apply to", migration.target().toString(), e);
         }
+    }
+
+    private boolean endSwitched() {
+        LOG.info("The cutover has switched to {}: this sink-applier ends, nothing more is applied", migration.target());
+        return true;
     }
 
     private Connection connect() {

@@ -387,24 +387,41 @@ final class Capture implements AutoCloseable {
                 if (timeline.isPresent()) {
                     streamOnce(layout, timeline.get());
                 }
-            } catch (RetryableException e) {
-                Optional<DataException> unsendable = UnsendableChange.explain(migration, e);
-                if (unsendable.isPresent()) {
-                    // Each attempt would take a gigabyte of the server's memory and fail there again.
-                    declare(unsendable.get());
+            } catch (RetryableException | FencedException e) {
+                if (closing || endsWithSwitch()) {
                     return;
                 }
-                LOG.warn("{}; starting the stream again", e.explained());
-            } catch (FencedException e) {
-                // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
-                lock.heartbeat();
-                hindrance = e.explained();
-                LOG.warn("{}; the instance lock is still ours, starting the stream again", e.explained());
+                if (e instanceof FencedException) {
+                    // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
+                    lock.heartbeat();
+                    hindrance = e.explained();
+                    LOG.warn("{}; the instance lock is still ours, starting the stream again", e.explained());
+                } else if (declared(e)) {
+                    return;
+                } else {
+                    LOG.warn("{}; starting the stream again", e.explained());
+                }
             }
             if (!closing && !switched) {
                 backoff.pause(began);
             }
         }
+    }
+
+    /** Whether the stream failed because a cutover has switched to the target; this term ends then. */
+    private boolean endsWithSwitch() {
+        if (!switched && ControlTopic.tellsOfSwitch(migration)) {
+            switched = true;
+            wake();
+        }
+        return switched;
+    }
+
+    /** Whether no further attempt can send the change: each would take a gigabyte of the server's memory and fail there again. */
+    private boolean declared(WherryException failure) {
+        Optional<DataException> unsendable = UnsendableChange.explain(migration, failure);
+        unsendable.ifPresent(this::declare);
+        return unsendable.isPresent();
     }
 
     /** The source's timeline if the stream can go on without a gap. If not, that is declared: only the operator's order helps. */

@@ -10,6 +10,7 @@ import io.wherry.contract.SourceStatus;
 import io.wherry.contract.TableId;
 import io.wherry.contract.Timeline;
 import io.wherry.contract.TopicTail;
+import io.wherry.contract.WherryException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
@@ -89,6 +90,19 @@ final class ControlTopic implements AutoCloseable {
     static Memory read(Migration migration) {
         try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
             return read(tail);
+        }
+    }
+
+    /**
+     * Whether a cutover has switched to the target, as far as that can be read now. To be asked when something has failed: the
+     * coordinator writes that record first and fences the producers then.
+     */
+    static boolean tellsOfSwitch(Migration migration) {
+        try {
+            return read(migration).switched().isPresent();
+        } catch (WherryException | KafkaException e) {
+            LOG.debug("Cannot see whether a cutover has switched", e);
+            return false;
         }
     }
 

@@ -81,7 +81,9 @@ public final class SourceConnector implements Service {
     }
 
     private void endSwitched() {
-        LOG.info("The target serves since the cutover: nothing more is captured");
+        LOG.info(
+                "The cutover has switched to {}: this source-connector ends, nothing more is captured",
+                migration.target());
         try (Connection source = Sessions.open(migration, migration.source(), "restore")) {
             FullIdentities.restore(source, migration, new TableLocks(), () -> closing);
         } catch (SQLException | WherryException e) {
@@ -111,7 +113,8 @@ public final class SourceConnector implements Service {
                     switched = act();
                 } catch (RetryableException | FencedException e) {
                     // Fenced: another one acts. Then the lock is not ours any more, and we stand by.
-                    if (!closing) {
+                    switched = !closing && ControlTopic.tellsOfSwitch(migration);
+                    if (!closing && !switched) {
                         LOG.warn("{}; starting again", e.explained());
                         backoff.pause(began);
                     }
