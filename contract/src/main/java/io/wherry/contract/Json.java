@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import java.io.IOException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /** The one JSON mapper: LSNs as {@code "X/Y"}, unknown properties passed over so that a newer peer can add some. */
 public final class Json {
@@ -35,18 +36,39 @@ public final class Json {
         }
     }
 
-    /** @throws DataException when the bytes are not such a value: a foreign record in one of our topics */
+    /** @throws DataException when the bytes are not such a value */
     public static <T> T read(byte[] bytes, Class<T> type) {
+        return read(bytes, type, type.getSimpleName());
+    }
+
+    /** @throws DataException when the record does not hold such a value: somebody else writes to one of our topics */
+    public static <T> T read(ConsumerRecord<byte[], byte[]> record, Class<T> type) {
+        return read(
+                record.value(),
+                type,
+                record.topic() + "-" + record.partition() + " offset " + record.offset() + " (" + type.getSimpleName()
+                        + ")");
+    }
+
+    private static <T> T read(byte[] bytes, Class<T> type, String object) {
         try {
-            return MAPPER.readValue(bytes, type);
+            T value = bytes == null ? null : MAPPER.readValue(bytes, type);
+            if (value != null) {
+                return value;
+            }
+            throw foreign(object, "nothing is in it", null);
         } catch (IOException e) {
-            throw new DataException(
-                    "read",
-                    type.getSimpleName(),
-                    "not a record of Wherry's: " + e.getMessage(),
-                    "Look who else writes to this migration's topics; they must belong to it alone",
-                    e);
+            throw foreign(object, e.getMessage(), e);
         }
+    }
+
+    private static DataException foreign(String object, String problem, IOException cause) {
+        return new DataException(
+                "read",
+                object,
+                "not a record of Wherry's: " + problem,
+                "Look who else writes to this migration's topics; they must belong to it alone",
+                cause);
     }
 
     private static final class LsnWriter extends StdSerializer<Lsn> {

@@ -1,6 +1,7 @@
 package io.wherry.contract;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * What a load consists of; record of the control topic with key {@code plan}. A later plan with a higher epoch loads the tables
@@ -15,6 +16,11 @@ import java.util.List;
 public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes, Timeline timeline) {
     /** Key of this record in the control topic. */
     public static final String KEY = "plan";
+
+    public LoadPlan {
+        Objects.requireNonNull(snapshotLsn, "snapshotLsn");
+        Objects.requireNonNull(tables, "tables");
+    }
 
     public LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables) {
         this(epoch, snapshotLsn, tables, 0, null);
@@ -40,6 +46,11 @@ public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes
             Resumed resumed,
             long oid,
             int shape) {
+        public Table {
+            Objects.requireNonNull(id, "id");
+            Objects.requireNonNull(topic, "topic");
+        }
+
         public Table(TableId id, String topic, int partitions, int chunks, long rowsEstimated, long bytesEstimated) {
             this(id, topic, partitions, chunks, rowsEstimated, bytesEstimated, null, 0, 0);
         }

@@ -2,6 +2,7 @@ package io.wherry.contract;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
@@ -41,6 +42,8 @@ public final class LoadRecords {
             List<String> replaces)
             implements LoadRecord {
         public ChunkHeader {
+            Objects.requireNonNull(table, "table");
+            Objects.requireNonNull(columns, "columns");
             types = types == null ? List.of() : List.copyOf(types);
             replaces = replaces == null ? List.of() : List.copyOf(replaces);
         }
@@ -59,7 +62,11 @@ public final class LoadRecords {
      * @param crc32c of all blocks' bytes in order
      */
     public record ChunkTrailer(TableId table, int epoch, int chunk, long rows, long bytes, int crc32c)
-            implements LoadRecord {}
+            implements LoadRecord {
+        public ChunkTrailer {
+            Objects.requireNonNull(table, "table");
+        }
+    }
 
     public static ProducerRecord<byte[], byte[]> record(String topic, int partition, LoadRecord record) {
         if (record instanceof Block block) {
@@ -72,17 +79,17 @@ public final class LoadRecords {
     /** @throws DataException when the record is not one of ours */
     public static LoadRecord parse(ConsumerRecord<byte[], byte[]> record) {
         Header kind = record.headers().lastHeader(KIND);
-        byte code = kind == null || kind.value().length != 1 ? 0 : kind.value()[0];
-        return switch (code) {
-            case 'H' -> Json.read(record.value(), ChunkHeader.class);
+        byte[] code = kind == null ? null : kind.value();
+        return switch (code == null || code.length != 1 || record.value() == null ? 0 : code[0]) {
+            case 'H' -> Json.read(record, ChunkHeader.class);
             case 'B' -> new Block(record.value());
-            case 'T' -> Json.read(record.value(), ChunkTrailer.class);
+            case 'T' -> Json.read(record, ChunkTrailer.class);
             default ->
                 throw new DataException(
                         "read",
                         record.topic() + "-" + record.partition() + " offset " + record.offset(),
                         "a record that is not Wherry's (kind '"
-                                + (kind == null ? "" : new String(kind.value(), StandardCharsets.UTF_8)) + "')",
+                                + (code == null ? "" : new String(code, StandardCharsets.UTF_8)) + "')",
                         "Look who else writes to this topic; it must belong to the migration alone");
         };
     }

@@ -1,5 +1,7 @@
 package io.wherry.contract;
 
+import java.util.Objects;
+
 /**
  * What the operator wants of the source-connector; record of the control topic, written by the coordinator.
  *
@@ -7,6 +9,10 @@ package io.wherry.contract;
  * @param atMillis when it was given, ms since 1970
  */
 public record Order(Kind kind, TableId table, long atMillis) {
+    public Order {
+        Objects.requireNonNull(kind, "kind");
+    }
+
     /** Key of this record in the control topic. */
     public static final String KEY = "order";
 

@@ -1,5 +1,7 @@
 package io.wherry.contract;
 
+import java.util.Objects;
+
 /**
  * What a Kafka transaction covers, written inside it: every source transaction whose commit LSN is at or below
  * {@code commitLsn} is in Kafka, whole, once.
@@ -10,6 +12,11 @@ package io.wherry.contract;
  * @param timeline of the server that sent it; null = a source-connector of before wrote it
  */
 public record Position(Lsn commitLsn, Lsn endLsn, long commitMillis, Timeline timeline) {
+    public Position {
+        Objects.requireNonNull(commitLsn, "commitLsn");
+        Objects.requireNonNull(endLsn, "endLsn");
+    }
+
     public Position(Lsn commitLsn, Lsn endLsn, long commitMillis) {
         this(commitLsn, endLsn, commitMillis, null);
     }

@@ -145,7 +145,7 @@ final class Observers implements AutoCloseable {
     }
 
     private void position(ConsumerRecord<byte[], byte[]> row) {
-        Position position = Json.read(row.value(), Position.class);
+        Position position = Json.read(row, Position.class);
         progress.reached(position);
         tell.accept(new Observation.Positioned(position, MonotonicClock.millis()));
     }
@@ -153,15 +153,15 @@ final class Observers implements AutoCloseable {
     private void control(ConsumerRecord<byte[], byte[]> row) {
         String key = row.key() == null ? "" : new String(row.key(), StandardCharsets.UTF_8);
         if (key.equals(LoadPlan.KEY)) {
-            progress.planned(Json.read(row.value(), LoadPlan.class));
+            progress.planned(Json.read(row, LoadPlan.class));
         } else if (key.equals(Order.KEY)) {
-            progress.ordered(Json.read(row.value(), Order.class));
+            progress.ordered(Json.read(row, Order.class));
         }
     }
 
     private void status(ConsumerRecord<byte[], byte[]> row) {
         pulse.reported(MonotonicClock.millis());
-        tell.accept(new Observation.Reported(Json.read(row.value(), SourceStatus.class)));
+        tell.accept(new Observation.Reported(Json.read(row, SourceStatus.class)));
     }
 
     private void watchSource(Repeater repeater) throws SQLException, InterruptedException {

@@ -1,7 +1,10 @@
 package io.wherry.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.DataException;
+import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
@@ -9,11 +12,16 @@ import io.wherry.contract.MigrationFile;
 import io.wherry.contract.TableId;
 import io.wherry.contract.Timeline;
 import io.wherry.rehearsal.SharedBroker;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 class ControlTopicTest {
@@ -22,12 +30,7 @@ class ControlTopicTest {
     /** Seen to fail in one record: "The request included a message larger than the max message size the server will accept". */
     @Test
     void thePlanOfVeryManyTablesOrTheCutOfAVeryLargeOneIsRefusedByTheBroker() {
-        Migration migration =
-                MigrationFile.parse("""
-                name: longplan
-                source: {url: "jdbc:postgresql://127.0.0.1/none", user: "none"}
-                target: {url: "jdbc:postgresql://127.0.0.1/none", user: "none"}
-                """, Map.of()).withServers(SharedBroker.clientProperties(), "http://unused");
+        Migration migration = migration("longplan");
         KafkaTopics.ensure(migration, Set.of(), Map.of());
         List<LoadPlan.Table> tables = new ArrayList<>();
         for (int i = 0; i < 12_000; i++) {
@@ -53,6 +56,83 @@ class ControlTopicTest {
         } finally {
             SharedBroker.forget("longplan");
         }
+    }
+
+    /** Seen to fail without a look for what is missing: 'argument "src" is null', with no word of a topic. */
+    @Test
+    void somebodyElsesRecordInTheControlTopicIsTakenForOneOfOurs() throws Exception {
+        Migration migration = migration("foreigncontrol");
+        KafkaTopics.ensure(migration, Set.of(), Map.of());
+        try {
+            String topic = migration.topics().control();
+            write(migration, topic, "somebody's", "not for us");
+            assertThat(ControlTopic.read(migration).plans()).isEmpty();
+            write(migration, topic, "plan", null);
+            assertForeign(() -> ControlTopic.read(migration), topic + "-0 offset 1 (LoadPlan)");
+            for (String key : List.of(
+                    "plan",
+                    "cut",
+                    "chunk-loaded",
+                    "partition",
+                    "unloaded",
+                    "slot-made",
+                    "order",
+                    "switched",
+                    "source")) {
+                for (String value : Arrays.asList(null, "null", "somebody's", "[]")) {
+                    byte[] bytes = value == null ? null : value.getBytes(StandardCharsets.UTF_8);
+                    assertForeign(
+                            () -> new Memory()
+                                    .see(new ConsumerRecord<>(
+                                            topic, 0, 7, key.getBytes(StandardCharsets.UTF_8), bytes)),
+                            topic + "-0 offset 7 (");
+                }
+            }
+        } finally {
+            SharedBroker.forget(migration.name());
+        }
+    }
+
+    /** Seen to fail without a look for what is missing: nothing was thrown at a record without LSNs. */
+    @Test
+    void somebodyElsesRecordIsTakenForThePositionInKafka() throws Exception {
+        Migration migration = migration("foreignposition");
+        KafkaTopics.ensure(migration, Set.of(), Map.of());
+        try {
+            String topic = migration.topics().position();
+            List<String> values = List.of("somebody's", "null", "{}", "{\"commitLsn\":\"0/1\"}");
+            for (int i = 0; i < values.size(); i++) {
+                write(migration, topic, "any", values.get(i));
+                assertForeign(() -> ChangePublisher.lastPosition(migration), topic + "-0 offset " + i + " (Position)");
+            }
+        } finally {
+            SharedBroker.forget(migration.name());
+        }
+    }
+
+    private static void assertForeign(ThrowingCallable read, String record) {
+        assertThatThrownBy(read)
+                .isInstanceOf(DataException.class)
+                .hasMessageContainingAll("read " + record, "not a record of Wherry's");
+    }
+
+    private static void write(Migration migration, String topic, String key, String value) throws Exception {
+        try (var producer = KafkaClients.producer(migration, Map.of())) {
+            producer.send(new ProducerRecord<>(
+                            topic,
+                            key.getBytes(StandardCharsets.UTF_8),
+                            value == null ? null : value.getBytes(StandardCharsets.UTF_8)))
+                    .get();
+        }
+    }
+
+    private static Migration migration(String name) {
+        return MigrationFile.parse("""
+                name: %s
+                source: {url: "jdbc:postgresql://127.0.0.1/none", user: "none"}
+                target: {url: "jdbc:postgresql://127.0.0.1/none", user: "none"}
+                """.formatted(name), Map.of())
+                .withServers(SharedBroker.clientProperties(), "http://unused");
     }
 
     /** Does not compress well. */

@@ -144,7 +144,9 @@ final class ChangeDecoder {
                 "read change",
                 where,
                 problem,
-                "Only the source-connector of the same version may write to this topic, and the registry must keep its schemas",
+                "Only the source-connector of the same version may write to this topic, and the registry must keep its"
+                        + " schemas. To go on without the record: delete the topic's records up to it"
+                        + " (kafka-delete-records.sh, with the offset after it), then wherry reload of the table",
                 cause);
     }
 }

@@ -136,7 +136,7 @@ final class PlanFollower {
 
     private static void addPlan(ConsumerRecord<byte[], byte[]> record, List<LoadPlan> plans) {
         if (record.key() != null && LoadPlan.KEY.equals(new String(record.key(), StandardCharsets.UTF_8))) {
-            LoadPlan plan = Json.read(record.value(), LoadPlan.class);
+            LoadPlan plan = Json.read(record, LoadPlan.class);
             plan.tables().forEach(table -> requireUsers(table.id()));
             plans.add(plan);
         }

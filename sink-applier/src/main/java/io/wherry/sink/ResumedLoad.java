@@ -99,8 +99,7 @@ final class ResumedLoad {
     private boolean inKafka(Lsn lsn) {
         try (TopicTail tail = new TopicTail(migration, migration.topics().position())) {
             ConsumerRecord<byte[], byte[]> last = tail.last();
-            return last != null
-                    && !lsn.isAfter(Json.read(last.value(), Position.class).commitLsn());
+            return last != null && !lsn.isAfter(Json.read(last, Position.class).commitLsn());
         }
     }
 

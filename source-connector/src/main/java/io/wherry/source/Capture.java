@@ -167,7 +167,7 @@ final class Capture implements AutoCloseable {
             String key = record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
             switched |= SwitchDecided.KEY.equals(key);
             if (Order.KEY.equals(key)) {
-                Order order = Json.read(record.value(), Order.class);
+                Order order = Json.read(record, Order.class);
                 if (order.kind() == Order.Kind.RETRY) {
                     failed.retry(order);
                 } else {

@@ -141,7 +141,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     static Optional<Position> lastPosition(Migration migration) {
         try (TopicTail tail = new TopicTail(migration, migration.topics().position())) {
             ConsumerRecord<byte[], byte[]> last = tail.last();
-            return last == null ? Optional.empty() : Optional.of(Json.read(last.value(), Position.class));
+            return last == null ? Optional.empty() : Optional.of(Json.read(last, Position.class));
         } catch (KafkaException e) {
             throw KafkaFailures.explain("read the position", e);
         }

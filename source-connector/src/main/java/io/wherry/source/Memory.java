@@ -39,33 +39,33 @@ final class Memory {
 
     void see(ConsumerRecord<byte[], byte[]> record) {
         switch (record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8)) {
-            case LoadPlan.KEY -> plans.add(Json.read(record.value(), LoadPlan.class));
+            case LoadPlan.KEY -> plans.add(Json.read(record, LoadPlan.class));
             case ControlTopic.CUT -> {
-                Cut cut = Json.read(record.value(), Cut.class);
+                Cut cut = Json.read(record, Cut.class);
                 forget(cut.table());
                 cuts.put(cut.table(), cut);
             }
             case ControlTopic.CHUNK_LOADED -> {
-                ChunkLoaded chunk = Json.read(record.value(), ChunkLoaded.class);
+                ChunkLoaded chunk = Json.read(record, ChunkLoaded.class);
                 chunks.computeIfAbsent(chunk.table(), table -> new TreeMap<>()).put(chunk.chunk(), chunk.epoch());
             }
             case ControlTopic.PARTITION -> {
-                PartitionSeen seen = Json.read(record.value(), PartitionSeen.class);
+                PartitionSeen seen = Json.read(record, PartitionSeen.class);
                 partitions
                         .computeIfAbsent(seen.root(), table -> new ArrayList<>())
                         .add(seen.part());
             }
             case ControlTopic.UNLOADED ->
-                forget(Json.read(record.value(), Unloaded.class).table());
+                forget(Json.read(record, Unloaded.class).table());
             case ControlTopic.SLOT_MADE -> {
-                slotMade = Optional.of(Json.read(record.value(), SlotMade.class));
+                slotMade = Optional.of(Json.read(record, SlotMade.class));
                 slotWanted = false;
             }
-            case Order.KEY -> follow(Json.read(record.value(), Order.class));
-            case SwitchDecided.KEY -> switched = Optional.of(Json.read(record.value(), SwitchDecided.class));
+            case Order.KEY -> follow(Json.read(record, Order.class));
+            case SwitchDecided.KEY -> switched = Optional.of(Json.read(record, SwitchDecided.class));
             case ControlTopic.SOURCE -> {
                 if (source.isEmpty()) {
-                    source = Optional.of(Json.read(record.value(), SourceIdentity.class));
+                    source = Optional.of(Json.read(record, SourceIdentity.class));
                 }
             }
             default -> {
