@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -69,6 +70,7 @@ final class CoordinatorLoop implements AutoCloseable {
     private boolean marksRead;
     private boolean switchLost;
     private long marksAskedNanos;
+    private volatile Set<TableId> halted = Set.of();
     private volatile boolean applying;
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
@@ -77,7 +79,7 @@ final class CoordinatorLoop implements AutoCloseable {
         this.migration = migration;
         this.failpoints = failpoints;
         this.gate = new Gate(migration.cutover());
-        this.observers = new Observers(migration, progress, queue::add, () -> applying, pulse);
+        this.observers = new Observers(migration, progress, queue::add, () -> applying, () -> halted, pulse);
         this.indexes = new IndexBuilder(migration, queue::add, failpoints);
         this.steps = new CutoverSteps(migration, progress, traffic, failpoints);
         this.run = new CutoverRun(migration, steps, queue::add);
@@ -390,8 +392,10 @@ final class CoordinatorLoop implements AutoCloseable {
     private void follow() {
         State state = control.journal().state();
         if (state.servedBy().equals("source") && !state.inWindow() && state != State.ABORTING) {
-            boolean settled = state == State.CATCHING_UP || state == State.IN_SYNC;
-            follower.offer(facts.drift(), facts.applied(), facts.appliedToOthers(), settled);
+            SchemaFollower.Extent built = state == State.CATCHING_UP || state == State.IN_SYNC
+                    ? SchemaFollower.Extent.ALL
+                    : applying ? SchemaFollower.Extent.OTHERS : SchemaFollower.Extent.SOME;
+            follower.offer(facts.drift(), facts.applied(), facts.appliedToOthers(), built);
         }
     }
 
@@ -493,7 +497,10 @@ final class CoordinatorLoop implements AutoCloseable {
         facts.see(progress.epochs());
         boolean loaded = progress.begun() && facts.notLoaded(plan).isEmpty();
         boolean ready = loaded && facts.notReady(plan).isEmpty();
-        applying = ready;
+        // What the others wait for must not wait for a table whose load does not go on.
+        Set<TableId> standing = facts.halted(plan);
+        halted = standing;
+        applying = progress.begun() && standing.containsAll(facts.notReady(plan));
         gate.look(facts.lag(now), facts.obstacle(now), now);
         if (state.servedBy().equals("source")) {
             facts.relations().forEach(indexes::offer);

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -69,7 +70,7 @@ final class CutoverSteps implements AutoCloseable {
     SchemaDrift drift() throws SQLException {
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "cutover")) {
-            return SchemaDrift.read(migration, source, target, progress, true);
+            return SchemaDrift.read(migration, source, target, progress, true, Set.of());
         }
     }
 
@@ -303,7 +304,7 @@ final class CutoverSteps implements AutoCloseable {
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             Sequences sequences = Sequences.read(migration, source, target);
             sequences.refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
-            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, true);
+            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, true, Set.of());
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
             if (migration.schema() == Migration.TargetSchemaMode.CREATE) {

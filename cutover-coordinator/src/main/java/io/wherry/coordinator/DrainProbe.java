@@ -9,7 +9,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
@@ -71,14 +73,14 @@ final class DrainProbe implements AutoCloseable {
         return checkpoints;
     }
 
-    /** Tables that stand still until somebody looks after them, by their topics. */
-    Map<String, TableId> stopped() throws SQLException {
-        Map<String, TableId> stopped = new HashMap<>();
-        Queries.list(
-                target,
-                row -> stopped.put(row.getString(1), new TableId(row.getString(2), row.getString(3))),
-                "SELECT topic, schema_name, table_name FROM wherry.relation WHERE stopped_because IS NOT NULL");
-        return stopped;
+    /** Tables whose changes are not applied now, by their topics: they are stopped, or their load is. */
+    Map<String, TableId> standing() throws SQLException {
+        Set<String> open = new HashSet<>(Queries.strings(
+                target, "SELECT topic FROM wherry.relation WHERE stopped_because IS NULL AND ready_at IS NOT NULL"));
+        Map<String, TableId> standing = new HashMap<>();
+        progress.tables().forEach((table, planned) -> standing.put(planned.topic(), table));
+        standing.keySet().removeAll(open);
+        return standing;
     }
 
     @Override

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -264,6 +265,15 @@ final class Facts {
                 .filter(t -> !loaded(relations.get(t)) || !relations.get(t).ready())
                 .sorted()
                 .toList();
+    }
+
+    /** Tables of the plan whose load or index building does not go on before somebody looks after it. */
+    Set<TableId> halted(Map<TableId, LoadPlan.Table> plan) {
+        return notReady(plan).stream()
+                .filter(table -> failed.containsKey(table)
+                        || buildProblems.containsKey(table.toString())
+                        || relations.containsKey(table) && relations.get(table).stoppedBecause() != null)
+                .collect(Collectors.toSet());
     }
 
     /** Why a table's changes stand still, the first such. */

@@ -31,6 +31,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -76,21 +77,29 @@ final class Observers implements AutoCloseable {
     private final Progress progress;
     private final Consumer<Observation> tell;
     private final BooleanSupplier applying;
+    private final Supplier<Set<TableId>> halted;
     private final Pulse pulse;
     private final AtomicReference<HeartbeatEmitted> newest = new AtomicReference<>();
     private final List<Repeater> threads;
 
     /**
-     * @param applying whether changes are applied to every table: before, no heartbeat can arrive
+     * @param applying whether changes are applied to every table but those that are halted: before, no heartbeat can arrive
+     * @param halted tables whose load does not go on before somebody looks after them
      * @param pulse gets the signs of life of the other two services
      */
     Observers(
-            Migration migration, Progress progress, Consumer<Observation> tell, BooleanSupplier applying, Pulse pulse) {
+            Migration migration,
+            Progress progress,
+            Consumer<Observation> tell,
+            BooleanSupplier applying,
+            Supplier<Set<TableId>> halted,
+            Pulse pulse) {
         this.pulse = pulse;
         this.migration = migration;
         this.progress = progress;
         this.tell = tell;
         this.applying = applying;
+        this.halted = halted;
         this.threads = List.of(
                 thread("position", r -> follow(r, migration.topics().position(), true, this::position)),
                 thread("control", r -> follow(r, migration.topics().control(), false, this::control)),
@@ -238,7 +247,9 @@ final class Observers implements AutoCloseable {
             while (!repeater.closing()) {
                 long began = System.nanoTime();
                 if (progress.begun()) {
-                    SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, applying.getAsBoolean());
+                    boolean built = applying.getAsBoolean();
+                    // After whether it is built: what has become halted since is left out too.
+                    SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, built, halted.get());
                     progress.gone(drift.gone());
                     tell.accept(new Observation.SchemaSeen(drift));
                 }
@@ -296,9 +307,9 @@ final class Observers implements AutoCloseable {
         Map<TopicPartition, Long> vector = probe.vector();
         Map<TopicPartition, Long> checkpoints = probe.checkpoints();
         while (!Drain.drained(vector, checkpoints)) {
-            Map<String, TableId> stopped = probe.stopped();
-            if (!stopped.isEmpty() && Drain.drained(Drain.without(vector, stopped.keySet()), checkpoints)) {
-                tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(stopped.values())));
+            Map<String, TableId> standing = probe.standing();
+            if (!standing.isEmpty() && Drain.drained(Drain.without(vector, standing.keySet()), checkpoints)) {
+                tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(standing.values())));
                 if (newest.get() != heartbeat) {
                     // This one arrives when the operator has looked after the table; what others wait for goes on.
                     return;

@@ -259,8 +259,8 @@ final class SchemaAdditions {
         for (Found found : difference(target, source, sql)) {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
-                additions.add(
-                        new Addition("no " + found.object, null, "", true, to -> relax(to, found.statement + drop)));
+                additions.add(new Addition(
+                        "no " + found.object, alone(found), "", true, to -> relax(to, found.statement + drop)));
             }
         }
     }

@@ -58,9 +58,17 @@ record SchemaDrift(
 
     /**
      * @param progress what the load plans say
-     * @param built whether keys and indexes of all tables are built on the target, so that a missing one means something
+     * @param built whether keys and indexes of all tables but the halted are built on the target, so that a missing one means
+     *     something
+     * @param halted tables whose load has stopped: what they lack comes after it
      */
-    static SchemaDrift read(Migration migration, Connection source, Connection target, Progress progress, boolean built)
+    static SchemaDrift read(
+            Migration migration,
+            Connection source,
+            Connection target,
+            Progress progress,
+            boolean built,
+            Set<TableId> halted)
             throws SQLException {
         Set<TableId> planned = progress.planned();
         Map<Long, TableId> loadedAs = progress.names();
@@ -116,6 +124,7 @@ record SchemaDrift(
         if (built) {
             // Others are still being made: their indexes come after their load.
             selected.retainAll(planned);
+            selected.removeAll(halted);
             additions.addAll(SchemaAdditions.read(source, target, selected, create));
             additions.addAll(sequences.additions());
         }

@@ -50,6 +50,16 @@ final class SchemaFollower implements AutoCloseable {
 
     private final Set<String> running = new HashSet<>();
 
+    /** What is built of that which the first dump held for tables and their parents. */
+    enum Extent {
+        /** Not even all that can be. */
+        SOME,
+        /** Of all tables but those whose load has stopped; parents wait for these. */
+        OTHERS,
+        /** All. */
+        ALL
+    }
+
     SchemaFollower(Migration migration, Consumer<Observation> tell) {
         this.migration = migration;
         this.ours = migration.schema() == Migration.TargetSchemaMode.CREATE;
@@ -65,9 +75,9 @@ final class SchemaFollower implements AutoCloseable {
      *
      * @param applied everything up to here is on the target
      * @param others the same, but of tables that stand still: what concerns one of the others alone does not wait for these
-     * @param settled whether all that the first dump held for tables and their parents is built
+     * @param built what of the first dump is built
      */
-    void offer(SchemaDrift drift, Lsn applied, Observation.AppliedToOthers others, boolean settled) {
+    void offer(SchemaDrift drift, Lsn applied, Observation.AppliedToOthers others, Extent built) {
         List<Addition> additions = drift.additions().stream()
                 .filter(addition -> !inOtherWords(addition))
                 .toList();
@@ -100,14 +110,15 @@ final class SchemaFollower implements AutoCloseable {
         if (!drift.fresh().isEmpty() && due(TABLES)) {
             begin(TABLES, target -> new SchemaCopy(migration, tools()).add(target, drift.fresh()));
         }
-        if (!settled) {
+        if (built == Extent.SOME) {
             return;
         }
-        if (drift.deferred() && due(DEFERRED)) {
+        boolean all = built == Extent.ALL;
+        if (all && drift.deferred() && due(DEFERRED)) {
             begin(DEFERRED, target -> new SchemaCopy(migration, tools()).refreshDeferred(target));
         }
         additions.stream()
-                .filter(addition -> due(addition.object()))
+                .filter(addition -> due(addition.object()) && (all || addition.alone() != null))
                 .filter(addition -> addition.mayRun(firstSeen.get(addition.object()), applied, others))
                 .forEach(addition -> begin(addition.object(), target -> {
                     addition.work().run(target);

@@ -15,6 +15,8 @@ import java.util.stream.Collectors;
 
 /** What others may read of the coordinator: written by its thread, read by any. */
 final class StatusBoard {
+    private static final int MOST_NAMED = 3;
+
     private final Migration migration;
     private final Facts facts;
     private final Gate gate;
@@ -119,15 +121,21 @@ final class StatusBoard {
                                 .findFirst()
                                 .map(line -> "the source-connector: " + line)
                                 .orElse("the source-connector's load plan")
-                        : facts.notLoaded(plan).size() + " of " + plan.size() + " tables to be loaded"
+                        : missing(facts.notLoaded(plan), plan, "loaded")
                                 + facts.halted().map(halted -> "; " + halted).orElse("");
-            case INDEXING ->
-                facts.buildProblem()
-                        .orElse(facts.notReady(plan).size() + " of " + plan.size() + " tables to be indexed");
+            case INDEXING -> facts.buildProblem().orElse(missing(facts.notReady(plan), plan, "indexed"));
             case CATCHING_UP -> gate.obstacle();
             case IN_SYNC, COMPLETED -> "";
             case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING -> run.waitsFor();
         };
+    }
+
+    /** By name when they are few: a table that was just made on the source is what a refused cutover waits for. */
+    private static String missing(List<TableId> tables, Map<TableId, LoadPlan.Table> plan, String what) {
+        String some = tables.isEmpty() || tables.size() > MOST_NAMED
+                ? ""
+                : ": " + tables.stream().map(TableId::toString).collect(Collectors.joining(", "));
+        return tables.size() + " of " + plan.size() + " tables to be " + what + some;
     }
 
     private List<String> nextSteps(State state, Journal journal) {

@@ -53,7 +53,8 @@ class AfterTheSwitchTest {
             assertThat(fixture.text(migration.target(), ROWS)).isEqualTo("225 kept");
             assertThat(fixture.awaitEnd("source")).isZero();
             assertThat(fixture.awaitEnd("sink")).isZero();
-            // Seen to fail before: the one told of an exception of its engine and of another source-connector that has taken over,
+            // Seen to fail before: the one told of an exception of its engine and of another source-connector that has
+            // taken over,
             // the other of an epoch that has ended.
             assertEndsWithOneLine(fixture.log("source").substring(toldBySource), "source-connector");
             assertEndsWithOneLine(fixture.log("sink").substring(toldBySink), "sink-applier");

@@ -193,8 +193,7 @@ final class MigrationFixture implements AutoCloseable {
 
     /** The same, with the log that users get. */
     void startProcessAsShipped(String service) {
-        children.put(
-                service, WherryProcess.startAsShipped(directory.resolve(service + ".log"), arguments(service)));
+        children.put(service, WherryProcess.startAsShipped(directory.resolve(service + ".log"), arguments(service)));
     }
 
     /** With a cutover window of its own. */

@@ -71,12 +71,17 @@ final class Capture implements AutoCloseable {
     private TopicTail orders;
     private Connection watch;
     private List<String> waits = List.of();
+    /** What had been given up is to be loaded again, unless the load that ran then has done that. */
+    private boolean retried;
+
     private volatile boolean prepared;
     private volatile String problem;
     /** Why the last start of the stream ended, where the next may end likewise. */
     private volatile String hindrance;
 
+    /** No load runs: all is loaded, but for what was given up. */
     private volatile boolean loaded;
+
     private volatile boolean closing;
     /** A cutover has switched to the target: nothing more is captured. */
     private volatile boolean switched;
@@ -91,7 +96,7 @@ final class Capture implements AutoCloseable {
         sessions = new OpenSessions(migration);
         wholes = new WholeTables(migration, control, locks);
         identities = new IdentityWatch(migration, locks);
-        newTables = new NewTables(migration, control, routes, locks);
+        newTables = new NewTables(migration, control, routes, locks, failed);
         registry = new ConfluentRegistry(migration);
     }
 
@@ -113,7 +118,7 @@ final class Capture implements AutoCloseable {
                 follow(orders.poll(Duration.ZERO));
             }
             control.status(new SourceStatus(
-                    loaded ? "STREAMING" : "LOADING",
+                    loaded && failed.list().isEmpty() ? "STREAMING" : "LOADING",
                     System.currentTimeMillis(),
                     budget.peak(),
                     counts.captured(),
@@ -169,7 +174,7 @@ final class Capture implements AutoCloseable {
             if (Order.KEY.equals(key)) {
                 Order order = Json.read(record, Order.class);
                 if (order.kind() == Order.Kind.RETRY) {
-                    failed.retry(order);
+                    retried |= failed.retry(order);
                 } else {
                     // The next term finds the order in the control topic, and what is to be loaded then.
                     throw new RetryableException("capture", "", "the operator ordered a new load", "");
@@ -198,19 +203,29 @@ final class Capture implements AutoCloseable {
                 return;
             }
             wholes.look(watch);
+            Set<TableId> tables = Set.of();
             if (newTables.found(watch)) {
-                Set<TableId> tables = newTables.takeIn(watch);
-                if (!tables.isEmpty()) {
-                    loaded = false;
-                    KafkaTopics.Layout layout = KafkaTopics.ensure(
-                            migration, tables, ControlTopic.read(migration).plannedPartitions());
-                    start("load", () -> load(tables, layout, null));
-                }
+                tables = newTables.takeIn(watch);
+            }
+            if (tables.isEmpty() && retried) {
+                tables = newTables.known(watch);
+                retried = false;
+            }
+            if (!tables.isEmpty()) {
+                loadMore(tables);
             }
         } catch (SQLException e) {
             throw new RetryableException(
                     "look at the tables of", "the source", e.getMessage(), "Look whether it is up", e);
         }
+    }
+
+    private void loadMore(Set<TableId> tables) {
+        loaded = false;
+        retried = false;
+        KafkaTopics.Layout layout = KafkaTopics.ensure(
+                migration, tables, ControlTopic.read(migration).plannedPartitions());
+        start("load", () -> load(tables, layout, null));
     }
 
     private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
@@ -392,7 +407,8 @@ final class Capture implements AutoCloseable {
                     return;
                 }
                 if (e instanceof FencedException) {
-                    // With the lock still ours nobody has taken over: the broker gave up a transaction that took too long.
+                    // With the lock still ours nobody has taken over: the broker gave up a transaction that took too
+                    // long.
                     lock.heartbeat();
                     hindrance = e.explained();
                     LOG.warn("{}; the instance lock is still ours, starting the stream again", e.explained());

@@ -93,7 +93,11 @@ final class LoadRounds {
         this.failpoints = failpoints;
     }
 
-    /** @param first snapshot of the slot just made, or null when the slot is older: closed by this method */
+    /**
+     * Ends when all is loaded but what was given up: new tables need not wait for that, which begins again by the operator's order.
+     *
+     * @param first snapshot of the slot just made, or null when the slot is older: closed by this method
+     */
     void run(LoadSnapshot first) {
         List<LaneProducer> lanes = new ArrayList<>();
         LoadSnapshot snapshot = first;
@@ -131,14 +135,11 @@ final class LoadRounds {
                 Quietly.close(snapshot);
                 snapshot = null;
                 if (left.isEmpty()) {
-                    List<TableId> givenUp =
-                            tables.stream().filter(failed::contains).toList();
-                    if (givenUp.isEmpty()) {
+                    if (tables.stream().noneMatch(failed::contains)) {
                         control.loaded(new Loaded(memory.lastEpoch()));
                         LOG.info("load: complete in Kafka");
-                        return;
                     }
-                    failed.awaitRetry(givenUp, sessions::closed);
+                    return;
                 } else {
                     left.forEach(table -> giveUpAfterMany(table, rounds));
                 }

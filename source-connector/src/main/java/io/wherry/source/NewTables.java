@@ -37,6 +37,7 @@ final class NewTables {
     private final ControlTopic control;
     private final Routes routes;
     private final TableLocks locks;
+    private final FailedTables failed;
     /** Have topic and route, and wait for their locks. */
     private final Set<TableId> begun = new HashSet<>();
 
@@ -44,12 +45,16 @@ final class NewTables {
     private long refusedNanos;
     private long columnsNanos = System.nanoTime();
 
-    /** @param routes of all known tables; gets those of new ones */
-    NewTables(Migration migration, ControlTopic control, Routes routes, TableLocks locks) {
+    /**
+     * @param routes of all known tables; gets those of new ones
+     * @param failed tables that are let alone, whatever becomes of them, until the operator orders them to be tried again
+     */
+    NewTables(Migration migration, ControlTopic control, Routes routes, TableLocks locks, FailedTables failed) {
         this.migration = migration;
         this.control = control;
         this.routes = routes;
         this.locks = locks;
+        this.failed = failed;
     }
 
     /**
@@ -165,15 +170,21 @@ final class NewTables {
             names.removeIf(table -> migration.tables().follows(table) && !now.contains(table));
         }
         begun.removeAll(names);
-        if (!names.isEmpty()) {
-            names.addAll(routes.tables());
-            names.removeAll(begun);
-            names.retainAll(Catalog.selectedNames(session, migration));
-        }
-        return names;
+        return names.isEmpty() ? names : known(session);
+    }
+
+    /** All tables that are selected and published, to be loaded unless they are. */
+    Set<TableId> known(Connection session) throws SQLException {
+        Set<TableId> known = new HashSet<>(routes.tables());
+        known.removeAll(begun);
+        known.retainAll(Catalog.selectedNames(session, migration));
+        return known;
     }
 
     private boolean isNew(TableId table, long oid, Set<TableId> published) {
+        if (failed.contains(table)) {
+            return false;
+        }
         if (!routes.knows(table)) {
             return true;
         }
