@@ -8,7 +8,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 
 /**
@@ -58,12 +60,31 @@ public record ReplicaIdentities(List<Changed> changed) {
         }
     }
 
-    /** With one more; a table that is changed again is noted as it was before the last time. */
+    /**
+     * With one more; a table that is changed again is noted as it was before the last time. By oid alone: a table that has the name
+     * of an earlier one, which was renamed, takes nothing from it.
+     */
     public ReplicaIdentities with(Changed added) {
         List<Changed> all = new ArrayList<>(changed);
-        all.removeIf(one -> one.oid() == added.oid() || one.table().equals(added.table()));
+        all.removeIf(one -> one.oid() == added.oid());
         all.add(added);
         return new ReplicaIdentities(all);
+    }
+
+    /** Without tables that have been dropped since. */
+    public ReplicaIdentities present(Connection source) throws SQLException {
+        Set<Long> present = new HashSet<>();
+        try (PreparedStatement statement = source.prepareStatement(
+                "SELECT oid::int8 FROM pg_catalog.pg_class WHERE oid = ANY (?::int8[]::oid[])")) {
+            statement.setArray(1, array(source, "int8", Changed::oid));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    present.add(row.getLong(1));
+                }
+            }
+        }
+        return new ReplicaIdentities(
+                changed.stream().filter(one -> present.contains(one.oid())).toList());
     }
 
     /** Writes the note; part of the caller's transaction. */

@@ -30,14 +30,20 @@ final class FullIdentities {
      */
     static synchronized boolean set(Connection source, Migration migration, Identity table, TableLocks locks)
             throws SQLException {
-        ReplicaIdentities noted = ReplicaIdentities.read(source, migration);
+        // One that is made again and again has another oid each time: the note must not grow with it.
+        ReplicaIdentities noted = ReplicaIdentities.read(source, migration).present(source);
         boolean done = locks.attempt(source, "REPLICA IDENTITY FULL", table.id(), Lock.EXCLUSIVE, statement -> {
             noted.with(new ReplicaIdentities.Changed(table.id(), table.identity(), table.index(), table.oid()))
                     .write(source, migration);
             statement.execute("ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL");
         });
         if (done) {
-            LOG.info("{}: no key that the stream could name rows by, so REPLICA IDENTITY FULL is set", table.id());
+            LOG.info(
+                    "{}: {}, so REPLICA IDENTITY FULL is set",
+                    table.id(),
+                    table.lacksKey()
+                            ? "no key that the stream could name rows by"
+                            : "not every column that the stream needs is in its replica identity");
         }
         return done;
     }

@@ -22,6 +22,7 @@ import java.util.Optional;
  */
 final class Identities {
     private static final int REFUSED_SINCE = 18;
+    private static final int FILTERS_SINCE = 15;
 
     private static final String IDENTITIES = """
             SELECT oid, nspname, relname, relreplident, index_name, keyed, stored, virtual, other_index, primary_key
@@ -55,6 +56,17 @@ final class Identities {
                 SELECT i.inhrelid FROM published p JOIN pg_class c ON c.oid = p.oid AND c.relkind = 'p'
                   JOIN pg_inherits i ON i.inhparent = p.oid)
             SELECT oid FROM published""";
+
+    // The server notes which columns a filter uses as dependencies of the table's entry in the publication.
+    private static final String FILTERED_OUTSIDE = """
+            SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+              JOIN pg_class c ON c.oid = r.prrelid AND c.relreplident <> 'f'
+              JOIN pg_depend d ON d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid
+               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
+             WHERE p.pubname = ? AND NOT EXISTS (
+               SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid
+                  AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+                  AND d.refobjsubid = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))""";
 
     private static final String WITHOUT_IDENTITY =
             " WHERE relreplident <> 'f' AND NOT keyed OR relreplident = 'f' AND (stored IS NOT NULL OR virtual IS NOT NULL)"
@@ -143,6 +155,20 @@ final class Identities {
             return read(statement).stream()
                     .filter(one -> one.lacksKey() || one.needsStored() || one.impossible())
                     .toList();
+        }
+    }
+
+    /**
+     * Those of published tables whose row filter uses a column that the identity does not hold: the source refuses their updates and
+     * deletes. A filter is made when the identity holds its columns, but that may change.
+     */
+    static List<Identity> filteredOutside(Connection source, Migration migration) throws SQLException {
+        if (Catalog.majorVersion(source) < FILTERS_SINCE) {
+            return List.of();
+        }
+        try (PreparedStatement statement = source.prepareStatement(sql(source, FILTERED_OUTSIDE) + " ORDER BY oid")) {
+            statement.setString(1, migration.publication());
+            return read(statement);
         }
     }
 
