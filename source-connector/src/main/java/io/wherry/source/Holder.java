@@ -16,6 +16,7 @@ import java.util.List;
  * @param transactionSeconds age of its transaction; null when our role may not see it
  * @param statementSeconds age of its statement, or since when it is idle; null when our role may not see it
  * @param prepared name of the prepared transaction; else null
+ * @param database of the prepared transaction, when it is not the migration's; else null
  * @param tables that it has written to, as text; null when not known
  */
 record Holder(
@@ -26,13 +27,23 @@ record Holder(
         Long transactionSeconds,
         Long statementSeconds,
         String prepared,
+        String database,
         String tables) {
     /** The columns that {@link #read} takes, of {@code pg_stat_activity a} and {@code pg_prepared_xacts x}. */
     static final String COLUMNS = """
             coalesce(a.usename, x.owner)::text AS role, a.application_name, a.state,
                    extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::bigint AS transaction_seconds,
                    extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END
-                   )::bigint AS statement_seconds, x.gid AS prepared
+                   )::bigint AS statement_seconds, x.gid AS prepared, nullif(x.database, current_database()) AS elsewhere
+            """;
+
+    /**
+     * Prepared transactions with what {@code pg_locks} calls them: that of the session that prepared them, and after a restart another. They hold a
+     * lock on their own number as well, whose line has both.
+     */
+    static final String PREPARED = """
+            (SELECT p.*, n.virtualtransaction FROM pg_prepared_xacts p LEFT JOIN pg_locks n ON n.locktype = 'transactionid'
+                AND n.granted AND n.pid IS NULL AND n.transactionid = p.transaction)
             """;
 
     static Holder read(ResultSet row, int pid, String tables) throws SQLException {
@@ -44,6 +55,7 @@ record Holder(
                 row.getObject("transaction_seconds", Long.class),
                 row.getObject("statement_seconds", Long.class),
                 row.getString("prepared"),
+                row.getString("elsewhere"),
                 tables);
     }
 
@@ -62,8 +74,12 @@ record Holder(
         if (prepared != null) {
             return "the prepared transaction " + Identifiers.literal(prepared) + " (role " + role
                     + ", prepared " + age(transactionSeconds) + " ago" + written()
-                    + "). End it: COMMIT PREPARED " + Identifiers.literal(prepared) + " or ROLLBACK PREPARED "
+                    + "). End it" + (database == null ? "" : " in database " + Identifiers.quote(database))
+                    + ": COMMIT PREPARED " + Identifiers.literal(prepared) + " or ROLLBACK PREPARED "
                     + Identifiers.literal(prepared);
+        }
+        if (pid == 0) {
+            return "a prepared transaction (SELECT * FROM pg_prepared_xacts)";
         }
         List<String> said = new ArrayList<>();
         said.add(role == null ? "a process of the server, as autovacuum" : "role " + role);

@@ -18,7 +18,7 @@ final class SourceWaits {
     private static final String WAITS = "SELECT ours.purpose, b.pid, " + Holder.COLUMNS + """
                    , (SELECT string_agg(t.name, ', ') FROM (SELECT DISTINCT l.relation::regclass::text AS name FROM pg_locks l
                        WHERE l.locktype = 'relation' AND l.relation >= 16384
-                         AND (l.pid = b.pid OR b.pid = 0 AND l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction)
+                         AND (l.pid = b.pid OR b.pid = 0 AND l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction)
                          AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
                          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                        ORDER BY 1 LIMIT 5) t) AS tables
@@ -27,8 +27,13 @@ final class SourceWaits {
                        AND wait_event <> 'advisory' AND left(application_name, length(?)) = ?) ours
               CROSS JOIN LATERAL unnest(pg_blocking_pids(ours.pid)) AS b(pid)
               LEFT JOIN pg_stat_activity a ON a.pid = b.pid
-              LEFT JOIN (SELECT * FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 1) x
-                ON b.pid = 0
+              LEFT JOIN """ + Holder.PREPARED + """
+                   x ON b.pid = 0 AND EXISTS (
+                     SELECT FROM pg_locks w JOIN pg_locks h ON h.granted AND h.locktype = w.locktype
+                        AND h.virtualtransaction = x.virtualtransaction
+                        AND (h.database, h.relation, h.transactionid::text)
+                            IS NOT DISTINCT FROM (w.database, w.relation, w.transactionid::text)
+                      WHERE w.pid = ours.pid AND NOT w.granted)
              ORDER BY ours.purpose, coalesce(a.xact_start, x.prepared)
             """;
 

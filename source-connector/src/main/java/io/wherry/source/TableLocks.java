@@ -45,7 +45,8 @@ final class TableLocks {
 
     private static final String HOLDERS = "SELECT l.pid, " + Holder.COLUMNS + """
               FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-              LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction
+              LEFT JOIN """ + Holder.PREPARED + """
+                   x ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
              WHERE l.locktype = 'relation' AND l.granted AND l.relation = to_regclass(?) AND l.pid IS DISTINCT FROM pg_backend_pid()
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND (? OR l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
@@ -83,7 +84,7 @@ final class TableLocks {
         }
 
         Waiting failed() {
-            long pause = pauseMillis == 0 ? FIRST_PAUSE_MILLIS : Math.min(LONGEST_PAUSE_MILLIS, 2 * pauseMillis);
+            long pause = nextPause(pauseMillis);
             return new Waiting(
                     what, table, lock, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause), pause, holder);
         }
@@ -93,6 +94,11 @@ final class TableLocks {
                     + holder.map(one -> ", which has " + one.text())
                             .orElse(" that others take again and again; it is tried again within a minute");
         }
+    }
+
+    /** The pause after a failed attempt. @param before the last one; 0 = it was the first attempt */
+    static long nextPause(long before) {
+        return before == 0 ? FIRST_PAUSE_MILLIS : Math.min(LONGEST_PAUSE_MILLIS, 2 * before);
     }
 
     private final Map<TableId, Waiting> waiting = new ConcurrentHashMap<>();
