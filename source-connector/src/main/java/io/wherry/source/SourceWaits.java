@@ -27,7 +27,7 @@ final class SourceWaits {
                        AND wait_event <> 'advisory' AND left(application_name, length(?)) = ?) ours
               CROSS JOIN LATERAL unnest(pg_blocking_pids(ours.pid)) AS b(pid)
               LEFT JOIN pg_stat_activity a ON a.pid = b.pid
-              LEFT JOIN """ + Holder.PREPARED + """
+              LEFT JOIN\s""" + Holder.PREPARED + """
                    x ON b.pid = 0 AND EXISTS (
                      SELECT FROM pg_locks w JOIN pg_locks h ON h.granted AND h.locktype = w.locktype
                         AND h.virtualtransaction = x.virtualtransaction

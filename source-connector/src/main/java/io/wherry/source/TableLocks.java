@@ -45,7 +45,7 @@ final class TableLocks {
 
     private static final String HOLDERS = "SELECT l.pid, " + Holder.COLUMNS + """
               FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-              LEFT JOIN """ + Holder.PREPARED + """
+              LEFT JOIN\s""" + Holder.PREPARED + """
                    x ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
              WHERE l.locktype = 'relation' AND l.granted AND l.relation = to_regclass(?) AND l.pid IS DISTINCT FROM pg_backend_pid()
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
