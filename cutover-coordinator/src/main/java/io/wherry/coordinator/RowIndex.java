@@ -19,9 +19,8 @@ final class RowIndex {
 
     private static final int WORTH_ROWS = 1_000;
 
-    // Equality of these types is equality of texts, so the applier compares them by their own operator. The column with
-    // the
-    // most values serves best; a hash takes texts of any length, which a btree does not.
+    // The applier compares these types by their own operator first, whatever the collation. The column with the most
+    // values serves best; a hash takes texts of any length, which a btree does not.
     private static final String COLUMN = Catalog.ROOTS + """
             SELECT a.attname, t.typname IN ('text', 'varchar') AS hashed, c.oid::bigint
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

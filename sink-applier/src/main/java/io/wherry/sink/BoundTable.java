@@ -8,8 +8,8 @@ import io.wherry.contract.TableShape;
 import io.wherry.sink.TargetColumn.Equality;
 import io.wherry.sink.TargetTable.UniqueKey;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A shape of the stream bound to the target's table: which value of an event goes to which column, and how rows are found.
@@ -27,11 +27,9 @@ record BoundTable(
         List<BoundColumn> key,
         boolean upsert,
         boolean foldable) {
-    private static final String DEFAULT_EQUALS = "OPERATOR(\"pg_catalog\".=)";
-
     /**
      * @param index in the event's rows
-     * @param equals operator that compares two values of a key column
+     * @param equals operator that compares two values, those of a key as its unique index does
      */
     record BoundColumn(int index, TargetColumn target, boolean inKey, String equals) {
         String quoted() {
@@ -48,7 +46,8 @@ record BoundTable(
 
     /** @throws DataException when the target lacks a column of the stream */
     static BoundTable bind(TableShape shape, TargetTable target) {
-        UniqueKey unique = target.uniqueKeys().get(new HashSet<>(shape.identity()));
+        Set<String> identity = Set.copyOf(shape.identity());
+        UniqueKey unique = target.uniqueKeys().get(identity);
         List<BoundColumn> columns = new ArrayList<>();
         List<BoundColumn> key = new ArrayList<>();
         for (int i = 0; i < shape.columns().size(); i++) {
@@ -62,7 +61,9 @@ record BoundTable(
                         "Add it with the source's type, then " + Remedies.retry(shape.id()));
             }
             boolean inKey = shape.identity().contains(name);
-            BoundColumn bound = new BoundColumn(i, column, inKey, equality(unique, name));
+            boolean inexact = unique != null && unique.inexact().contains(name);
+            BoundColumn bound = new BoundColumn(
+                    i, inexact ? column.inexact() : column, inKey, target.equality(identity, name));
             if (!column.generated()) {
                 columns.add(bound);
             }
@@ -77,10 +78,6 @@ record BoundTable(
                 unique != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
         boolean upsert = unique != null && unique.nameable();
         return new BoundTable(target.id(), target.partitioned(), columns, key, upsert, foldable);
-    }
-
-    private static String equality(UniqueKey unique, String column) {
-        return unique == null ? DEFAULT_EQUALS : unique.operators().getOrDefault(column, DEFAULT_EQUALS);
     }
 
     /** Whether an update of a row found by its key writes a column that UPDATE may not set: GENERATED ALWAYS AS IDENTITY. */

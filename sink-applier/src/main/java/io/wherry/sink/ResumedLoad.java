@@ -190,7 +190,8 @@ final class ResumedLoad {
             this.key = key;
             for (String name : key) {
                 TargetColumn column = table.columns().get(name);
-                columns.add(new TargetColumn(name, column.type(), column.parameter(), column.equality(), false, false));
+                columns.add(new TargetColumn(
+                        name, column.type(), column.parameter(), column.equality(), column.operator(), false, false));
             }
             renew();
         }

@@ -9,24 +9,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** Rows or keys of a table put aside in a temporary table, to be met with the table's own by their key, whatever its type. */
 final class RowsByKey {
-    // The operator that an index over the type would use; with search_path=pg_catalog the = of an extension's type
-    // would
-    // else not be found.
-    private static final String EQUALITY = """
-            SELECT n.nspname, o.oprname
-              FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod
-              JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amopstrategy = 3
-                            AND a.amoplefttype = c.opcintype AND a.amoprighttype = c.opcintype
-              JOIN pg_operator o ON o.oid = a.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
-             WHERE m.amname = 'btree' AND c.opcdefault
-               AND c.opcintype = (SELECT t.oid FROM pg_type t JOIN pg_namespace tn ON tn.oid = t.typnamespace
-                                   WHERE tn.nspname = ? AND t.typname = ?)
-            """;
-
     private final Connection target;
     private final TargetTable table;
     private final String name;
@@ -55,7 +42,7 @@ final class RowsByKey {
         execute("ANALYZE " + name);
         List<String> conditions = new ArrayList<>();
         for (String column : key) {
-            conditions.add(equal(table.columns().get(column)));
+            conditions.add(equal(table.columns().get(column), table.equality(Set.copyOf(key), column)));
         }
         return execute("DELETE FROM " + table.rows() + " AS t USING " + name + " AS s WHERE "
                 + String.join(" AND ", conditions));
@@ -74,27 +61,14 @@ final class RowsByKey {
     }
 
     // A domain is compared as its base type: the operators of enums and ranges do not take a domain over one.
-    private String equal(TargetColumn column) throws SQLException {
+    private static String equal(TargetColumn column, String equals) {
         String quoted = Identifiers.quote(column.name());
         TypeName base = column.parameter();
         if (base == null || column.type().equals(base)) {
-            return "t." + quoted + " " + equality(column.type()) + " s." + quoted;
+            return "t." + quoted + " " + equals + " s." + quoted;
         }
-        return "CAST(t." + quoted + " AS " + base.quoted() + ") " + equality(base) + " CAST(s." + quoted + " AS "
+        return "CAST(t." + quoted + " AS " + base.quoted() + ") " + equals + " CAST(s." + quoted + " AS "
                 + base.quoted() + ")";
-    }
-
-    private String equality(TypeName type) throws SQLException {
-        try (PreparedStatement statement = target.prepareStatement(EQUALITY)) {
-            statement.setString(1, type.schema());
-            statement.setString(2, type.name());
-            try (ResultSet row = statement.executeQuery()) {
-                // Enums, arrays and ranges share the one of their kind.
-                return row.next()
-                        ? "OPERATOR(" + Identifiers.quote(row.getString(1)) + "." + row.getString(2) + ")"
-                        : "OPERATOR(\"pg_catalog\".=)";
-            }
-        }
     }
 
     private int execute(String sql) throws SQLException {

@@ -132,8 +132,12 @@ final class StatementText {
             } else if (column.target().equality() == Equality.TEXT) {
                 conditions.add(equal(column, stored, i));
             } else {
-                // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point).
-                conditions.add("CAST(" + stored + " AS text) = CAST(" + given + " AS text)");
+                // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point). Where there
+                // is one, an index may serve it.
+                if (column.target().operator() != null) {
+                    conditions.add(equal(column, stored, i));
+                }
+                conditions.add(sent(column, stored) + " = " + sent(column, given));
             }
         }
         if (conditions.isEmpty()) {
@@ -141,6 +145,12 @@ final class StatementText {
         }
         return "SELECT " + place() + " FROM " + rows + " AS s, " + unnest(table.columns()) + " WHERE "
                 + String.join(" AND ", conditions) + " LIMIT 1";
+    }
+
+    // A cast keeps the value's collation, to which texts may be equal that differ: C knows bytes alone.
+    private static String sent(BoundColumn column, String value) {
+        String sent = column.target().castAsSent() ? value : "ROW(" + value + ")";
+        return "CAST(" + sent + " AS text) COLLATE \"pg_catalog\".\"C\"";
     }
 
     private String assignments(List<BoundColumn> set) {

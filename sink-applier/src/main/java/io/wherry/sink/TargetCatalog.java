@@ -14,6 +14,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -34,12 +35,20 @@ final class TargetCatalog {
             SELECT a.attname, tn.nspname AS type_schema, t.typname AS type_name, a.attidentity::text AS identity_kind,
                    %s AS generated, bn.nspname AS base_schema, bt.typname AS base_name, bt.typtype::text AS base_kind,
                    bt.typtype IN ('b', 'e', 'r', 'm') AND bt.typarray <> 0 AND bt.typdelim = ',' AS unnestable,
-                   %s AS deterministic
+                   %s AS deterministic, e.nspname AS operator_schema, e.oprname AS operator
               FROM pg_attribute a
               JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
               JOIN base b ON b.type = a.atttypid
               JOIN pg_type bt ON bt.oid = b.base AND bt.typtype <> 'd' JOIN pg_namespace bn ON bn.oid = bt.typnamespace
               LEFT JOIN pg_collation l ON l.oid = a.attcollation
+              LEFT JOIN LATERAL (
+                    SELECT n.nspname, o.oprname
+                      FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+                      JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
+                                    AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+                      JOIN pg_operator o ON o.oid = p.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
+                     WHERE c.opcdefault AND c.opcintype = CASE bt.oid WHEN CAST('varchar' AS regtype)
+                                                                     THEN CAST('text' AS regtype) ELSE bt.oid END) AS e ON true
              WHERE a.attrelid = CAST(? AS regclass) AND a.attnum > 0 AND NOT a.attisdropped
              ORDER BY a.attnum
             """;
@@ -50,11 +59,16 @@ final class TargetCatalog {
     // =.
     private static final String UNIQUE_KEYS = """
             SELECT i.indexrelid, a.attname, coalesce(e.nspname, 'pg_catalog') AS operator_schema,
-                   coalesce(e.oprname, '=') AS operator, i.indimmediate AS immediate, i.indisexclusion AS exclusion
+                   coalesce(e.oprname, '=') AS operator, i.indimmediate AS immediate, i.indisexclusion AS exclusion,
+                   %s AS deterministic,
+                   CASE WHEN k.sorted_by <> a.attcollation
+                        THEN format('COLLATE %%I.%%I ', ln.nspname, l.collname) ELSE '' END AS collation
               FROM pg_index i
-             CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, position)
+             CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[]) WITH ORDINALITY
+                             AS k(attnum, class, sorted_by, position)
               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
               JOIN pg_opclass c ON c.oid = k.class
+              LEFT JOIN (pg_collation l JOIN pg_namespace ln ON ln.oid = l.collnamespace) ON l.oid = k.sorted_by
               LEFT JOIN LATERAL (
                     SELECT n.nspname, o.oprname
                       FROM pg_opclass b JOIN pg_am m ON m.oid = b.opcmethod AND m.amname = 'btree'
@@ -142,9 +156,8 @@ final class TargetCatalog {
     }
 
     private static Map<String, TargetColumn> columns(Connection target, TableId id) throws SQLException {
-        boolean twelve = Catalog.majorVersion(target) >= 12;
         String sql = COLUMNS.formatted(
-                twelve ? "a.attgenerated <> ''" : "false", twelve ? "coalesce(l.collisdeterministic, true)" : "true");
+                Catalog.majorVersion(target) >= 12 ? "a.attgenerated <> ''" : "false", deterministic(target));
         Map<String, TargetColumn> columns = new LinkedHashMap<>();
         try (PreparedStatement statement = target.prepareStatement(sql)) {
             statement.setString(1, id.quoted());
@@ -158,6 +171,10 @@ final class TargetCatalog {
         return columns;
     }
 
+    private static String deterministic(Connection target) throws SQLException {
+        return Catalog.majorVersion(target) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true";
+    }
+
     private static TargetColumn column(ResultSet row) throws SQLException {
         TypeName base = new TypeName(row.getString("base_schema"), row.getString("base_name"));
         return new TargetColumn(
@@ -165,8 +182,13 @@ final class TargetCatalog {
                 new TypeName(row.getString("type_schema"), row.getString("type_name")),
                 row.getBoolean("unnestable") ? base : null,
                 equality(base, row.getString("base_kind").charAt(0), row.getBoolean("deterministic")),
+                row.getString("operator") == null ? null : operator(row),
                 row.getBoolean("generated"),
                 row.getString("identity_kind").equals("a"));
+    }
+
+    private static String operator(ResultSet row) throws SQLException {
+        return "OPERATOR(" + Identifiers.quote(row.getString("operator_schema")) + "." + row.getString("operator") + ")";
     }
 
     private static Equality equality(TypeName base, char kind, boolean deterministic) {
@@ -189,18 +211,21 @@ final class TargetCatalog {
 
     private static Map<Set<String>, UniqueKey> uniqueKeys(Connection target, TableId id) throws SQLException {
         Map<Long, UniqueKey> byIndex = new LinkedHashMap<>();
-        try (PreparedStatement statement = target.prepareStatement(UNIQUE_KEYS)) {
+        try (PreparedStatement statement = target.prepareStatement(UNIQUE_KEYS.formatted(deterministic(target)))) {
             statement.setString(1, id.quoted());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
                     boolean exclusion = row.getBoolean("exclusion");
-                    UniqueKey key =
-                            new UniqueKey(new LinkedHashMap<>(), row.getBoolean("immediate") && !exclusion, exclusion);
-                    String operator = "OPERATOR(" + Identifiers.quote(row.getString("operator_schema")) + "."
-                            + row.getString("operator") + ")";
-                    byIndex.computeIfAbsent(row.getLong("indexrelid"), index -> key)
-                            .operators()
-                            .put(row.getString("attname"), operator);
+                    UniqueKey fresh = new UniqueKey(
+                            new LinkedHashMap<>(),
+                            new HashSet<>(),
+                            row.getBoolean("immediate") && !exclusion,
+                            exclusion);
+                    UniqueKey key = byIndex.computeIfAbsent(row.getLong("indexrelid"), index -> fresh);
+                    key.operators().put(row.getString("attname"), row.getString("collation") + operator(row));
+                    if (!row.getBoolean("deterministic")) {
+                        key.inexact().add(row.getString("attname"));
+                    }
                 }
             }
         }

@@ -25,10 +25,10 @@ final class BatchPlanTest {
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
     private static final String EQUALS = "OPERATOR(\"pg_catalog\".=)";
 
-    private final TargetColumn id = new TargetColumn("id", INT, INT, Equality.TEXT, false, false);
-    private final TargetColumn name = new TargetColumn("name", TEXT, TEXT, Equality.TEXT, false, false);
+    private final TargetColumn id = new TargetColumn("id", INT, INT, Equality.TEXT, EQUALS, false, false);
+    private final TargetColumn name = new TargetColumn("name", TEXT, TEXT, Equality.TEXT, EQUALS, false, false);
     private final TargetColumn tags =
-            new TargetColumn("tags", new TypeName("pg_catalog", "_text"), null, Equality.UNKNOWN, false, false);
+            new TargetColumn("tags", new TypeName("pg_catalog", "_text"), null, Equality.UNKNOWN, null, false, false);
 
     private final BoundTable keyed = bind(List.of("id"), true, id, name, tags);
     private final BoundTable keyless = bind(List.of(), false, id, name, tags);
@@ -146,7 +146,7 @@ final class BatchPlanTest {
     @Test
     void keysEqualInValueButNotInTextAreOneRow() {
         TypeName type = new TypeName("pg_catalog", "numeric");
-        TargetColumn number = new TargetColumn("id", type, type, Equality.NUMERIC, false, false);
+        TargetColumn number = new TargetColumn("id", type, type, Equality.NUMERIC, EQUALS, false, false);
         BoundTable byNumber = bind(List.of("id"), true, number, name);
         List<Step> steps = plan(byNumber, delete("1.0"), insert("1.00", "a"));
         assertThat(steps).hasSize(1);
@@ -157,7 +157,7 @@ final class BatchPlanTest {
     @Test
     void withoutATextFormOfTheKeyEachEventStaysAlone() {
         TypeName citext = new TypeName("public", "citext");
-        TargetColumn word = new TargetColumn("id", citext, citext, Equality.UNKNOWN, false, false);
+        TargetColumn word = new TargetColumn("id", citext, citext, Equality.UNKNOWN, null, false, false);
         BoundTable byWord = bind(List.of("id"), true, word, name);
         assertThat(plan(byWord, insert("a", "x"), delete("A"), insert("A", "y")))
                 .hasSize(3);
@@ -175,7 +175,7 @@ final class BatchPlanTest {
 
     @Test
     void identityColumnsAreWrittenButNeverUpdated() {
-        TargetColumn always = new TargetColumn("id", INT, INT, Equality.TEXT, false, true);
+        TargetColumn always = new TargetColumn("id", INT, INT, Equality.TEXT, EQUALS, false, true);
         List<Step> steps =
                 plan(bind(List.of("id"), true, always, name), insert("1", "a"), update(row("1", "a"), "1", "b"));
         assertThat(((Step.Rows) steps.get(0)).sql())
@@ -205,7 +205,8 @@ final class BatchPlanTest {
                         + " u.c1 AND s.\"tags\" IS NOT DISTINCT FROM NULL LIMIT 1)");
         assertThat(((Step.Rows) steps.get(2)).sql())
                 .endsWith(
-                        " AND CAST(s.\"tags\" AS text) = CAST(CAST(u.c2 AS \"pg_catalog\".\"_text\") AS text) LIMIT 1)");
+                        " AND CAST(s.\"tags\" AS text) COLLATE \"pg_catalog\".\"C\" ="
+                        + " CAST(CAST(u.c2 AS \"pg_catalog\".\"_text\") AS text) COLLATE \"pg_catalog\".\"C\" LIMIT 1)");
     }
 
     @Test
@@ -263,7 +264,7 @@ final class BatchPlanTest {
         Map<String, String> operators = new LinkedHashMap<>();
         identity.forEach(key -> operators.put(key, EQUALS));
         Map<Set<String>, UniqueKey> keys =
-                unique ? Map.of(Set.copyOf(identity), new UniqueKey(operators, true, false)) : Map.of();
+                unique ? Map.of(Set.copyOf(identity), new UniqueKey(operators, Set.of(), true, false)) : Map.of();
         return BoundTable.bind(new TableShape(TABLE, shape, identity), new TargetTable(TABLE, false, byName, keys));
     }
 
