@@ -510,7 +510,11 @@ final class MigrationFixture implements AutoCloseable {
         assertThat(result)
                 .extracting(CutoverResult::outcome, CutoverResult::reason)
                 .containsExactly(Outcome.COMPLETED, "");
-        // Foreign keys are validated.
+        awaitForeignKeys();
+    }
+
+    /** Waits until those that can be are validated, which comes after the switch. */
+    void awaitForeignKeys() {
         coordinator.done().toCompletableFuture().join();
     }
 

@@ -1,6 +1,7 @@
 package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.DataException;
@@ -43,6 +44,12 @@ class RandomMigrationTest {
     private static final int AT_START = 100;
     private static final int DURING = 100;
     private static final int AFTER = 100;
+
+    private static final String NOT_VALID = """
+            SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
+              FROM pg_constraint
+             WHERE contype = 'f' AND NOT convalidated
+            """;
 
     private static final String MAY_BE_PARTITIONED = """
             SELECT n.nspname, c.relname
@@ -166,10 +173,34 @@ class RandomMigrationTest {
                     .until(migration::cutOver, r -> r.outcome() != Outcome.REFUSED);
             assertThat(result.outcome()).as(result.toString()).isEqualTo(Outcome.COMPLETED);
             migration.assertSourceEqualsTarget();
+            migration.awaitForeignKeys();
+            expectContradictedForeignKeys(migration);
             migration.assertSchemasAreEqual();
             for (String beside : List.of(SEQUENCES, LARGE_OBJECTS)) {
                 assertThat(migration.text(migration.migration().target(), beside))
                         .isEqualTo(migration.text(migration.migration().source(), beside));
+            }
+        }
+    }
+
+    /**
+     * A foreign key that rows contradict stays NOT VALID on the target, and no other does: the source refuses to validate each of
+     * these, too. From then on the source's is as the target's.
+     */
+    private static void expectContradictedForeignKeys(MigrationFixture migration) throws SQLException {
+        try (Connection target =
+                        Sessions.open(migration.migration(), migration.migration().target(), "test");
+                Connection source =
+                        Sessions.open(migration.migration(), migration.migration().source(), "test");
+                Statement keys = target.createStatement();
+                Statement statement = source.createStatement();
+                ResultSet row = keys.executeQuery(NOT_VALID)) {
+            while (row.next()) {
+                String alter = "ALTER TABLE " + row.getString(1);
+                statement.execute(alter + " DROP CONSTRAINT " + row.getString(2));
+                statement.execute(alter + " ADD CONSTRAINT " + row.getString(2) + ' ' + row.getString(3));
+                assertThatThrownBy(() -> statement.execute(alter + " VALIDATE CONSTRAINT " + row.getString(2)))
+                        .hasMessageContaining("violates foreign key constraint");
             }
         }
     }
