@@ -20,8 +20,8 @@ class ChangedIdentitiesTest {
             + " LEFT JOIN pg_class c ON c.oid = (one ->> 'oid')::oid";
 
     /**
-     * Seen to fail before: {@code ERROR: cannot update table "filtered" Detail: Column used in the publication WHERE expression is not
-     * part of the replica identity}, for as long as the migration ran; and {@code entries_2024 f} stayed on the source.
+     * Seen to fail before: the source took no update of the filtered table, for as long as the test waited (PostgreSQL: "Column used in the
+     * publication WHERE expression is not part of the replica identity").
      */
     @Test
     void updatesOfAFilteredTableGoOnUnderAnotherKeyAndIdentitiesOfRenamedTablesAreGivenBack() throws Exception {
