@@ -188,10 +188,10 @@ class RandomMigrationTest {
      * these, too. From then on the source's is as the target's.
      */
     private static void expectContradictedForeignKeys(MigrationFixture migration) throws SQLException {
-        try (Connection target =
-                        Sessions.open(migration.migration(), migration.migration().target(), "test");
-                Connection source =
-                        Sessions.open(migration.migration(), migration.migration().source(), "test");
+        try (Connection target = Sessions.open(
+                        migration.migration(), migration.migration().target(), "test");
+                Connection source = Sessions.open(
+                        migration.migration(), migration.migration().source(), "test");
                 Statement keys = target.createStatement();
                 Statement statement = source.createStatement();
                 ResultSet row = keys.executeQuery(NOT_VALID)) {

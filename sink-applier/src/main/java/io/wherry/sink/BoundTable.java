@@ -62,8 +62,8 @@ record BoundTable(
             }
             boolean inKey = shape.identity().contains(name);
             boolean inexact = unique != null && unique.inexact().contains(name);
-            BoundColumn bound = new BoundColumn(
-                    i, inexact ? column.inexact() : column, inKey, target.equality(identity, name));
+            BoundColumn bound =
+                    new BoundColumn(i, inexact ? column.inexact() : column, inKey, target.equality(identity, name));
             if (!column.generated()) {
                 columns.add(bound);
             }

@@ -3,8 +3,6 @@ package io.wherry.sink;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.TableShape.TypeName;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;

@@ -132,7 +132,8 @@ final class StatementText {
             } else if (column.target().equality() == Equality.TEXT) {
                 conditions.add(equal(column, stored, i));
             } else {
-                // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point). Where there
+                // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point). Where
+                // there
                 // is one, an index may serve it.
                 if (column.target().operator() != null) {
                     conditions.add(equal(column, stored, i));

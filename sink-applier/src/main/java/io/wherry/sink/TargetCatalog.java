@@ -188,7 +188,8 @@ final class TargetCatalog {
     }
 
     private static String operator(ResultSet row) throws SQLException {
-        return "OPERATOR(" + Identifiers.quote(row.getString("operator_schema")) + "." + row.getString("operator") + ")";
+        return "OPERATOR(" + Identifiers.quote(row.getString("operator_schema")) + "." + row.getString("operator")
+                + ")";
     }
 
     private static Equality equality(TypeName base, char kind, boolean deterministic) {

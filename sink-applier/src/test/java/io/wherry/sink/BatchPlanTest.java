@@ -206,7 +206,7 @@ final class BatchPlanTest {
         assertThat(((Step.Rows) steps.get(2)).sql())
                 .endsWith(
                         " AND CAST(s.\"tags\" AS text) COLLATE \"pg_catalog\".\"C\" ="
-                        + " CAST(CAST(u.c2 AS \"pg_catalog\".\"_text\") AS text) COLLATE \"pg_catalog\".\"C\" LIMIT 1)");
+                                + " CAST(CAST(u.c2 AS \"pg_catalog\".\"_text\") AS text) COLLATE \"pg_catalog\".\"C\" LIMIT 1)");
     }
 
     @Test
