@@ -11,9 +11,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 
 /** All three services in one process. */
 public final class Services implements Service {
+    private static final int RESTORE_SECONDS = 30;
+
     private final CutoverCoordinator coordinator;
     private final SourceConnector source;
     private final List<Service> services;
@@ -43,10 +46,22 @@ public final class Services implements Service {
                 if (failure != null) {
                     done.completeExceptionally(unwrapped(failure));
                 } else if (service == coordinator) {
-                    done.complete(null);
+                    doneAfterSource();
                 }
             });
         }
+    }
+
+    /**
+     * The source-connector gives the source its replica identities back when it sees the switch, which may be after the
+     * coordinator's end. A lock that others hold must not hold up the end of all.
+     */
+    private void doneAfterSource() {
+        var unused = source.done()
+                .toCompletableFuture()
+                .copy()
+                .completeOnTimeout(null, RESTORE_SECONDS, TimeUnit.SECONDS)
+                .whenComplete((nothing, failure) -> done.complete(null));
     }
 
     @Override

@@ -39,7 +39,8 @@ class UpCommandTest {
                     "CREATE ROLE mover SUPERUSER LOGIN PASSWORD 'm'",
                     "CREATE SCHEMA \"My Shop\"",
                     "CREATE TABLE \"My Shop\".\"Order Items\" (id serial PRIMARY KEY, v text)",
-                    "INSERT INTO \"My Shop\".\"Order Items\" (v) SELECT 'v' || n FROM generate_series(1, 1000) n");
+                    "INSERT INTO \"My Shop\".\"Order Items\" (v) SELECT 'v' || n FROM generate_series(1, 1000) n",
+                    "CREATE TABLE keyless (v text)");
             execute(target, "CREATE ROLE mover SUPERUSER LOGIN PASSWORD 'm'");
             Path file = Files.writeString(directory.resolve("m.yaml"), """
                     name: shop
@@ -71,6 +72,10 @@ class UpCommandTest {
                             target,
                             "SELECT count(*) || ' ' || max(v) FILTER (WHERE id = 7) FROM \"My Shop\".\"Order Items\""))
                     .isEqualTo("1000 changed");
+            // Seen to be "f" as long as up ended with the coordinator and took the source-connector with it.
+            assertThat(text(source, "SELECT relreplident::text FROM pg_class WHERE relname = 'keyless'"))
+                    .as("the source has its replica identity back")
+                    .isEqualTo("d");
             assertThat(text(target, "SELECT nextval('\"My Shop\".\"Order Items_id_seq\"')"))
                     .isEqualTo("1001");
         }
