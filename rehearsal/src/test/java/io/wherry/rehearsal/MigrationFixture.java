@@ -506,7 +506,7 @@ final class MigrationFixture implements AutoCloseable {
                 .until(
                         this::cutOver,
                         r -> r.outcome() != Outcome.REFUSED
-                                || !r.reason().matches("(?s)(in state|the schema changed on the source).*"));
+                                || !r.reason().matches("(?s)(in state|the schema changed on the source|table ).*"));
         assertThat(result)
                 .extracting(CutoverResult::outcome, CutoverResult::reason)
                 .containsExactly(Outcome.COMPLETED, "");

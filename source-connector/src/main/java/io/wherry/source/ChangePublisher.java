@@ -9,6 +9,7 @@ import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Position;
 import io.wherry.contract.RetryableException;
+import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Timeline;
 import io.wherry.contract.TopicTail;
 import io.wherry.contract.WherryException;
@@ -83,6 +84,7 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
      */
     ChangePublisher(
             Migration migration,
+            SchemaRegistry registry,
             List<String> topics,
             Timeline timeline,
             Duration transactionTimeout,
@@ -113,7 +115,8 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
         try {
             producer.initTransactions();
             start = lastPosition(migration);
-        } catch (KafkaException e) {
+            OpenTransactions.abort(migration, registry, topics, start);
+        } catch (KafkaException | WherryException e) {
             producer.close(Duration.ZERO);
             throw KafkaFailures.explain("start publishing changes", e);
         }

@@ -70,7 +70,7 @@ final class ChangeStream implements AutoCloseable {
         String options = pinned(migration);
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.topics();
-        publisher = new ChangePublisher(migration, topics, timeline, transactionTimeout, failpoints);
+        publisher = new ChangePublisher(migration, registry, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files, wholes);
         RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
