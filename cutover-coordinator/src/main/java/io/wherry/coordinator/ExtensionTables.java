@@ -30,7 +30,8 @@ final class ExtensionTables {
     private static final long LARGE_BYTES = 64L << 20;
     private static final int MOST_OWN = 10_000;
 
-    private static final String INSTALLED = "SELECT extname, extversion FROM pg_extension";
+    private static final String INSTALLED =
+            "SELECT extname, extversion, nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace";
     private static final String READABLE =
             "SELECT has_schema_privilege(CAST(? AS text), 'USAGE') AND has_table_privilege(CAST(? AS text), 'SELECT')";
     private static final String WRITABLE = "SELECT has_schema_privilege(CAST(? AS text), 'USAGE')"
@@ -49,6 +50,30 @@ final class ExtensionTables {
         EARLY,
         /** In the transaction of the switch row. */
         SWITCH
+    }
+
+    /** An extension of one side. @param schema of its objects that may be in any */
+    private record Installed(String version, String schema) {
+        static Map<String, Installed> read(Connection side) throws SQLException {
+            Map<String, Installed> installed = new HashMap<>();
+            Queries.list(
+                    side,
+                    row -> installed.put(row.getString(1), new Installed(row.getString(2), row.getString(3))),
+                    INSTALLED);
+            return installed;
+        }
+
+        /** As pg_dump makes it: in the schema where the applications look for its objects. */
+        String making(String extension, String more) {
+            String name = Identifiers.quote(extension);
+            String quoted = Identifiers.quote(schema);
+            return "CREATE SCHEMA IF NOT EXISTS " + quoted + "; CREATE EXTENSION " + name + " SCHEMA " + quoted + more;
+        }
+
+        String remaking(String extension) {
+            return "DROP EXTENSION " + Identifiers.quote(extension) + "; "
+                    + making(extension, " VERSION '" + version + "'") + "; or name the table in tables.exclude";
+        }
     }
 
     /** @param target empty where the target has no such table of an extension */
@@ -101,10 +126,11 @@ final class ExtensionTables {
     private List<Finding> obstacles(Connection source, Connection target, List<Pair> pairs, boolean made)
             throws SQLException {
         List<Finding> findings = new ArrayList<>();
-        Map<String, String> installed = new HashMap<>();
-        Queries.list(target, row -> installed.put(row.getString(1), row.getString(2)), INSTALLED);
+        Map<String, Installed> begun = Installed.read(source);
+        Map<String, Installed> installed = Installed.read(target);
         for (Pair pair : pairs) {
             ExtensionTable own = pair.source();
+            Installed here = begun.get(own.extension());
             String object = "table " + pair.id();
             String schema = pair.id().schema();
             String name = pair.id().quoted();
@@ -116,32 +142,38 @@ final class ExtensionTables {
                                 + Identifiers.quote(migration.source().user()) + "; GRANT SELECT ON " + name + " TO "
                                 + Identifiers.quote(migration.source().user()) + "; or name it in tables.exclude"));
             } else if (pair.target().isEmpty()) {
-                String version = installed.get(own.extension());
-                if (version != null) {
-                    findings.add(otherVersion(object, "is not on the target", own, version));
+                Installed there = installed.get(own.extension());
+                if (there != null) {
+                    findings.add(other(object, "is not on the target", own.extension(), here, there));
                 } else if (!made) {
                     findings.add(Finding.error(
                             object,
                             "is of extension " + own.extension() + ", which is not on the target",
-                            "CREATE EXTENSION " + Identifiers.quote(own.extension())
-                                    + " on the target, or name the table in tables.exclude"));
+                            "On the target: " + here.making(own.extension(), "")
+                                    + "; or name the table in tables.exclude"));
                 }
             } else {
-                ofTarget(source, target, pair).ifPresent(findings::add);
+                ofTarget(source, target, pair, here, installed.get(own.extension()))
+                        .ifPresent(findings::add);
             }
         }
         return findings;
     }
 
-    private Optional<Finding> ofTarget(Connection source, Connection target, Pair pair) throws SQLException {
+    private Optional<Finding> ofTarget(
+            Connection source, Connection target, Pair pair, Installed here, Installed installed) throws SQLException {
         ExtensionTable own = pair.source();
         ExtensionTable twin = pair.target().orElseThrow();
         List<String> there =
                 twin.table().writable().stream().map(CatalogColumn::name).toList();
         for (CatalogColumn column : pair.columns()) {
             if (!there.contains(column.name())) {
-                return Optional.of(otherVersion(
-                        "column " + pair.id() + "." + column.name(), "is missing on the target", own, twin.version()));
+                return Optional.of(other(
+                        "column " + pair.id() + "." + column.name(),
+                        "is missing on the target",
+                        own.extension(),
+                        here,
+                        installed));
             }
         }
         String name = pair.id().quoted();
@@ -159,15 +191,20 @@ final class ExtensionTables {
         return Optional.empty();
     }
 
-    private static Finding otherVersion(String object, String problem, ExtensionTable own, String version) {
-        String extension = Identifiers.quote(own.extension());
+    private static Finding other(String object, String problem, String extension, Installed here, Installed there) {
+        if (!there.schema().equals(here.schema())) {
+            return Finding.error(
+                    object,
+                    problem + ": extension " + extension + " is in schema " + there.schema() + " there, in "
+                            + here.schema() + " on the source",
+                    "On the target: " + here.remaking(extension));
+        }
         return Finding.error(
                 object,
-                problem + ": extension " + own.extension() + " has version " + version + " there, " + own.version()
+                problem + ": extension " + extension + " has version " + there.version() + " there, " + here.version()
                         + " on the source",
-                "ALTER EXTENSION " + extension + " UPDATE on the side that is behind; or on the target DROP EXTENSION "
-                        + extension + ", CREATE EXTENSION " + extension + " VERSION '" + own.version()
-                        + "'; or name the table in tables.exclude");
+                "ALTER EXTENSION " + Identifiers.quote(extension)
+                        + " UPDATE on the side that is behind; or on the target " + here.remaking(extension));
     }
 
     /** What must hold before a migration begins. */

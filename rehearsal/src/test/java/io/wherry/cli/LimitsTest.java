@@ -1,6 +1,7 @@
 package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.ChildProcesses;
@@ -18,10 +19,13 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -32,7 +36,10 @@ final class LimitsTest {
     @TempDir
     private Path directory;
 
+    private static final Pattern URL = Pattern.compile("url: \"([^\"]+)\"");
+
     private final Set<String> said = new TreeSet<>();
+    private int ran;
 
     @Test
     void theMessagesOfTheDocumentAreThosePrinted() throws Exception {
@@ -51,6 +58,7 @@ final class LimitsTest {
             extensions(source, target);
             virtual(target);
         }
+        assertThat(ran).as("remedies that were run").isGreaterThan(50);
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
                 .toList();
@@ -102,9 +110,10 @@ final class LimitsTest {
         Files.createFile(place.resolve("data/standby.signal"));
         replica.restart();
         check(url(replica, "postgres"), url(target, "empty"), "");
-        check(url(source, "kept"), url(replica, "postgres"), "");
+        said.addAll(lines(url(source, "kept"), url(replica, "postgres"), ""));
 
-        check(url(source, "kept"), url(source, "kept"), "");
+        // The remedy for a table that exists would drop the source's.
+        said.addAll(lines(url(source, "kept"), url(source, "kept"), ""));
         execute(source, "postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'");
         execute(source, "latin", "CREATE TABLE kept (id int PRIMARY KEY)");
         check(url(source, "latin"), url(target, "empty"), "");
@@ -147,8 +156,14 @@ final class LimitsTest {
                 "ALTER SUBSCRIPTION feed ENABLE");
         check(url(source, "faulty").replace("user: postgres", "user: plain"), url(target, "empty"), "");
         check(url(source, "kept"), url(target, "empty").replace("user: postgres", "user: plain"), "");
-        // The remedy.
-        execute(source, "postgres", "ALTER ROLE plain SET zero_damaged_pages = off");
+        // The remedies gave it what others are to be refused for.
+        for (EmbeddedPostgres server : List.of(source, target)) {
+            execute(
+                    server,
+                    "postgres",
+                    "REVOKE postgres, pg_monitor, pg_signal_backend FROM plain",
+                    "ALTER ROLE plain NOBYPASSRLS");
+        }
     }
 
     private void tables(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {
@@ -293,8 +308,14 @@ final class LimitsTest {
                 "CREATE SCHEMA systems",
                 "CREATE EXTENSION wherry_systems SCHEMA systems",
                 "INSERT INTO systems.note SELECT g, repeat(md5(g::text), 50) FROM generate_series(1, 45000) g");
-        execute(target, "postgres", "CREATE DATABASE lacks", "CREATE DATABASE other", "CREATE DATABASE owned");
-        for (String database : List.of("lacks", "other", "owned")) {
+        execute(
+                target,
+                "postgres",
+                "CREATE DATABASE lacks",
+                "CREATE DATABASE other",
+                "CREATE DATABASE far",
+                "CREATE DATABASE owned");
+        for (String database : List.of("lacks", "other", "far", "owned")) {
             execute(
                     target,
                     database,
@@ -309,7 +330,8 @@ final class LimitsTest {
                 "owned",
                 "CREATE EXTENSION wherry_systems SCHEMA systems VERSION '1.0'",
                 "INSERT INTO systems.system VALUES (77, 'of somebody else')");
-        for (String database : List.of("lacks", "other")) {
+        execute(target, "far", "CREATE EXTENSION wherry_systems VERSION '1.0'");
+        for (String database : List.of("lacks", "other", "far")) {
             String existing = url(target, database).replace("{url", "{schema: existing, url");
             check(url(source, "owned"), existing, "tables: {exclude: [systems.s*]}");
         }
@@ -344,8 +366,27 @@ final class LimitsTest {
         return "{url: \"" + server.jdbcUrl(database) + "\", user: postgres, password: postgres}";
     }
 
-    /** Keeps what {@code check} says, which must refuse. */
-    private void check(String source, String target, String more) throws IOException {
+    /** Keeps what {@code check} says, which must refuse. Then runs the SQL that is offered: after that nothing says so again. */
+    private void check(String source, String target, String more) throws Exception {
+        Set<String> refused = lines(source, target, more);
+        said.addAll(refused);
+        Set<String> left = new TreeSet<>(refused);
+        // One statement may help several.
+        Set<String> done = new HashSet<>();
+        for (String line : refused) {
+            Optional<OfferedSql> offered = OfferedSql.of(line);
+            if (offered.isPresent()) {
+                run(offered.get(), offered.get().onTarget() ? target : source, line, done);
+                left.remove(line);
+                ran++;
+            }
+        }
+        // What is set by ALTER SYSTEM holds a moment after pg_reload_conf.
+        await("the remedies help")
+                .untilAsserted(() -> assertThat(lines(source, target, more)).isSubsetOf(left));
+    }
+
+    private Set<String> lines(String source, String target, String more) throws IOException {
         Path file = Files.writeString(
                 directory.resolve("m.yaml"),
                 "name: shop\nsource: " + source + "\ntarget: " + target + "\n" + more + "\n");
@@ -354,11 +395,28 @@ final class LimitsTest {
                 .setOut(new PrintWriter(out))
                 .setErr(new PrintWriter(out))
                 .execute("check", "-f", file.toString());
-        assertThat(code).as(out.toString()).isEqualTo(ExitCode.CONFIGURATION);
-        out.toString()
+        Set<String> lines = out.toString()
                 .lines()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
-                .forEach(said::add);
+                .collect(Collectors.toCollection(TreeSet::new));
+        boolean refuses = lines.stream().anyMatch(line -> line.startsWith("error: "));
+        assertThat(code).as(out.toString()).isEqualTo(refuses ? ExitCode.CONFIGURATION : 0);
+        return lines;
+    }
+
+    private static void run(OfferedSql offered, String server, String line, Set<String> done) {
+        Matcher url = URL.matcher(server);
+        assertThat(url.find()).isTrue();
+        try (Connection connection = DriverManager.getConnection(url.group(1), "postgres", "postgres");
+                Statement statement = connection.createStatement()) {
+            for (String sql : offered.statements()) {
+                if (done.add(sql)) {
+                    statement.execute(sql);
+                }
+            }
+        } catch (SQLException e) {
+            throw new AssertionError("the remedy of " + line, e);
+        }
     }
 
     private static void execute(EmbeddedPostgres server, String database, String... statements) throws SQLException {
