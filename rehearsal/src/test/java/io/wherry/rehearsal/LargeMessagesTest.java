@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.Endpoint;
 import io.wherry.coordinator.State;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Logical messages that applications of the source write for others. */
@@ -15,6 +16,7 @@ final class LargeMessagesTest {
     private static final String MESSAGE =
             "SELECT pg_logical_emit_message(%b, 'audit', convert_to(repeat('w', 60000000), 'UTF8'))";
 
+    @Tag("slow")
     @Test
     void messagesOfSixtyMegabytesThatAreNotForUsFillTheHeapOfTheSourceConnector() throws Exception {
         try (ServerPair servers = new ServerPair();
