@@ -285,6 +285,48 @@ final class PublishingTest {
         }
     }
 
+    /** The server finds the first change of the publication, and of a table, to be in a deadlock with somebody. */
+    @Test
+    void oneDeadlockWhilePublishingEndsTheServiceForAllTables() throws Exception {
+        try (MigrationFixture migration = MigrationFixture.between(servers, "deadlock")) {
+            migration.file("");
+            Endpoint source = migration.migration().source();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.keyed (id int PRIMARY KEY)",
+                    "CREATE TABLE public.other (id int PRIMARY KEY)",
+                    "CREATE TABLE public.keyless (n int)",
+                    "INSERT INTO public.keyed VALUES (1)",
+                    "INSERT INTO public.keyless VALUES (1)",
+                    "CREATE SEQUENCE public.of_alter_publication",
+                    "CREATE SEQUENCE public.of_alter_table",
+                    """
+                    CREATE FUNCTION public.deadlock() RETURNS event_trigger LANGUAGE plpgsql AS $$
+                    BEGIN
+                        IF nextval(('public.of_' || lower(replace(tg_tag, ' ', '_')))::regclass) = 1 THEN
+                            RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';
+                        END IF;
+                    END $$""",
+                    "CREATE EVENT TRIGGER deadlock ON ddl_command_start WHEN TAG IN ('ALTER PUBLICATION', 'ALTER TABLE')"
+                            + " EXECUTE FUNCTION public.deadlock()");
+            migration.startSource();
+            await("all tables are published")
+                    .atMost(MOMENT)
+                    .until(() -> migration.number(source, "SELECT count(*) FROM pg_publication_rel") == 3);
+            assertThat(migration.number(source, "SELECT last_value FROM public.of_alter_table"))
+                    .isGreaterThan(1);
+            assertThat(migration.number(source, "SELECT last_value FROM public.of_alter_publication"))
+                    .isGreaterThan(1);
+            // What follows is not about it, and would make it on the target as well.
+            migration.execute(source, "DROP EVENT TRIGGER deadlock", "DROP FUNCTION public.deadlock");
+            migration.startCoordinator();
+            migration.startSink();
+            migration.awaitState(State.IN_SYNC);
+            migration.execute(source, "INSERT INTO public.other VALUES (1)", "UPDATE public.keyless SET n = 2");
+            migration.cutOverAndCompare();
+        }
+    }
+
     /** Seen to wait for its slot for ever, as every slot was made anew during whose making any table was truncated. */
     @Test
     void aTableThatIsTruncatedAllTheTimeDoesNotHoldUpTheSlotOfAllOthers() throws Exception {
