@@ -3,10 +3,12 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.Endpoint;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A slot that is gone is declared, never made anew in silence; the remedy that is told helps. */
@@ -58,6 +60,43 @@ class SlotGuardTest {
             awaitDeclared(migration, "max_slot_wal_keep_size");
             reload(migration, slot);
             migration.completeExactly();
+        }
+    }
+
+    @Tag("slow")
+    @Test
+    void aSlotThatNobodyReadsIsGivenUpByTheSourceWithoutAWordBefore() throws Exception {
+        try (ServerPair servers = new ServerPair(18, 18);
+                MigrationFixture migration = MigrationFixture.between(servers, "idleslot")) {
+            migration.file("");
+            Endpoint source = migration.migration().source();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.item (id int PRIMARY KEY)",
+                    "INSERT INTO public.item VALUES (1)",
+                    "ALTER SYSTEM SET idle_replication_slot_timeout = '10min'",
+                    "SELECT pg_reload_conf()");
+            migration.startCoordinator();
+            migration.startSink();
+            migration.startProcess("source");
+            migration.awaitState(State.IN_SYNC);
+            assertThat(migration.coordinator().status().slot().lostInSeconds())
+                    .as("while somebody reads it")
+                    .isNull();
+            migration.kill("source");
+            await("it is told when the slot will be lost")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().slot().lostInSeconds() != null);
+            assertThat(migration.coordinator().status().slot().lostInSeconds()).isBetween(300L, 600L);
+            // The remedy that check offers.
+            migration.execute(source, "ALTER SYSTEM SET idle_replication_slot_timeout = 0", "SELECT pg_reload_conf()");
+            await("it will not be lost any more")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().slot().lostInSeconds() == null);
+            migration.execute(source, "INSERT INTO public.item VALUES (2)");
+            migration.startProcess("source");
+            migration.awaitState(State.IN_SYNC);
+            migration.cutOverAndCompare();
         }
     }
 
