@@ -56,6 +56,9 @@ final class PinnedSettings {
             pin("transform_null_equals", "off"),
             pin("gin_fuzzy_search_limit", "0"),
             pin("row_security", "off"),
+            // Else materialized views that read views are refused. Older servers know it from some minor version on
+            // only.
+            new Pin("restrict_nonsystem_relation_kind", "", 17, EVER, false),
             pin("client_min_messages", "notice"),
             pin("exit_on_error", "off"),
             // Whom the fence leaves in, and whose sessions are ours: who logged in, not whom a setting makes of it.
