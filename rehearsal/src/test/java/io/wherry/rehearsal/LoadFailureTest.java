@@ -68,7 +68,9 @@ class LoadFailureTest {
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.fine WHERE id = -1") == 1);
             awaitGivenUp(migration);
             Status status = migration.coordinator().status();
-            assertThat(table(status, "public.denied").error()).contains("permission denied for table denied");
+            assertThat(table(status, "public.denied").error())
+                    .contains("permission denied for table denied")
+                    .contains("GRANT SELECT ON \"public\".\"denied\" TO \"wherry\", then wherry retry");
             assertThat(table(status, "public.checked").error()).contains("violates check constraint \"ours\"");
             assertThat(status.waitsFor()).contains("2 of 3 tables").contains("public.denied");
             assertThat(status.nextSteps())
@@ -172,6 +174,84 @@ class LoadFailureTest {
                             .allMatch(table -> table.error() == null));
             migration.awaitState(State.IN_SYNC);
             migration.completeExactly();
+        }
+    }
+
+    /** Seen to fail before: after twenty rounds it was said that the table had been altered in each of them. */
+    @Test
+    void whatTheSourceRefusesToReadIsSaidInItsOwnWords() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("refusing", 15, 15)) {
+            migration.file("tables: {load-only: [public.calling], where: {public.calling: \"public.fits(id)\"}}");
+            Endpoint source = migration.migration().source();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.bounds (most int)",
+                    "INSERT INTO public.bounds VALUES (5)",
+                    "CREATE FUNCTION public.fits(n int) RETURNS boolean LANGUAGE plpgsql STABLE"
+                            + " AS 'BEGIN RETURN n <= (SELECT most FROM bounds); END'",
+                    "CREATE TABLE public.calling (id int PRIMARY KEY)",
+                    "INSERT INTO public.calling SELECT generate_series(1, 10)",
+                    "CREATE TABLE public.calm (id int PRIMARY KEY)",
+                    "INSERT INTO public.calm VALUES (1)");
+            migration.startAll();
+            await("given up")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> state(migration, "public.calling").equals("FAILED")
+                            && state(migration, "public.calm").equals("APPLYING"));
+            assertThat(table(migration.coordinator().status(), "public.calling").error())
+                    .contains("relation \"bounds\" does not exist")
+                    .contains("SQLSTATE 42P01")
+                    .contains("ALTER FUNCTION … SET search_path = …")
+                    .endsWith("wherry retry --table public.calling")
+                    .doesNotContain("altered");
+
+            migration.execute(source, "ALTER FUNCTION public.fits(int) SET search_path = public");
+            assertThat(migration.run("retry", "--table", "public.calling")).isZero();
+            await("mended")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().tables().stream()
+                            .allMatch(table -> table.error() == null));
+            migration.awaitState(State.IN_SYNC);
+            assertThat(migration.numberFromTarget("SELECT count(*) FROM public.calling"))
+                    .isEqualTo(5);
+        }
+    }
+
+    /** Seen to fail before: the load of all tables was tried again and again, and the source was said to be away. */
+    @Test
+    void aTableWhoseKeysMayNotBeSampledHoldsNoOtherBack() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("sampled", 13, 13)) {
+            migration.file("");
+            migration.configure("{readers: 2}", "{readers: 2, retries: 1}");
+            Endpoint source = migration.migration().source();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.denied (id int PRIMARY KEY, body text)",
+                    "INSERT INTO public.denied SELECT i, repeat('x', 900) FROM generate_series(1, 20000) i",
+                    "CREATE TABLE public.calm (id int PRIMARY KEY)",
+                    "INSERT INTO public.calm VALUES (1)",
+                    "ANALYZE");
+            migration.startCoordinator();
+            try (Connection open = Sessions.open(migration.migration(), source, "test");
+                    Statement statement = open.createStatement()) {
+                open.setAutoCommit(false);
+                statement.execute("SELECT txid_current()");
+                migration.startProcess("source");
+                await("slot in the making")
+                        .atMost(MigrationFixture.PATIENCE)
+                        .until(() -> migration.number(source, "SELECT count(*) FROM pg_replication_slots") == 1);
+                migration.executeAsSuperuser(
+                        migration.source(),
+                        "REVOKE SELECT ON public.denied FROM wherry",
+                        "ALTER ROLE wherry NOSUPERUSER REPLICATION");
+            }
+            migration.startSink();
+            await("given up alone")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> state(migration, "public.denied").equals("FAILED")
+                            && state(migration, "public.calm").equals("APPLYING"));
+            assertThat(table(migration.coordinator().status(), "public.denied").error())
+                    .contains("permission denied for table denied");
         }
     }
 

@@ -81,8 +81,8 @@ final class ChunkReader implements Runnable {
                 return;
             } catch (SQLException | IOException e) {
                 producer.abandon();
-                if (altered(e)) {
-                    load.giveUp(chunk.table().id(), e.getMessage());
+                if (statementIsWrong(e)) {
+                    load.giveUp(chunk.table().id(), reason(chunk, e));
                     reopen();
                     return;
                 }
@@ -93,7 +93,11 @@ final class ChunkReader implements Runnable {
                             "read", chunk.table().id().toString(), e.getMessage(), "Look whether the source is up", e);
                 }
                 if (last) {
-                    load.failTable(chunk, "chunk " + chunk.number() + ": " + e.getMessage());
+                    load.failTable(
+                            chunk,
+                            "chunk " + chunk.number() + ": "
+                                    + LeftOver.refused(
+                                            load.migration(), chunk.table().id(), e));
                     reopen();
                     return;
                 }
@@ -140,8 +144,25 @@ final class ChunkReader implements Runnable {
         return "load " + lane;
     }
 
-    /** Table or column are gone: SQLSTATE class 42, as the statement was right when it was planned. */
-    private static boolean altered(Exception e) {
+    /**
+     * Why the statement was wrong. The same states come from a function that the statement calls, which looks in vain for what its
+     * search_path does not show: then nothing of the table has been altered.
+     */
+    private LeftOver.Reason reason(Chunk chunk, Exception e) {
+        try {
+            Optional<String> altered = load.snapshot().altered(chunk, chunk.numbers());
+            if (altered.isPresent()) {
+                return LeftOver.Reason.altered(altered.get());
+            }
+        } catch (SQLException away) {
+            LOG.info("{}: not known whether it was altered: {}", chunk.table().id(), away.getMessage());
+        }
+        return new LeftOver.Reason(
+                LeftOver.refused(load.migration(), chunk.table().id(), e), false);
+    }
+
+    /** Table or column are not found: SQLSTATE class 42, as the statement was right when it was planned. */
+    private static boolean statementIsWrong(Exception e) {
         return e instanceof SQLException sql
                 && sql.getSQLState() != null
                 && sql.getSQLState().startsWith("42")
@@ -176,7 +197,7 @@ final class ChunkReader implements Runnable {
             Optional<String> altered = load.snapshot().altered(chunk, chunk.numbers());
             if (altered.isPresent()) {
                 producer.abandon();
-                load.giveUp(chunk.table().id(), altered.get());
+                load.giveUp(chunk.table().id(), LeftOver.Reason.altered(altered.get()));
                 load.snapshot().leave(session);
                 return;
             }

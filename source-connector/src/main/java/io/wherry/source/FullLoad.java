@@ -7,8 +7,8 @@ import io.wherry.contract.TableId;
 import io.wherry.contract.WherryException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
@@ -25,7 +25,7 @@ final class FullLoad {
     private final LoadPlan plan;
     private final Queue<Chunk> queue;
     private final Queue<Chunk> setAside = new ConcurrentLinkedQueue<>();
-    private final Set<TableId> givenUp = ConcurrentHashMap.newKeySet();
+    private final Map<TableId, LeftOver.Reason> givenUp = new ConcurrentHashMap<>();
     private final FailedTables failedTables;
     private final CaptureCounts counts;
     private final BlockBudget budget;
@@ -118,7 +118,7 @@ final class FullLoad {
             TableId table = chunk.table().id();
             if (failedTables.contains(table)) {
                 setAside.add(chunk);
-            } else if (!givenUp.contains(table)) {
+            } else if (!givenUp.containsKey(table)) {
                 return chunk;
             }
         }
@@ -150,11 +150,16 @@ final class FullLoad {
         counts.rowsRead(chunk.table().id(), rows);
     }
 
-    /** The table was altered since the snapshot: what was read of it is void. */
-    void giveUp(TableId table, String reason) {
-        if (givenUp.add(table)) {
-            LOG.warn("{}: {}; it will be loaded anew", table, reason);
+    /** What was read of the table is void, as when it was altered since the snapshot: another round is to read it. */
+    void giveUp(TableId table, LeftOver.Reason reason) {
+        if (givenUp.putIfAbsent(table, reason) == null) {
+            LOG.warn("{}: {}; another round loads it", table, reason.text());
         }
+    }
+
+    /** Why a table is not complete. */
+    LeftOver.Reason leftOver(TableId table) {
+        return givenUp.getOrDefault(table, LeftOver.Reason.altered("not all of its chunks were read"));
     }
 
     void fail(WherryException e) {

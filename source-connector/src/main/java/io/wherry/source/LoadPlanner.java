@@ -8,13 +8,17 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Cuts tables into chunks of about equal size. */
 final class LoadPlanner {
+    private static final Logger LOG = LoggerFactory.getLogger(LoadPlanner.class);
     private static final long SMALL_BYTES = 8L << 20;
     /** Without TID range scans a chunk may cost a scan of the whole table, so they are fewer. */
     private static final int KEY_CHUNKS_FEWER = 5;
@@ -174,8 +178,32 @@ final class LoadPlanner {
         return bounds;
     }
 
-    /** Values of the key that cut a sample of the table into {@code count} equal parts, ascending and distinct. */
+    /**
+     * Values of the key that cut a sample of the table into {@code count} equal parts, ascending and distinct; none when the source refuses
+     * that, so that it is the table's reader who says why.
+     *
+     * <p>What is read is locked until the savepoint: the session keeps the snapshot for the whole load, and a TRUNCATE that waited for it
+     * would hold up the table's readers.
+     */
     private List<String> sample(Catalog.Table table, CatalogColumn key, int count) throws SQLException {
+        execute("SAVEPOINT sample");
+        try {
+            return sampled(table, key, count);
+        } catch (SQLException e) {
+            LOG.warn("{}: its key cannot be sampled, so it is read in one: {}", table.id(), e.getMessage());
+            return List.of();
+        } finally {
+            execute("ROLLBACK TO SAVEPOINT sample");
+        }
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private List<String> sampled(Catalog.Table table, CatalogColumn key, int count) throws SQLException {
         long pages = Math.max(1, table.heapBytes() / pageBytes);
         double percent = Math.min(100, 100.0 * SAMPLES_A_CHUNK * count / pages);
         String column = Identifiers.quote(key.name());

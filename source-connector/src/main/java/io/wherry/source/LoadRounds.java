@@ -23,7 +23,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +33,6 @@ import org.slf4j.LoggerFactory;
  */
 final class LoadRounds {
     private static final Logger LOG = LoggerFactory.getLogger(LoadRounds.class);
-    private static final int MOST_ROUNDS = 20;
 
     private final Migration migration;
     private final Set<TableId> tables;
@@ -117,7 +115,7 @@ final class LoadRounds {
             for (int lane = 0; lane < layout.lanes(); lane++) {
                 lanes.add(new LaneProducer(migration, lane, layout.transactionTimeout(), requireLock));
             }
-            Map<TableId, Integer> rounds = new HashMap<>();
+            LeftOver leftOver = new LeftOver();
             while (!sessions.closed()) {
                 Memory memory = ControlTopic.read(migration);
                 Set<TableId> missing = missing(memory);
@@ -131,7 +129,8 @@ final class LoadRounds {
                     settlePublication(missing);
                     snapshot = LoadSnapshot.take(migration, sessions, locks, false);
                 }
-                List<TableId> left = missing.isEmpty() ? List.of() : round(snapshot, missing, memory, lanes);
+                Map<TableId, LeftOver.Reason> left =
+                        missing.isEmpty() ? Map.of() : round(snapshot, missing, memory, lanes);
                 Quietly.close(snapshot);
                 snapshot = null;
                 if (left.isEmpty()) {
@@ -141,7 +140,9 @@ final class LoadRounds {
                     }
                     return;
                 } else {
-                    left.forEach(table -> giveUpAfterMany(table, rounds));
+                    // One of them must not end the load of all others.
+                    left.forEach(
+                            (table, reason) -> leftOver.after(table, reason).ifPresent(why -> failed.add(table, why)));
                 }
             }
         } catch (SQLException e) {
@@ -149,18 +150,6 @@ final class LoadRounds {
         } finally {
             Quietly.close(snapshot);
             lanes.forEach(LaneProducer::close);
-        }
-    }
-
-    /** One that is altered again and again must not end the load of all others. */
-    private void giveUpAfterMany(TableId table, Map<TableId, Integer> rounds) {
-        if (rounds.merge(table, 1, Integer::sum) == MOST_ROUNDS) {
-            rounds.remove(table);
-            failed.add(
-                    table,
-                    "it was altered, truncated or rewritten in each of " + MOST_ROUNDS
-                            + " rounds. Hold back ALTER TABLE, TRUNCATE and VACUUM FULL of it for a moment, then wherry retry"
-                            + " --table " + table);
         }
     }
 
@@ -210,8 +199,8 @@ final class LoadRounds {
     }
 
     /** @return tables that are neither loaded nor given up, though they still exist */
-    private List<TableId> round(LoadSnapshot snapshot, Set<TableId> missing, Memory memory, List<LaneProducer> lanes)
-            throws SQLException {
+    private Map<TableId, LeftOver.Reason> round(
+            LoadSnapshot snapshot, Set<TableId> missing, Memory memory, List<LaneProducer> lanes) throws SQLException {
         int epoch = memory.lastEpoch() + 1;
         LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
         List<Chunk> chunks = new ArrayList<>();
@@ -278,11 +267,16 @@ final class LoadRounds {
         failpoints.after(Effect.PLAN);
         routes.planned(planned.stream().map(LoadPlan.Table::id).toList());
         this.planned.run();
-        new FullLoad(migration, snapshot, plan, chunks, lanes, failed, counts, budget, failpoints).run();
+        FullLoad load = new FullLoad(migration, snapshot, plan, chunks, lanes, failed, counts, budget, failpoints);
+        load.run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
-        return Stream.concat(moved.stream(), planned.stream().map(LoadPlan.Table::id))
-                .filter(table -> !loaded.contains(table) && !failed.contains(table))
-                .toList();
+        Map<TableId, LeftOver.Reason> left = new HashMap<>();
+        moved.forEach(table -> left.put(
+                table,
+                LeftOver.Reason.altered("another table has its name, or other columns have the names of its own")));
+        planned.forEach(table -> left.put(table.id(), load.leftOver(table.id())));
+        left.keySet().removeIf(table -> loaded.contains(table) || failed.contains(table));
+        return left;
     }
 
     private static List<Partition> of(Catalog.Table whole, List<Partition> partitions) {
