@@ -32,7 +32,8 @@ public record ReplicaIdentities(List<Changed> changed) {
             SELECT format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY FULL', n.nspname, c.relname),
                    format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
                        CASE WHEN one.before = 'n' THEN 'NOTHING'
-                            WHEN x.relname IS NOT NULL THEN format('USING INDEX %I', x.relname) ELSE 'DEFAULT' END)
+                            WHEN x.relname IS NOT NULL THEN format('USING INDEX %I', x.relname) ELSE 'DEFAULT' END),
+                   format('%I.%I', n.nspname, c.relname), quote_ident(x.relname)
               FROM unnest(?::text[], ?::text[], ?::int8[]) WITH ORDINALITY AS one(before, index, oid, position)
               JOIN pg_class c ON c.oid = one.oid::oid AND c.relreplident = 'f'
               JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -97,22 +98,33 @@ public record ReplicaIdentities(List<Changed> changed) {
     }
 
     /**
-     * The statements by which a dump shows our changes, without semicolon; the server quotes the names, as it does for
-     * pg_dump.
+     * What the migration did to a table that has FULL still; the server quotes the names, as it does for pg_dump.
+     *
+     * @param full the statement by which a dump shows it, without semicolon
+     * @param before the statement that gives the table the identity back that it had, without semicolon
+     * @param table its quoted name
+     * @param index quoted name of the index that was the identity; null = it was none, or the index was dropped
      */
-    public List<String> statements(Connection source) throws SQLException {
-        return column(source, 1);
+    public record Former(String full, String before, String table, String index) {
+        /** What a dump would say of the identity with the table; it does not say the default. */
+        public List<String> ofTable() {
+            return before.endsWith(" REPLICA IDENTITY NOTHING") ? List.of(before) : List.of();
+        }
+
+        /** Whether a statement of a dump makes the index that was the identity. */
+        public boolean madeBy(String statement) {
+            return index != null
+                    && (statement.startsWith("CREATE UNIQUE INDEX " + index + " ON " + table + " ")
+                            || statement.startsWith(
+                                    "ALTER TABLE ONLY " + table + "\n    ADD CONSTRAINT " + index + " "));
+        }
     }
 
-    /** The statements that give each table the identity back that it had, without semicolon. */
-    public List<String> restoring(Connection source) throws SQLException {
-        return column(source, 2);
-    }
-
-    private List<String> column(Connection source, int column) throws SQLException {
-        List<String> statements = new ArrayList<>();
+    /** Of each table whose FULL is in effect still. */
+    public List<Former> formers(Connection source) throws SQLException {
+        List<Former> formers = new ArrayList<>();
         if (changed.isEmpty()) {
-            return statements;
+            return formers;
         }
         try (PreparedStatement statement = source.prepareStatement(CHANGED)) {
             statement.setArray(1, array(source, "text", one -> String.valueOf(one.before())));
@@ -120,11 +132,11 @@ public record ReplicaIdentities(List<Changed> changed) {
             statement.setArray(3, array(source, "int8", Changed::oid));
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
-                    statements.add(row.getString(column));
+                    formers.add(new Former(row.getString(1), row.getString(2), row.getString(3), row.getString(4)));
                 }
             }
         }
-        return statements;
+        return formers;
     }
 
     private Array array(Connection source, String type, Function<Changed, ?> part) throws SQLException {

@@ -87,19 +87,6 @@ final class DumpScript {
                 .anyMatch(statement -> ours.matcher(statement).matches());
     }
 
-    /** The entries without the given statements; those left without any stay, so that the count still holds. */
-    static List<Entry> without(List<Entry> entries, List<String> statements) {
-        return entries.stream()
-                .map(entry -> new Entry(
-                        entry.kind(),
-                        entry.name(),
-                        entry.settings(),
-                        entry.statements().stream()
-                                .filter(statement -> !statements.contains(statement))
-                                .toList()))
-                .toList();
-    }
-
     // pg_dump grants last. But a table goes to its owner only if that one may create in the schema, which a superuser
     // is
     // not asked.

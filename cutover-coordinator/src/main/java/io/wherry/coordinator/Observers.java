@@ -203,7 +203,9 @@ final class Observers implements AutoCloseable {
                 newest.set(heartbeat);
                 tell.accept(heartbeat);
                 tell.accept(new Observation.IdentitiesTaken(
-                        ReplicaIdentities.read(source, migration).restoring(source)));
+                        ReplicaIdentities.read(source, migration).formers(source).stream()
+                                .map(ReplicaIdentities.Former::before)
+                                .toList()));
                 repeater.pause(PERIOD_MILLIS);
             }
         }

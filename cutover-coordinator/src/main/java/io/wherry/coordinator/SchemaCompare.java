@@ -3,7 +3,6 @@ package io.wherry.coordinator;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Migration;
-import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.io.IOException;
@@ -13,6 +12,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
@@ -59,14 +59,11 @@ public final class SchemaCompare {
                     && Queries.truth(
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
-            // Before and after the dump: they may be set, or given back, in between.
-            List<String> taken =
-                    new ArrayList<>(ReplicaIdentities.read(source, migration).statements(source));
-            Schema ofSource = (scratch ? throughScratch(target) : schema(target, migration.source()))
+            Schema ofSource = (scratch
+                            ? throughScratch(target)
+                            : schema(target, migration.source(), Optional.of(source)))
                     .with(new RoleMap(migration.roleMap())::statement);
-            taken.addAll(ReplicaIdentities.read(source, migration).statements(source));
-            ofSource.all().removeAll(taken);
-            Schema ofTarget = schema(target, migration.target());
+            Schema ofTarget = schema(target, migration.target(), Optional.empty());
             List<String> onlyOnSource = without(ofSource.all(), ofTarget.all());
             List<String> onlyOnTarget = without(ofTarget.all(), ofSource.all());
             boolean exact = alike || scratch;
@@ -97,20 +94,24 @@ public final class SchemaCompare {
             try (Connection empty = Databases.openForSchema(migration, scratch, "compare schema")) {
                 new SchemaCopy(migration, SchemaCopy.tools(migration)).copyInto(empty);
             }
-            return schema(target, scratch);
+            return schema(target, scratch, Optional.empty());
         }
     }
 
-    private Schema schema(Connection target, Endpoint endpoint) throws SQLException {
+    /** @param source where the migration may have changed replica identities, if that is what is dumped */
+    private Schema schema(Connection target, Endpoint endpoint, Optional<Connection> source) throws SQLException {
         DumpTool dumpTool = new DumpTool(tools, migration);
         Path archive = null;
         try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
             archive = TemporaryFiles.create("wherry-schema", ".dump");
+            FormerIdentities identities = identities(source);
             dumpTool.archive(endpoint, archive, Set.of());
+            identities = identities.and(identities(source));
             Set<String> known = Databases.settings(connection);
             Schema schema = new Schema(new TreeSet<>(), new TreeSet<>());
             for (String section : List.of("pre-data", "post-data")) {
-                List<Entry> entries = DumpScript.entries(dumpTool.section(archive, section), known);
+                List<Entry> entries = identities.ofIndexes(
+                        identities.ofTables(DumpScript.entries(dumpTool.section(archive, section), known)));
                 Set<String> unknown = ColumnParameters.notCarried(target, entries);
                 for (Entry entry : ColumnParameters.without(entries, unknown)) {
                     if (!DumpScript.ofPublication(entry, migration.publication())) {
@@ -128,6 +129,10 @@ public final class SchemaCompare {
         } finally {
             DumpTool.delete(archive);
         }
+    }
+
+    private FormerIdentities identities(Optional<Connection> source) throws SQLException {
+        return source.isPresent() ? FormerIdentities.read(source.get(), migration) : FormerIdentities.NONE;
     }
 
     private static String shortened(String statement) {

@@ -4,7 +4,6 @@ import io.wherry.contract.Catalog;
 import io.wherry.contract.DataException;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
-import io.wherry.contract.ReplicaIdentities;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TargetState;
@@ -217,9 +216,19 @@ public final class SchemaCopy {
             Set<TableId> loaded,
             MaterializedViews views,
             PartitionedKeys keys,
-            List<String> ours) {
-        static final Dump EMPTY =
-                new Dump("", "", "", 0, "", 0, "", Set.of(), MaterializedViews.NONE, PartitionedKeys.NONE, List.of());
+            FormerIdentities identities) {
+        static final Dump EMPTY = new Dump(
+                "",
+                "",
+                "",
+                0,
+                "",
+                0,
+                "",
+                Set.of(),
+                MaterializedViews.NONE,
+                PartitionedKeys.NONE,
+                FormerIdentities.NONE);
     }
 
     /** @param tables only these; empty = all there is */
@@ -229,6 +238,7 @@ public final class SchemaCopy {
             archive = TemporaryFiles.create("wherry-schema", ".dump");
             // Before the dump, so that what changes in between is brought once more rather than not at all.
             String deferred = SchemaAdditions.fingerprint(source);
+            FormerIdentities identities = FormerIdentities.read(source, migration);
             dumpTool.archive(migration.source(), archive, tables);
             return new Dump(
                     Queries.string(source, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
@@ -244,8 +254,7 @@ public final class SchemaCopy {
                             .collect(Collectors.toSet()),
                     MaterializedViews.read(source),
                     PartitionedKeys.read(source),
-                    // Read after the dump: what is set in between is in the note and not in the dump.
-                    ReplicaIdentities.read(source, migration).statements(source));
+                    identities.and(FormerIdentities.read(source, migration)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
@@ -267,8 +276,7 @@ public final class SchemaCopy {
     }
 
     /**
-     * Without the replica identities that the migration itself has set on the source, and without columns' parameters that the
-     * server does not know.
+     * With the replica identities from before the migration, and without columns' parameters that the server does not know.
      */
     private List<Entry> preData(Connection server, Dump dump, Set<String> known) throws SQLException {
         List<Entry> entries = mapped(entries(dump.preData(), known, dump.preDataEntries(), "pre-data"));
@@ -278,11 +286,12 @@ public final class SchemaCopy {
                     "Parameters of columns are not carried, as the target does not know them or they are the source's server's own: {}",
                     String.join(", ", unknown));
         }
-        return DumpScript.without(ColumnParameters.without(entries, unknown), dump.ours());
+        return dump.identities().ofTables(ColumnParameters.without(entries, unknown));
     }
 
     private List<Entry> postData(Dump dump, Set<String> known) {
-        return mapped(entries(dump.postData(), known, dump.postDataEntries(), "post-data"));
+        return dump.identities()
+                .ofIndexes(mapped(entries(dump.postData(), known, dump.postDataEntries(), "post-data")));
     }
 
     private List<Entry> mapped(List<Entry> entries) {

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.Finding;
 import io.wherry.contract.Migration;
+import io.wherry.contract.ReplicaIdentities;
+import io.wherry.contract.ReplicaIdentities.Changed;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -142,6 +145,52 @@ final class SchemaCopyTest {
                 target.commit();
             }
             finish(servers);
+            assertThat(new SchemaCompare(migration, TwoServers.tools(migration)).run())
+                    .matches(SchemaCompare.Result::equal);
+        }
+    }
+
+    /** Seen to fail before: FULL was left out of the dump, and what it had replaced was not put back. */
+    @ParameterizedTest
+    @CsvSource({"15, 15", "11, 17"})
+    void tablesThatHaveOurReplicaIdentityGetOnTheTargetTheOneThatTheyHad(int from, int to) throws Exception {
+        try (TwoServers servers = new TwoServers(from, to).seeded()) {
+            Migration migration = servers.migration();
+            servers.run(
+                    servers.source,
+                    "shop",
+                    "CREATE TABLE public.nothing (id int); ALTER TABLE public.nothing REPLICA IDENTITY NOTHING;"
+                            + "CREATE TABLE public.\"By Index\" (code text NOT NULL);"
+                            + "CREATE UNIQUE INDEX \"Codes\" ON public.\"By Index\" (code);"
+                            + "ALTER TABLE public.\"By Index\" REPLICA IDENTITY USING INDEX \"Codes\";"
+                            + "CREATE TABLE public.by_constraint (code text NOT NULL CONSTRAINT codes UNIQUE);"
+                            + "ALTER TABLE public.by_constraint REPLICA IDENTITY USING INDEX codes;"
+                            + "CREATE TABLE public.keyless (id int)");
+            try (Connection source = servers.openSource()) {
+                ReplicaIdentities noted = new ReplicaIdentities(List.of());
+                Map<String, String> indexes = Map.of("By Index", "Codes", "by_constraint", "codes");
+                for (String name : List.of("nothing", "By Index", "by_constraint", "keyless")) {
+                    TableId table = new TableId("public", name);
+                    String identity = Queries.string(
+                                    source,
+                                    "SELECT relreplident::text FROM pg_class WHERE oid = ?::regclass",
+                                    table.quoted())
+                            .orElseThrow();
+                    long oid = Queries.number(source, "SELECT ?::regclass::oid::bigint", table.quoted());
+                    noted = noted.with(new Changed(table, identity.charAt(0), indexes.get(name), oid));
+                    Queries.execute(source, "ALTER TABLE " + table.quoted() + " REPLICA IDENTITY FULL");
+                }
+                noted.write(source, migration);
+            }
+            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            finish(servers);
+            try (Connection target = servers.openTarget()) {
+                assertThat(Queries.strings(
+                                target,
+                                "SELECT relname || ' ' || relreplident::text FROM pg_class WHERE relname IN"
+                                        + " ('nothing', 'By Index', 'by_constraint', 'keyless') ORDER BY 1"))
+                        .containsExactly("By Index i", "by_constraint i", "keyless d", "nothing n");
+            }
             assertThat(new SchemaCompare(migration, TwoServers.tools(migration)).run())
                     .matches(SchemaCompare.Result::equal);
         }

@@ -82,7 +82,7 @@ final class FullIdentities {
         List<ReplicaIdentities.Changed> left =
                 new ArrayList<>(ReplicaIdentities.read(source, migration).changed());
         left.remove(one);
-        List<String> restoring = new ReplicaIdentities(List.of(one)).restoring(source);
+        List<ReplicaIdentities.Former> restoring = new ReplicaIdentities(List.of(one)).formers(source);
         // One that is carried whole is published by its root.
         TableId published = Partition.read(source, migration).stream()
                 .filter(partition -> partition.oid() == one.oid())
@@ -95,8 +95,8 @@ final class FullIdentities {
                 statement.execute(
                         "ALTER PUBLICATION " + Publication.name(migration) + " DROP TABLE ONLY " + published.quoted());
             }
-            for (String restore : restoring) {
-                statement.execute(restore);
+            for (ReplicaIdentities.Former restore : restoring) {
+                statement.execute(restore.before());
             }
             new ReplicaIdentities(left).write(source, migration);
         };
