@@ -93,6 +93,9 @@ public final class TargetPreflight {
                 if (!preflight.begun(target)) {
                     preflight.findings.addAll(TargetRights.check(migration, source, target));
                     preflight.findings.addAll(ForeignKeyChecks.check(migration));
+                    if (migration.schema() == TargetSchemaMode.CREATE) {
+                        preflight.findings.addAll(ExpressionChecks.check(migration));
+                    }
                 }
                 preflight.fence(source);
                 preflight.extensions(source, target);

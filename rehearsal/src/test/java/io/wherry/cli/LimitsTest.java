@@ -186,6 +186,10 @@ final class LimitsTest {
                 "ALTER TABLE orphan ADD kept int CONSTRAINT orphan_kept REFERENCES kept",
                 "INSERT INTO orphan VALUES (1, 1, 1)",
                 "RESET session_replication_role",
+                "CREATE TABLE colour (code text PRIMARY KEY)",
+                "CREATE FUNCTION known(c text) RETURNS boolean LANGUAGE sql STABLE"
+                        + " AS 'SELECT EXISTS (SELECT FROM colour WHERE code = c)'",
+                "CREATE TABLE boat (id int PRIMARY KEY, paint text CONSTRAINT painted CHECK (known(paint)))",
                 "CREATE SCHEMA wherry",
                 "CREATE TABLE wherry.precious (a int)");
         check(
