@@ -69,7 +69,7 @@ public final class SchemaCompare {
             boolean exact = alike || scratch;
             List<String> notFollowed = new ArrayList<>();
             if (exact) {
-                without(Set.copyOf(onlyOnSource), ofSource.followed())
+                without(Set.copyOf(onlyOnSource), ofSource.followed(ofTarget))
                         .forEach(statement -> notFollowed.add("on the source only: " + shortened(statement)));
                 onlyOnTarget.forEach(statement -> notFollowed.add("on the target only: " + shortened(statement)));
             }
@@ -77,14 +77,26 @@ public final class SchemaCompare {
         }
     }
 
-    /** Statements of a dump; {@code followed} are those of them that are brought to the target later. */
-    private record Schema(Set<String> all, Set<String> followed) {
+    /**
+     * Statements of a dump.
+     *
+     * @param late what is brought to the target later: of each object the statement that makes it, and those after it
+     */
+    private record Schema(Set<String> all, List<List<String>> late) {
         Schema with(UnaryOperator<String> change) {
-            return new Schema(with(all, change), with(followed, change));
+            return new Schema(
+                    all.stream().map(change).collect(Collectors.toCollection(TreeSet::new)),
+                    late.stream()
+                            .map(statements -> statements.stream().map(change).toList())
+                            .toList());
         }
 
-        private static Set<String> with(Set<String> statements, UnaryOperator<String> change) {
-            return statements.stream().map(change).collect(Collectors.toCollection(TreeSet::new));
+        /** Nothing is brought of what the target has, such as which index CLUSTER goes by. */
+        Set<String> followed(Schema target) {
+            return late.stream()
+                    .filter(statements -> !target.all().contains(statements.get(0)))
+                    .flatMap(List::stream)
+                    .collect(Collectors.toSet());
         }
     }
 
@@ -108,7 +120,7 @@ public final class SchemaCompare {
             dumpTool.archive(endpoint, archive, Set.of());
             identities = identities.and(identities(source));
             Set<String> known = Databases.settings(connection);
-            Schema schema = new Schema(new TreeSet<>(), new TreeSet<>());
+            Schema schema = new Schema(new TreeSet<>(), new ArrayList<>());
             for (String section : List.of("pre-data", "post-data")) {
                 List<Entry> entries = identities.ofIndexes(
                         identities.ofTables(DumpScript.entries(dumpTool.section(archive, section), known)));
@@ -117,8 +129,10 @@ public final class SchemaCompare {
                     if (!DumpScript.ofPublication(entry, migration.publication())) {
                         List<String> statements = RowIndex.without(entry.statements());
                         schema.all().addAll(statements);
-                        if (section.equals("post-data") && !entry.kind().equals("STATISTICS")) {
-                            schema.followed().addAll(statements);
+                        if (section.equals("post-data")
+                                && !statements.isEmpty()
+                                && !entry.kind().equals("STATISTICS")) {
+                            schema.late().add(statements);
                         }
                     }
                 }

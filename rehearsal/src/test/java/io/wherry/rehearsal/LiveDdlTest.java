@@ -287,6 +287,7 @@ class LiveDdlTest {
             "CREATE TYPE public.mood AS ENUM ('glad')",
             "GRANT SELECT ON public.renamed TO PUBLIC",
             "COMMENT ON COLUMN public.dropped.name IS 'live'",
+            "ALTER TABLE public.renamed CLUSTER ON renamed_pkey",
             "DROP INDEX public.by_gone"
         };
         migration.execute(source, changes);
@@ -305,6 +306,7 @@ class LiveDdlTest {
                 .contains("on the source only: CREATE TYPE public.mood")
                 .contains("on the source only: GRANT SELECT ON TABLE public.renamed TO PUBLIC")
                 .contains("on the source only: COMMENT ON COLUMN public.dropped.name IS 'live'")
+                .contains("on the source only: ALTER TABLE public.renamed CLUSTER ON renamed_pkey")
                 .contains("on the target only: CREATE INDEX by_gone"));
 
         migration.execute(target, changes);
