@@ -2,12 +2,14 @@ package io.wherry.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.DataException;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.Migration;
 import io.wherry.contract.MigrationFile;
 import io.wherry.contract.TableId;
+import io.wherry.contract.WherryException;
 import io.wherry.rehearsal.SharedBroker;
 import java.util.HashMap;
 import java.util.List;
@@ -56,10 +58,11 @@ final class TopicSettingsTest {
                     1,
                     Map.of("cleanup.policy", "compact", "retention.ms", "60000", "retention.bytes", "1000"));
             ensure(migration);
-            assertThat(settings(admin, topic))
+            // A broker tells of the new settings a moment after it has taken them.
+            await("corrected").untilAsserted(() -> assertThat(settings(admin, topic))
                     .containsEntry("cleanup.policy", "delete")
                     .containsEntry("retention.ms", "-1")
-                    .containsEntry("retention.bytes", "-1");
+                    .containsEntry("retention.bytes", "-1"));
         } finally {
             SharedBroker.forget(migration.name());
         }
@@ -88,8 +91,13 @@ final class TopicSettingsTest {
     /** There are no slot, no publication and no target here. */
     private static void assertTheRemedyHelps(Admin admin, Migration migration) throws Exception {
         SharedBroker.forget(migration.name());
-        assertThat(ensure(migration).partitions()).containsEntry(TABLE, 1);
-        assertThat(settings(admin, migration.topics().changes(TABLE))).containsEntry("cleanup.policy", "delete");
+        // A broker may answer for a topic a moment after it has been deleted.
+        await("made as the migration needs it")
+                .ignoreExceptionsInstanceOf(WherryException.class)
+                .untilAsserted(() -> assertThat(ensure(migration).partitions()).containsEntry(TABLE, 1));
+        await("kept for ever").untilAsserted(() -> assertThat(
+                        settings(admin, migration.topics().changes(TABLE)))
+                .containsEntry("cleanup.policy", "delete"));
     }
 
     private static KafkaTopics.Layout ensure(Migration migration) {
