@@ -9,10 +9,12 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.Sentence;
 import io.wherry.coordinator.HttpApi;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -91,12 +93,27 @@ final class CoordinatorClient {
             throw new RetryableException(
                     "ask",
                     "the coordinator at " + base,
-                    "no answer: " + e.getMessage(),
+                    "no answer: " + said(e),
                     "Is it running? Start it with wherry up -f or wherry coordinator -f; see http.listen",
                     e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new RetryableException("ask", "the coordinator at " + base, "interrupted", "", e);
         }
+    }
+
+    /** The client of the JDK leaves some failures to connect without a message. */
+    private static String said(IOException e) {
+        if (e.getMessage() != null) {
+            return e.getMessage();
+        }
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UnresolvedAddressException) {
+                return "the host name is not known";
+            }
+        }
+        return e instanceof ConnectException
+                ? "the connection was refused"
+                : e.getClass().getSimpleName();
     }
 }

@@ -38,7 +38,25 @@ class FailureTest {
                     .isNotEmpty()
                     .doesNotHaveDuplicates()
                     .allMatch(line -> line.startsWith("error: ") || line.startsWith("warning: "))
-                    .noneMatch(line -> line.contains("..") && !line.contains("…"));
+                    .noneMatch(line -> line.contains("..") && !line.contains("…"))
+                    .noneMatch(line -> line.contains("null"));
+        }
+    }
+
+    @Test
+    void anAnswerThatDoesNotComeIsCalledNull() throws Exception {
+        for (String[] one : new String[][] {
+            {"127.0.0.1:1", "no answer: the connection was refused. Is it running?"},
+            {"no.such.host.invalid:80", "no answer: the host name is not known. Is it running?"}
+        }) {
+            Path file = Files.writeString(
+                    directory.resolve("m.yaml"),
+                    "{name: shop, source: {url: 'jdbc:postgresql://127.0.0.1:1/s', user: u, password: p},"
+                            + " target: {url: 'jdbc:postgresql://127.0.0.1:1/t', user: u, password: p}, http: {listen: '"
+                            + one[0] + "'}}");
+            StringWriter said = new StringWriter();
+            Wherry.commandLine().setErr(new PrintWriter(said)).execute("status", "-f", file.toString());
+            assertThat(said.toString()).contains(one[1]);
         }
     }
 
