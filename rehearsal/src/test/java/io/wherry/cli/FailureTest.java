@@ -52,7 +52,7 @@ class FailureTest {
             Path file = Files.writeString(
                     directory.resolve("m.yaml"),
                     "{name: shop, source: {url: 'jdbc:postgresql://127.0.0.1:1/s', user: u, password: p},"
-                            + " target: {url: 'jdbc:postgresql://127.0.0.1:1/t', user: u, password: p}, http: {listen: '"
+                            + " target: {url: 'jdbc:postgresql://127.0.0.1:1/t', user: u, password: p}, http: {token: 'a-token-that-is-long-enough', listen: '"
                             + one[0] + "'}}");
             StringWriter said = new StringWriter();
             Wherry.commandLine().setErr(new PrintWriter(said)).execute("status", "-f", file.toString());
