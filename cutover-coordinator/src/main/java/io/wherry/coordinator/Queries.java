@@ -41,7 +41,8 @@ final class Queries {
 
     /** First column of the first row; empty when there is no row or it is NULL. */
     static Optional<String> string(Connection connection, String sql, Object... parameters) throws SQLException {
-        return strings(connection, sql, parameters).stream().findFirst().flatMap(Optional::ofNullable);
+        List<String> first = strings(connection, sql, parameters);
+        return first.isEmpty() ? Optional.empty() : Optional.ofNullable(first.get(0));
     }
 
     /** First column of the one row, a number. */

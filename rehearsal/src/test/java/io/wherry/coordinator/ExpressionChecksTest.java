@@ -84,6 +84,26 @@ final class ExpressionChecksTest {
                 .noneMatch(finding -> finding.object().startsWith("odd."));
     }
 
+    /** Seen to fail before: a role of the source made a table by our role's rights. */
+    @Test
+    void theSearchPathOfARoleIsRunAsSqlOrOfferedAsSuch() throws Exception {
+        servers.run(servers.source, "shop", """
+                CREATE SCHEMA sly; CREATE TABLE sly.word (code text);
+                CREATE FUNCTION sly.known(c text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT NOT EXISTS (SELECT FROM word WHERE code = c)';
+                SET search_path = sly; CREATE TABLE sly.t (c text CHECK (sly.known(c))); RESET search_path;
+                CREATE ROLE sly; SELECT set_config('search_path', 'sly;COMMIT;CREATE/**/TABLE/**/public.pwned()', false);
+                ALTER ROLE sly SET search_path FROM CURRENT""");
+        assertThat(ExpressionChecks.check(servers.migration()))
+                .filteredOn(finding -> finding.object().startsWith("sly."))
+                .extracting(Finding::remedy)
+                .containsExactly("On the source: ALTER FUNCTION sly.known(c text) SET search_path = sly");
+        try (Connection source = servers.openSource()) {
+            assertThat(Queries.number(source, "SELECT count(*) FROM pg_class WHERE relname = 'pwned'"))
+                    .isZero();
+        }
+        servers.run(servers.source, "shop", "DROP SCHEMA sly CASCADE; DROP ROLE sly");
+    }
+
     /** Seen to fail before: the time limit for the rows of one key was the catalog's too, and ended the preflight with an error. */
     @Test
     void aSourceWhoseCatalogAnswersSlowlyIsNoReasonToRefuse() throws Exception {
