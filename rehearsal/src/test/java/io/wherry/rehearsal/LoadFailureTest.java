@@ -87,7 +87,7 @@ class LoadFailureTest {
             migration.execute(migration.migration().target(), "ALTER TABLE public.checked DROP CONSTRAINT ours");
             assertThat(migration.run("retry", "--table", "public.denied")).isZero();
             assertThat(migration.run("retry")).isZero();
-            await("mended")
+            await("loaded after the remedy")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().tables().stream()
                             .allMatch(table -> table.error() == null));
@@ -168,7 +168,7 @@ class LoadFailureTest {
             migration.execute(source, more, "TRUNCATE public.unreadable", "INSERT INTO public.unreadable VALUES (1)");
             migration.execute(target, more);
             assertThat(migration.run("retry")).isZero();
-            await("mended")
+            await("loaded after the remedy")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().tables().stream()
                             .allMatch(table -> table.error() == null));
@@ -207,7 +207,7 @@ class LoadFailureTest {
 
             migration.execute(source, "ALTER FUNCTION public.fits(int) SET search_path = public");
             assertThat(migration.run("retry", "--table", "public.calling")).isZero();
-            await("mended")
+            await("loaded after the remedy")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().tables().stream()
                             .allMatch(table -> table.error() == null));

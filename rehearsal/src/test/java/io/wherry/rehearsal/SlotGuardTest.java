@@ -84,7 +84,7 @@ class SlotGuardTest {
                     .as("while somebody reads it")
                     .isNull();
             migration.kill("source");
-            await("it is told when the slot will be lost")
+            await("status says when the slot will be lost")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().slot().lostInSeconds() != null);
             assertThat(migration.coordinator().status().slot().lostInSeconds()).isBetween(300L, 600L);

@@ -44,12 +44,14 @@ final class LeftOver {
             return Optional.empty();
         }
         tries.remove(table);
-        if (now.alterations() < now.rounds()) {
+        if (!reason.altered()) {
             return Optional.of(reason.text());
         }
-        return Optional.of("it was altered, truncated or rewritten in each of " + MOST_ROUNDS + " rounds (in the last: "
-                + reason.text() + "). Hold back ALTER TABLE, TRUNCATE and VACUUM FULL of it for a moment, then "
-                + Remedies.retry(table));
+        String often = now.alterations() == now.rounds() ? "each" : String.valueOf(now.alterations());
+        return Optional.of(
+                "it was altered, truncated or rewritten in " + often + " of " + now.rounds() + " rounds (in the last: "
+                        + reason.text() + "). Hold back ALTER TABLE, TRUNCATE and VACUUM FULL of it for a moment, then "
+                        + Remedies.retry(table));
     }
 
     /** What the source says, with what helps against it. */
