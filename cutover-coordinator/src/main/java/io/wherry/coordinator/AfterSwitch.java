@@ -109,7 +109,7 @@ final class AfterSwitch implements AutoCloseable {
     /** @return why it has to be tried again; empty = everything was tried to its end */
     private String attempt() {
         try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
-            if (TargetPreflight.maySetReplicationRole(target)) {
+            if (Queries.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
                 Queries.execute(target, "SET session_replication_role = replica");
             }

@@ -25,7 +25,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The service that watches a migration, declares it in sync and drives the cutover. */
-public final class CutoverCoordinator implements Service {
+public final class CutoverCoordinator implements Service, Coordinator {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverCoordinator.class);
 
     private final Migration migration;
@@ -76,13 +76,13 @@ public final class CutoverCoordinator implements Service {
         return loop.done();
     }
 
-    /** What stands where. */
+    @Override
     public Status status() {
         return loop.status();
     }
 
-    /** Signs of life of all three services. */
-    Pulse pulse() {
+    @Override
+    public Pulse pulse() {
         return loop.pulse();
     }
 
@@ -111,31 +111,22 @@ public final class CutoverCoordinator implements Service {
         return http.port();
     }
 
-    /**
-     * Asks for the cutover; ends when it is completed, refused or aborted.
-     *
-     * @param dryRun only make the plan; nothing is changed
-     */
+    @Override
     public CompletionStage<CutoverResult> cutover(boolean dryRun) {
         return loop.cutover(dryRun);
     }
 
-    /** Gives up a cutover under way; false when there is none, or it is past the point of no return. */
+    @Override
     public CompletionStage<Boolean> abort() {
         return loop.abort();
     }
 
-    /**
-     * Lets tables go on whose load was given up or whose changes stopped.
-     *
-     * @param table by name; empty = all
-     * @return the tables that are meant
-     */
+    @Override
     public List<TableId> retry(Optional<String> table) throws SQLException {
         return order(Order.Kind.RETRY, table);
     }
 
-    /** Loads tables again from the beginning; all of them: under a new slot. Otherwise as {@link #retry}. */
+    @Override
     public List<TableId> reload(Optional<String> table) throws SQLException {
         return order(Order.Kind.RELOAD, table);
     }

@@ -70,7 +70,7 @@ final class CutoverSteps implements AutoCloseable {
     SchemaDrift drift() throws SQLException {
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "cutover")) {
-            return SchemaDrift.read(migration, source, target, progress, true, Set.of());
+            return SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
         }
     }
 
@@ -304,7 +304,8 @@ final class CutoverSteps implements AutoCloseable {
             fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             Sequences sequences = Sequences.read(migration, source, target);
             sequences.refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
-            SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, true, Set.of());
+            SchemaDrift drift =
+                    SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
             if (migration.schema() == Migration.TargetSchemaMode.CREATE) {

@@ -77,7 +77,7 @@ final class ExistingTables {
                     columns(table, ofSource.getOrDefault(table, Map.of()), ofTarget.getOrDefault(table, Map.of())));
         }
         findings.addAll(types(source, target));
-        boolean withoutReplica = !TargetPreflight.maySetReplicationRole(target);
+        boolean withoutReplica = !Queries.maySetReplicationRole(target);
         for (List<String> found : Queries.list(
                 target,
                 row -> List.of(

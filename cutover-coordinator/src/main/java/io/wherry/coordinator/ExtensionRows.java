@@ -112,7 +112,7 @@ final class ExtensionRows {
                 differing.add(staged);
             }
         }
-        boolean replica = !differing.isEmpty() && TargetPreflight.maySetReplicationRole(target);
+        boolean replica = !differing.isEmpty() && Queries.maySetReplicationRole(target);
         if (replica) {
             Queries.execute(target, "SET LOCAL session_replication_role = replica");
         }

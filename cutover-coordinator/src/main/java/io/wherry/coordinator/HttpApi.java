@@ -63,12 +63,12 @@ public final class HttpApi implements AutoCloseable {
 
     private final Http configured;
     private final Path stateDirectory;
-    private final CutoverCoordinator coordinator;
+    private final Coordinator coordinator;
     private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, Threads.named("wherry-http"));
     private HttpServer server;
     private byte[] token;
 
-    HttpApi(Http configured, Path stateDirectory, CutoverCoordinator coordinator) {
+    HttpApi(Http configured, Path stateDirectory, Coordinator coordinator) {
         this.configured = configured;
         this.stateDirectory = stateDirectory;
         this.coordinator = coordinator;

@@ -35,6 +35,14 @@ final class Journal {
 
     record Row(long id, Instant at, State state, JsonNode detail) {}
 
+    /**
+     * A cutover that was given up.
+     *
+     * @param at when, ISO 8601
+     * @param step state that it was in
+     */
+    public record LastAbort(String at, State step, String reason) {}
+
     /** Empty when the target holds no migration. */
     static Optional<Journal> read(Connection target) throws SQLException {
         if (!Queries.truth(target, "SELECT pg_catalog.to_regclass('wherry.journal') IS NOT NULL")) {
@@ -95,11 +103,11 @@ final class Journal {
     }
 
     /** How the last cutover was given up; empty when none was, and once another has begun. */
-    Optional<Status.LastAbort> lastAbort() {
+    Optional<LastAbort> lastAbort() {
         for (int i = rows.size() - 1; i > 0; i--) {
             Row row = rows.get(i);
             if (row.state() == State.ABORTING) {
-                return Optional.of(new Status.LastAbort(
+                return Optional.of(new LastAbort(
                         row.at().truncatedTo(ChronoUnit.SECONDS).toString(),
                         rows.get(i - 1).state(),
                         row.detail().path("reason").asText()));

@@ -9,7 +9,7 @@ final class Metrics {
 
     private Metrics() {}
 
-    static String text(CutoverCoordinator coordinator) {
+    static String text(Coordinator coordinator) {
         Metrics metrics = new Metrics();
         Status status = coordinator.status();
         metrics.type("wherry_state", "gauge");

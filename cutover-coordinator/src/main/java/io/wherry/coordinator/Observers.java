@@ -251,7 +251,8 @@ final class Observers implements AutoCloseable {
                 if (progress.begun()) {
                     boolean built = applying.getAsBoolean();
                     // After whether it is built: what has become halted since is left out too.
-                    SchemaDrift drift = SchemaDrift.read(migration, source, target, progress, built, halted.get());
+                    SchemaDrift drift = SchemaDrift.read(
+                            migration, source, target, progress.planned(), progress.names(), built, halted.get());
                     progress.gone(drift.gone());
                     tell.accept(new Observation.SchemaSeen(drift));
                 }

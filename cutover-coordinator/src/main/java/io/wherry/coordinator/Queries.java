@@ -1,5 +1,6 @@
 package io.wherry.coordinator;
 
+import io.wherry.contract.Catalog;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -75,5 +76,12 @@ final class Queries {
 
     static boolean superuser(Connection connection) throws SQLException {
         return truth(connection, "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user");
+    }
+
+    /** Whether the role may set {@code session_replication_role}: a superuser, or granted so (15 and newer). */
+    static boolean maySetReplicationRole(Connection database) throws SQLException {
+        return superuser(database)
+                || Catalog.majorVersion(database) >= 15
+                        && truth(database, "SELECT has_parameter_privilege('session_replication_role', 'SET')");
     }
 }

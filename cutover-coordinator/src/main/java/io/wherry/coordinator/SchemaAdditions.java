@@ -148,14 +148,12 @@ final class SchemaAdditions {
         /**
          * @param firstSeen end of the source's log when it was seen first
          * @param applied everything up to here is on the target
-         * @param others the same, but of tables that stand still
+         * @param others everything up to here is on the target, except for the changes of the stopped tables
          */
-        boolean mayRun(Lsn firstSeen, Lsn applied, Observation.AppliedToOthers others) {
+        boolean mayRun(Lsn firstSeen, Lsn applied, Lsn others, Set<TableId> stopped) {
             return relaxes
                     || applied.isAfter(firstSeen)
-                    || alone != null
-                            && !others.stopped().contains(alone)
-                            && others.lsn().isAfter(firstSeen);
+                    || alone != null && !stopped.contains(alone) && others.isAfter(firstSeen);
         }
     }
 

@@ -57,7 +57,8 @@ record SchemaDrift(
     }
 
     /**
-     * @param progress what the load plans say
+     * @param planned tables of the load plans
+     * @param loadedAs those tables by their oids on the source
      * @param built whether keys and indexes of all tables but the halted are built on the target, so that a missing one means
      *     something
      * @param halted tables whose load has stopped: what they lack comes after it
@@ -66,12 +67,11 @@ record SchemaDrift(
             Migration migration,
             Connection source,
             Connection target,
-            Progress progress,
+            Set<TableId> planned,
+            Map<Long, TableId> loadedAs,
             boolean built,
             Set<TableId> halted)
             throws SQLException {
-        Set<TableId> planned = progress.planned();
-        Map<Long, TableId> loadedAs = progress.names();
         Map<TableId, Long> oids = Catalog.selectedOids(source, migration);
         Set<TableId> selected = new TreeSet<>(oids.keySet());
         Set<TableId> onTarget = Catalog.names(target, migration);

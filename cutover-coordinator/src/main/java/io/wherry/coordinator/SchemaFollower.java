@@ -119,7 +119,8 @@ final class SchemaFollower implements AutoCloseable {
         }
         additions.stream()
                 .filter(addition -> due(addition.object()) && (all || addition.alone() != null))
-                .filter(addition -> addition.mayRun(firstSeen.get(addition.object()), applied, others))
+                .filter(addition ->
+                        addition.mayRun(firstSeen.get(addition.object()), applied, others.lsn(), others.stopped()))
                 .forEach(addition -> begin(addition.object(), target -> {
                     addition.work().run(target);
                     done.put(addition.object(), addition.definition());

@@ -20,20 +20,12 @@ public record Status(
         Lag lag,
         SlotStatus slot,
         List<TableStatus> tables,
-        LastAbort lastAbort,
+        Journal.LastAbort lastAbort,
         List<String> nextSteps) {
     public Status {
         tables = List.copyOf(tables);
         nextSteps = List.copyOf(nextSteps);
     }
-
-    /**
-     * A cutover that was given up.
-     *
-     * @param at when, ISO 8601
-     * @param step state that it was in
-     */
-    public record LastAbort(String at, State step, String reason) {}
 
     /** Changes by kind, rows. */
     public record Counts(long insert, long update, long delete) {}

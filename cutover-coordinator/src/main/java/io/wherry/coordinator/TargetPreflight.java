@@ -109,13 +109,6 @@ public final class TargetPreflight {
         return List.copyOf(preflight.findings);
     }
 
-    /** Whether the role may set {@code session_replication_role}: a superuser, or granted so (15 and newer). */
-    static boolean maySetReplicationRole(Connection database) throws SQLException {
-        return Queries.superuser(database)
-                || Catalog.majorVersion(database) >= 15
-                        && Queries.truth(database, "SELECT has_parameter_privilege('session_replication_role', 'SET')");
-    }
-
     private Connection open(Endpoint endpoint, String side) {
         try {
             return Sessions.open(migration, endpoint, "check");

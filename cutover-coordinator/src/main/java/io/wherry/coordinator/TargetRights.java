@@ -90,7 +90,7 @@ final class TargetRights {
     }
 
     private void replicationRole() throws SQLException {
-        if (!TargetPreflight.maySetReplicationRole(target)) {
+        if (!Queries.maySetReplicationRole(target)) {
             findings.add(Finding.warning(
                     "target",
                     "role " + role + " may not set session_replication_role; triggers and foreign keys"
