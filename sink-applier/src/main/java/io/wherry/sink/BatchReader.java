@@ -20,13 +20,6 @@ import org.apache.kafka.common.TopicPartition;
  * poll, and one large value. Not safe for use by several threads.
  */
 final class BatchReader {
-    /**
-     * What one poll of changes may bring. The consumer's limits are for compressed bytes but for one: 8 MiB of one repeated
-     * word are gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
-     */
-    static final Map<String, Object> FETCH =
-            Map.of("max.poll.records", 64, "max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 8 << 20);
-
     // A batch ends with the poll that brings it to either; a value counts when all its parts are there.
     private static final int BATCH_CHANGES = 2000;
     private static final long BATCH_BYTES = 16 << 20;

@@ -77,7 +77,7 @@ final class ChangeWorker {
 
     /** Applies until stopped. */
     void run() throws SQLException {
-        Map<String, Object> settings = new HashMap<>(BatchReader.FETCH);
+        Map<String, Object> settings = new HashMap<>(Reading.FETCH);
         settings.put("group.id", migration.name());
         // A fetch that waits at the broker does not know of partitions assigned meanwhile.
         settings.put("fetch.max.wait.ms", 100);

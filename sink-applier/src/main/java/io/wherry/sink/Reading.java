@@ -12,6 +12,7 @@ import io.wherry.sink.Standing.Note;
 import io.wherry.sink.Standing.Place;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -26,6 +27,13 @@ import org.apache.kafka.common.TopicPartition;
  * events of the unfinished transaction are held back here, and the batch ends before it.
  */
 final class Reading {
+    /**
+     * What one poll of changes may bring. The consumer's limits are for compressed bytes but for one: 8 MiB of one repeated
+     * word are gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
+     */
+    static final Map<String, Object> FETCH =
+            Map.of("max.poll.records", 64, "max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 8 << 20);
+
     private final Relation relation;
     private final TopicPartition partition;
     private final String generation;

@@ -155,7 +155,7 @@ final class ResumedLoad {
         }
         ChangeDecoder decoder = new ChangeDecoder(registry);
         Map<TopicPartition, LargeValues.Joiner> joiners = new HashMap<>();
-        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, BatchReader.FETCH)) {
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Reading.FETCH)) {
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
             while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
