@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.error.RetryableException;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;

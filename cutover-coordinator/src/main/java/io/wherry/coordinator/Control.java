@@ -1,11 +1,11 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

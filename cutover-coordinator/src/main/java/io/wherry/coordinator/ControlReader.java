@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TopicTail;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.TopicTail;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;

@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.Json;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;

@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;

@@ -1,15 +1,15 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Order;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.Built;
 import io.wherry.coordinator.Observation.Command;

@@ -1,10 +1,10 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.SwitchDecided;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.SwitchDecided;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;

@@ -1,12 +1,12 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Json;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Json;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.StepDone;
 import io.wherry.coordinator.Observation.StepFailed;

@@ -1,15 +1,15 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.Heartbeat;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TargetState;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.TargetState;
+import io.wherry.contract.record.Heartbeat;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.StateMachine.Event;

@@ -1,10 +1,10 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import io.wherry.coordinator.DataComparison.TableResult;
 import java.math.BigDecimal;
 import java.sql.Connection;

@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import java.sql.Connection;

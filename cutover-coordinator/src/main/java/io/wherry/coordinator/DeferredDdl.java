@@ -1,7 +1,7 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.util.ArrayList;
 import java.util.List;

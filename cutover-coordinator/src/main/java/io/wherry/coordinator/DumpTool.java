@@ -1,10 +1,10 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

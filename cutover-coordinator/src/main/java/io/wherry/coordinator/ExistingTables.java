@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;

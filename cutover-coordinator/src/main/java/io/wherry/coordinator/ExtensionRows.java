@@ -1,11 +1,11 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import io.wherry.coordinator.DataComparison.TableResult;
 import io.wherry.coordinator.ExtensionTables.Pair;
 import io.wherry.coordinator.ExtensionTables.When;

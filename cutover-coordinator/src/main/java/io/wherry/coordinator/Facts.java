@@ -1,11 +1,11 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.SourceStatus;
-import io.wherry.contract.SourceStatus.Captured;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.SourceStatus;
+import io.wherry.contract.record.SourceStatus.Captured;
 import io.wherry.coordinator.Observation.HeartbeatArrived;
 import io.wherry.coordinator.Observation.HeartbeatEmitted;
 import io.wherry.coordinator.Observation.Positioned;

@@ -1,8 +1,8 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration.FenceMode;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration.FenceMode;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;

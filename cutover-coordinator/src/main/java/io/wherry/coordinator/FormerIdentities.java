@@ -1,8 +1,8 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.ReplicaIdentities;
-import io.wherry.contract.ReplicaIdentities.Former;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.record.ReplicaIdentities;
+import io.wherry.contract.record.ReplicaIdentities.Former;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.sql.Connection;
 import java.sql.SQLException;

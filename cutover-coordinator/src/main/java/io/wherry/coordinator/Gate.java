@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Migration.Cutover;
+import io.wherry.contract.config.Migration.Cutover;
 import java.util.Optional;
 
 /** Decides when the target has been close behind for long enough. Used by the coordinator's thread only. */

@@ -1,11 +1,11 @@
 package io.wherry.coordinator;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.Json;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.StateMachine.Event;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;

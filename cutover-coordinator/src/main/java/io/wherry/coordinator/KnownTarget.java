@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Json;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.record.Json;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Optional;

@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Position;
-import io.wherry.contract.SourceStatus;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Position;
+import io.wherry.contract.record.SourceStatus;
 import io.wherry.coordinator.StateMachine.Event;
 import java.sql.SQLException;
 import java.util.List;

@@ -1,11 +1,11 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Order;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Order;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;

@@ -1,10 +1,10 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Order;
-import io.wherry.contract.Position;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.Position;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;

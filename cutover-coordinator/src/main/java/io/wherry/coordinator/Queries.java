@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

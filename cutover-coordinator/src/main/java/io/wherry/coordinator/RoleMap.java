@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.function.UnaryOperator;

@@ -1,8 +1,8 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.Catalog;
 import io.wherry.coordinator.DataComparison.TableResult;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

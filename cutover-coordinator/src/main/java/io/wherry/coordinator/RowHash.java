@@ -1,8 +1,8 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;

@@ -1,7 +1,7 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.DumpScript.Entry;
 import java.io.IOException;
 import java.io.UncheckedIOException;

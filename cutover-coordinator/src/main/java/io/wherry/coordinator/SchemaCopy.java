@@ -1,12 +1,12 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TargetState;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.TargetState;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.DumpScript.Entry;

@@ -1,8 +1,8 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.Observation.Followed;
 import io.wherry.coordinator.SchemaAdditions.Addition;
 import java.sql.Connection;

@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.UUID;

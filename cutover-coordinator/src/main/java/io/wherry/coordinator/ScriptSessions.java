@@ -1,7 +1,7 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.ConcurrentLinkedQueue;

@@ -1,11 +1,11 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.TargetSchemaMode;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.SchemaAdditions.Addition;
 import java.sql.Array;
 import java.sql.Connection;

@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.Switch;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Switch;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LoadPlan;
 import io.wherry.coordinator.Journal.Row;
 import io.wherry.coordinator.Observation.Relation;
 import java.time.Duration;

@@ -1,15 +1,15 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Finding.Severity;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.TargetSchemaMode;
-import io.wherry.contract.PoolerException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.PoolerException;
+import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;

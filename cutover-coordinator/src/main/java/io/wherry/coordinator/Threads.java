@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Ends;
+import io.wherry.contract.service.Ends;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -35,7 +35,7 @@ final class Threads {
     /**
      * Runs {@code close} on a thread of its own, and waits for its end.
      *
-     * @throws io.wherry.contract.StuckException when that does not come within the limit
+     * @throws io.wherry.contract.error.StuckException when that does not come within the limit
      */
     static void closeWithin(String service, Duration limit, Runnable close) {
         Thread thread = named(service + "-close").newThread(close);

@@ -1,9 +1,9 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.Switch;
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Switch;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.record.Json;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;

@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.error.RetryableException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,8 +2,8 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Lsn;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.SchemaAdditions.Addition;
 import java.util.Set;
 import org.junit.jupiter.api.Test;

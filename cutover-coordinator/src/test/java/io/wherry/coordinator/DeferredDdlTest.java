@@ -3,7 +3,7 @@ package io.wherry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import io.wherry.coordinator.DumpScript.Entry;

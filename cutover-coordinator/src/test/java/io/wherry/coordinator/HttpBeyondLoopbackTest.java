@@ -2,8 +2,8 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;

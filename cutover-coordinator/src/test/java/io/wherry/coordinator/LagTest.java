@@ -2,11 +2,11 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration.Cutover;
-import io.wherry.contract.Migration.FenceMode;
-import io.wherry.contract.Migration.Switch;
-import io.wherry.contract.Position;
+import io.wherry.contract.config.Migration.Cutover;
+import io.wherry.contract.config.Migration.FenceMode;
+import io.wherry.contract.config.Migration.Switch;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Position;
 import io.wherry.coordinator.Observation.HeartbeatArrived;
 import io.wherry.coordinator.Observation.HeartbeatEmitted;
 import io.wherry.coordinator.Observation.Positioned;

@@ -2,10 +2,10 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Order;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -2,8 +2,8 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -1,7 +1,7 @@
 package io.wherry.cli;
 
 import io.wherry.cli.CoordinatorClient.Answer;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -1,9 +1,9 @@
 package io.wherry.cli;
 
-import io.wherry.contract.Finding;
-import io.wherry.contract.Finding.Severity;
-import io.wherry.contract.Json;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
+import io.wherry.contract.record.Json;
 import io.wherry.rehearsal.Preflight;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

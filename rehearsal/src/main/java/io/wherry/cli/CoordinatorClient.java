@@ -1,12 +1,12 @@
 package io.wherry.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Json;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.Reading;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sentence;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Reading;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.Sentence;
+import io.wherry.contract.record.Json;
 import io.wherry.coordinator.HttpApi;
 import java.io.IOException;
 import java.net.ConnectException;

@@ -2,7 +2,7 @@ package io.wherry.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.cli.CoordinatorClient.Answer;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

@@ -4,8 +4,8 @@ import ch.qos.logback.classic.pattern.ClassicConverter;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
-import io.wherry.contract.Masking;
-import io.wherry.contract.Sentence;
+import io.wherry.contract.error.Masking;
+import io.wherry.contract.error.Sentence;
 
 /**
  * The message of a line of the log: without secrets and values of rows, and with its failure's message where it does not say

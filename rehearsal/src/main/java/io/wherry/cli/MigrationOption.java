@@ -1,7 +1,7 @@
 package io.wherry.cli;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 

@@ -1,7 +1,7 @@
 package io.wherry.cli;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Json;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.record.Json;
 import io.wherry.rehearsal.Rehearsal;
 import io.wherry.rehearsal.RehearsalReport;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.wherry.cli;
 
 import io.wherry.cli.CoordinatorClient.Answer;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
 import java.io.PrintWriter;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;

@@ -1,8 +1,8 @@
 package io.wherry.cli;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Service;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.service.Service;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.rehearsal.Services;
 import io.wherry.sink.SinkApplier;

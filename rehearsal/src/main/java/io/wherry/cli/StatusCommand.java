@@ -1,8 +1,8 @@
 package io.wherry.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;

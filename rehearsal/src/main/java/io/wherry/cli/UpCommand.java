@@ -1,7 +1,7 @@
 package io.wherry.cli;
 
-import io.wherry.contract.Masking;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Masking;
 import io.wherry.rehearsal.Broker;
 import io.wherry.rehearsal.Preflight;
 import io.wherry.rehearsal.Progress;

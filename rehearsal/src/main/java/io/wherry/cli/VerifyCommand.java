@@ -1,9 +1,9 @@
 package io.wherry.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.Json;
-import io.wherry.contract.Masking;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Masking;
+import io.wherry.contract.record.Json;
 import io.wherry.coordinator.DataCompare;
 import io.wherry.coordinator.DataComparison;
 import io.wherry.coordinator.PostgresTools;

@@ -1,11 +1,11 @@
 package io.wherry.cli;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Masking;
-import io.wherry.contract.Sentence;
-import io.wherry.contract.StuckException;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Masking;
+import io.wherry.contract.error.Sentence;
+import io.wherry.contract.error.StuckException;
+import io.wherry.contract.error.WherryException;
 import io.wherry.coordinator.PostgresToolsException;
 import io.wherry.rehearsal.ServerException;
 import java.sql.SQLException;

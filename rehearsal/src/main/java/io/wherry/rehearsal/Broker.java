@@ -1,6 +1,6 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
 import java.nio.file.Path;
 
 /** The broker and registry that a migration uses: the configured ones, or embedded ones that live under a directory. */

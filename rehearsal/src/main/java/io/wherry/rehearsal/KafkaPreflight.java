@@ -1,10 +1,10 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.ConfluentRegistry;
-import io.wherry.contract.Finding;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.ConfluentRegistry;
+import io.wherry.contract.kafka.KafkaClients;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,9 +1,9 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Finding.Severity;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.TargetPreflight;
 import io.wherry.source.SourcePreflight;

@@ -1,8 +1,8 @@
 package io.wherry.rehearsal;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.Json;
-import io.wherry.contract.Masking;
+import io.wherry.contract.error.Masking;
+import io.wherry.contract.record.Json;
 import java.io.PrintWriter;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;

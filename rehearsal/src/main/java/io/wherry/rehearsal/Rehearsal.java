@@ -1,7 +1,7 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;

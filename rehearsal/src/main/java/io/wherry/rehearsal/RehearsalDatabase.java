@@ -1,8 +1,8 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.PostgresTools;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,15 +1,15 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.Apply;
-import io.wherry.contract.Migration.Cutover;
-import io.wherry.contract.Migration.FenceMode;
-import io.wherry.contract.Migration.Http;
-import io.wherry.contract.Migration.Load;
-import io.wherry.contract.Migration.Switch;
-import io.wherry.contract.Migration.Tables;
-import io.wherry.contract.Migration.TargetSchemaMode;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Apply;
+import io.wherry.contract.config.Migration.Cutover;
+import io.wherry.contract.config.Migration.FenceMode;
+import io.wherry.contract.config.Migration.Http;
+import io.wherry.contract.config.Migration.Load;
+import io.wherry.contract.config.Migration.Switch;
+import io.wherry.contract.config.Migration.Tables;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.coordinator.PostgresTools;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,8 +1,8 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.Service;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.service.Service;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;

@@ -1,6 +1,6 @@
 package io.wherry.soak;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.soak.Fleet.Role;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.wherry.soak;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedKafka;

@@ -2,7 +2,7 @@ package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Json;
+import io.wherry.contract.record.Json;
 import io.wherry.coordinator.StateMachine;
 import io.wherry.coordinator.StateMachine.Transition;
 import io.wherry.soak.SoakReport;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.LoggingEvent;
-import io.wherry.contract.Finding;
+import io.wherry.contract.error.Finding;
 import io.wherry.rehearsal.Preflight;
 import java.io.PrintWriter;
 import java.io.StringWriter;

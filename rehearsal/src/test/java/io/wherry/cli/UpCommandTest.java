@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.Json;
+import io.wherry.contract.record.Json;
 import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;

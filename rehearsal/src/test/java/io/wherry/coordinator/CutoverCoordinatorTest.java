@@ -2,8 +2,8 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.record.Json;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.rehearsal.EmbeddedKafka;
 import java.net.URI;

@@ -3,7 +3,7 @@ package io.wherry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.NullNode;
-import io.wherry.contract.Migration.FenceMode;
+import io.wherry.contract.config.Migration.FenceMode;
 import io.wherry.coordinator.CutoverMark.Memory;
 import java.time.Instant;
 import java.util.ArrayList;

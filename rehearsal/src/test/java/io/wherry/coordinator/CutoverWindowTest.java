@@ -3,11 +3,11 @@ package io.wherry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.StateMachine.Event;
 import io.wherry.rehearsal.EmbeddedKafka;

@@ -2,8 +2,8 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Finding;
-import io.wherry.contract.Finding.Severity;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;

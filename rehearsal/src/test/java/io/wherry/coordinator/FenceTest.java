@@ -3,12 +3,12 @@ package io.wherry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.Json;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.FenceMode;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.FenceMode;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.service.Failpoints;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;

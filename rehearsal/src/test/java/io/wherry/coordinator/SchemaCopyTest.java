@@ -2,11 +2,11 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Finding;
-import io.wherry.contract.Migration;
-import io.wherry.contract.ReplicaIdentities;
-import io.wherry.contract.ReplicaIdentities.Changed;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.ReplicaIdentities;
+import io.wherry.contract.record.ReplicaIdentities.Changed;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
 import java.io.IOException;

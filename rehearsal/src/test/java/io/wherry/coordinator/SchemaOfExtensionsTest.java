@@ -3,10 +3,10 @@ package io.wherry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Migration;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.TableId;
 import io.wherry.rehearsal.TestExtension;
 import java.sql.Connection;
 import java.sql.DriverManager;

@@ -1,13 +1,13 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Position;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Position;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.util.ArrayList;

@@ -1,18 +1,18 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.Apply;
-import io.wherry.contract.Migration.Cutover;
-import io.wherry.contract.Migration.FenceMode;
-import io.wherry.contract.Migration.Http;
-import io.wherry.contract.Migration.Load;
-import io.wherry.contract.Migration.Switch;
-import io.wherry.contract.Migration.Tables;
-import io.wherry.contract.Migration.TargetSchemaMode;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Apply;
+import io.wherry.contract.config.Migration.Cutover;
+import io.wherry.contract.config.Migration.FenceMode;
+import io.wherry.contract.config.Migration.Http;
+import io.wherry.contract.config.Migration.Load;
+import io.wherry.contract.config.Migration.Switch;
+import io.wherry.contract.config.Migration.Tables;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import java.io.IOException;
@@ -108,7 +108,7 @@ final class TwoServers implements AutoCloseable {
     void copyRows() throws SQLException, IOException {
         try (Connection from = openSource();
                 Connection to = openTarget()) {
-            for (var table : io.wherry.contract.Catalog.tables(from)) {
+            for (var table : io.wherry.contract.postgres.Catalog.tables(from)) {
                 String columns = String.join(
                         ", ",
                         table.writable().stream()

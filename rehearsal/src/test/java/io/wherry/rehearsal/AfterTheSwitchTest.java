@@ -3,10 +3,10 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import java.util.List;

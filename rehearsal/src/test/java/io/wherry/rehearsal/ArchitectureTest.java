@@ -56,7 +56,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule ONE_CLASS_KNOWS_THE_REGISTRY_CLIENT = noClasses()
             .that()
-            .doNotHaveFullyQualifiedName("io.wherry.contract.ConfluentRegistry")
+            .doNotHaveFullyQualifiedName("io.wherry.contract.kafka.ConfluentRegistry")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.apache.flink..")

@@ -3,8 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.State;
 import io.wherry.soak.TopicAudit;
 import java.sql.Connection;

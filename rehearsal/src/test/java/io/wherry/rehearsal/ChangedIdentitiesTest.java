@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
+import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.State;
 import java.sql.SQLException;
 import java.util.concurrent.atomic.AtomicReference;

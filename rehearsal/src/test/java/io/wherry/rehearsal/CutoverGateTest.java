@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.error.Finding;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;

@@ -2,13 +2,13 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.ConfluentRegistry;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
-import io.wherry.contract.TableShape.Column;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.kafka.ConfluentRegistry;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.postgres.TableShape.TypeName;
+import io.wherry.contract.record.ChangeSchemas;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;

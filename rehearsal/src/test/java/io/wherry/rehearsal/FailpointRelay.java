@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Failpoints;
+import io.wherry.contract.service.Failpoints;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

@@ -2,9 +2,9 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.soak.TopicAudit;
 import java.sql.Connection;
 import java.sql.ResultSet;

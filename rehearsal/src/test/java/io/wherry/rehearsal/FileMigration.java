@@ -3,12 +3,12 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;

@@ -5,7 +5,7 @@ import static io.wherry.rehearsal.SinkFixture.insert;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.KafkaClients;
+import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.sink.SinkApplier;
 import java.nio.charset.StandardCharsets;
 import java.util.List;

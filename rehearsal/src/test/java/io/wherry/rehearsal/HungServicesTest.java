@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Effect;
+import io.wherry.contract.service.Effect;
 import io.wherry.coordinator.State;
 import java.io.IOException;
 import java.net.URI;

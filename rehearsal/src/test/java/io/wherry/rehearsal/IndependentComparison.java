@@ -2,11 +2,11 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.PostgresTools;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -2,8 +2,8 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.PostgresTools;
 import io.wherry.coordinator.SchemaCompare;
 import io.wherry.coordinator.SchemaCopy;

@@ -3,11 +3,11 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
-import io.wherry.contract.TopicTail;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.kafka.TopicTail;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadPlan;
 import io.wherry.source.SourceConnector;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Finding;
+import io.wherry.contract.error.Finding;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 

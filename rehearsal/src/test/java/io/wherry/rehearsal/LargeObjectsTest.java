@@ -2,7 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Endpoint;
+import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.State;
 import org.junit.jupiter.api.Test;
 

@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.Json;
+import io.wherry.contract.record.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

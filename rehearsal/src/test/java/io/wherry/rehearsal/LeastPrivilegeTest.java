@@ -3,10 +3,10 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Finding.Severity;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
 import java.time.Duration;

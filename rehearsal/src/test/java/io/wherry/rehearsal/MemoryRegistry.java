@@ -1,7 +1,7 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.SchemaRegistry;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.SchemaRegistry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;

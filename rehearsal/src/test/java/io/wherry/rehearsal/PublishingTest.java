@@ -3,8 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Finding;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.error.Finding;
 import io.wherry.coordinator.State;
 import io.wherry.source.SourcePreflight;
 import java.nio.file.Files;

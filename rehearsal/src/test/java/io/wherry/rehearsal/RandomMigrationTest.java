@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.ExactText;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Json;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.ExactText;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Json;
 import io.wherry.coordinator.CutoverResult;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;

@@ -1,9 +1,9 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
 import java.sql.Connection;

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.Json;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;

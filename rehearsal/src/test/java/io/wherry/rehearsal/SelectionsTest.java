@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Endpoint;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.error.ConfigurationException;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.State;
 import java.util.Optional;

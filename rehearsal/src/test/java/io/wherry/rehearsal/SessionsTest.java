@@ -3,11 +3,11 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.KeptAliveSockets;
-import io.wherry.contract.Migration;
-import io.wherry.contract.PoolerException;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.KeptAliveSockets;
+import io.wherry.contract.postgres.PoolerException;
+import io.wherry.contract.postgres.Sessions;
 import java.net.Socket;
 import java.sql.Connection;
 import java.sql.ResultSet;

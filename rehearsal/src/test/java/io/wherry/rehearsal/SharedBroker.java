@@ -1,6 +1,6 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Json;
+import io.wherry.contract.record.Json;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;

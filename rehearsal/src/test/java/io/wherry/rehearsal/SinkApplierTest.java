@@ -7,9 +7,9 @@ import static io.wherry.rehearsal.SinkFixture.truncate;
 import static io.wherry.rehearsal.SinkFixture.update;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.LoadRecords.Block;
-import io.wherry.contract.LoadRecords.ChunkHeader;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LoadRecords.Block;
+import io.wherry.contract.record.LoadRecords.ChunkHeader;
 import io.wherry.sink.SinkApplier;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

@@ -4,7 +4,7 @@ import static io.wherry.rehearsal.SinkFixture.insert;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Sessions;
+import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;

@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
+import io.wherry.contract.config.Endpoint;
 import org.junit.jupiter.api.Test;
 
 /** What the sink-applier sets in its sessions is set when rows are written: a rollback takes back what was set within it. */

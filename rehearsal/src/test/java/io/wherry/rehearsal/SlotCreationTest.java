@@ -2,7 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.State;
 import java.sql.Connection;
 import java.sql.DriverManager;

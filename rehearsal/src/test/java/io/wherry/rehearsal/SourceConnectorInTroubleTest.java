@@ -3,9 +3,9 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Effect;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.TableId;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.service.Effect;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
 import java.util.List;

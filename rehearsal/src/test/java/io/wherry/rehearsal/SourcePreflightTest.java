@@ -2,9 +2,9 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Finding;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.error.Finding;
 import io.wherry.source.SourcePreflight;
 import java.nio.file.Path;
 import java.sql.Connection;

@@ -3,8 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.service.Failpoints;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.Optional;

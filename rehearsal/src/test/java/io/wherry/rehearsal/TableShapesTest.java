@@ -3,8 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.State;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -3,8 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
 import java.util.Optional;

@@ -2,8 +2,8 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.State;
 import java.sql.Connection;
 import org.junit.jupiter.api.Test;

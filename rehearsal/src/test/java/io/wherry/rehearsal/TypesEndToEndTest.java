@@ -2,8 +2,8 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.State;
 import java.nio.file.Path;
 import java.sql.SQLException;

@@ -1,8 +1,8 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Effect;
-import io.wherry.contract.Ends;
-import io.wherry.contract.Failpoints;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Ends;
+import io.wherry.contract.service.Failpoints;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -3,7 +3,7 @@ package io.wherry.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import io.wherry.rehearsal.ChildProcesses;
 import io.wherry.rehearsal.EmbeddedPostgres;
 import io.wherry.source.TableLocks.Lock;

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.TableId;
 import io.wherry.rehearsal.SharedBroker;
 import java.util.HashMap;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
+import io.wherry.contract.error.DataException;
 import io.wherry.sink.Standing.Verdict;
 import java.sql.SQLException;
 import java.time.Duration;

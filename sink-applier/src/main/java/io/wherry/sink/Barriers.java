@@ -1,8 +1,8 @@
 package io.wherry.sink;
 
-import io.wherry.contract.FencedException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.sink.Standing.Note;
 import io.wherry.sink.Standing.Place;
 import java.sql.Connection;
@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * SQL on {@code wherry.barrier}: which partitions of a table have come to a barrier ({@link io.wherry.contract.Barrier}), and
+ * SQL on {@code wherry.barrier}: which partitions of a table have come to a barrier ({@link io.wherry.contract.record.Barrier}), and
  * wait.
  */
 record Barriers(Checkpoints checkpoints) {

@@ -1,7 +1,7 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Remedies;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
 import io.wherry.sink.BoundTable.BoundColumn;
 import io.wherry.sink.Change.Kind;
 import java.util.ArrayList;

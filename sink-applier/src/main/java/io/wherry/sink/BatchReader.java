@@ -1,8 +1,8 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.LargeValues;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LargeValues;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashSet;

@@ -1,11 +1,11 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;

@@ -1,10 +1,10 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
 import io.wherry.sink.TargetColumn.Equality;
 import io.wherry.sink.TargetTable.UniqueKey;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.wherry.sink;
 
-import io.wherry.contract.TableShape;
+import io.wherry.contract.postgres.TableShape;
 
 /**
  * One event of a change topic. Values are PostgreSQL's text in the order of the shape's columns; null is NULL.

@@ -1,8 +1,8 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.sink.Change.Kind;
 import io.wherry.sink.Checkpoints.Move;
 import io.wherry.sink.Standing.Note;

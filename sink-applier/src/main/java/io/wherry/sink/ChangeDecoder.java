@@ -1,11 +1,11 @@
 package io.wherry.sink;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.DataException;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
-import io.wherry.contract.TableShape.Column;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.sink.Change.Kind;
 import java.nio.ByteBuffer;
 import java.util.HashMap;

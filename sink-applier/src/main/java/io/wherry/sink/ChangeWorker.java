@@ -1,14 +1,14 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.Checkpoints.Move;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,8 +1,8 @@
 package io.wherry.sink;
 
-import io.wherry.contract.FencedException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Lsn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

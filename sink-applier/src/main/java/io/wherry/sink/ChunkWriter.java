@@ -1,10 +1,10 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.LoadRecords.ChunkHeader;
-import io.wherry.contract.LoadRecords.ChunkTrailer;
-import io.wherry.contract.Remedies;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.record.LoadRecords.ChunkHeader;
+import io.wherry.contract.record.LoadRecords.ChunkTrailer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;

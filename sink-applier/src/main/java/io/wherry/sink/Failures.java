@@ -1,11 +1,11 @@
 package io.wherry.sink;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.postgres.Sessions;
 import java.sql.SQLException;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.common.errors.RetriableException;

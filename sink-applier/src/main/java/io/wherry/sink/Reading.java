@@ -1,12 +1,12 @@
 package io.wherry.sink;
 
-import io.wherry.contract.Barrier;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.LargeValues;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.TableShape;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.record.Barrier;
+import io.wherry.contract.record.LargeValues;
 import io.wherry.sink.Checkpoints.Move;
 import io.wherry.sink.Standing.Note;
 import io.wherry.sink.Standing.Place;

@@ -1,7 +1,7 @@
 package io.wherry.sink;
 
-import io.wherry.contract.Lsn;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 
 /**
  * A row of {@code wherry.relation}.

@@ -1,13 +1,13 @@
 package io.wherry.sink;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Migration.TargetSchemaMode;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LoadPlan;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

@@ -1,9 +1,9 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -11,7 +11,7 @@ import java.util.Optional;
 /**
  * Where the partitions of one table stand, and what follows for one of them.
  *
- * <p>A barrier ({@link io.wherry.contract.Barrier}): each partition is applied up to it and waits. When all have come, partition 0
+ * <p>A barrier ({@link io.wherry.contract.record.Barrier}): each partition is applied up to it and waits. When all have come, partition 0
  * goes on alone with the barrier's section, and with its last batch the others' checkpoints move past the barrier. Partition 0's
  * note stays until then, so a checkpoint of it beyond its note says that it is within.
  *

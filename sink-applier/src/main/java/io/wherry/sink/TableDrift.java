@@ -1,13 +1,13 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
-import io.wherry.contract.TableShape.Column;
-import io.wherry.contract.TableShape.ColumnDefinition;
-import io.wherry.contract.TableShape.EarlierRows;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.postgres.TableShape.ColumnDefinition;
+import io.wherry.contract.postgres.TableShape.EarlierRows;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

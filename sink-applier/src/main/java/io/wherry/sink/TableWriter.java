@@ -1,9 +1,9 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

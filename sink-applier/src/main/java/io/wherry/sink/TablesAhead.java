@@ -1,8 +1,8 @@
 package io.wherry.sink;
 
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.SchemaRegistry;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,12 +1,12 @@
 package io.wherry.sink;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
-import io.wherry.contract.ExactText;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ExactText;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.sink.TargetColumn.Equality;
 import io.wherry.sink.TargetTable.UniqueKey;
 import java.sql.Connection;

@@ -1,6 +1,6 @@
 package io.wherry.sink;
 
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import java.math.BigDecimal;
 import java.util.Set;
 

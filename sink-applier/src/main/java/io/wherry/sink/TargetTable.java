@@ -1,6 +1,6 @@
 package io.wherry.sink;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import java.util.Map;
 import java.util.Set;
 

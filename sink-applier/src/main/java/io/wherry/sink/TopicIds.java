@@ -1,11 +1,11 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

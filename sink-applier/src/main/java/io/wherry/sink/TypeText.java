@@ -1,7 +1,7 @@
 package io.wherry.sink;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -4,11 +4,11 @@ import static io.wherry.sink.Change.UNCHANGED;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
-import io.wherry.contract.TableShape.Column;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.sink.Change.Kind;
 import io.wherry.sink.TargetColumn.Equality;
 import io.wherry.sink.TargetTable.UniqueKey;

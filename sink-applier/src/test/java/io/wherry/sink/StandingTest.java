@@ -3,9 +3,9 @@ package io.wherry.sink;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.sink.Standing.Note;
 import io.wherry.sink.Standing.Place;
 import io.wherry.sink.Standing.Verdict;

@@ -2,7 +2,7 @@ package io.wherry.sink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

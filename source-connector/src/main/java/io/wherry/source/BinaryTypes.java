@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import java.util.Set;
 
 /**

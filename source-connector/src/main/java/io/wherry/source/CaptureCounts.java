@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.SourceStatus.Captured;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.ChangeSchemas;
+import io.wherry.contract.record.SourceStatus.Captured;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;

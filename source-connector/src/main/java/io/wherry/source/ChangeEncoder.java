@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.TableShape;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.record.ChangeSchemas;
 import java.util.List;
 import org.apache.avro.Schema;
 

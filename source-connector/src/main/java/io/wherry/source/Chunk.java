@@ -1,9 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import java.util.List;
 import java.util.stream.Collectors;
 

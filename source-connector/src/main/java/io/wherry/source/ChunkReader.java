@@ -1,13 +1,13 @@
 package io.wherry.source;
 
-import io.wherry.contract.Effect;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.LoadRecords.Block;
-import io.wherry.contract.LoadRecords.ChunkHeader;
-import io.wherry.contract.LoadRecords.ChunkTrailer;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LoadRecords.Block;
+import io.wherry.contract.record.LoadRecords.ChunkHeader;
+import io.wherry.contract.record.LoadRecords.ChunkTrailer;
+import io.wherry.contract.service.Effect;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.TableShape.ColumnDefinition;
-import io.wherry.contract.TableShape.EarlierRows;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.TableShape.ColumnDefinition;
+import io.wherry.contract.postgres.TableShape.EarlierRows;
 import io.wherry.source.Relation.RelationColumn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

@@ -1,16 +1,16 @@
 package io.wherry.source;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.LargeValues;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.SourceStatus;
-import io.wherry.contract.TableId;
-import io.wherry.contract.Timeline;
-import io.wherry.contract.TopicTail;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.TopicTail;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LargeValues;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.SourceStatus;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;

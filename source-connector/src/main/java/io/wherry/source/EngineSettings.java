@@ -1,9 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.ServerAddress;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.ServerAddress;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Sessions;
 import java.util.List;
 import java.util.Properties;
 

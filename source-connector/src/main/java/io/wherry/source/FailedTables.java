@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Order;
-import io.wherry.contract.SourceStatus.FailedLoad;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.SourceStatus.FailedLoad;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;

@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.ReplicaIdentities;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.ReplicaIdentities;
 import io.wherry.source.Identities.Identity;
 import io.wherry.source.TableLocks.Change;
 import io.wherry.source.TableLocks.Lock;

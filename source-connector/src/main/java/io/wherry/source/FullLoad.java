@@ -1,10 +1,10 @@
 package io.wherry.source;
 
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Migration;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.service.Failpoints;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.Timeline;
+import io.wherry.contract.postgres.Timeline;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;

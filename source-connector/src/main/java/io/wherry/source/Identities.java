@@ -1,9 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

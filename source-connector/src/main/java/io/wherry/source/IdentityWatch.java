@@ -1,7 +1,7 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
 import io.wherry.source.Identities.Identity;
 import java.sql.Connection;
 import java.sql.SQLException;

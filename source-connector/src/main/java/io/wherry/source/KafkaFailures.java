@@ -1,9 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.common.errors.AuthenticationException;

@@ -1,11 +1,11 @@
 package io.wherry.source;
 
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.LoadRecords;
-import io.wherry.contract.LoadRecords.ChunkTrailer;
-import io.wherry.contract.LoadRecords.LoadRecord;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadRecords;
+import io.wherry.contract.record.LoadRecords.ChunkTrailer;
+import io.wherry.contract.record.LoadRecords.LoadRecord;
 import io.wherry.source.ControlTopic.ChunkLoaded;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;

@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;

@@ -1,10 +1,10 @@
 package io.wherry.source;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.Map;

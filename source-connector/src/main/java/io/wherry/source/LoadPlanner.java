@@ -1,9 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration.Load;
+import io.wherry.contract.config.Migration.Load;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

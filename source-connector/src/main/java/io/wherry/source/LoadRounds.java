@@ -1,14 +1,14 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Effect;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.LoadPlan.Resumed;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.LoadPlan.Resumed;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.source.ControlTopic.Loaded;
 import io.wherry.source.Memory.Resumable;
 import io.wherry.source.Routes.Identity;

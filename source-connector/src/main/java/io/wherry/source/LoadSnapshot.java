@@ -1,12 +1,12 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
-import io.wherry.contract.Timeline;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Timeline;
 import io.wherry.source.ReplicationSlot.Exported;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

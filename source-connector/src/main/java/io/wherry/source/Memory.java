@@ -1,11 +1,11 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Json;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Order;
-import io.wherry.contract.SwitchDecided;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.SwitchDecided;
 import io.wherry.source.ControlTopic.ChunkLoaded;
 import io.wherry.source.ControlTopic.PartitionSeen;
 import io.wherry.source.ControlTopic.SlotMade;

@@ -1,11 +1,11 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
 import io.wherry.source.Identities.Identity;
 import io.wherry.source.TableLocks.Lock;
 import java.sql.Connection;

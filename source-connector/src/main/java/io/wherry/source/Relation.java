@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -1,14 +1,14 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
-import io.wherry.contract.TableShape.Column;
-import io.wherry.contract.TableShape.ColumnDefinition;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.postgres.TableShape.ColumnDefinition;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.source.Cut.Part;
 import io.wherry.source.Relation.RelationColumn;
 import java.sql.Connection;

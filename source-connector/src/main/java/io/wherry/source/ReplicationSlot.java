@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Lsn;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Lsn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 
 /**
  * Where a table's changes go.

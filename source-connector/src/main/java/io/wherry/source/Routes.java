@@ -1,7 +1,7 @@
 package io.wherry.source;
 
-import io.wherry.contract.SourceStatus.FailedLoad;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.SourceStatus.FailedLoad;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;

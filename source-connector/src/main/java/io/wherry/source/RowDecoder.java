@@ -1,10 +1,10 @@
 package io.wherry.source;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.DataException;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.source.Shapes.Carrier;
 import java.nio.ByteBuffer;
 import java.util.Arrays;

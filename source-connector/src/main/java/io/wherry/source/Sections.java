@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Barrier;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Barrier;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package io.wherry.source;
 
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
 import java.util.Set;
 
 /** What the decoder must know of a relation beyond its message. */

@@ -1,13 +1,13 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Position;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.Timeline;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Position;
 import io.wherry.source.ControlTopic.SourceIdentity;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

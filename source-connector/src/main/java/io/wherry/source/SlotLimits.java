@@ -1,7 +1,7 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Finding;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.postgres.Catalog;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;

@@ -1,7 +1,7 @@
 package io.wherry.source;
 
-import io.wherry.contract.Heartbeat;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.record.Heartbeat;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

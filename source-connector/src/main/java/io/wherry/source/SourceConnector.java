@@ -1,16 +1,16 @@
 package io.wherry.source;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Ends;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.FencedException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Service;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.StuckException;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.StuckException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Ends;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.contract.service.Service;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

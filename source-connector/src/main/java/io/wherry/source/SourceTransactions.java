@@ -17,7 +17,7 @@ interface SourceTransactions {
     void row(Route route, int partition, byte[] key, byte[] value);
 
     /**
-     * A row whose place is among those of all partitions ({@link io.wherry.contract.Barrier}).
+     * A row whose place is among those of all partitions ({@link io.wherry.contract.record.Barrier}).
      *
      * @param key null for TRUNCATE or a keyless table
      */

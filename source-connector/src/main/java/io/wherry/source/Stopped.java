@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.error.RetryableException;
 
 /** A thread was told to stop in the middle of its work. */
 final class Stopped {

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -1,9 +1,9 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.LoadPlan;
-import io.wherry.contract.Migration;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.LoadPlan;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Set;

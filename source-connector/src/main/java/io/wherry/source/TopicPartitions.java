@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.DataException;
+import io.wherry.contract.error.DataException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;

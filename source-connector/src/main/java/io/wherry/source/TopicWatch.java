@@ -1,8 +1,8 @@
 package io.wherry.source;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.RetryableException;
+import io.wherry.contract.error.RetryableException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -1,11 +1,11 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Remedies;
-import io.wherry.contract.SourceStatus.FailedLoad;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.record.SourceStatus.FailedLoad;
 import io.wherry.source.ControlTopic.PartitionSeen;
 import io.wherry.source.Cut.Part;
 import java.sql.Connection;

@@ -3,8 +3,8 @@ package io.wherry.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
 import java.util.Map;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
@@ -25,7 +25,7 @@ final class EngineSettingsTest {
                 .contains(
                         entry("driver.options", "-c search_path=pg_catalog"),
                         entry("driver.tcpKeepAlive", "true"),
-                        entry("driver.socketFactory", "io.wherry.contract.KeptAliveSockets"),
+                        entry("driver.socketFactory", "io.wherry.contract.postgres.KeptAliveSockets"),
                         entry(
                                 "database.initial.statements",
                                 "SET application_name TO 'wherry shop stream';SET timezone TO 'UTC'"));

@@ -2,7 +2,7 @@ package io.wherry.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.FencedException;
+import io.wherry.contract.error.FencedException;
 import java.time.Duration;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.junit.jupiter.api.Test;

@@ -2,10 +2,10 @@ package io.wherry.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.TableShape.TypeName;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;

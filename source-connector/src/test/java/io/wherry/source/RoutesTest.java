@@ -2,7 +2,7 @@ package io.wherry.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import io.wherry.source.Routes.Identity;
 import java.util.List;
 import java.util.Map;

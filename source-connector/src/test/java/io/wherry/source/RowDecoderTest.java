@@ -3,12 +3,12 @@ package io.wherry.source;
 import static io.wherry.source.WireMessages.UNCHANGED;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.TableId;
-import io.wherry.contract.TableShape;
-import io.wherry.contract.TableShape.Column;
-import io.wherry.contract.TableShape.TypeName;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.postgres.TableShape.TypeName;
+import io.wherry.contract.record.ChangeSchemas;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

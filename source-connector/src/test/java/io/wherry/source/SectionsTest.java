@@ -2,8 +2,8 @@ package io.wherry.source;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Lsn;
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;

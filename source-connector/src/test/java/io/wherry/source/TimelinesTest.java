@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Lsn;
-import io.wherry.contract.Timeline;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Timeline;
 import io.wherry.source.Timelines.Reached;
 import io.wherry.source.Timelines.Standing;
 import java.util.Map;

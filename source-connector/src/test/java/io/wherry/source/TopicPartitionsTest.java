@@ -3,7 +3,7 @@ package io.wherry.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.wherry.contract.DataException;
+import io.wherry.contract.error.DataException;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
