@@ -6,7 +6,7 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.TargetPreflight;
-import io.wherry.source.SourcePreflight;
+import io.wherry.source.check.SourcePreflight;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

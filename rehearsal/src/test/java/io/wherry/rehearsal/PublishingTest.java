@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.Finding;
 import io.wherry.coordinator.State;
-import io.wherry.source.SourcePreflight;
+import io.wherry.source.check.SourcePreflight;
 import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.DriverManager;

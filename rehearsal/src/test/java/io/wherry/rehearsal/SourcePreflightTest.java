@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.Finding;
-import io.wherry.source.SourcePreflight;
+import io.wherry.source.check.SourcePreflight;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;

@@ -11,6 +11,7 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.name.TableId;
 import io.wherry.rehearsal.SharedBroker;
+import io.wherry.source.publish.KafkaTopics;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

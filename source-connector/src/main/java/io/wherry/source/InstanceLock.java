@@ -4,6 +4,8 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Heartbeat;
+import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Stopped;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

@@ -5,6 +5,8 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.source.check.LargeValueChecks;
+import io.wherry.source.check.WholeChecks;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
