@@ -13,6 +13,8 @@ import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Service;
+import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.StopSignal;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
