@@ -7,7 +7,7 @@ import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.record.Json;
-import io.wherry.coordinator.HttpApi;
+import io.wherry.coordinator.http.HttpApi;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.URI;

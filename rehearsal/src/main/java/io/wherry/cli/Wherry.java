@@ -6,7 +6,7 @@ import io.wherry.contract.error.Masking;
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.error.StuckException;
 import io.wherry.contract.error.WherryException;
-import io.wherry.coordinator.PostgresToolsException;
+import io.wherry.coordinator.dump.PostgresToolsException;
 import io.wherry.rehearsal.ServerException;
 import java.sql.SQLException;
 import picocli.CommandLine;

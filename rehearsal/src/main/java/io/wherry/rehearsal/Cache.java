@@ -1,6 +1,6 @@
 package io.wherry.rehearsal;
 
-import io.wherry.coordinator.CacheDirectory;
+import io.wherry.contract.config.CacheDirectory;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

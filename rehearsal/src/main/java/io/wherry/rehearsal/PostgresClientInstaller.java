@@ -1,7 +1,7 @@
 package io.wherry.rehearsal;
 
-import io.wherry.coordinator.PostgresTools;
-import io.wherry.coordinator.PostgresToolsException;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.coordinator.dump.PostgresToolsException;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;

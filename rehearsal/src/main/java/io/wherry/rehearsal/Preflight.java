@@ -5,7 +5,7 @@ import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
 import io.wherry.coordinator.CutoverCoordinator;
-import io.wherry.coordinator.TargetPreflight;
+import io.wherry.coordinator.preflight.TargetPreflight;
 import io.wherry.source.check.SourcePreflight;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.dump.PostgresTools;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -10,7 +10,7 @@ import io.wherry.contract.config.Migration.Load;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.dump.PostgresTools;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

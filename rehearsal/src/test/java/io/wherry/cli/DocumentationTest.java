@@ -3,8 +3,8 @@ package io.wherry.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.record.Json;
-import io.wherry.coordinator.StateMachine;
-import io.wherry.coordinator.StateMachine.Transition;
+import io.wherry.coordinator.journal.StateMachine;
+import io.wherry.coordinator.journal.StateMachine.Transition;
 import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;

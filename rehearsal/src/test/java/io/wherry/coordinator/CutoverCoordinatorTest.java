@@ -4,7 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.record.Json;
-import io.wherry.coordinator.CutoverResult.Outcome;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.journal.StateMachine;
+import io.wherry.coordinator.machine.StateTime;
+import io.wherry.coordinator.machine.Status;
+import io.wherry.coordinator.schema.SchemaCompare;
+import io.wherry.coordinator.verify.DataCompare;
 import io.wherry.rehearsal.EmbeddedKafka;
 import java.net.URI;
 import java.net.http.HttpClient;

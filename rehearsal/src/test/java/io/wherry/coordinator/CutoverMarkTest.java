@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.NullNode;
 import io.wherry.contract.config.Migration.FenceMode;
-import io.wherry.coordinator.CutoverMark.Memory;
+import io.wherry.coordinator.cutover.CutoverMark;
+import io.wherry.coordinator.cutover.CutoverMark.Memory;
+import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.journal.State;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,7 +2,9 @@ package io.wherry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.coordinator.DataComparison.TableResult;
+import io.wherry.coordinator.row.DataComparison;
+import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.verify.DataCompare;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

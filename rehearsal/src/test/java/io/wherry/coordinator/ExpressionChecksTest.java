@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
+import io.wherry.coordinator.preflight.ExpressionChecks;
+import io.wherry.coordinator.preflight.TargetPreflight;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.verify.ForeignKeyChecks;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;

@@ -8,6 +8,8 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Position;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.Repeater;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.util.ArrayList;

@@ -87,7 +87,7 @@ class ArchitectureTest {
             .that()
             .resideInAnyPackage("io.wherry.sink..", "io.wherry.coordinator..")
             .and()
-            .doNotHaveFullyQualifiedName("io.wherry.coordinator.Orders")
+            .doNotHaveFullyQualifiedName("io.wherry.coordinator.machine.Orders")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .because(

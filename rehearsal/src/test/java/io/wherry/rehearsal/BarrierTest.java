@@ -5,7 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import io.wherry.soak.TopicAudit;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -1,6 +1,6 @@
 package io.wherry.rehearsal;
 
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

@@ -2,7 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.sql.SQLException;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;

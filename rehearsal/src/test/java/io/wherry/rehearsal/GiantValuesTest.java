@@ -5,7 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;

@@ -12,7 +12,7 @@ import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.service.Service;
 import io.wherry.coordinator.CutoverCoordinator;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.nio.ByteBuffer;

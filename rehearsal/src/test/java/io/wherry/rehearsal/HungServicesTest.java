@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.service.Effect;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;

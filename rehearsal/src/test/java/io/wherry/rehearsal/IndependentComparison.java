@@ -7,7 +7,7 @@ import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.dump.PostgresTools;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

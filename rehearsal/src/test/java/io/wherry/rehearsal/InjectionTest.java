@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.coordinator.PostgresTools;
-import io.wherry.coordinator.SchemaCompare;
-import io.wherry.coordinator.SchemaCopy;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.schema.SchemaCompare;
+import io.wherry.coordinator.schema.SchemaCopy;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.io.StringReader;
 import java.sql.Connection;
 import java.sql.DriverManager;

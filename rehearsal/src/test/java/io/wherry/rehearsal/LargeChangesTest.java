@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.coordinator.CutoverResult;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.journal.State;
 import java.net.URI;
 import java.sql.SQLException;
 import java.util.ArrayList;

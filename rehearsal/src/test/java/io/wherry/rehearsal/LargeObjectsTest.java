@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import org.junit.jupiter.api.Test;
 
 /** Large objects arrive with content, owner, grants and comment, whatever happens to them until the cutover. */

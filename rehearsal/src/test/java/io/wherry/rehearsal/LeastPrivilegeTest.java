@@ -7,7 +7,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.coordinator.CutoverResult;
-import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.coordinator.State;
-import io.wherry.coordinator.Status.TableStatus;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Status.TableStatus;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;

@@ -5,11 +5,11 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.CutoverResult;
-import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.coordinator.State;
-import io.wherry.coordinator.Status;
-import io.wherry.coordinator.Status.TableStatus;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Status;
+import io.wherry.coordinator.machine.Status.TableStatus;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;

@@ -11,7 +11,7 @@ import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.LoadRecords;
 import io.wherry.contract.record.LoadRecords.ChunkTrailer;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

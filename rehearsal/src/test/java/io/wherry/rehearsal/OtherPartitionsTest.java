@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.coordinator.State;
-import io.wherry.coordinator.Status.TableStatus;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Status.TableStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

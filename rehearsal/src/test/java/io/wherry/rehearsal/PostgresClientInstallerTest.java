@@ -2,7 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.dump.PostgresTools;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

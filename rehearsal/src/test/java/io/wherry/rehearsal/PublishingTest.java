@@ -5,7 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.Finding;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import io.wherry.source.check.SourcePreflight;
 import java.nio.file.Files;
 import java.sql.Connection;

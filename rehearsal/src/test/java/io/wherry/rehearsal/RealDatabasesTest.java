@@ -4,7 +4,7 @@ import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Catalog.CatalogColumn;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;

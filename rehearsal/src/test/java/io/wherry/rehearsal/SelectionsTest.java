@@ -6,8 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.ConfigurationException;
-import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.journal.State;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 

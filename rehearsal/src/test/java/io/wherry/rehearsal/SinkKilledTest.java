@@ -3,8 +3,8 @@ package io.wherry.rehearsal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.journal.State;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;

@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.name.Identifiers;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;

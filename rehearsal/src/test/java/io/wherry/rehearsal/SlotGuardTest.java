@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.coordinator.CutoverResult;
-import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.journal.State;
 import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;

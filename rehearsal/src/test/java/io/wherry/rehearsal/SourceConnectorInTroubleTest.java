@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.service.Effect;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

@@ -5,7 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;

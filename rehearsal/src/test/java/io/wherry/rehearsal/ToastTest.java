@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.sql.Connection;
 import org.junit.jupiter.api.Test;
 

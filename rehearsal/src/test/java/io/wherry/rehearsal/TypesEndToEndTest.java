@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.coordinator.State;
+import io.wherry.coordinator.journal.State;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.List;
