@@ -1,5 +1,8 @@
 package io.wherry.rehearsal;
 
+import io.wherry.cli.Preflight;
+import io.wherry.cli.Progress;
+import io.wherry.cli.Services;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.CutoverCoordinator;
@@ -12,6 +15,8 @@ import io.wherry.coordinator.machine.Totals;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.schema.SchemaCompare;
 import io.wherry.coordinator.schema.SchemaCopy;
+import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.ServerException;
 import io.wherry.rehearsal.RehearsalReport.StateSeconds;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -4,6 +4,8 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.ServerException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -18,18 +20,18 @@ import java.util.List;
 import java.util.Optional;
 
 /** The databases of a rehearsal: roles, the empty target, and the source filled from the sample or a dump. */
-final class RehearsalDatabase {
-    static final String NAME = RehearsalServers.NAME;
-    static final String PASSWORD = "rehearsal";
+public final class RehearsalDatabase {
+    public static final String NAME = RehearsalServers.NAME;
+    public static final String PASSWORD = "rehearsal";
     /** Wherry's own role. */
-    static final String OPERATOR = "wherry";
+    public static final String OPERATOR = "wherry";
     /** The applications' role. */
-    static final String APPLICATION = "app";
+    public static final String APPLICATION = "app";
 
     private RehearsalDatabase() {}
 
     /** Roles and an empty database, on either side. */
-    static void prepare(EmbeddedPostgres server) {
+    public static void prepare(EmbeddedPostgres server) {
         try (Connection connection =
                         DriverManager.getConnection(server.jdbcUrl("postgres"), server.superuser(), server.password());
                 Statement statement = connection.createStatement()) {
@@ -42,7 +44,7 @@ final class RehearsalDatabase {
         }
     }
 
-    static Endpoint endpoint(EmbeddedPostgres server, String role) {
+    public static Endpoint endpoint(EmbeddedPostgres server, String role) {
         return new Endpoint(server.jdbcUrl(NAME), role, PASSWORD);
     }
 
@@ -51,7 +53,7 @@ final class RehearsalDatabase {
      *
      * @param dump plain SQL; empty = the sample with about {@code rows} rows
      */
-    static void fill(EmbeddedPostgres server, Optional<Path> dump, long rows, PostgresTools tools) {
+    public static void fill(EmbeddedPostgres server, Optional<Path> dump, long rows, PostgresTools tools) {
         try {
             if (dump.isPresent()) {
                 run(server, tools, dump.get(), List.of());

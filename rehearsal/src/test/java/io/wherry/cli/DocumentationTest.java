@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.journal.StateMachine;
 import io.wherry.coordinator.journal.StateMachine.Transition;
+import io.wherry.rehearsal.cli.RehearsalCommandLine;
 import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,7 +27,7 @@ class DocumentationTest {
     @Test
     void commandsAreDocumentedAsTheyAre() throws IOException {
         StringBuilder text = new StringBuilder();
-        CommandLine wherry = Wherry.commandLine();
+        CommandLine wherry = RehearsalCommandLine.commandLine();
         wherry.getSubcommands().forEach((name, command) -> {
             if (!name.equals("help")) {
                 text.append("## wherry ").append(name).append("\n\n```\n");

@@ -6,7 +6,6 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.LoggingEvent;
 import io.wherry.contract.error.Finding;
-import io.wherry.rehearsal.Preflight;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
