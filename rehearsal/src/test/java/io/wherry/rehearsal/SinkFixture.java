@@ -295,12 +295,17 @@ final class SinkFixture implements AutoCloseable {
         envelope.put(ChangeSchemas.BEFORE, row(schema, event.before()));
         envelope.put(ChangeSchemas.AFTER, row(schema, event.after()));
         envelope.put(ChangeSchemas.OP, event.op());
+        envelope.put(ChangeSchemas.READ_MILLIS, 0L);
+        envelope.put(ChangeSchemas.UNCHANGED, unchanged(shape, event.after()));
         GenericRecord source =
                 new GenericData.Record(schema.getField(ChangeSchemas.SOURCE).schema());
+        for (Schema.Field field : source.getSchema().getFields()) {
+            boolean isText = field.schema().getType() == Schema.Type.STRING;
+            source.put(field.pos(), isText ? "any" : field.name().equals(ChangeSchemas.XMIN) ? null : 1L);
+        }
+        source.put(ChangeSchemas.GENERATION, ChangeSchemas.FIRST_GENERATION);
         source.put(ChangeSchemas.COMMIT_LSN, lsn);
         source.put(ChangeSchemas.ORDER, 0L);
-        source.put(ChangeSchemas.TX_ID, 1L);
-        source.put(ChangeSchemas.COMMIT_MILLIS, 0L);
         envelope.put(ChangeSchemas.SOURCE, source);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.write(0);
@@ -316,6 +321,16 @@ final class SinkFixture implements AutoCloseable {
         return out.toByteArray();
     }
 
+    private static List<String> unchanged(TableShape shape, Object[] after) {
+        List<String> fields = new ArrayList<>();
+        for (int i = 0; after != null && i < shape.columns().size(); i++) {
+            if (i >= after.length || after[i] == UNCHANGED) {
+                fields.add(ChangeSchemas.avroName(shape.columns().get(i).name()));
+            }
+        }
+        return fields;
+    }
+
     private static GenericRecord row(Schema envelope, Object[] values) {
         if (values == null) {
             return null;
@@ -323,10 +338,8 @@ final class SinkFixture implements AutoCloseable {
         Schema schema =
                 envelope.getField(ChangeSchemas.BEFORE).schema().getTypes().get(1);
         GenericRecord row = new GenericData.Record(schema);
-        for (int i = 0; i < schema.getFields().size(); i++) {
-            Schema union = schema.getFields().get(i).schema();
-            boolean absent = i >= values.length || values[i] == UNCHANGED;
-            row.put(i, absent ? new GenericData.EnumSymbol(union.getTypes().get(2), "UNCHANGED") : values[i]);
+        for (int i = 0; i < values.length; i++) {
+            row.put(i, values[i] == UNCHANGED ? null : values[i]);
         }
         return row;
     }

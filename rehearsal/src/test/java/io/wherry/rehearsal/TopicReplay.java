@@ -165,10 +165,11 @@ final class TopicReplay {
     }
 
     /** The order of a table's changes, whatever partition they are in. */
-    private record Place(long lsn, long order) implements Comparable<Place> {
+    private record Place(int generation, long lsn, long order) implements Comparable<Place> {
         @Override
         public int compareTo(Place other) {
-            return Comparator.comparingLong(Place::lsn)
+            return Comparator.comparingInt(Place::generation)
+                    .thenComparingLong(Place::lsn)
                     .thenComparingLong(Place::order)
                     .compare(this, other);
         }
@@ -187,8 +188,9 @@ final class TopicReplay {
                 return;
             }
             GenericRecord source = (GenericRecord) decode(schema(value), value).get(ChangeSchemas.SOURCE);
-            Place place =
-                    new Place((long) source.get(ChangeSchemas.COMMIT_LSN), (long) source.get(ChangeSchemas.ORDER));
+            Place place = new Place(
+                    (int) source.get(ChangeSchemas.GENERATION), (long) source.get(ChangeSchemas.COMMIT_LSN), (long)
+                            source.get(ChangeSchemas.ORDER));
             Place before = last.put(record.partition(), place);
             assertThat(before == null || before.compareTo(place) < 0)
                     .as("%s: %s after %s", table.id(), place, before)
@@ -236,6 +238,8 @@ final class TopicReplay {
     private void apply(TableShape shape, GenericRecord change) throws SQLException {
         GenericRecord before = (GenericRecord) change.get(ChangeSchemas.BEFORE);
         GenericRecord after = (GenericRecord) change.get(ChangeSchemas.AFTER);
+        List<String> unchanged = ((List<?>) change.get(ChangeSchemas.UNCHANGED))
+                .stream().map(Object::toString).toList();
         List<Object> values = new ArrayList<>();
         String table = copy(shape.id());
         switch (change.get(ChangeSchemas.OP).toString()) {
@@ -249,7 +253,7 @@ final class TopicReplay {
             }
             default -> {
                 String set = shape.columns().stream()
-                        .filter(c -> present(c, after))
+                        .filter(c -> !unchanged.contains(ChangeSchemas.avroName(c.name())))
                         .map(c -> Identifiers.quote(c.name()) + " = " + value(c, after, values))
                         .collect(Collectors.joining(", "));
                 update(
@@ -270,10 +274,6 @@ final class TopicReplay {
         return " WHERE ctid = (SELECT ctid FROM " + table + " WHERE " + match + " LIMIT 1)";
     }
 
-    private static boolean present(Column column, GenericRecord row) {
-        return !(field(column, row) instanceof org.apache.avro.generic.GenericEnumSymbol<?>);
-    }
-
     private static Object field(Column column, GenericRecord row) {
         return row.getSchema().getFields().stream()
                 .filter(field -> column.name().equals(field.getProp("wherry.column")))
@@ -284,7 +284,6 @@ final class TopicReplay {
 
     private static String value(Column column, GenericRecord row, List<Object> values) {
         Object value = field(column, row);
-        assertThat(present(column, row)).isTrue();
         values.add(value == null ? null : value.toString());
         return "?::text::" + column.type().quoted();
     }

@@ -44,6 +44,13 @@ final class AvroReader {
         return bytes[at++] != 0;
     }
 
+    void skipStrings(int count) {
+        for (int i = 0; i < count; i++) {
+            int length = Math.toIntExact(number());
+            at = Objects.checkFromIndexSize(at, length, bytes.length) + length;
+        }
+    }
+
     String string() {
         int length = Math.toIntExact(number());
         int from = Objects.checkFromIndexSize(at, length, bytes.length);

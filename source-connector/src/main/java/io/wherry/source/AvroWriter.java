@@ -1,6 +1,7 @@
 package io.wherry.source;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -14,6 +15,7 @@ final class AvroWriter {
     private byte[] buffer = new byte[4096];
     private int size;
     private boolean counting;
+    private final byte[] decimal = new byte[20];
 
     /** Begins a record of any size in Confluent's wire format: byte 0 and the schema's id. */
     void begin(int schemaId) {
@@ -38,6 +40,12 @@ final class AvroWriter {
         buffer[size++] = (byte) (schemaId >>> 16);
         buffer[size++] = (byte) (schemaId >>> 8);
         buffer[size++] = (byte) schemaId;
+    }
+
+    /** Begins what is part of records, without the wire format's header. */
+    void beginBare() {
+        counting = false;
+        size = 0;
     }
 
     /** Counts what is written from here on, instead of writing it. */
@@ -109,6 +117,48 @@ final class AvroWriter {
         for (int i = 0; i < text.length(); i++) {
             buffer[size++] = (byte) text.charAt(i);
         }
+    }
+
+    /** A string. */
+    void text(String text) {
+        byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+        number(utf8.length);
+        encoded(utf8);
+    }
+
+    /** What is encoded already. */
+    void encoded(byte[] bytes) {
+        if (counting) {
+            size = Math.addExact(size, bytes.length);
+            return;
+        }
+        ensure(bytes.length);
+        System.arraycopy(bytes, 0, buffer, size, bytes.length);
+        size += bytes.length;
+    }
+
+    /** A string of ASCII characters: {@code start}, a number in decimal digits, {@code end}. */
+    void ascii(byte[] start, long unsigned, byte[] end) {
+        int digits = 0;
+        long rest = unsigned;
+        do {
+            long quotient = Long.divideUnsigned(rest, 10);
+            decimal[decimal.length - ++digits] = (byte) ('0' + rest - 10 * quotient);
+            rest = quotient;
+        } while (rest != 0);
+        int length = start.length + digits + end.length;
+        number(length);
+        if (counting) {
+            size += length;
+            return;
+        }
+        ensure(length);
+        System.arraycopy(start, 0, buffer, size, start.length);
+        size += start.length;
+        System.arraycopy(decimal, decimal.length - digits, buffer, size, digits);
+        size += digits;
+        System.arraycopy(end, 0, buffer, size, end.length);
+        size += end.length;
     }
 
     private void ensure(int more) {

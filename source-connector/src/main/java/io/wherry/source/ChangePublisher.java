@@ -1,5 +1,6 @@
 package io.wherry.source;
 
+import io.wherry.contract.Break;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Json;
@@ -170,6 +171,16 @@ final class ChangePublisher implements SourceTransactions, AutoCloseable {
     public synchronized void barrier(Route route, byte[] key, byte[] value) {
         openTransaction(value);
         sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
+    }
+
+    @Override
+    public synchronized void breakOff(Route route, byte[] value) {
+        openTransaction(value);
+        List<ProducerRecord<byte[], byte[]>> records = route.partitions() == 1
+                ? List.of(sections.row(route, 0, null, value))
+                : sections.barrier(route, new Lsn(transactionLsn), null, value);
+        records.forEach(Break::mark);
+        records.forEach(this::sendWhole);
     }
 
     private void sendWhole(ProducerRecord<byte[], byte[]> whole) {

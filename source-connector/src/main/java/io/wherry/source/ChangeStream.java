@@ -1,10 +1,12 @@
 package io.wherry.source;
 
+import io.debezium.connector.postgresql.Module;
 import io.debezium.embedded.Connect;
 import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
 import io.debezium.engine.RecordChangeEvent;
 import io.debezium.engine.format.ChangeEventFormat;
+import io.wherry.contract.ChangeSchemas;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Lsn;
@@ -16,6 +18,7 @@ import io.wherry.contract.Timeline;
 import io.wherry.contract.WherryException;
 import java.io.IOException;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -72,7 +75,8 @@ final class ChangeStream implements AutoCloseable {
         List<String> topics = routes.topics();
         publisher = new ChangePublisher(migration, registry, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files, wholes);
-        RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
+        RowDecoder decoder =
+                new RowDecoder(routes, registry, shapes, publisher, counts, origin(migration), Clock.systemUTC());
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName, options))
@@ -85,6 +89,14 @@ final class ChangeStream implements AutoCloseable {
                 .using((success, message, error) -> ended = error)
                 .notifying(this::moveSlot)
                 .build();
+    }
+
+    private static Origin origin(Migration migration) {
+        return new Origin(
+                Module.version(),
+                migration.name(),
+                migration.source().server().database(),
+                ChangeSchemas.FIRST_GENERATION);
     }
 
     private static String pinned(Migration migration) {

@@ -5,6 +5,7 @@ import io.wherry.contract.Migration;
 import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
+import io.wherry.source.ChangeEncoder.Schemas;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -52,7 +53,6 @@ final class SchemasAhead {
             WholeTables wholes,
             SchemaRegistry registry,
             BooleanSupplier closing) {
-        AvroWriter unused = new AvroWriter();
         int registered = 0;
         try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
             for (Relation relation : relations(migration)) {
@@ -61,7 +61,7 @@ final class SchemasAhead {
                     return;
                 }
                 if (route != null && files.loaded(route.id()) != null) {
-                    new ChangeEncoder(shapes.of(relation.under(route.id())), route.topic(), registry, unused);
+                    Schemas.register(shapes.of(relation.under(route.id())), route.topic(), registry);
                     registered++;
                 }
             }

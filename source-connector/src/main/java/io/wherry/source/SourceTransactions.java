@@ -23,6 +23,9 @@ interface SourceTransactions {
      */
     void barrier(Route route, byte[] key, byte[] value);
 
+    /** Rows of the table came or went that no record names ({@link io.wherry.contract.Break}). */
+    void breakOff(Route route, byte[] value);
+
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);
 

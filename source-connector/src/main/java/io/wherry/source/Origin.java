@@ -1,0 +1,35 @@
+package io.wherry.source;
+
+import io.wherry.contract.ChangeSchemas;
+import io.wherry.contract.TableId;
+
+/**
+ * What {@code source} says in every record of one stream.
+ *
+ * @param version of Debezium
+ * @param name of the migration, as Debezium's topic prefix
+ * @param database on the source
+ * @param generation of the changes
+ */
+record Origin(String version, String name, String database, int generation) {
+    private static final String CONNECTOR = "postgresql";
+    /** Rows of the load travel otherwise. */
+    private static final String SNAPSHOT = "false";
+
+    /** Writes the fields that are the same in all records of a table. */
+    byte[] encode(TableId table) {
+        AvroWriter out = new AvroWriter();
+        out.beginBare();
+        out.text(version);
+        out.text(CONNECTOR);
+        out.text(name);
+        out.text(SNAPSHOT);
+        out.text(database);
+        out.text(table.schema());
+        out.text(table.table());
+        // xmin, which Debezium knows only when it is asked to look for it.
+        out.number(ChangeSchemas.NULL);
+        out.number(generation);
+        return out.finish();
+    }
+}
