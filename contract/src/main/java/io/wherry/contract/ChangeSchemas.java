@@ -22,7 +22,7 @@ public final class ChangeSchemas {
     /** Branches of a column's union, in order. */
     public static final int NULL = 0, VALUE = 1;
 
-    /** Fields of the envelope, in order. {@code ts_ms} is the source-connector's clock when it began to read the transaction. */
+    /** Fields of the envelope, in order. {@code ts_ms} is the source-connector's clock when the transaction began to come. */
     public static final String BEFORE = "before",
             AFTER = "after",
             SOURCE = "source",
@@ -34,30 +34,32 @@ public final class ChangeSchemas {
      * Values of {@code op}, as Debezium's: create, update, delete, truncate. Debezium's {@code r}, a row of a snapshot, is in no
      * change topic: rows of the load travel as COPY blocks.
      */
-    public static final String CREATE = "c", UPDATE = "u", DELETE = "d", TRUNCATE = "t";
+    public static final char CREATE = 'c', UPDATE = 'u', DELETE = 'd', TRUNCATE = 't';
 
     /**
-     * Fields of {@code source}, in order. Those whose value is the same in all records of a schema and a generation come first:
-     * their bytes are written once. All but the last two are Debezium's, {@code xmin} is always null.
+     * Fields of {@code source}, in order: those that differ from row to row first, those that are the same in all records of a
+     * table last. So the bytes of the last are written once and compress to almost nothing. {@code commit_lsn}, {@code order} and
+     * {@code generation} are ours, all others Debezium's. {@code xmin} is null, as Debezium's is by default, and so is {@code
+     * sequence}: it would say {@code lsn} again, and as text that differs in every row.
      */
-    public static final String VERSION = "version",
+    public static final String ORDER = "order",
+            LSN = "lsn",
+            COMMIT_LSN = "commit_lsn",
+            TX_ID = "txId",
+            COMMIT_MILLIS = "ts_ms",
+            SEQUENCE = "sequence",
+            XMIN = "xmin",
+            GENERATION = "generation",
+            VERSION = "version",
             CONNECTOR = "connector",
             NAME = "name",
             SNAPSHOT = "snapshot",
             DATABASE = "db",
             TABLE_SCHEMA = "schema",
-            TABLE = "table",
-            XMIN = "xmin",
-            GENERATION = "generation",
-            COMMIT_MILLIS = "ts_ms",
-            TX_ID = "txId",
-            LSN = "lsn",
-            SEQUENCE = "sequence",
-            COMMIT_LSN = "commit_lsn",
-            ORDER = "order";
+            TABLE = "table";
 
-    /** How many fields of {@code source}, from the first on, are strings. */
-    public static final int LEADING_STRINGS = 7;
+    /** How many fields of {@code source}, from the last on, are strings. */
+    public static final int LAST_STRINGS = 7;
 
     /** The generation of changes that the migration's source makes. */
     public static final int FIRST_GENERATION = 1;
@@ -117,21 +119,21 @@ public final class ChangeSchemas {
     private static Schema source() {
         Schema source = Schema.createRecord("Source", null, NAMESPACE, false);
         source.setFields(List.of(
+                of(ORDER, Schema.Type.LONG),
+                of(LSN, Schema.Type.LONG),
+                of(COMMIT_LSN, Schema.Type.LONG),
+                of(TX_ID, Schema.Type.LONG),
+                of(COMMIT_MILLIS, Schema.Type.LONG),
+                new Schema.Field(SEQUENCE, optional(Schema.create(Schema.Type.STRING)), null, NULL_DEFAULT),
+                new Schema.Field(XMIN, optional(Schema.create(Schema.Type.LONG)), null, NULL_DEFAULT),
+                of(GENERATION, Schema.Type.INT),
                 of(VERSION, Schema.Type.STRING),
                 of(CONNECTOR, Schema.Type.STRING),
                 of(NAME, Schema.Type.STRING),
                 of(SNAPSHOT, Schema.Type.STRING),
                 of(DATABASE, Schema.Type.STRING),
                 of(TABLE_SCHEMA, Schema.Type.STRING),
-                of(TABLE, Schema.Type.STRING),
-                new Schema.Field(XMIN, optional(Schema.create(Schema.Type.LONG)), null, NULL_DEFAULT),
-                of(GENERATION, Schema.Type.INT),
-                of(COMMIT_MILLIS, Schema.Type.LONG),
-                of(TX_ID, Schema.Type.LONG),
-                of(LSN, Schema.Type.LONG),
-                of(SEQUENCE, Schema.Type.STRING),
-                of(COMMIT_LSN, Schema.Type.LONG),
-                of(ORDER, Schema.Type.LONG)));
+                of(TABLE, Schema.Type.STRING)));
         return source;
     }
 

@@ -266,7 +266,7 @@ final class SinkFixture implements AutoCloseable {
     }
 
     /** A row event. */
-    record Event(TableId table, String op, Object[] before, Object[] after) {}
+    record Event(TableId table, char op, Object[] before, Object[] after) {}
 
     static Event insert(String table, Object... after) {
         return new Event(id(table), ChangeSchemas.CREATE, null, after);
@@ -294,14 +294,19 @@ final class SinkFixture implements AutoCloseable {
         GenericRecord envelope = new GenericData.Record(schema);
         envelope.put(ChangeSchemas.BEFORE, row(schema, event.before()));
         envelope.put(ChangeSchemas.AFTER, row(schema, event.after()));
-        envelope.put(ChangeSchemas.OP, event.op());
+        envelope.put(ChangeSchemas.OP, String.valueOf(event.op()));
         envelope.put(ChangeSchemas.READ_MILLIS, 0L);
         envelope.put(ChangeSchemas.UNCHANGED, unchanged(shape, event.after()));
         GenericRecord source =
                 new GenericData.Record(schema.getField(ChangeSchemas.SOURCE).schema());
         for (Schema.Field field : source.getSchema().getFields()) {
-            boolean isText = field.schema().getType() == Schema.Type.STRING;
-            source.put(field.pos(), isText ? "any" : field.name().equals(ChangeSchemas.XMIN) ? null : 1L);
+            source.put(
+                    field.pos(),
+                    switch (field.schema().getType()) {
+                        case STRING -> "any";
+                        case UNION -> null;
+                        default -> 1L;
+                    });
         }
         source.put(ChangeSchemas.GENERATION, ChangeSchemas.FIRST_GENERATION);
         source.put(ChangeSchemas.COMMIT_LSN, lsn);

@@ -242,7 +242,7 @@ final class TopicReplay {
                 .stream().map(Object::toString).toList();
         List<Object> values = new ArrayList<>();
         String table = copy(shape.id());
-        switch (change.get(ChangeSchemas.OP).toString()) {
+        switch (change.get(ChangeSchemas.OP).toString().charAt(0)) {
             case ChangeSchemas.TRUNCATE -> update("TRUNCATE " + table, values, -1);
             case ChangeSchemas.DELETE -> update("DELETE FROM " + table + where(shape, before, values), values, 1);
             case ChangeSchemas.CREATE -> {

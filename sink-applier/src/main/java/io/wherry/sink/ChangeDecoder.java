@@ -9,6 +9,7 @@ import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
 import io.wherry.sink.Change.Kind;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -23,36 +24,46 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 final class ChangeDecoder {
     private static final int HEADER_BYTES = 5;
-    /** Numbers of {@code source} before {@code sequence}. */
-    private static final int NUMBERS_BEFORE_SEQUENCE = 3;
+    private static final int NUMBERS_AFTER_COMMIT_LSN = 2;
 
     private final SchemaRegistry registry;
     private final Map<Integer, Writer> writers = new HashMap<>();
+    /** Of the record before, whose schema and table are mostly those of the next. */
+    private Writer last;
+
+    private int lastSchema;
+    private TableId lastTable;
 
     ChangeDecoder(SchemaRegistry registry) {
         this.registry = registry;
     }
 
-    /**
-     * A schema that records were written with.
-     *
-     * @param known columns that {@code before} is sure to hold: those of the identity, or all
-     * @param fields places of the columns, by their fields' names
-     */
-    private record Writer(
-            TableShape shape, Schema.Type[] encodings, boolean[] all, boolean[] known, Map<String, Integer> fields) {
-        static Writer of(TableShape shape) {
+    /** A schema that records were written with. */
+    private static final class Writer {
+        final TableShape shape;
+        final Schema.Type[] encodings;
+        final boolean[] all;
+        /** Columns that {@code before} is sure to hold: those of the identity, or all. */
+        final boolean[] known;
+        /** Names of the columns' fields, encoded. */
+        final byte[][] names;
+        /** The end of {@code source} as the last record had it, which was found right; null = there was none. */
+        byte[] sourceEnd;
+
+        Writer(TableShape shape) {
             int columns = shape.columns().size();
-            Writer writer = new Writer(
-                    shape, new Schema.Type[columns], new boolean[columns], new boolean[columns], new HashMap<>());
+            this.shape = shape;
+            encodings = new Schema.Type[columns];
+            all = new boolean[columns];
+            known = new boolean[columns];
+            names = new byte[columns][];
             for (int i = 0; i < columns; i++) {
                 Column column = shape.columns().get(i);
-                writer.encodings[i] = ChangeSchemas.encoding(column.type());
-                writer.all[i] = true;
-                writer.known[i] = shape.identity().isEmpty() || shape.identity().contains(column.name());
-                writer.fields.put(ChangeSchemas.avroName(column.name()), i);
+                encodings[i] = ChangeSchemas.encoding(column.type());
+                all[i] = true;
+                known[i] = shape.identity().isEmpty() || shape.identity().contains(column.name());
+                names[i] = ChangeSchemas.avroName(column.name()).getBytes(StandardCharsets.US_ASCII);
             }
-            return writer;
         }
     }
 
@@ -67,57 +78,83 @@ final class ChangeDecoder {
             throw foreign(where(record), "not in the registry's wire format", null);
         }
         int schema = ByteBuffer.wrap(value).getInt(1);
-        Writer writer = writers.computeIfAbsent(schema, id -> writer(id, () -> where(record)));
-        if (!writer.shape().id().equals(table)) {
-            // A registry that lost its schemas gives their numbers to others.
-            throw foreign(
-                    where(record),
-                    "its schema, number " + schema + ", is that of "
-                            + writer.shape().id(),
-                    null);
+        if (last == null || schema != lastSchema || table != lastTable) {
+            last = writer(schema, table, record);
+            lastSchema = schema;
+            lastTable = table;
         }
         try {
-            return change(new AvroReader(value, HEADER_BYTES), writer, Break.isMarked(record));
+            return change(new AvroReader(value, HEADER_BYTES), last, Break.isMarked(record));
         } catch (RuntimeException e) {
             throw foreign(where(record), "its body cannot be read: " + e.getMessage(), e);
         }
     }
 
+    private Writer writer(int schema, TableId table, ConsumerRecord<byte[], byte[]> record) {
+        Writer writer = writers.computeIfAbsent(schema, id -> writer(id, () -> where(record)));
+        if (!writer.shape.id().equals(table)) {
+            // A registry that lost its schemas gives their numbers to others.
+            throw foreign(where(record), "its schema, number " + schema + ", is that of " + writer.shape.id(), null);
+        }
+        return writer;
+    }
+
     private static Change change(AvroReader in, Writer writer, boolean isBreak) {
-        String[] before = row(in, writer, writer.known());
-        String[] after = row(in, writer, writer.all());
-        in.skipStrings(ChangeSchemas.LEADING_STRINGS);
+        String[] before = row(in, writer, writer.known);
+        String[] after = row(in, writer, writer.all);
+        long order = in.number();
+        in.skipNumbers(1);
+        long commitLsn = in.number();
+        in.skipNumbers(NUMBERS_AFTER_COMMIT_LSN);
+        if (writer.sourceEnd == null || !in.skipIfNext(writer.sourceEnd)) {
+            int from = in.position();
+            sourceEnd(in);
+            writer.sourceEnd = in.since(from);
+        }
+        Kind kind = isBreak ? Kind.BREAK : kind(in.letter());
+        in.skipNumbers(1);
+        unchanged(in, writer, after);
+        require(in.atEnd(), "it is longer than its schema says");
+        requireRows(kind, before, after, writer.shape);
+        return new Change(writer.shape, kind, before, after, commitLsn, order);
+    }
+
+    /** Reads what is the same in all records of a table and a generation. */
+    private static void sourceEnd(AvroReader in) {
+        if (in.number() != ChangeSchemas.NULL) {
+            in.skipStrings(1);
+        }
         if (in.number() != ChangeSchemas.NULL) {
             in.skipNumbers(1);
         }
         long generation = in.number();
-        in.skipNumbers(NUMBERS_BEFORE_SEQUENCE);
-        in.skipStrings(1);
-        long commitLsn = in.number();
-        long order = in.number();
-        Kind kind = kind(in.string(), isBreak);
-        in.skipNumbers(1);
-        unchanged(in, writer, after);
-        require(in.atEnd(), "it is longer than its schema says");
         require(generation == ChangeSchemas.FIRST_GENERATION, "it is of generation " + generation);
-        requireRows(kind, before, after, writer.shape());
-        return new Change(writer.shape(), kind, before, after, commitLsn, order);
+        in.skipStrings(ChangeSchemas.LAST_STRINGS);
     }
 
+    /** The names come in the order of the columns. */
     private static void unchanged(AvroReader in, Writer writer, String[] after) {
+        int column = 0;
         for (long names = in.number(); names != 0; names = in.number()) {
             if (names < 0) {
                 // A block that says how long it is.
                 in.skipNumbers(1);
             }
             for (long i = Math.abs(names); i > 0; i--) {
-                Integer column = writer.fields().get(in.string());
-                require(
-                        column != null && after != null && after[column] == null,
-                        "a column is unchanged that is not there");
+                require(after != null, "a column is unchanged, and there is no row");
+                int length = Math.toIntExact(in.number());
+                while (column < after.length && !isUnchanged(in, writer, after, column, length)) {
+                    column++;
+                }
+                require(column < after.length, "a column is unchanged that is not there or has a value");
                 after[column] = Change.UNCHANGED;
             }
         }
+    }
+
+    private static boolean isUnchanged(AvroReader in, Writer writer, String[] after, int column, int length) {
+        byte[] name = writer.names[column];
+        return after[column] == null && name.length == length && in.skipIfNext(name);
     }
 
     private static void requireRows(Kind kind, String[] before, String[] after, TableShape shape) {
@@ -143,8 +180,7 @@ final class ChangeDecoder {
      * @throws DataException when it is not a schema of Wherry's
      */
     TableShape shape(int id) {
-        return writers.computeIfAbsent(id, unknown -> writer(unknown, () -> "schema " + unknown))
-                .shape();
+        return writers.computeIfAbsent(id, unknown -> writer(unknown, () -> "schema " + unknown)).shape;
     }
 
     private Writer writer(int id, Supplier<String> where) {
@@ -154,7 +190,7 @@ final class ChangeDecoder {
         if (!SchemaNormalization.toParsingForm(schema).equals(expected)) {
             throw foreign(where.get(), "schema " + id + " has another layout than this version's", null);
         }
-        return Writer.of(shape);
+        return new Writer(shape);
     }
 
     private static TableShape shape(Schema schema, Supplier<String> where) {
@@ -176,11 +212,11 @@ final class ChangeDecoder {
         for (int i = 0; i < row.length; i++) {
             boolean isNull = in.number() == ChangeSchemas.NULL;
             if (known[i]) {
-                row[i] = isNull ? null : text(in, writer.encodings()[i]);
+                row[i] = isNull ? null : text(in, writer.encodings[i]);
             } else {
                 row[i] = Change.UNCHANGED;
                 if (!isNull) {
-                    skip(in, writer.encodings()[i]);
+                    skip(in, writer.encodings[i]);
                 }
             }
         }
@@ -203,16 +239,13 @@ final class ChangeDecoder {
         };
     }
 
-    private static Kind kind(String op, boolean isBreak) {
-        if (isBreak) {
-            return Kind.BREAK;
-        }
+    private static Kind kind(char op) {
         return switch (op) {
             case ChangeSchemas.CREATE -> Kind.INSERT;
             case ChangeSchemas.UPDATE -> Kind.UPDATE;
             case ChangeSchemas.DELETE -> Kind.DELETE;
             case ChangeSchemas.TRUNCATE -> Kind.TRUNCATE;
-            default -> throw new IllegalArgumentException("unknown op '" + op + "'");
+            default -> throw new IllegalArgumentException("its op is none that a change has");
         };
     }
 

@@ -12,10 +12,12 @@ final class AvroWriter {
     /** Bytes from which a record is giant. */
     static final int KEPT_BYTES = 1 << 20;
 
+    /** The most that a number takes. */
+    private static final int NUMBER_BYTES = 10;
+
     private byte[] buffer = new byte[4096];
     private int size;
     private boolean counting;
-    private final byte[] decimal = new byte[20];
 
     /** Begins a record of any size in Confluent's wire format: byte 0 and the schema's id. */
     void begin(int schemaId) {
@@ -72,12 +74,14 @@ final class AvroWriter {
     /** An int, a long, or the index of a union's branch: zigzag, seven bits a byte. */
     void number(long value) {
         long rest = value << 1 ^ value >> 63;
-        int length = (70 - Long.numberOfLeadingZeros(rest | 1)) / 7;
         if (counting) {
-            size = Math.addExact(size, length);
+            size = Math.addExact(size, (70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
             return;
         }
-        ensure(length);
+        if (buffer.length - size < NUMBER_BYTES) {
+            // Not more than it takes: a giant's buffer has its exact size.
+            ensure((70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
+        }
         while ((rest & ~0x7FL) != 0) {
             buffer[size++] = (byte) (rest & 0x7F | 0x80);
             rest >>>= 7;
@@ -106,17 +110,15 @@ final class AvroWriter {
         size += length;
     }
 
-    /** A string of ASCII characters. */
-    void ascii(String text) {
-        number(text.length());
+    /** A string of one ASCII character. */
+    void letter(char character) {
+        number(1);
         if (counting) {
-            size += text.length();
+            size++;
             return;
         }
-        ensure(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            buffer[size++] = (byte) text.charAt(i);
-        }
+        ensure(1);
+        buffer[size++] = (byte) character;
     }
 
     /** A string. */
@@ -135,30 +137,6 @@ final class AvroWriter {
         ensure(bytes.length);
         System.arraycopy(bytes, 0, buffer, size, bytes.length);
         size += bytes.length;
-    }
-
-    /** A string of ASCII characters: {@code start}, a number in decimal digits, {@code end}. */
-    void ascii(byte[] start, long unsigned, byte[] end) {
-        int digits = 0;
-        long rest = unsigned;
-        do {
-            long quotient = Long.divideUnsigned(rest, 10);
-            decimal[decimal.length - ++digits] = (byte) ('0' + rest - 10 * quotient);
-            rest = quotient;
-        } while (rest != 0);
-        int length = start.length + digits + end.length;
-        number(length);
-        if (counting) {
-            size += length;
-            return;
-        }
-        ensure(length);
-        System.arraycopy(start, 0, buffer, size, start.length);
-        size += start.length;
-        System.arraycopy(decimal, decimal.length - digits, buffer, size, digits);
-        size += digits;
-        System.arraycopy(end, 0, buffer, size, end.length);
-        size += end.length;
     }
 
     private void ensure(int more) {

@@ -22,7 +22,7 @@ final class CaptureCounts {
         of(table).read.add(rows);
     }
 
-    void change(TableId table, String operation) {
+    void change(TableId table, char operation) {
         Counts counts = of(table);
         LongAdder counter =
                 switch (operation) {

@@ -18,8 +18,6 @@ final class ChangeEncoder {
         TEXT
     }
 
-    private static final byte[] SEQUENCE_END = {'"', ']'};
-
     /**
      * Where a change comes from.
      *
@@ -84,7 +82,7 @@ final class ChangeEncoder {
      *     need not be
      * @param after or null
      */
-    byte[] value(Tuple before, boolean identityOnly, Tuple after, String operation, Source source) {
+    byte[] value(Tuple before, boolean identityOnly, Tuple after, char operation, Source source) {
         int bytes = (before == null ? 0 : before.textBytes()) + (after == null ? 0 : after.textBytes());
         if (bytes > AvroWriter.KEPT_BYTES) {
             out.count();
@@ -97,20 +95,19 @@ final class ChangeEncoder {
         return out.finish();
     }
 
-    private void envelope(Tuple before, boolean identityOnly, Tuple after, String operation, Source source) {
+    private void envelope(Tuple before, boolean identityOnly, Tuple after, char operation, Source source) {
         // A server that sends the identity of a table whose identity we do not have (generated columns) sends nothing
         // of it.
         row(identityOnly && !keyed ? null : before, identityOnly);
         row(after, false);
         SourceTransaction transaction = source.transaction();
-        out.encoded(origin);
-        out.number(transaction.commitMillis());
-        out.number(transaction.number());
-        out.number(source.lsn());
-        out.ascii(transaction.sequenceStart(), source.lsn(), SEQUENCE_END);
-        out.number(transaction.commitLsn());
         out.number(source.order());
-        out.ascii(operation);
+        out.number(source.lsn());
+        out.number(transaction.commitLsn());
+        out.number(transaction.number());
+        out.number(transaction.commitMillis());
+        out.encoded(origin);
+        out.letter(operation);
         out.number(transaction.readMillis());
         unchanged(after);
     }

@@ -20,6 +20,10 @@ record Origin(String version, String name, String database, int generation) {
     byte[] encode(TableId table) {
         AvroWriter out = new AvroWriter();
         out.beginBare();
+        // sequence and xmin.
+        out.number(ChangeSchemas.NULL);
+        out.number(ChangeSchemas.NULL);
+        out.number(generation);
         out.text(version);
         out.text(CONNECTOR);
         out.text(name);
@@ -27,9 +31,6 @@ record Origin(String version, String name, String database, int generation) {
         out.text(database);
         out.text(table.schema());
         out.text(table.table());
-        // xmin, which Debezium knows only when it is asked to look for it.
-        out.number(ChangeSchemas.NULL);
-        out.number(generation);
         return out.finish();
     }
 }

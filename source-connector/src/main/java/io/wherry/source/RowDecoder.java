@@ -58,8 +58,6 @@ final class RowDecoder {
     private final Clock clock;
     private boolean wanted;
     private SourceTransaction transaction;
-    /** End of the last COMMIT record that came; 0 = none yet. */
-    private long committedEnd;
     /** Of the message at hand. */
     private long lsn;
     /** The last transaction that was waited for. */
@@ -129,7 +127,7 @@ final class RowDecoder {
         long commitLsn = message.getLong();
         long commitMillis = EPOCH_MILLIS + message.getLong() / 1000;
         long number = Integer.toUnsignedLong(message.getInt());
-        transaction = new SourceTransaction(commitLsn, number, commitMillis, clock.millis(), committedEnd);
+        transaction = new SourceTransaction(commitLsn, number, commitMillis, clock.millis());
         order = 0;
         wanted = rows.begin(commitLsn, commitMillis);
     }
@@ -137,8 +135,7 @@ final class RowDecoder {
     private void commit(ByteBuffer message) {
         message.get();
         long commitLsn = message.getLong();
-        committedEnd = message.getLong();
-        rows.commit(commitLsn, committedEnd);
+        rows.commit(commitLsn, message.getLong());
     }
 
     private void rowMessage(char kind, ByteBuffer message) {
@@ -214,7 +211,7 @@ final class RowDecoder {
         }
         read(after, oid, encoder, message);
         Tuple old = hasBefore ? before : null;
-        String operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
+        char operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
         byte[] key = encoder.key(after, old);
         boolean keyChanges = hasBefore && route.partitions() > 1 && !Arrays.equals(key, encoder.key(before, null));
         send(route, key, keyChanges, operation, encoder, old, identityOnly, after);
@@ -235,7 +232,7 @@ final class RowDecoder {
             Route route,
             byte[] key,
             boolean keyChanges,
-            String operation,
+            char operation,
             ChangeEncoder encoder,
             Tuple old,
             boolean identityOnly,
