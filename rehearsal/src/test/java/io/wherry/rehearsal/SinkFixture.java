@@ -65,6 +65,9 @@ final class SinkFixture implements AutoCloseable {
 
     final Migration migration;
     final MemoryRegistry registry = new MemoryRegistry();
+    /** Of the changes that are committed from now on. */
+    int generation = ChangeSchemas.FIRST_GENERATION;
+
     private Connection target;
     private final KafkaProducer<byte[], byte[]> producer;
     private final Map<TableId, TableShape> shapes = new HashMap<>();
@@ -308,7 +311,7 @@ final class SinkFixture implements AutoCloseable {
                         default -> 1L;
                     });
         }
-        source.put(ChangeSchemas.GENERATION, ChangeSchemas.FIRST_GENERATION);
+        source.put(ChangeSchemas.GENERATION, generation);
         source.put(ChangeSchemas.COMMIT_LSN, lsn);
         source.put(ChangeSchemas.ORDER, 0L);
         envelope.put(ChangeSchemas.SOURCE, source);
