@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Reads what came into the topics since the last look: within a partition (commit LSN, order) must rise with every record.
+ * Reads what came into the topics since the last look: within a partition (generation, commit LSN, order) must rise with every record.
  * One that stands still is a duplicate, one that falls is out of order.
  */
 public final class TopicAudit {
@@ -36,8 +37,22 @@ public final class TopicAudit {
     private static final class Progress {
         final LargeValues.Joiner joiner = new LargeValues.Joiner();
         long next;
-        long commitLsn;
-        long order;
+        Place place = new Place(0, 0, 0);
+    }
+
+    private record Place(int generation, long commitLsn, long order) implements Comparable<Place> {
+        @Override
+        public int compareTo(Place other) {
+            return Comparator.comparingInt(Place::generation)
+                    .thenComparing(Place::commitLsn, Long::compareUnsigned)
+                    .thenComparingLong(Place::order)
+                    .compare(this, other);
+        }
+
+        @Override
+        public String toString() {
+            return "(%d, %x, %d)".formatted(generation, commitLsn, order);
+        }
     }
 
     /** @param migration with an address of the broker that no fault concerns */
@@ -74,11 +89,12 @@ public final class TopicAudit {
 
     private void check(ConsumerRecord<byte[], byte[]> record, List<String> problems) {
         Progress last = progress.get(new TopicPartition(record.topic(), record.partition()));
-        long commitLsn;
-        long order;
+        Place place;
         if (record.topic().equals(migration.topics().position())) {
-            commitLsn = Json.read(record.value(), Position.class).commitLsn().value();
-            order = 0;
+            place = new Place(
+                    ChangeSchemas.FIRST_GENERATION,
+                    Json.read(record.value(), Position.class).commitLsn().value(),
+                    0);
         } else {
             byte[] value = last.joiner.add(record);
             if (value == null) {
@@ -86,22 +102,15 @@ public final class TopicAudit {
             }
             records++;
             GenericRecord source = (GenericRecord) decode(value).get(ChangeSchemas.SOURCE);
-            commitLsn = (long) source.get(ChangeSchemas.COMMIT_LSN);
-            order = (long) source.get(ChangeSchemas.ORDER);
+            place = new Place(
+                    (int) source.get(ChangeSchemas.GENERATION), (long) source.get(ChangeSchemas.COMMIT_LSN), (long)
+                            source.get(ChangeSchemas.ORDER));
         }
-        if (commitLsn < last.commitLsn || commitLsn == last.commitLsn && order <= last.order) {
-            problems.add("%s-%d offset %d: change (%x, %d) after (%x, %d)"
-                    .formatted(
-                            record.topic(),
-                            record.partition(),
-                            record.offset(),
-                            commitLsn,
-                            order,
-                            last.commitLsn,
-                            last.order));
+        if (place.compareTo(last.place) <= 0) {
+            problems.add("%s-%d offset %d: change %s after %s"
+                    .formatted(record.topic(), record.partition(), record.offset(), place, last.place));
         }
-        last.commitLsn = commitLsn;
-        last.order = order;
+        last.place = place;
     }
 
     private GenericRecord decode(byte[] value) {

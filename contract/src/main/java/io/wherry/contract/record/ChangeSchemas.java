@@ -12,33 +12,60 @@ import java.util.List;
 import org.apache.avro.Schema;
 
 /**
- * The Avro schemas of change topics: Debezium's envelope ({@code before}, {@code after}, {@code op}, {@code source}), made
- * from a table's shape and read back to it. Records carry the Confluent wire format: byte 0, four bytes of schema id
- * (big-endian), Avro body.
+ * The Avro schemas of change topics: Debezium's envelope, made from a table's shape and read back to it. Records carry the
+ * Confluent wire format: byte 0, four bytes of schema id (big-endian), Avro body.
  *
- * <p>A row's field is a union of {@code null}, the value, and {@code Unchanged}. The third is not NULL: it says that the
- * stream did not carry the column (an unchanged TOAST value, or a column outside the identity in {@code before}). A boolean
- * is a boolean, int2 and int4 an int, int8 a long; every other type is PostgreSQL's own text. Names that Avro does not
- * allow are escaped; the true ones stand in properties {@code wherry.*}.
+ * <p>A row's field is a union of {@code null} and the value. A boolean is a boolean, int2 and int4 an int, int8 a long; every
+ * other type is PostgreSQL's own text. A null in {@code after} is NULL unless the envelope's {@code unchanged} names the field:
+ * then the stream did not carry the value, which is what it was. In {@code before} of a table with an identity, only the
+ * identity's columns are sure to be there. Names that Avro does not allow are escaped; the true ones stand in properties
+ * {@code wherry.*}.
  */
 public final class ChangeSchemas {
     /** Branches of a column's union, in order. */
-    public static final int NULL = 0, VALUE = 1, UNCHANGED = 2;
+    public static final int NULL = 0, VALUE = 1;
 
-    /** Fields of the envelope, in order. */
-    public static final String BEFORE = "before", AFTER = "after", OP = "op", SOURCE = "source";
-
-    /** Values of {@code op}, as Debezium's: create, update, delete, truncate. */
-    public static final String CREATE = "c", UPDATE = "u", DELETE = "d", TRUNCATE = "t";
+    /** Fields of the envelope, in order. {@code ts_ms} is the source-connector's clock when the transaction began to come. */
+    public static final String BEFORE = "before",
+            AFTER = "after",
+            SOURCE = "source",
+            OP = "op",
+            READ_MILLIS = "ts_ms",
+            UNCHANGED = "unchanged";
 
     /**
-     * A value of {@code op} that is ours: rows of a partition of a table that is carried whole came or went in a way that
-     * no record tells. What follows does not continue from what was before.
+     * Values of {@code op}, as Debezium's: create, update, delete, truncate. Debezium's {@code r}, a row of a snapshot, is in no
+     * change topic: rows of the load travel as COPY blocks.
      */
-    public static final String BREAK = "x";
+    public static final char CREATE = 'c', UPDATE = 'u', DELETE = 'd', TRUNCATE = 't';
 
-    /** Fields of {@code source}, in order, all long. Commit LSN and order together are the total order of changes. */
-    public static final String COMMIT_LSN = "commit_lsn", ORDER = "order", TX_ID = "tx_id", COMMIT_MILLIS = "ts_ms";
+    /**
+     * Fields of {@code source}, in order: those that differ from row to row first, those that are the same in all records of a
+     * table last. So the bytes of the last are written once and compress to almost nothing. {@code commit_lsn}, {@code order} and
+     * {@code generation} are ours, all others Debezium's. {@code xmin} is null, as Debezium's is by default, and so is {@code
+     * sequence}: it would say {@code lsn} again, and as text that differs in every row.
+     */
+    public static final String ORDER = "order",
+            LSN = "lsn",
+            COMMIT_LSN = "commit_lsn",
+            TX_ID = "txId",
+            COMMIT_MILLIS = "ts_ms",
+            SEQUENCE = "sequence",
+            XMIN = "xmin",
+            GENERATION = "generation",
+            VERSION = "version",
+            CONNECTOR = "connector",
+            NAME = "name",
+            SNAPSHOT = "snapshot",
+            DATABASE = "db",
+            TABLE_SCHEMA = "schema",
+            TABLE = "table";
+
+    /** How many fields of {@code source}, from the last on, are strings. */
+    public static final int LAST_STRINGS = 7;
+
+    /** The generation of changes that the migration's source makes. */
+    public static final int FIRST_GENERATION = 1;
 
     private static final String NAMESPACE = "io.wherry.change";
     private static final String SCHEMA_PROPERTY = "wherry.schema";
@@ -47,6 +74,7 @@ public final class ChangeSchemas {
     private static final String COLUMN_PROPERTY = "wherry.column";
     private static final String TYPE_PROPERTY = "wherry.type";
     private static final String DEFINITION_PROPERTY = "wherry.definition";
+    private static final Object NULL_DEFAULT = Schema.Field.NULL_DEFAULT_VALUE;
 
     private ChangeSchemas() {}
 
@@ -65,30 +93,51 @@ public final class ChangeSchemas {
 
     /** The envelope's schema for a table. */
     public static Schema value(TableShape shape) {
-        Schema unchanged = Schema.createEnum("Unchanged", null, NAMESPACE, List.of("UNCHANGED"));
         Schema row = Schema.createRecord("Row", null, NAMESPACE, false);
         List<Schema.Field> columns = new ArrayList<>();
         for (Column column : shape.columns()) {
-            Schema type = Schema.createUnion(
-                    Schema.create(Schema.Type.NULL), Schema.create(encoding(column.type())), unchanged);
-            Schema.Field field = field(column, type);
+            Schema.Field field = field(column, optional(Schema.create(encoding(column.type()))), NULL_DEFAULT);
             if (column.definition() != null) {
                 field.addProp(DEFINITION_PROPERTY, new String(Json.write(column.definition()), StandardCharsets.UTF_8));
             }
             columns.add(field);
         }
         row.setFields(columns);
-        Schema optionalRow = Schema.createUnion(Schema.create(Schema.Type.NULL), row);
-        Schema source = Schema.createRecord("Source", null, NAMESPACE, false);
-        source.setFields(List.of(long_(COMMIT_LSN), long_(ORDER), long_(TX_ID), long_(COMMIT_MILLIS)));
         Schema envelope = Schema.createRecord("Envelope", null, NAMESPACE, false);
         envelope.setFields(List.of(
-                new Schema.Field(BEFORE, optionalRow),
-                new Schema.Field(AFTER, optionalRow),
-                new Schema.Field(OP, Schema.create(Schema.Type.STRING)),
-                new Schema.Field(SOURCE, source)));
+                new Schema.Field(BEFORE, optional(row), null, NULL_DEFAULT),
+                new Schema.Field(AFTER, optional(row), null, NULL_DEFAULT),
+                new Schema.Field(SOURCE, source()),
+                of(OP, Schema.Type.STRING),
+                of(READ_MILLIS, Schema.Type.LONG),
+                new Schema.Field(
+                        UNCHANGED,
+                        Schema.createArray(Schema.create(Schema.Type.STRING)),
+                        "fields that are null in after because the update left their values as they were",
+                        List.of())));
         name(envelope, shape);
         return envelope;
+    }
+
+    private static Schema source() {
+        Schema source = Schema.createRecord("Source", null, NAMESPACE, false);
+        source.setFields(List.of(
+                of(ORDER, Schema.Type.LONG),
+                of(LSN, Schema.Type.LONG),
+                of(COMMIT_LSN, Schema.Type.LONG),
+                of(TX_ID, Schema.Type.LONG),
+                of(COMMIT_MILLIS, Schema.Type.LONG),
+                new Schema.Field(SEQUENCE, optional(Schema.create(Schema.Type.STRING)), null, NULL_DEFAULT),
+                new Schema.Field(XMIN, optional(Schema.create(Schema.Type.LONG)), null, NULL_DEFAULT),
+                of(GENERATION, Schema.Type.INT),
+                of(VERSION, Schema.Type.STRING),
+                of(CONNECTOR, Schema.Type.STRING),
+                of(NAME, Schema.Type.STRING),
+                of(SNAPSHOT, Schema.Type.STRING),
+                of(DATABASE, Schema.Type.STRING),
+                of(TABLE_SCHEMA, Schema.Type.STRING),
+                of(TABLE, Schema.Type.STRING)));
+        return source;
     }
 
     /** The key's schema: a record of the identity columns; null for a keyless table, whose records have no key. */
@@ -100,7 +149,7 @@ public final class ChangeSchemas {
         List<Schema.Field> columns = new ArrayList<>();
         for (Column column : shape.columns()) {
             if (shape.identity().contains(column.name())) {
-                columns.add(field(column, Schema.create(encoding(column.type()))));
+                columns.add(field(column, Schema.create(encoding(column.type())), null));
             }
         }
         key.setFields(columns);
@@ -122,6 +171,14 @@ public final class ChangeSchemas {
                     envelope.getFullName(),
                     "not a change schema of Wherry's",
                     "Look who else writes to this migration's topics or registry");
+        }
+        if (envelope.getField(UNCHANGED) == null) {
+            throw new DataException(
+                    "read schema",
+                    new TableId(schema, table).toString(),
+                    "an earlier version of Wherry registered it, whose records this version does not read",
+                    "Begin the migration again: drop slot and publication, delete this migration's topics, empty the"
+                            + " target, start");
         }
         List<Column> columns = new ArrayList<>();
         for (Schema.Field field :
@@ -145,19 +202,23 @@ public final class ChangeSchemas {
         schema.addProp(IDENTITY_PROPERTY, shape.identity());
     }
 
-    private static Schema.Field field(Column column, Schema type) {
-        Schema.Field field = new Schema.Field(avroName(column.name()), type);
+    private static Schema.Field field(Column column, Schema type, Object standard) {
+        Schema.Field field = new Schema.Field(avroName(column.name()), type, null, standard);
         field.addProp(COLUMN_PROPERTY, column.name());
         field.addProp(TYPE_PROPERTY, column.type().toString());
         return field;
     }
 
-    private static Schema.Field long_(String name) {
-        return new Schema.Field(name, Schema.create(Schema.Type.LONG));
+    private static Schema optional(Schema type) {
+        return Schema.createUnion(Schema.create(Schema.Type.NULL), type);
     }
 
-    /** One-to-one: {@code _xHHHH} for a character outside {@code [A-Za-z0-9_]}, a leading digit, and the '_' of a literal {@code _x}. */
-    static String avroName(String column) {
+    private static Schema.Field of(String name, Schema.Type type) {
+        return new Schema.Field(name, Schema.create(type));
+    }
+
+    /** The name of a column's field. One-to-one: {@code _xHHHH} for a character outside {@code [A-Za-z0-9_]}, a leading digit, and the '_' of a literal {@code _x}. */
+    public static String avroName(String column) {
         StringBuilder out = new StringBuilder(column.length() + 8);
         for (int i = 0; i < column.length(); i++) {
             char c = column.charAt(i);

@@ -47,4 +47,18 @@ class ChangeSchemasTest {
         Schema foreign = Schema.createRecord("Envelope", null, "somebody.else", false, List.of());
         assertThatThrownBy(() -> ChangeSchemas.shape(foreign)).isInstanceOf(DataException.class);
     }
+
+    @Test
+    void aSchemaOfAnEarlierVersionIsRefused() {
+        Schema ours = ChangeSchemas.value(SHAPE);
+        Schema earlier = Schema.createRecord(ours.getName(), null, ours.getNamespace(), false);
+        ours.getObjectProps().forEach(earlier::addProp);
+        earlier.setFields(ours.getFields().stream()
+                .filter(field -> !field.name().equals(ChangeSchemas.UNCHANGED))
+                .map(field -> new Schema.Field(field.name(), field.schema()))
+                .toList());
+        assertThatThrownBy(() -> ChangeSchemas.shape(earlier))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("an earlier version of Wherry");
+    }
 }

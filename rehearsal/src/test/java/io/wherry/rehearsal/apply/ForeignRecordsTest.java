@@ -11,10 +11,13 @@ import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import io.wherry.sink.SinkApplier;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.apache.avro.Schema;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -29,6 +32,22 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Somebody writes what is not ours into one of our topics, by mistake. */
 class ForeignRecordsTest {
     private static final String ITEMS = "SELECT id, body FROM public.item ORDER BY id";
+
+    /** How records were written before columns were unions of two branches. */
+    private static final String EARLIER = """
+            {"type": "record", "name": "Envelope", "namespace": "io.wherry.change",
+             "wherry.schema": "public", "wherry.table": "item", "wherry.identity": ["id"], "fields": [
+              {"name": "before", "type": ["null", {"type": "record", "name": "Row", "fields": [
+                {"name": "id", "wherry.column": "id", "wherry.type": "pg_catalog.int4",
+                 "type": ["null", "int", {"type": "enum", "name": "Unchanged", "symbols": ["UNCHANGED"]}]},
+                {"name": "body", "wherry.column": "body", "wherry.type": "pg_catalog.text",
+                 "type": ["null", "string", "Unchanged"]}]}]},
+              {"name": "after", "type": ["null", "Row"]},
+              {"name": "op", "type": "string"},
+              {"name": "source", "type": {"type": "record", "name": "Source", "fields": [
+                {"name": "commit_lsn", "type": "long"}, {"name": "order", "type": "long"},
+                {"name": "tx_id", "type": "long"}, {"name": "ts_ms", "type": "long"}]}}]}
+            """;
 
     private static ChildProcesses children;
     private static EmbeddedPostgres postgres;
@@ -79,6 +98,47 @@ class ForeignRecordsTest {
             sink.ready("item");
             sink.awaitDrained("item");
             assertThat(sink.query(ITEMS)).isEqualTo("1|loaded\n2|before\n4|after\n5|again");
+        }
+    }
+
+    @Test
+    void aRecordOfAnEarlierVersionIsRead() throws Exception {
+        try (SinkFixture sink = begun("earlier_change")) {
+            sink.startSink();
+            sink.plan(1, 1, "item");
+            sink.chunk(0, "item", 1, 0, "1\tloaded");
+            sink.ready("item");
+            Schema earlier = new Schema.Parser().parse(EARLIER);
+            ByteArrayOutputStream body = new ByteArrayOutputStream();
+            body.writeBytes(ByteBuffer.allocate(5)
+                    .putInt(1, sink.registry.register("item", earlier))
+                    .array());
+            // No row before; after: 2 and UNCHANGED; u; commit LSN, order, transaction and time.
+            body.writeBytes(new byte[] {0, 2, 2, 4, 4, 0, 2, 'u', 100, 2, 2, 2});
+            write(sink, sink.migration.topics().changes(id("item")), body.toByteArray());
+            sink.awaitQuery(
+                    "SELECT split_part(stopped_because, '. ', 1) FROM wherry.relation WHERE stopped_because IS NOT"
+                            + " NULL",
+                    "read schema public.item: an earlier version of Wherry registered it, whose records this version"
+                            + " does not read");
+            assertThat(sink.query(ITEMS)).isEqualTo("1|loaded");
+        }
+    }
+
+    @Test
+    void aChangeOfAnotherGenerationIsApplied() throws Exception {
+        try (SinkFixture sink = begun("later_change")) {
+            sink.startSink();
+            sink.plan(1, 1, "item");
+            sink.chunk(0, "item", 1, 0, "1\tloaded");
+            sink.ready("item");
+            sink.generation = 2;
+            sink.commit(101, insert("item", 2, "of another generation"));
+            sink.awaitQuery(
+                    "SELECT stopped_because LIKE '%: it is of generation 2%' FROM wherry.relation WHERE stopped_because"
+                            + " IS NOT NULL",
+                    "t");
+            assertThat(sink.query(ITEMS)).isEqualTo("1|loaded");
         }
     }
 
@@ -144,6 +204,12 @@ class ForeignRecordsTest {
         }
         try (var producer = KafkaClients.producer(sink.migration, Map.of())) {
             return producer.send(record).get().offset();
+        }
+    }
+
+    private static void write(SinkFixture sink, String topic, byte[] value) throws Exception {
+        try (var producer = KafkaClients.producer(sink.migration, Map.of())) {
+            producer.send(new ProducerRecord<>(topic, 0, null, value)).get();
         }
     }
 

@@ -176,7 +176,7 @@ public final class ResumedLoad {
                     if (value == null) {
                         continue;
                     }
-                    Change change = decoder.decode(value, table.id(), partition + " offset " + record.offset());
+                    Change change = decoder.decode(record, value, table.id());
                     Lsn lsn = new Lsn(change.commitLsn());
                     if (lsn.isAfter(since) && !lsn.isAfter(until)) {
                         touched.add(change);

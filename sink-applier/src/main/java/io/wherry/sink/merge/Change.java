@@ -6,7 +6,7 @@ import io.wherry.contract.postgres.TableShape;
  * One event of a change topic. Values are PostgreSQL's text in the order of the shape's columns; null is NULL.
  *
  * @param shape the same object for every event written with one schema
- * @param before the old row or its identity columns; null when the event has none
+ * @param before the old row, of which only the identity columns are known where there are some; null when the event has none
  * @param after the new row; null for DELETE, TRUNCATE and BREAK
  * @param commitLsn of the source transaction, unsigned
  * @param order within it

@@ -1,6 +1,7 @@
 package io.wherry.sink.read;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -19,6 +20,11 @@ final class AvroReader {
 
     /** An int, a long, an enum's symbol, or the index of a union's branch: zigzag, seven bits a byte. */
     long number() {
+        byte first = bytes[at];
+        if (first >= 0) {
+            at++;
+            return first >>> 1 ^ -(first & 1);
+        }
         long value = 0;
         for (int shift = 0; shift < 64; shift += 7) {
             byte next = bytes[at++];
@@ -42,6 +48,40 @@ final class AvroReader {
 
     boolean bool() {
         return bytes[at++] != 0;
+    }
+
+    int position() {
+        return at;
+    }
+
+    /** What was read since a position. */
+    byte[] since(int position) {
+        return Arrays.copyOfRange(bytes, position, at);
+    }
+
+    /** Whether these bytes come next; they are skipped then. */
+    boolean skipIfNext(byte[] encoded) {
+        int to = at + encoded.length;
+        boolean next = to <= bytes.length && Arrays.equals(bytes, at, to, encoded, 0, encoded.length);
+        if (next) {
+            at = to;
+        }
+        return next;
+    }
+
+    /** A string of one ASCII character; of any other, 0. */
+    char letter() {
+        int length = Math.toIntExact(number());
+        int from = Objects.checkFromIndexSize(at, length, bytes.length);
+        at += length;
+        return length == 1 ? (char) bytes[from] : 0;
+    }
+
+    void skipStrings(int count) {
+        for (int i = 0; i < count; i++) {
+            int length = Math.toIntExact(number());
+            at = Objects.checkFromIndexSize(at, length, bytes.length) + length;
+        }
     }
 
     String string() {

@@ -5,14 +5,18 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.record.Break;
 import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.Change.Kind;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaNormalization;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * Reads change records: Confluent's wire format, Avro by the schema they were written with. The body is read straight into
@@ -21,50 +25,153 @@ import org.apache.avro.SchemaNormalization;
  */
 public final class ChangeDecoder {
     private static final int HEADER_BYTES = 5;
-    private static final int NUMBERS_AFTER_ORDER = 2;
+    private static final int NUMBERS_AFTER_COMMIT_LSN = 2;
 
     private final SchemaRegistry registry;
     private final Map<Integer, Writer> writers = new HashMap<>();
+    /** Of the record before, whose schema and table are mostly those of the next. */
+    private Writer last;
+
+    private int lastSchema;
+    private TableId lastTable;
 
     public ChangeDecoder(SchemaRegistry registry) {
         this.registry = registry;
     }
 
-    private record Writer(TableShape shape, Schema.Type[] encodings) {}
+    /** A schema that records were written with. */
+    private static final class Writer {
+        final TableShape shape;
+        final Schema.Type[] encodings;
+        final boolean[] all;
+        /** Columns that {@code before} is sure to hold: those of the identity, or all. */
+        final boolean[] known;
+        /** Names of the columns' fields, encoded. */
+        final byte[][] names;
+        /** The end of {@code source} as the last record had it, which was found right; null = there was none. */
+        byte[] sourceEnd;
+
+        Writer(TableShape shape) {
+            int columns = shape.columns().size();
+            this.shape = shape;
+            encodings = new Schema.Type[columns];
+            all = new boolean[columns];
+            known = new boolean[columns];
+            names = new byte[columns][];
+            for (int i = 0; i < columns; i++) {
+                Column column = shape.columns().get(i);
+                encodings[i] = ChangeSchemas.encoding(column.type());
+                all[i] = true;
+                known[i] = shape.identity().isEmpty() || shape.identity().contains(column.name());
+                names[i] = ChangeSchemas.avroName(column.name()).getBytes(StandardCharsets.US_ASCII);
+            }
+        }
+    }
 
     /**
+     * @param record or, of one in parts, the last part
+     * @param value the record's whole value
      * @param table whose topic it is
-     * @param where topic, partition and offset, for the error
      * @throws DataException when the record is not a change of Wherry's, or not of this table
      */
-    public Change decode(byte[] value, TableId table, String where) {
+    public Change decode(ConsumerRecord<byte[], byte[]> record, byte[] value, TableId table) {
         if (value == null || value.length < HEADER_BYTES || value[0] != 0) {
-            throw foreign(where, "not in the registry's wire format", null);
+            throw foreign(where(record), "not in the registry's wire format", null);
         }
         int schema = ByteBuffer.wrap(value).getInt(1);
-        Writer writer = writers.computeIfAbsent(schema, id -> writer(id, where));
-        if (!writer.shape().id().equals(table)) {
-            // A registry that lost its schemas gives their numbers to others.
-            throw foreign(
-                    where,
-                    "its schema, number " + schema + ", is that of "
-                            + writer.shape().id(),
-                    null);
+        if (last == null || schema != lastSchema || table != lastTable) {
+            last = writer(schema, table, record);
+            lastSchema = schema;
+            lastTable = table;
         }
         try {
-            AvroReader in = new AvroReader(value, HEADER_BYTES);
-            String[] before = row(in, writer);
-            String[] after = row(in, writer);
-            Kind kind = kind(in.string(), where);
-            long commitLsn = in.number();
-            long order = in.number();
-            in.skipNumbers(NUMBERS_AFTER_ORDER);
-            if (!in.atEnd()) {
-                throw new IllegalArgumentException("it is longer than schema number " + schema + " says");
-            }
-            return new Change(writer.shape(), kind, before, after, commitLsn, order);
+            return change(new AvroReader(value, HEADER_BYTES), last, Break.isMarked(record));
         } catch (RuntimeException e) {
-            throw foreign(where, "its body cannot be read: " + e.getMessage(), e);
+            throw foreign(where(record), "its body cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private Writer writer(int schema, TableId table, ConsumerRecord<byte[], byte[]> record) {
+        Writer writer = writers.computeIfAbsent(schema, id -> writer(id, () -> where(record)));
+        if (!writer.shape.id().equals(table)) {
+            // A registry that lost its schemas gives their numbers to others.
+            throw foreign(where(record), "its schema, number " + schema + ", is that of " + writer.shape.id(), null);
+        }
+        return writer;
+    }
+
+    private static Change change(AvroReader in, Writer writer, boolean isBreak) {
+        String[] before = row(in, writer, writer.known);
+        String[] after = row(in, writer, writer.all);
+        long order = in.number();
+        in.skipNumbers(1);
+        long commitLsn = in.number();
+        in.skipNumbers(NUMBERS_AFTER_COMMIT_LSN);
+        if (writer.sourceEnd == null || !in.skipIfNext(writer.sourceEnd)) {
+            int from = in.position();
+            sourceEnd(in);
+            writer.sourceEnd = in.since(from);
+        }
+        Kind kind = isBreak ? Kind.BREAK : kind(in.letter());
+        in.skipNumbers(1);
+        unchanged(in, writer, after);
+        require(in.atEnd(), "it is longer than its schema says");
+        requireRows(kind, before, after, writer.shape);
+        return new Change(writer.shape, kind, before, after, commitLsn, order);
+    }
+
+    /** Reads what is the same in all records of a table and a generation. */
+    private static void sourceEnd(AvroReader in) {
+        if (in.number() != ChangeSchemas.NULL) {
+            in.skipStrings(1);
+        }
+        if (in.number() != ChangeSchemas.NULL) {
+            in.skipNumbers(1);
+        }
+        long generation = in.number();
+        require(generation == ChangeSchemas.FIRST_GENERATION, "it is of generation " + generation);
+        in.skipStrings(ChangeSchemas.LAST_STRINGS);
+    }
+
+    /** The names come in the order of the columns. */
+    private static void unchanged(AvroReader in, Writer writer, String[] after) {
+        int column = 0;
+        for (long names = in.number(); names != 0; names = in.number()) {
+            if (names < 0) {
+                // A block that says how long it is.
+                in.skipNumbers(1);
+            }
+            for (long i = Math.abs(names); i > 0; i--) {
+                require(after != null, "a column is unchanged, and there is no row");
+                int length = Math.toIntExact(in.number());
+                while (column < after.length && !isUnchanged(in, writer, after, column, length)) {
+                    column++;
+                }
+                require(column < after.length, "a column is unchanged that is not there or has a value");
+                after[column] = Change.UNCHANGED;
+            }
+        }
+    }
+
+    private static boolean isUnchanged(AvroReader in, Writer writer, String[] after, int column, int length) {
+        byte[] name = writer.names[column];
+        return after[column] == null && name.length == length && in.skipIfNext(name);
+    }
+
+    private static void requireRows(Kind kind, String[] before, String[] after, TableShape shape) {
+        boolean fits =
+                switch (kind) {
+                    case INSERT, UPDATE -> after != null;
+                    case DELETE ->
+                        after == null && (before != null || shape.identity().isEmpty());
+                    case TRUNCATE, BREAK -> before == null && after == null;
+                };
+        require(fits, "its rows are not those of its op");
+    }
+
+    private static void require(boolean holds, String problem) {
+        if (!holds) {
+            throw new IllegalArgumentException(problem);
         }
     }
 
@@ -74,51 +181,55 @@ public final class ChangeDecoder {
      * @throws DataException when it is not a schema of Wherry's
      */
     public TableShape shape(int id) {
-        return writers.computeIfAbsent(id, unknown -> writer(unknown, "schema " + unknown))
-                .shape();
+        return writers.computeIfAbsent(id, unknown -> writer(unknown, () -> "schema " + unknown)).shape;
     }
 
-    private Writer writer(int id, String where) {
+    private Writer writer(int id, Supplier<String> where) {
         Schema schema = registry.byId(id);
         TableShape shape = shape(schema, where);
         String expected = SchemaNormalization.toParsingForm(ChangeSchemas.value(shape));
         if (!SchemaNormalization.toParsingForm(schema).equals(expected)) {
-            throw foreign(where, "schema " + id + " has another layout than this version's", null);
+            throw foreign(where.get(), "schema " + id + " has another layout than this version's", null);
         }
-        return new Writer(
-                shape,
-                shape.columns().stream()
-                        .map(Column::type)
-                        .map(ChangeSchemas::encoding)
-                        .toArray(Schema.Type[]::new));
+        return new Writer(shape);
     }
 
-    private static TableShape shape(Schema schema, String where) {
+    private static TableShape shape(Schema schema, Supplier<String> where) {
         try {
             return ChangeSchemas.shape(schema);
         } catch (DataException e) {
             throw e;
         } catch (RuntimeException e) {
-            throw foreign(where, "its schema is not one of Wherry's: " + e, e);
+            throw foreign(where.get(), "its schema is not one of Wherry's: " + e, e);
         }
     }
 
-    private static String[] row(AvroReader in, Writer writer) {
+    /** @param known columns that are taken, others are as if the stream had not carried them */
+    private static String[] row(AvroReader in, Writer writer, boolean[] known) {
         if (in.number() == ChangeSchemas.NULL) {
             return null;
         }
-        String[] row = new String[writer.encodings().length];
+        String[] row = new String[known.length];
         for (int i = 0; i < row.length; i++) {
-            row[i] = switch ((int) in.number()) {
-                case ChangeSchemas.NULL -> null;
-                case ChangeSchemas.VALUE -> text(in, writer.encodings()[i]);
-                default -> {
-                    in.number();
-                    yield Change.UNCHANGED;
+            boolean isNull = in.number() == ChangeSchemas.NULL;
+            if (known[i]) {
+                row[i] = isNull ? null : text(in, writer.encodings[i]);
+            } else {
+                row[i] = Change.UNCHANGED;
+                if (!isNull) {
+                    skip(in, writer.encodings[i]);
                 }
-            };
+            }
         }
         return row;
+    }
+
+    private static void skip(AvroReader in, Schema.Type encoding) {
+        switch (encoding) {
+            case BOOLEAN -> in.bool();
+            case INT, LONG -> in.skipNumbers(1);
+            default -> in.skipStrings(1);
+        }
     }
 
     private static String text(AvroReader in, Schema.Type encoding) {
@@ -129,15 +240,18 @@ public final class ChangeDecoder {
         };
     }
 
-    private static Kind kind(String op, String where) {
+    private static Kind kind(char op) {
         return switch (op) {
             case ChangeSchemas.CREATE -> Kind.INSERT;
             case ChangeSchemas.UPDATE -> Kind.UPDATE;
             case ChangeSchemas.DELETE -> Kind.DELETE;
             case ChangeSchemas.TRUNCATE -> Kind.TRUNCATE;
-            case ChangeSchemas.BREAK -> Kind.BREAK;
-            default -> throw foreign(where, "unknown op '" + op + "'", null);
+            default -> throw new IllegalArgumentException("its op is none that a change has");
         };
+    }
+
+    private static String where(ConsumerRecord<byte[], byte[]> record) {
+        return record.topic() + "-" + record.partition() + " offset " + record.offset();
     }
 
     private static DataException foreign(String where, String problem, Exception cause) {

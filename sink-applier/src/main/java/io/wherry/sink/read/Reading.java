@@ -148,7 +148,7 @@ public final class Reading {
         if (value == null && joiner.unfinishedFrom() >= 0) {
             return true;
         }
-        Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
+        Change change = decoder.decode(record, value, relation.table());
         Lsn lsn = new Lsn(change.commitLsn());
         Lsn mark = Barrier.section(record);
         if (section != null && !section.equals(mark)) {

@@ -22,7 +22,7 @@ public final class CaptureCounts {
         of(table).read.add(rows);
     }
 
-    public void change(TableId table, String operation) {
+    public void change(TableId table, char operation) {
         Counts counts = of(table);
         LongAdder counter =
                 switch (operation) {

@@ -1,5 +1,6 @@
 package io.wherry.source.debezium;
 
+import io.debezium.connector.postgresql.Module;
 import io.debezium.embedded.Connect;
 import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
@@ -12,11 +13,13 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Quietly;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.Routes;
+import io.wherry.source.decode.Origin;
 import io.wherry.source.decode.RelationShapes;
 import io.wherry.source.decode.RowDecoder;
 import io.wherry.source.publish.ChangePublisher;
@@ -24,6 +27,7 @@ import io.wherry.source.server.TableFiles;
 import io.wherry.source.server.WholeTables;
 import java.io.IOException;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -80,7 +84,8 @@ public final class ChangeStream implements AutoCloseable {
         List<String> topics = routes.topics();
         publisher = new ChangePublisher(migration, registry, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(migration, files, wholes);
-        RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
+        RowDecoder decoder =
+                new RowDecoder(routes, registry, shapes, publisher, counts, origin(migration), Clock.systemUTC());
         Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName, options))
@@ -93,6 +98,14 @@ public final class ChangeStream implements AutoCloseable {
                 .using((success, message, error) -> ended = error)
                 .notifying(this::moveSlot)
                 .build();
+    }
+
+    private static Origin origin(Migration migration) {
+        return new Origin(
+                Module.version(),
+                migration.name(),
+                migration.source().server().database(),
+                ChangeSchemas.FIRST_GENERATION);
     }
 
     private static String pinned(Migration migration) {

@@ -4,10 +4,12 @@ import io.debezium.connector.postgresql.PostgresConnectorConfig;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.PostgresSchema;
 import io.debezium.connector.postgresql.TypeRegistry;
+import io.debezium.connector.postgresql.connection.Lsn;
 import io.debezium.connector.postgresql.connection.MessageDecoderContext;
 import io.debezium.connector.postgresql.connection.PostgresConnection;
 import io.debezium.connector.postgresql.connection.ReplicationConnection;
 import io.debezium.connector.postgresql.connection.ReplicationStream.ReplicationMessageProcessor;
+import io.debezium.connector.postgresql.connection.WalPositionLocator;
 import io.debezium.connector.postgresql.connection.pgoutput.PgOutputMessageDecoder;
 import io.wherry.source.decode.RowDecoder;
 import java.lang.reflect.Field;
@@ -58,6 +60,7 @@ public final class WherryPostgresTask extends PostgresConnectorTask {
 
     private static final class Decoder extends PgOutputMessageDecoder {
         private final RowDecoder rows;
+        private long lsn;
 
         Decoder(MessageDecoderContext context, PostgresConnection connection, RowDecoder rows) {
             super(context, connection);
@@ -65,10 +68,17 @@ public final class WherryPostgresTask extends PostgresConnectorTask {
         }
 
         @Override
+        public boolean shouldMessageBeSkipped(ByteBuffer message, Lsn received, Lsn start, WalPositionLocator locator) {
+            // Called for each message before it is processed.
+            lsn = received.asLong();
+            return super.shouldMessageBeSkipped(message, received, start, locator);
+        }
+
+        @Override
         public void processNotEmptyMessage(
                 ByteBuffer message, ReplicationMessageProcessor processor, TypeRegistry types)
                 throws SQLException, InterruptedException {
-            if (!rows.take(message)) {
+            if (!rows.take(message, lsn)) {
                 super.processNotEmptyMessage(message, processor, types);
             }
         }

@@ -1,15 +1,19 @@
 package io.wherry.source.decode;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
  * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer that is used again for every
  * record. Not safe for use by several threads.
  */
-final class AvroWriter {
+public final class AvroWriter {
     /** Bytes from which a record is giant. */
     static final int KEPT_BYTES = 1 << 20;
+
+    /** The most that a number takes. */
+    private static final int NUMBER_BYTES = 10;
 
     private byte[] buffer = new byte[4096];
     private int size;
@@ -40,6 +44,12 @@ final class AvroWriter {
         buffer[size++] = (byte) schemaId;
     }
 
+    /** Begins what is part of records, without the wire format's header. */
+    public void beginBare() {
+        counting = false;
+        size = 0;
+    }
+
     /** Counts what is written from here on, instead of writing it. */
     void count() {
         counting = true;
@@ -52,7 +62,7 @@ final class AvroWriter {
         return size;
     }
 
-    byte[] finish() {
+    public byte[] finish() {
         if (size == buffer.length) {
             byte[] whole = buffer;
             buffer = new byte[4096];
@@ -62,14 +72,16 @@ final class AvroWriter {
     }
 
     /** An int, a long, or the index of a union's branch: zigzag, seven bits a byte. */
-    void number(long value) {
+    public void number(long value) {
         long rest = value << 1 ^ value >> 63;
-        int length = (70 - Long.numberOfLeadingZeros(rest | 1)) / 7;
         if (counting) {
-            size = Math.addExact(size, length);
+            size = Math.addExact(size, (70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
             return;
         }
-        ensure(length);
+        if (buffer.length - size < NUMBER_BYTES) {
+            // Not more than it takes: a giant's buffer has its exact size.
+            ensure((70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
+        }
         while ((rest & ~0x7FL) != 0) {
             buffer[size++] = (byte) (rest & 0x7F | 0x80);
             rest >>>= 7;
@@ -98,17 +110,33 @@ final class AvroWriter {
         size += length;
     }
 
-    /** A string of ASCII characters. */
-    void ascii(String text) {
-        number(text.length());
+    /** A string of one ASCII character. */
+    void letter(char character) {
+        number(1);
         if (counting) {
-            size += text.length();
+            size++;
             return;
         }
-        ensure(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            buffer[size++] = (byte) text.charAt(i);
+        ensure(1);
+        buffer[size++] = (byte) character;
+    }
+
+    /** A string. */
+    public void text(String text) {
+        byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+        number(utf8.length);
+        encoded(utf8);
+    }
+
+    /** What is encoded already. */
+    void encoded(byte[] bytes) {
+        if (counting) {
+            size = Math.addExact(size, bytes.length);
+            return;
         }
+        ensure(bytes.length);
+        System.arraycopy(bytes, 0, buffer, size, bytes.length);
+        size += bytes.length;
     }
 
     private void ensure(int more) {

@@ -3,6 +3,7 @@ package io.wherry.source.decode;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.record.ChangeSchemas;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.apache.avro.Schema;
 
@@ -17,24 +18,38 @@ final class ChangeEncoder {
         TEXT
     }
 
-    /** The part of the envelope that places a row in the total order. */
-    record Source(long commitLsn, long order, long transaction, long commitMillis) {}
+    /**
+     * Where a change comes from.
+     *
+     * @param lsn of the row's own WAL record; that of several rows may be one
+     * @param order within the transaction
+     */
+    record Source(SourceTransaction transaction, long lsn, long order) {}
+
+    /** Numbers of a shape's schemas in the registry; {@code key} is -1 for a keyless table. */
+    record Schemas(int value, int key) {
+        /** @param topic names the registry's subjects */
+        static Schemas register(TableShape shape, String topic, SchemaRegistry registry) {
+            int value = registry.register(topic + "-value", ChangeSchemas.value(shape));
+            Schema key = ChangeSchemas.key(shape);
+            return new Schemas(value, key == null ? -1 : registry.register(topic + "-key", key));
+        }
+    }
 
     private final Kind[] kinds;
     private final boolean[] identity;
     private final boolean keyed;
-    private final int valueSchema;
-    private final int keySchema;
+    private final byte[][] names;
+    private final byte[] origin;
+    private final Schemas schemas;
     private final AvroWriter out;
 
-    /**
-     * @param topic names the registry's subjects
-     * @param out shared by all encoders of one thread
-     */
-    ChangeEncoder(TableShape shape, String topic, SchemaRegistry registry, AvroWriter out) {
+    /** @param out shared by all encoders of one thread */
+    ChangeEncoder(TableShape shape, Schemas schemas, Origin origin, AvroWriter out) {
         List<TableShape.Column> columns = shape.columns();
         kinds = new Kind[columns.size()];
         identity = new boolean[columns.size()];
+        names = new byte[columns.size()][];
         for (int i = 0; i < kinds.length; i++) {
             kinds[i] = switch (ChangeSchemas.encoding(columns.get(i).type())) {
                 case BOOLEAN -> Kind.BOOLEAN;
@@ -42,11 +57,11 @@ final class ChangeEncoder {
                 default -> Kind.TEXT;
             };
             identity[i] = shape.identity().contains(columns.get(i).name());
+            names[i] = ChangeSchemas.avroName(columns.get(i).name()).getBytes(StandardCharsets.US_ASCII);
         }
         keyed = !shape.identity().isEmpty();
-        valueSchema = registry.register(topic + "-value", ChangeSchemas.value(shape));
-        Schema key = ChangeSchemas.key(shape);
-        keySchema = key == null ? -1 : registry.register(topic + "-key", key);
+        this.origin = origin.encode(shape.id());
+        this.schemas = schemas;
         this.out = out;
     }
 
@@ -56,7 +71,7 @@ final class ChangeEncoder {
 
     /** Number of the keys' schema, which every key begins with; -1 when keyless. */
     int keySchema() {
-        return keySchema;
+        return schemas.key();
     }
 
     /**
@@ -67,27 +82,48 @@ final class ChangeEncoder {
      *     need not be
      * @param after or null
      */
-    byte[] value(Tuple before, boolean identityOnly, Tuple after, String operation, Source source) {
+    byte[] value(Tuple before, boolean identityOnly, Tuple after, char operation, Source source) {
         int bytes = (before == null ? 0 : before.textBytes()) + (after == null ? 0 : after.textBytes());
         if (bytes > AvroWriter.KEPT_BYTES) {
             out.count();
             envelope(before, identityOnly, after, operation, source);
-            out.begin(valueSchema, out.counted());
+            out.begin(schemas.value(), out.counted());
         } else {
-            out.begin(valueSchema);
+            out.begin(schemas.value());
         }
         envelope(before, identityOnly, after, operation, source);
         return out.finish();
     }
 
-    private void envelope(Tuple before, boolean identityOnly, Tuple after, String operation, Source source) {
-        row(before, identityOnly);
+    private void envelope(Tuple before, boolean identityOnly, Tuple after, char operation, Source source) {
+        // A server that sends the identity of a table whose identity we do not have (generated columns) sends nothing
+        // of it.
+        row(identityOnly && !keyed ? null : before, identityOnly);
         row(after, false);
-        out.ascii(operation);
-        out.number(source.commitLsn());
+        SourceTransaction transaction = source.transaction();
         out.number(source.order());
-        out.number(source.transaction());
-        out.number(source.commitMillis());
+        out.number(source.lsn());
+        out.number(transaction.commitLsn());
+        out.number(transaction.number());
+        out.number(transaction.commitMillis());
+        out.encoded(origin);
+        out.letter(operation);
+        out.number(transaction.readMillis());
+        unchanged(after);
+    }
+
+    private void unchanged(Tuple after) {
+        if (after != null && !after.isComplete()) {
+            for (int i = 0; i < kinds.length; i++) {
+                if (after.isUnchanged(i)) {
+                    // A block of one.
+                    out.number(1);
+                    out.number(names[i].length);
+                    out.encoded(names[i]);
+                }
+            }
+        }
+        out.number(0);
     }
 
     /** The key: identity columns of {@code row}, or of {@code old} where {@code row} does not carry them; null when keyless. */
@@ -95,7 +131,7 @@ final class ChangeEncoder {
         if (!keyed) {
             return null;
         }
-        out.begin(keySchema);
+        out.begin(schemas.key());
         for (int i = 0; i < kinds.length; i++) {
             if (identity[i]) {
                 Tuple carrier = row.isUnchanged(i) && old != null ? old : row;
@@ -114,10 +150,7 @@ final class ChangeEncoder {
             return;
         }
         for (int i = 0; i < kinds.length; i++) {
-            if (row.isUnchanged(i) || identityOnly && !identity[i]) {
-                out.number(ChangeSchemas.UNCHANGED);
-                out.number(0);
-            } else if (row.isNull(i)) {
+            if (row.isNull(i) || row.isUnchanged(i) || identityOnly && !identity[i]) {
                 out.number(ChangeSchemas.NULL);
             } else {
                 out.number(ChangeSchemas.VALUE);

@@ -14,7 +14,7 @@ import java.util.Set;
  * @param oid of the table
  * @param replicaIdentity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
  */
-record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> columns) {
+public record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> columns) {
     /**
      * @param identity part of the replica identity
      * @param typeOid of the column's type

@@ -8,8 +8,10 @@ import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
+import io.wherry.source.decode.ChangeEncoder.Schemas;
 import io.wherry.source.decode.Shapes.Carrier;
 import java.nio.ByteBuffer;
+import java.time.Clock;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -55,18 +57,31 @@ public final class RowDecoder {
     private final AvroWriter writer = new AvroWriter();
     private final Tuple before = new Tuple();
     private final Tuple after = new Tuple();
+    private final Origin origin;
+    private final Clock clock;
     private boolean wanted;
-    private long commitLsn;
-    private long transaction;
+    private SourceTransaction transaction;
+    /** Of the message at hand. */
+    private long lsn;
     /** The last transaction that was waited for. */
-    private long visible = -1;
+    private SourceTransaction visible;
 
-    private long commitMillis;
     private long order;
 
-    /** @param routes where each table's changes go */
+    /**
+     * @param routes where each table's changes go
+     * @param clock for the time at which transactions come
+     */
     public RowDecoder(
-            Routes routes, SchemaRegistry registry, Shapes shapes, SourceTransactions rows, CaptureCounts counts) {
+            Routes routes,
+            SchemaRegistry registry,
+            Shapes shapes,
+            SourceTransactions rows,
+            CaptureCounts counts,
+            Origin origin,
+            Clock clock) {
+        this.origin = origin;
+        this.clock = clock;
         this.counts = counts;
         this.routes = routes;
         this.registry = registry;
@@ -77,10 +92,12 @@ public final class RowDecoder {
     /**
      * Takes a message if it speaks of rows, or is an application's own (a logical message), which is left out.
      *
+     * @param at LSN of the WAL record that the message is of
      * @return false when it is none of those: Debezium must see it. Transaction messages are taken note of, and left to
      *     Debezium too
      */
-    public boolean take(ByteBuffer message) {
+    public boolean take(ByteBuffer message, long at) {
+        lsn = at;
         char kind = (char) message.get(message.position());
         switch (kind) {
             case 'B' -> begin(message.duplicate().position(message.position() + 1));
@@ -110,17 +127,18 @@ public final class RowDecoder {
     }
 
     private void begin(ByteBuffer message) {
-        commitLsn = message.getLong();
-        commitMillis = EPOCH_MILLIS + message.getLong() / 1000;
-        transaction = Integer.toUnsignedLong(message.getInt());
+        long commitLsn = message.getLong();
+        long commitMillis = EPOCH_MILLIS + message.getLong() / 1000;
+        long number = Integer.toUnsignedLong(message.getInt());
+        transaction = new SourceTransaction(commitLsn, number, commitMillis, clock.millis());
         order = 0;
         wanted = rows.begin(commitLsn, commitMillis);
     }
 
     private void commit(ByteBuffer message) {
         message.get();
-        long lsn = message.getLong();
-        rows.commit(lsn, message.getLong());
+        long commitLsn = message.getLong();
+        rows.commit(commitLsn, message.getLong());
     }
 
     private void rowMessage(char kind, ByteBuffer message) {
@@ -137,7 +155,7 @@ public final class RowDecoder {
 
     private void relation(Relation relation) {
         if (visible != transaction) {
-            shapes.await(transaction);
+            shapes.await(transaction.number());
             visible = transaction;
         }
         Set<String> generated = shapes.generated(relation);
@@ -178,7 +196,7 @@ public final class RowDecoder {
         ChangeEncoder encoder = encoder(oid, route);
         if (unnamed.contains(oid)) {
             message.position(message.limit());
-            withoutRow(oid, route, ChangeSchemas.BREAK);
+            breakOff(oid, route);
             return;
         }
         char part = (char) message.get();
@@ -196,7 +214,7 @@ public final class RowDecoder {
         }
         read(after, oid, encoder, message);
         Tuple old = hasBefore ? before : null;
-        String operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
+        char operation = kind == 'I' ? ChangeSchemas.CREATE : ChangeSchemas.UPDATE;
         byte[] key = encoder.key(after, old);
         boolean keyChanges = hasBefore && route.partitions() > 1 && !Arrays.equals(key, encoder.key(before, null));
         send(route, key, keyChanges, operation, encoder, old, identityOnly, after);
@@ -217,7 +235,7 @@ public final class RowDecoder {
             Route route,
             byte[] key,
             boolean keyChanges,
-            String operation,
+            char operation,
             ChangeEncoder encoder,
             Tuple old,
             boolean identityOnly,
@@ -264,30 +282,31 @@ public final class RowDecoder {
             if (route != null && partitions.contains(oid)) {
                 wholes.computeIfAbsent(route, whole -> new LinkedHashSet<>()).add(oid);
             } else if (route != null) {
-                withoutRow(oid, route, ChangeSchemas.TRUNCATE);
-                counts.change(route.id(), ChangeSchemas.TRUNCATE);
+                truncate(oid, route);
             }
         }
         wholes.forEach((whole, oids) -> {
-            boolean all = shapes.isAll(whole.id(), oids);
-            withoutRow(oids.iterator().next(), whole, all ? ChangeSchemas.TRUNCATE : ChangeSchemas.BREAK);
-            if (all) {
-                counts.change(whole.id(), ChangeSchemas.TRUNCATE);
+            int oid = oids.iterator().next();
+            if (shapes.isAll(whole.id(), oids)) {
+                truncate(oid, whole);
             } else {
+                breakOff(oid, whole);
                 LOG.error("{}: some of its partitions were truncated, and not all; it stops there", whole.id());
             }
         });
     }
 
-    private void withoutRow(int oid, Route route, String operation) {
-        ChangeEncoder encoder = encoder(oid, route);
+    private void truncate(int oid, Route route) {
+        send(route, null, false, ChangeSchemas.TRUNCATE, encoder(oid, route), null, false, null);
+    }
+
+    private void breakOff(int oid, Route route) {
         order++;
-        byte[] value = encoder.value(null, false, null, operation, source());
-        publish(route, encoder, null, false, value);
+        rows.breakOff(route, encoder(oid, route).value(null, false, null, ChangeSchemas.UPDATE, source()));
     }
 
     private ChangeEncoder.Source source() {
-        return new ChangeEncoder.Source(commitLsn, order, transaction, commitMillis);
+        return new ChangeEncoder.Source(transaction, lsn, order);
     }
 
     private ChangeEncoder encoder(int oid, Route route) {
@@ -301,7 +320,8 @@ public final class RowDecoder {
                 LOG.error("{}: a partition of it has another replica identity; it stops there", route.id());
                 unnamed.add(oid);
             }
-            known = new Encoding(route, new ChangeEncoder(shape, route.topic(), registry, writer));
+            Schemas schemas = Schemas.register(shape, route.topic(), registry);
+            known = new Encoding(route, new ChangeEncoder(shape, schemas, origin, writer));
             encodings.put(oid, known);
         }
         return known.encoder();

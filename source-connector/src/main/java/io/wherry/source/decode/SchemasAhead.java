@@ -7,6 +7,7 @@ import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
+import io.wherry.source.decode.ChangeEncoder.Schemas;
 import io.wherry.source.server.TableFiles;
 import io.wherry.source.server.WholeTables;
 import java.sql.Connection;
@@ -56,7 +57,6 @@ public final class SchemasAhead {
             WholeTables wholes,
             SchemaRegistry registry,
             BooleanSupplier closing) {
-        AvroWriter unused = new AvroWriter();
         int registered = 0;
         try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
             for (Relation relation : relations(migration)) {
@@ -65,7 +65,7 @@ public final class SchemasAhead {
                     return;
                 }
                 if (route != null && files.loaded(route.id()) != null) {
-                    new ChangeEncoder(shapes.of(relation.under(route.id())), route.topic(), registry, unused);
+                    Schemas.register(shapes.of(relation.under(route.id())), route.topic(), registry);
                     registered++;
                 }
             }

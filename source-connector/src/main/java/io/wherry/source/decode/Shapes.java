@@ -6,7 +6,7 @@ import io.wherry.source.control.ColumnNumbers;
 import java.util.Set;
 
 /** What the decoder must know of a relation beyond its message. */
-interface Shapes {
+public interface Shapes {
     /** Waits until the catalog shows what the transaction did ({@code Visibility}); {@code transaction} is its number, unsigned. */
     default void await(long transaction) {}
 

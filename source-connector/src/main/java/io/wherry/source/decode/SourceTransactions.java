@@ -25,6 +25,9 @@ public interface SourceTransactions {
      */
     void barrier(Route route, byte[] key, byte[] value);
 
+    /** Rows of the table came or went that no record names ({@link io.wherry.contract.record.Break}). */
+    void breakOff(Route route, byte[] value);
+
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);
 

@@ -15,6 +15,7 @@ final class Tuple {
     private int[] offsets = new int[16];
     private int[] lengths = new int[16];
     private int columns;
+    private boolean complete;
 
     /**
      * Reads a TupleData at the message's position and leaves the position behind it.
@@ -29,6 +30,7 @@ final class Tuple {
             lengths = new int[onWire];
         }
         columns = 0;
+        complete = true;
         for (int at = 0; at < onWire; at++) {
             // The next column overwrites one that is left out.
             int i = columns;
@@ -38,7 +40,10 @@ final class Tuple {
             byte kind = from.get();
             switch (kind) {
                 case 'n' -> lengths[i] = NULL;
-                case 'u' -> lengths[i] = UNCHANGED;
+                case 'u' -> {
+                    lengths[i] = UNCHANGED;
+                    complete = false;
+                }
                 case 't' -> {
                     lengths[i] = from.getInt();
                     offsets[i] = from.position();
@@ -74,6 +79,11 @@ final class Tuple {
     /** The stream did not carry the value: a TOAST value that the update left alone. */
     boolean isUnchanged(int column) {
         return lengths[column] == UNCHANGED;
+    }
+
+    /** Whether no column is unchanged. */
+    boolean isComplete() {
+        return complete;
     }
 
     void writeText(int column, AvroWriter out) {

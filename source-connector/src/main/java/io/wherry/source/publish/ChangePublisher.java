@@ -9,6 +9,7 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.Break;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.Position;
@@ -175,6 +176,16 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     public synchronized void barrier(Route route, byte[] key, byte[] value) {
         openTransaction(value);
         sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
+    }
+
+    @Override
+    public synchronized void breakOff(Route route, byte[] value) {
+        openTransaction(value);
+        List<ProducerRecord<byte[], byte[]>> records = route.partitions() == 1
+                ? List.of(sections.row(route, 0, null, value))
+                : sections.barrier(route, new Lsn(transactionLsn), null, value);
+        records.forEach(Break::mark);
+        records.forEach(this::sendWhole);
     }
 
     private void sendWhole(ProducerRecord<byte[], byte[]> whole) {

@@ -16,6 +16,9 @@ import io.wherry.source.control.Routes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +44,12 @@ final class RowDecoderTest {
     private static final boolean[] KEY_FIRST = {true, false, false, false, false};
     private static final boolean[] ALL = {true, true, true, true, true};
 
+    private static final Origin ORIGIN = new Origin("3.6", "shop", "Läden", ChangeSchemas.FIRST_GENERATION);
+    /** The largest: it has no sign. */
+    private static final long LSN = -1;
+
+    private static final long NOW = 1_800_000_000_000L;
+
     private final Registry registry = new Registry();
     private final Transactions transactions = new Transactions();
     private final CaptureCounts counts = new CaptureCounts();
@@ -65,6 +74,14 @@ final class RowDecoderTest {
         assertThat(source.get(ChangeSchemas.ORDER)).isEqualTo(1L);
         assertThat(source.get(ChangeSchemas.TX_ID)).isEqualTo(4_294_967_295L);
         assertThat(source.get(ChangeSchemas.COMMIT_MILLIS)).isEqualTo(946_684_805_000L);
+        assertThat(source.get(ChangeSchemas.LSN)).isEqualTo(LSN);
+        assertThat(source.get(ChangeSchemas.SEQUENCE)).isNull();
+        assertThat(source.get(ChangeSchemas.XMIN)).isNull();
+        assertThat(source.get(ChangeSchemas.GENERATION)).isEqualTo(ChangeSchemas.FIRST_GENERATION);
+        assertThat(List.of("version", "connector", "name", "snapshot", "db", "schema", "table"))
+                .extracting(field -> source.get(field).toString())
+                .containsExactly("3.6", "postgresql", "shop", "false", "Läden", "public", "item");
+        assertThat(first.get(ChangeSchemas.READ_MILLIS)).isEqualTo(NOW);
         assertThat(key(0)).containsExactly(Integer.MIN_VALUE);
     }
 
@@ -90,11 +107,16 @@ final class RowDecoderTest {
         GenericRecord change = change(0);
         assertThat(change.get(ChangeSchemas.OP)).hasToString("u");
         assertThat(change.get(ChangeSchemas.BEFORE)).isNull();
-        assertThat(row(change, ChangeSchemas.AFTER)).containsExactly(1, "UNCHANGED", true, null, "1.10");
+        assertThat(row(change, ChangeSchemas.AFTER)).containsExactly(1, null, true, null, "1.10");
+        assertThat(unchanged(0)).containsExactly("name");
+        take(decoder, WireMessages.update(OID, (char) 0, null, "1", "a", UNCHANGED, null, UNCHANGED));
+        assertThat(unchanged(1)).containsExactly("flag", "odd_x0020name");
+        take(decoder, WireMessages.update(OID, (char) 0, null, "1", "a", null, null, null));
+        assertThat(unchanged(2)).isEmpty();
     }
 
     @Test
-    void aKeyChangeCarriesTheOldKeyAndSaysThatTheOtherOldColumnsAreUnknown() {
+    void aKeyChangeCarriesTheOldKeyAndNothingElseOfTheOldRow() {
         RowDecoder decoder = decoder(1);
         relation(decoder, 'd', KEY_FIRST);
         take(decoder, WireMessages.begin(1000, 0, 7));
@@ -102,9 +124,9 @@ final class RowDecoderTest {
                 decoder,
                 WireMessages.update(OID, 'K', new String[] {"1", null, null, null, null}, "2", "a", "t", "3", "4"));
 
-        assertThat(row(change(0), ChangeSchemas.BEFORE))
-                .containsExactly(1, "UNCHANGED", "UNCHANGED", "UNCHANGED", "UNCHANGED");
+        assertThat(row(change(0), ChangeSchemas.BEFORE)).containsExactly(1, null, null, null, null);
         assertThat(row(change(0), ChangeSchemas.AFTER)).containsExactly(2, "a", true, 3L, "4");
+        assertThat(unchanged(0)).isEmpty();
         assertThat(key(0)).containsExactly(2);
     }
 
@@ -143,7 +165,7 @@ final class RowDecoderTest {
         take(decoder, WireMessages.begin(1000, 0, 7));
         ByteBuffer message = WireMessages.logicalMessage("outbox", new byte[1 << 20]);
 
-        assertThat(decoder.take(message)).as("kept from Debezium").isTrue();
+        assertThat(decoder.take(message, LSN)).as("kept from Debezium").isTrue();
         assertThat(message.hasRemaining()).isFalse();
     }
 
@@ -222,7 +244,9 @@ final class RowDecoderTest {
 
         assertThat(List.of(change(0), change(1), change(2)))
                 .extracting(change -> change.get(ChangeSchemas.OP).toString())
-                .containsExactly("c", "t", "x");
+                .containsExactly("c", "t", "u");
+        assertThat(transactions.breaks).containsExactly(2);
+        assertThat(change(2).get(ChangeSchemas.AFTER)).isNull();
         assertThat(ChangeSchemas.shape(change(0).getSchema()).id()).isEqualTo(TABLE);
         assertThat(transactions.values).hasSize(3);
         assertThat(counts.captured().get(0).truncate()).isEqualTo(1);
@@ -235,8 +259,8 @@ final class RowDecoderTest {
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "2", "3"));
 
-        assertThat(transactions.barriers).containsExactly(0);
-        assertThat(change(0).get(ChangeSchemas.OP)).hasToString("x");
+        assertThat(transactions.breaks).containsExactly(0);
+        assertThat(change(0).get(ChangeSchemas.AFTER)).isNull();
     }
 
     @Test
@@ -246,7 +270,7 @@ final class RowDecoderTest {
         relation(decoder, 'd', KEY_FIRST);
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "3", "4"));
-        assertThat(decoder.take(WireMessages.commit(1000, 1050))).isFalse();
+        assertThat(decoder.take(WireMessages.commit(1000, 1050), LSN)).isFalse();
 
         assertThat(transactions.values).isEmpty();
         assertThat(transactions.log).containsExactly("begin 1000", "commit 1000 1050");
@@ -260,7 +284,7 @@ final class RowDecoderTest {
                 WireMessages.relation(
                         OID + 1, "public", "item", 'd', new String[] {"id"}, new long[] {25}, new boolean[] {true}));
         take(decoder, WireMessages.begin(1000, 0, 7));
-        assertThat(decoder.take(WireMessages.insert(OID + 1, "1"))).isTrue();
+        assertThat(decoder.take(WireMessages.insert(OID + 1, "1"), LSN)).isTrue();
 
         assertThat(transactions.values).isEmpty();
     }
@@ -312,7 +336,14 @@ final class RowDecoderTest {
         Routes routes = new Routes();
         routes.put(new Route(TABLE, "shop.public.item", partitions));
         routes.bind(Map.of(TABLE, new Routes.Identity(OID, ColumnNumbers.NONE)));
-        return new RowDecoder(routes, registry, shapes, transactions, counts);
+        return new RowDecoder(
+                routes,
+                registry,
+                shapes,
+                transactions,
+                counts,
+                ORIGIN,
+                Clock.fixed(Instant.ofEpochMilli(NOW), ZoneOffset.UTC));
     }
 
     private static TableShape shape(Relation relation) {
@@ -336,8 +367,13 @@ final class RowDecoderTest {
 
     private static void take(RowDecoder decoder, ByteBuffer message) {
         boolean transaction = message.get(0) == 'B' || message.get(0) == 'C';
-        assertThat(decoder.take(message)).isEqualTo(!transaction);
+        assertThat(decoder.take(message, LSN)).isEqualTo(!transaction);
         assertThat(message.hasRemaining()).isEqualTo(transaction);
+    }
+
+    private List<String> unchanged(int number) {
+        return ((List<?>) change(number).get(ChangeSchemas.UNCHANGED))
+                .stream().map(Object::toString).toList();
     }
 
     private GenericRecord change(int number) {
@@ -402,6 +438,7 @@ final class RowDecoderTest {
         final List<byte[]> keys = new ArrayList<>();
         final List<byte[]> values = new ArrayList<>();
         final List<Integer> barriers = new ArrayList<>();
+        final List<Integer> breaks = new ArrayList<>();
 
         @Override
         public boolean begin(long commitLsn, long commitMillis) {
@@ -420,6 +457,12 @@ final class RowDecoderTest {
         public void barrier(Route route, byte[] key, byte[] value) {
             barriers.add(values.size());
             row(route, 0, key, value);
+        }
+
+        @Override
+        public void breakOff(Route route, byte[] value) {
+            breaks.add(values.size());
+            row(route, 0, null, value);
         }
 
         @Override
