@@ -11,6 +11,7 @@ import io.wherry.contract.SchemaRegistry;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.StuckException;
+import io.wherry.contract.SwitchDecided;
 import io.wherry.contract.TargetState;
 import io.wherry.contract.WherryException;
 import java.sql.Connection;
@@ -136,7 +137,7 @@ public final class SinkApplier implements Service {
     }
 
     private boolean endSwitched() {
-        LOG.info("The cutover has switched to {}: this sink-applier ends, nothing more is applied", migration.target());
+        LOG.info("{}", SwitchDecided.ends("sink-applier", "applied", migration));
         return true;
     }
 

@@ -1,6 +1,7 @@
 package io.wherry.source;
 
 import io.wherry.contract.Catalog;
+import io.wherry.contract.FencedException;
 import io.wherry.contract.Json;
 import io.wherry.contract.LoadPlan;
 import io.wherry.contract.Order;
@@ -102,6 +103,21 @@ final class Memory {
     /** Says that a cutover has switched to the target: nothing more may be captured. */
     Optional<SwitchDecided> switched() {
         return switched;
+    }
+
+    /**
+     * To be asked before a topic is made, and once a producer has begun. The coordinator writes the record of the switch first and fences
+     * the producers then, so a producer that may write after the fence finds the record.
+     *
+     * @return this
+     * @throws FencedException when a cutover has switched to the target
+     */
+    Memory requireNoSwitch() {
+        if (switched.isPresent()) {
+            throw new FencedException(
+                    "capture", "the source", "the cutover has switched to the target", "Nothing more is captured");
+        }
+        return this;
     }
 
     List<LoadPlan> plans() {

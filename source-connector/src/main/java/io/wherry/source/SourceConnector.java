@@ -10,6 +10,7 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.Service;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.StuckException;
+import io.wherry.contract.SwitchDecided;
 import io.wherry.contract.WherryException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -81,9 +82,7 @@ public final class SourceConnector implements Service {
     }
 
     private void endSwitched() {
-        LOG.info(
-                "The cutover has switched to {}: this source-connector ends, nothing more is captured",
-                migration.target());
+        LOG.info("{}", SwitchDecided.ends("source-connector", "captured", migration));
         try (Connection source = Sessions.open(migration, migration.source(), "restore")) {
             FullIdentities.restore(source, migration, new TableLocks(), () -> closing);
         } catch (SQLException | WherryException e) {
