@@ -31,6 +31,7 @@ final class AfterSwitch implements AutoCloseable {
     private static final String KEY_WAITS = "500ms";
 
     private final Migration migration;
+    private final Term term;
     private final Consumer<Observation> tell;
     private final Thread thread = Threads.named("wherry-after-switch").newThread(this::work);
     private final Set<String> refused = new HashSet<>();
@@ -41,8 +42,9 @@ final class AfterSwitch implements AutoCloseable {
     private boolean begun;
     private Fence.Plan fence;
 
-    AfterSwitch(Migration migration, Consumer<Observation> tell) {
+    AfterSwitch(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
+        this.term = term;
         this.tell = tell;
     }
 
@@ -108,7 +110,7 @@ final class AfterSwitch implements AutoCloseable {
 
     /** @return why it has to be tried again; empty = everything was tried to its end */
     private String attempt() {
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
+        try (Connection target = term.open("validate")) {
             if (TargetPreflight.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
                 Queries.execute(target, "SET session_replication_role = replica");

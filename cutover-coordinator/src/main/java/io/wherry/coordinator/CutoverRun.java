@@ -5,13 +5,11 @@ import io.wherry.contract.Json;
 import io.wherry.contract.Lsn;
 import io.wherry.contract.Migration;
 import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
 import io.wherry.contract.WherryException;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.Observation.StepDone;
 import io.wherry.coordinator.Observation.StepFailed;
 import io.wherry.coordinator.StateMachine.Event;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -73,12 +71,14 @@ final class CutoverRun {
     void enter(State state, Journal journal) {
         retryDue = false;
         long row = journal.last().id();
+        CutoverSteps.Claim claim = steps.claim(row);
         switch (state) {
             case FENCING -> {
                 CutoverMark mark = mark(journal, false);
                 start(state, row, Event.FENCED, () -> {
+                    claim.require();
                     steps.marks().write(mark);
-                    Lsn fenceLsn = steps.fence(mark.fence(), () -> requireLast(row), window);
+                    Lsn fenceLsn = steps.fence(mark.fence(), claim, window);
                     return Map.of("fenceLsn", fenceLsn);
                 });
             }
@@ -99,7 +99,7 @@ final class CutoverRun {
                 CutoverMark mark = mark(journal, true);
                 start(state, row, Event.SWITCHED, () -> {
                     boolean noted = noted(mark);
-                    steps.moveTraffic(fenceLsn(journal).toString());
+                    steps.moveTraffic(fenceLsn(journal).toString(), claim);
                     if (!noted) {
                         steps.marks().writeSwitched(mark);
                     }
@@ -108,7 +108,7 @@ final class CutoverRun {
             }
             case ABORTING ->
                 start(state, row, Event.UNFENCED, () -> {
-                    steps.unfence(fencePlan(journal), () -> requireLast(row));
+                    steps.unfence(fencePlan(journal), claim);
                     return Map.of();
                 });
             case COMPLETED -> finish(Outcome.COMPLETED, "", journal);
@@ -128,12 +128,6 @@ final class CutoverRun {
         } catch (RetryableException e) {
             LOG.warn("{}", e.explained());
             return false;
-        }
-    }
-
-    private void requireLast(long row) throws SQLException {
-        try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
-            Journal.requireLast(target, row);
         }
     }
 

@@ -3,6 +3,7 @@ package io.wherry.coordinator;
 import io.wherry.contract.Effect;
 import io.wherry.contract.Failpoints;
 import io.wherry.contract.Migration;
+import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DeferredDdl.Ddl;
 import io.wherry.coordinator.DeferredDdl.Stage;
@@ -36,6 +37,7 @@ final class IndexBuilder implements AutoCloseable {
     private static final long AFTER_FAILURE_NANOS = 10_000_000_000L;
 
     private final Migration migration;
+    private final Term term;
     private final Failpoints failpoints;
     private final Consumer<Observation> tell;
     private final ThreadPoolExecutor workers;
@@ -43,12 +45,13 @@ final class IndexBuilder implements AutoCloseable {
     /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
     private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
 
-    IndexBuilder(Migration migration, Consumer<Observation> tell, Failpoints failpoints) {
+    IndexBuilder(Migration migration, Term term, Consumer<Observation> tell, Failpoints failpoints) {
         this.migration = migration;
+        this.term = term;
         this.failpoints = failpoints;
         this.tell = tell;
         int workersWanted = Math.max(2, Math.min(MOST_AT_ONCE, migration.load().readers()));
-        this.sessions = new ScriptSessions(migration, "index");
+        this.sessions = new ScriptSessions(term, "index");
         this.workers = new ThreadPoolExecutor(
                 workersWanted,
                 workersWanted,
@@ -129,7 +132,8 @@ final class IndexBuilder implements AutoCloseable {
             Queries.execute(target, "ANALYZE " + parent);
         }
         target.commit();
-        new LargeObjects(migration).synchronize();
+        new LargeObjects(migration, term.check((endpoint, purpose) -> Sessions.open(migration, endpoint, purpose)))
+                .synchronize();
     }
 
     /**

@@ -3,7 +3,6 @@ package io.wherry.coordinator;
 import io.wherry.contract.Endpoint;
 import io.wherry.contract.Identifiers;
 import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.DataComparison.TableResult;
 import java.sql.Connection;
@@ -59,10 +58,6 @@ final class LargeObjects {
     /** Where the sessions come from. */
     interface Opening {
         Connection open(Endpoint endpoint, String purpose) throws SQLException;
-    }
-
-    LargeObjects(Migration migration) {
-        this(migration, (endpoint, purpose) -> Sessions.open(migration, endpoint, purpose));
     }
 
     LargeObjects(Migration migration, Opening sessions) {

@@ -74,6 +74,7 @@ final class Observers implements AutoCloseable {
             """;
 
     private final Migration migration;
+    private final Term term;
     private final Progress progress;
     private final Consumer<Observation> tell;
     private final BooleanSupplier applying;
@@ -89,6 +90,7 @@ final class Observers implements AutoCloseable {
      */
     Observers(
             Migration migration,
+            Term term,
             Progress progress,
             Consumer<Observation> tell,
             BooleanSupplier applying,
@@ -96,6 +98,7 @@ final class Observers implements AutoCloseable {
             Pulse pulse) {
         this.pulse = pulse;
         this.migration = migration;
+        this.term = term;
         this.progress = progress;
         this.tell = tell;
         this.applying = applying;
@@ -271,6 +274,7 @@ final class Observers implements AutoCloseable {
         }
         KnownTarget now;
         try (Connection target = Sessions.open(migration, migration.target(), "known target")) {
+            term.require(target);
             now = KnownTarget.read(migration, target);
         }
         if (!KnownTarget.last(migration).equals(Optional.of(now))) {

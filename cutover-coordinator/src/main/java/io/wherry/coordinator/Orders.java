@@ -4,7 +4,6 @@ import io.wherry.contract.DataException;
 import io.wherry.contract.Migration;
 import io.wherry.contract.Order;
 import io.wherry.contract.Remedies;
-import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -21,10 +20,12 @@ final class Orders {
             + " WHERE (schema_name, table_name) = (?, ?) AND stopped_because = ?";
 
     private final Migration migration;
+    private final Term term;
     private final Progress progress;
 
-    Orders(Migration migration, Progress progress) {
+    Orders(Migration migration, Term term, Progress progress) {
         this.migration = migration;
+        this.term = term;
         this.progress = progress;
     }
 
@@ -34,6 +35,7 @@ final class Orders {
      * @param table by name; empty = all
      * @return the tables that are meant
      * @throws DataException when there is no such table, a cutover is under way or the target serves
+     * @throws SQLException also when the term has ended
      */
     List<TableId> give(Order.Kind kind, Optional<String> table, State state) throws SQLException {
         Set<TableId> known = progress.planned();
@@ -54,8 +56,9 @@ final class Orders {
                     "the state is " + state,
                     passing ? "Wait for the end of the cutover, or wherry abort" : "The target serves: it is too late");
         }
-        if (kind == Order.Kind.RETRY) {
-            try (Connection target = Sessions.open(migration, migration.target(), "retry")) {
+        // Only a coordinator whose term goes on knows that no cutover is under way.
+        try (Connection target = term.open("order")) {
+            if (kind == Order.Kind.RETRY) {
                 for (TableId id : meant) {
                     retry(target, id, table.isPresent());
                 }

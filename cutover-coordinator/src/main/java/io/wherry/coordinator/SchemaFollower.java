@@ -34,6 +34,7 @@ final class SchemaFollower implements AutoCloseable {
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
 
     private final Migration migration;
+    private final Term term;
     /** Otherwise the schema is somebody else's, and what differs is only told. */
     private final boolean ours;
 
@@ -60,8 +61,9 @@ final class SchemaFollower implements AutoCloseable {
         ALL
     }
 
-    SchemaFollower(Migration migration, Consumer<Observation> tell) {
+    SchemaFollower(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
+        this.term = term;
         this.ours = migration.schema() == Migration.TargetSchemaMode.CREATE;
         this.tell = tell;
     }
@@ -144,7 +146,7 @@ final class SchemaFollower implements AutoCloseable {
         running.add(object);
         worker.execute(() -> {
             String problem = null;
-            try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
+            try (Connection target = term.open("schema")) {
                 target.setAutoCommit(false);
                 work.run(target);
                 target.commit();

@@ -33,6 +33,7 @@ final class SwitchTrial implements AutoCloseable {
     private static final String RULE = "RULE";
 
     private final Migration migration;
+    private final Term term;
     private final Consumer<Observation> tell;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-switch-trial"));
     private final List<Runnable> waiting = new ArrayList<>();
@@ -42,8 +43,9 @@ final class SwitchTrial implements AutoCloseable {
     private boolean running;
     private long dueMillis;
 
-    SwitchTrial(Migration migration, Consumer<Observation> tell) {
+    SwitchTrial(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
+        this.term = term;
         this.tell = tell;
     }
 
@@ -129,7 +131,7 @@ final class SwitchTrial implements AutoCloseable {
     }
 
     private void attempt(List<String> found) throws SQLException {
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "try the switch")) {
+        try (Connection target = term.open("try the switch")) {
             target.setAutoCommit(false);
             List<Ddl> pending = DdlStore.pending(target, Stage.SWITCH);
             List<Ddl> refreshes = pending.stream()

@@ -248,7 +248,8 @@ final class FenceTest {
 
     private static CutoverSteps steps(TwoServers servers) {
         Migration migration = servers.migration();
-        return new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+        return new CutoverSteps(
+                migration, new Term(migration), new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
     }
 
     private static Window window() {
