@@ -141,6 +141,9 @@ final class CutoverWindowTest {
                     .isInstanceOf(RetryableException.class)
                     .hasMessageContaining("another coordinator");
         }
+        Awaitility.await()
+                .atMost(LONG)
+                .untilAsserted(() -> assertThat(coordinator.status().waitsFor()).doesNotContain("another coordinator"));
         await(State.IN_SYNC);
     }
 
