@@ -60,8 +60,8 @@ class AfterTheSwitchTest {
 
     /**
      * Both are stopped while the switch row waits for its commit, so neither has heard of it when it comes back and finds rows and a new
-     * table. Seen to fail when only the producer of changes was fenced, and the control topic was read after the source's tables: the
-     * new table's load was in the topics.
+     * table. Seen to fail when only the producer of changes was fenced, and nobody asked for the switch before making a topic: there was one
+     * for the new table, and a record about that table in the control topic.
      */
     @Test
     void servicesThatWereStoppedOverTheSwitchDoNothingWhenTheyComeBack() throws Exception {
