@@ -9,7 +9,9 @@ import io.wherry.contract.error.FencedException;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.coordinator.cutover.CutoverSteps;
+import io.wherry.coordinator.cutover.CutoverActs;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.fence.FenceLock;
 import io.wherry.coordinator.sql.Queries;
@@ -32,8 +34,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class FenceTest {
-    private static final CutoverSteps.Claim NOBODY_ELSE = () -> {};
-    private static final CutoverSteps.Claim REPLACED = () -> {
+    private static final CutoverActs.Claim NOBODY_ELSE = () -> {};
+    private static final CutoverActs.Claim REPLACED = () -> {
         throw new FencedException("look", "journal", "another coordinator has taken over", "Stop this one");
     };
 
@@ -46,7 +48,7 @@ final class FenceTest {
             app.setAutoCommit(false);
             Queries.string(app, "SELECT txid_current()::text");
             assertThat(Fence.remaining(source)).hasSize(1);
-            CutoverSteps steps = steps(servers);
+            CutoverActs steps = steps(servers);
             Fence.Plan plan = steps.planFence();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.roles()).containsExactlyInAnyOrder("app", "reader");
@@ -70,8 +72,8 @@ final class FenceTest {
     @Test
     void aCoordinatorThatWasReplacedNeitherOpensNorClosesTheFence() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                CutoverSteps zombie = steps(servers);
-                CutoverSteps successor = steps(servers)) {
+                CutoverActs zombie = steps(servers);
+                CutoverActs successor = steps(servers)) {
             Fence.Plan first = zombie.planFence();
             zombie.fence(first, NOBODY_ELSE, window());
             // The successor gives that window up, although the zombie still has its session, and begins its own.
@@ -94,10 +96,10 @@ final class FenceTest {
     @Test
     void aFreeLockIsNotEnoughToOpenASourceThatServesNoMore() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                CutoverSteps zombie = steps(servers)) {
+                CutoverActs zombie = steps(servers)) {
             Fence.Plan first = zombie.planFence();
             zombie.fence(first, NOBODY_ELSE, window());
-            try (CutoverSteps successor = steps(servers)) {
+            try (CutoverActs successor = steps(servers)) {
                 successor.unfence(first, NOBODY_ELSE);
                 successor.fence(successor.planFence(), NOBODY_ELSE, window());
             }
@@ -111,7 +113,7 @@ final class FenceTest {
     @Test
     void aFreeLockIsNotEnoughToCloseASourceThatServes() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                CutoverSteps zombie = steps(servers)) {
+                CutoverActs zombie = steps(servers)) {
             Fence.Plan plan = zombie.planFence();
             assertThatThrownBy(() -> zombie.fence(plan, REPLACED, window())).isInstanceOf(FencedException.class);
             login(servers, "app").close();
@@ -142,7 +144,7 @@ final class FenceTest {
                 Connection source = servers.openSource()) {
             servers.run(
                     servers.source, "shop", "BEGIN; INSERT INTO public.note VALUES ('x'); PREPARE TRANSACTION 'held'");
-            CutoverSteps steps = steps(servers);
+            CutoverActs steps = steps(servers);
             Fence.Plan plan = steps.planFence();
             assertThatThrownBy(() -> steps.fence(plan, NOBODY_ELSE, new Window(Duration.ofMillis(500))))
                     .hasMessageContaining("max-downtime")
@@ -196,7 +198,7 @@ final class FenceTest {
                     .atMost(Duration.ofSeconds(60))
                     .until(() -> Queries.string(source, fed).orElse("").equals("1 before"));
 
-            CutoverSteps steps = steps(servers);
+            CutoverActs steps = steps(servers);
             Fence.Plan plan = steps.planFence();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.steps()).contains("source: ALTER SUBSCRIPTION \"The feed\" DISABLE");
@@ -256,10 +258,15 @@ final class FenceTest {
         }
     }
 
-    private static CutoverSteps steps(TwoServers servers) {
+    private static CutoverActs steps(TwoServers servers) {
         Migration migration = servers.migration();
-        return new CutoverSteps(
-                migration, new Term(migration), new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+        return new CutoverActs(
+                migration,
+                new Term(migration),
+                new Progress(),
+                TrafficSwitch.of(migration),
+                new StateMachine(Story.STEPS),
+                Failpoints.NONE);
     }
 
     private static Window window() {

@@ -19,8 +19,8 @@ import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.fence.FenceLock;
 import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.schema.Sequences;
@@ -49,11 +49,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
- * persisted; each may be ended by the window.
+ * What the steps of the cutover do on both sides. Each act runs on a thread of its own, after the state was persisted; each may be ended
+ * by the window.
  */
-public final class CutoverSteps implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(CutoverSteps.class);
+public final class CutoverActs implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverActs.class);
     private static final long POLL_MILLIS = 20;
     // A session that passed the login check just before the fence closed shows itself a little later.
     private static final long SETTLE_MILLIS = 150;
@@ -65,9 +65,15 @@ public final class CutoverSteps implements AutoCloseable {
     private final Failpoints failpoints;
     private final FenceLock fenceLock;
     private final CutoverMarks marks;
+    private final StateMachine machine;
 
-    public CutoverSteps(
-            Migration migration, Term term, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
+    public CutoverActs(
+            Migration migration,
+            Term term,
+            Progress progress,
+            TrafficSwitch traffic,
+            StateMachine machine,
+            Failpoints failpoints) {
         this.migration = migration;
         this.term = term;
         this.progress = progress;
@@ -75,6 +81,7 @@ public final class CutoverSteps implements AutoCloseable {
         this.failpoints = failpoints;
         this.fenceLock = new FenceLock(migration);
         this.marks = new CutoverMarks(migration);
+        this.machine = machine;
     }
 
     /**
@@ -247,7 +254,7 @@ public final class CutoverSteps implements AutoCloseable {
             fenceLock.require();
             // ┃ The point of no return. Before this commit every failure leads back to the source; after it only
             // forward.
-            journal.advance(target, Event.SWITCH, Map.of());
+            journal.advance(target, machine.require(journal.state(), Event.DONE), Map.of());
         }
     }
 
@@ -333,15 +340,14 @@ public final class CutoverSteps implements AutoCloseable {
         fenceLock.close();
     }
 
-    /** What a cutover would do, made by the code that does it. */
-    public List<String> plan() throws SQLException {
+    /** What a cutover would do, and what stands in its way, from the steps that do it. */
+    public List<String> plan(List<Step> steps) throws SQLException {
         List<String> plan = new ArrayList<>();
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
-            Fence.Plan fence = fencePlan(source);
-            fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
-            Sequences sequences = Sequences.read(migration, source, target);
-            sequences.refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
+            Step.Sides sides = new Step.Sides(this, source, target, fencePlan(source));
+            sides.fence().obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            sequences(sides).refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
             SchemaDrift drift =
                     SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
@@ -350,18 +356,23 @@ public final class CutoverSteps implements AutoCloseable {
                 SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed, " + line));
             }
             ForeignKeyChecks.check(migration).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
-            plan.addAll(fence.steps());
-            Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
-            plan.add("wait until the target has everything, compare every row of every table");
-            plan.addAll(new ExtensionRows(migration).plan(source, target));
-            plan.add("target: set the values of " + sequences.carried() + " sequences");
-            DdlStore.pending(target, Stage.SWITCH).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
-            plan.add("point of no return: the switch row is committed on the target");
-            plan.addAll(traffic.plan());
+            plan.addAll(Story.plan(steps, sides));
             DdlStore.pending(target, Stage.AFTER)
                     .forEach(ddl -> plan.add("target, once completed: " + ddl.kind() + " " + ddl.name()));
             return plan;
         }
+    }
+
+    Sequences sequences(Step.Sides sides) throws SQLException {
+        return Sequences.read(migration, sides.source(), sides.target());
+    }
+
+    ExtensionRows extensionRows() {
+        return new ExtensionRows(migration);
+    }
+
+    List<String> trafficPlan() {
+        return traffic.plan();
     }
 
     private Fence.Plan fencePlan(Connection source) throws SQLException {
