@@ -3,6 +3,7 @@ package io.wherry.coordinator.cutover;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.row.DataComparison;
@@ -46,7 +47,7 @@ public final class Attempt {
     }
 
     /** That this coordinator may still act for the row that was entered. */
-    CutoverActs.Claim claim() {
+    FenceKeeper.Claim claim() {
         return acts.claim(row);
     }
 

@@ -162,7 +162,7 @@ public final class CutoverRun {
      */
     public void openSourceNow(Journal journal) {
         try {
-            acts.unfenceIfKept(Attempt.fencePlan(journal));
+            acts.fence().reopenIfKept(Attempt.fencePlan(journal));
         } catch (SQLException | RetryableException e) {
             LOG.warn("Cannot open the source yet: {}", e.getMessage());
         }

@@ -40,7 +40,7 @@ public final class Story {
                     "close the source to every role but Wherry's, and write the sentinel",
                     Story::fenced,
                     Story::fence,
-                    attempt -> attempt.acts().unfence(attempt.fence(), attempt.claim())),
+                    attempt -> attempt.acts().fence().reopenSource(attempt.fence(), attempt.claim())),
             Step.of(DRAINING, "wait until the target holds everything up to the sentinel", Story::drain),
             Step.of(
                     VERIFYING,
@@ -111,7 +111,8 @@ public final class Story {
     }
 
     private static Map<String, ?> fence(Attempt attempt) throws SQLException, InterruptedException {
-        return Map.of("fenceLsn", attempt.acts().fence(attempt.fence(), attempt.claim(), attempt.window()));
+        return Map.of(
+                "fenceLsn", attempt.acts().fence().closeSource(attempt.fence(), attempt.claim(), attempt.window()));
     }
 
     private static Map<String, ?> drain(Attempt attempt) throws SQLException, InterruptedException {

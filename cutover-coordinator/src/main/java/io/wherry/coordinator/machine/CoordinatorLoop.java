@@ -639,7 +639,7 @@ public final class CoordinatorLoop implements AutoCloseable {
                 refusals.addAll(acts.refusedSequences());
                 refused = String.join("; ", refusals);
             }
-            fence = acts.planFence();
+            fence = acts.fence().plan();
         } catch (SQLException | WherryException e) {
             result.complete(refused("source or target: " + e.getMessage()));
             return;

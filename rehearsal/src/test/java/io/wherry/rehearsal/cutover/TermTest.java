@@ -13,6 +13,7 @@ import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.cutover.CutoverActs;
 import io.wherry.coordinator.cutover.StateMachine;
 import io.wherry.coordinator.cutover.Story;
+import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Control;
 import io.wherry.coordinator.machine.Orders;
@@ -132,7 +133,7 @@ final class TermTest {
         try (Control lost = take(replaced);
                 CutoverActs steps = new CutoverActs(
                         migration, replaced, new Progress(), traffic, new StateMachine(Story.STEPS), Failpoints.NONE)) {
-            CutoverActs.Claim claim = steps.claim(lost.journal().last().id());
+            FenceKeeper.Claim claim = steps.claim(lost.journal().last().id());
             steps.moveTraffic("0/1", claim);
             assertThat(moved.getAndSet(false)).as("under its term").isTrue();
             endLockOf(lost);
