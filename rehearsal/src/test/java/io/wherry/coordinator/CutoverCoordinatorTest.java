@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.Json;
 import io.wherry.contract.Migration;
 import io.wherry.coordinator.CutoverResult.Outcome;
-import io.wherry.rehearsal.EmbeddedKafka;
+import io.wherry.rehearsal.SharedBroker;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -19,14 +19,13 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 final class CutoverCoordinatorTest {
     @Test
-    void aDifferenceAbortsAndTheNextCutoverCompletes() throws Exception {
-        try (TwoServers servers = new TwoServers(11, 17).seeded()) {
-            Path directory = servers.children.temporaryDirectory("wherry-test-");
-            EmbeddedKafka kafka = EmbeddedKafka.start(servers.children, directory.resolve("kafka"));
-            Migration migration = servers.migration().withServers(kafka.clientProperties(), "http://unused");
+    void aDifferenceAbortsAndTheNextCutoverCompletes(@TempDir Path directory) throws Exception {
+        try (TwoServers servers = new TwoServers("difference", 11, 17).seeded()) {
+            Migration migration = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
             CutoverCoordinator coordinator = new CutoverCoordinator(migration, directory);
             try (StandInServices services = new StandInServices(servers, migration)) {
                 coordinator.start();
@@ -95,6 +94,7 @@ final class CutoverCoordinatorTest {
                 assertThat(new DataCompare(migration).run().differences()).isEmpty();
             } finally {
                 coordinator.close();
+                SharedBroker.forget(migration.name());
             }
         }
     }

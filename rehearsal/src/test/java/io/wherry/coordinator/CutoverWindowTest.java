@@ -10,7 +10,7 @@ import io.wherry.contract.RetryableException;
 import io.wherry.contract.TableId;
 import io.wherry.coordinator.CutoverResult.Outcome;
 import io.wherry.coordinator.StateMachine.Event;
-import io.wherry.rehearsal.EmbeddedKafka;
+import io.wherry.rehearsal.SharedBroker;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -23,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What happens within a cutover's window and at its ends, on one migration after another state of it. */
 final class CutoverWindowTest {
@@ -37,15 +38,17 @@ final class CutoverWindowTest {
             + " CREATE FUNCTION public.gate() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN"
             + " IF nextval(''public.calls'') > 3 THEN PERFORM pg_sleep(600); END IF; RETURN true; END'";
 
+    @TempDir
+    private Path directory;
+
     private TwoServers servers;
     private Migration migration;
-    private Path directory;
     private CutoverCoordinator coordinator;
     private CutoverCoordinator standby;
 
     @Test
     void aWindowLeavesNothingBehindAndNobodyChangesWhatItIsDecidedOn() throws Exception {
-        try (TwoServers both = new TwoServers(15, 15)) {
+        try (TwoServers both = new TwoServers("window", 15, 15)) {
             servers = both;
             for (var server : List.of(both.source, both.target)) {
                 both.run(server, "postgres", "CREATE DATABASE shop");
@@ -55,9 +58,7 @@ final class CutoverWindowTest {
                     both.source,
                     "shop",
                     "CREATE TABLE public.animal (id int PRIMARY KEY, name text); INSERT INTO public.animal VALUES (1, 'cat')");
-            directory = both.children.temporaryDirectory("wherry-test-");
-            EmbeddedKafka kafka = EmbeddedKafka.start(both.children, directory.resolve("kafka"));
-            migration = migration(kafka, Duration.ofSeconds(10));
+            migration = migration(Duration.ofSeconds(10));
             try (StandInServices services = new StandInServices(both, migration)) {
                 start();
                 awaitTables();
@@ -65,7 +66,7 @@ final class CutoverWindowTest {
                 await(State.IN_SYNC);
                 aComparisonEndsWithItsWindow();
                 theDeadlineEndsADrainThatNeverEnds(services);
-                migration = migration(kafka, LONG);
+                migration = migration(LONG);
                 theLastAbortIsToldAfterARestart();
                 standby = new CutoverCoordinator(migration, directory.resolve("standby"));
                 standby.start();
@@ -81,6 +82,7 @@ final class CutoverWindowTest {
                 if (standby != null) {
                     standby.close();
                 }
+                SharedBroker.forget(migration.name());
             }
         }
     }
@@ -152,7 +154,7 @@ final class CutoverWindowTest {
 
     private void everythingThatChangedIsNamed() throws Exception {
         try (Connection target = servers.openTarget()) {
-            Map<TopicPartition, Long> vector = Map.of(new TopicPartition("test.public.animal", 0), 0L);
+            Map<TopicPartition, Long> vector = Map.of(new TopicPartition("window.public.animal", 0), 0L);
             Decision decision = new Decision(new Lsn(1000), vector, Decision.loads(target));
             Map<TableId, Integer> wanted = Map.of(ANIMAL, 2);
             target.setAutoCommit(false);
@@ -263,8 +265,8 @@ final class CutoverWindowTest {
                 .isEqualTo(state));
     }
 
-    private Migration migration(EmbeddedKafka kafka, Duration maxDowntime) {
-        Migration base = servers.migration().withServers(kafka.clientProperties(), "http://unused");
+    private Migration migration(Duration maxDowntime) {
+        Migration base = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
         return new Migration(
                 base.name(),
                 base.source(),

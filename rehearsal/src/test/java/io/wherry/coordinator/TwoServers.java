@@ -13,13 +13,14 @@ import io.wherry.contract.Migration.Tables;
 import io.wherry.contract.Migration.TargetSchemaMode;
 import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
-import io.wherry.rehearsal.ChildProcesses;
+import io.wherry.rehearsal.Cache;
 import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.rehearsal.PostgresClientInstaller;
+import io.wherry.rehearsal.SharedServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -28,20 +29,25 @@ import java.util.Map;
 import java.util.Optional;
 import org.postgresql.PGConnection;
 
-/** A source that holds the sample schema and an empty target, on throwaway servers. */
+/** A source that holds the sample schema and an empty target, on the servers that all tests of this JVM share. */
 final class TwoServers implements AutoCloseable {
-    final ChildProcesses children = new ChildProcesses();
     final EmbeddedPostgres source;
     final EmbeddedPostgres target;
+    private final String name;
+    private final List<SharedServer> shared;
 
     TwoServers(int sourceMajor, int targetMajor) {
-        Path directory = children.temporaryDirectory("wherry-test-");
-        source = EmbeddedPostgres.start(
-                children,
-                sourceMajor,
-                directory.resolve("source"),
-                Map.of("fsync", "off", "max_prepared_transactions", "5"));
-        target = EmbeddedPostgres.start(children, targetMajor, directory.resolve("target"), Map.of("fsync", "off"));
+        this("test", sourceMajor, targetMajor);
+    }
+
+    /** @param name of the migration, and so of its topics on the shared broker */
+    TwoServers(String name, int sourceMajor, int targetMajor) {
+        new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceMajor, targetMajor));
+        this.name = name;
+        shared = List.of(SharedServer.source(sourceMajor), SharedServer.target(targetMajor));
+        shared.forEach(SharedServer::requireClean);
+        source = shared.get(0).postgres();
+        target = shared.get(1).postgres();
     }
 
     /** Both databases are called shop. */
@@ -51,7 +57,7 @@ final class TwoServers implements AutoCloseable {
 
     Migration migration(Map<String, String> roleMap) {
         return new Migration(
-                "test",
+                name,
                 new Endpoint(source.jdbcUrl("shop"), source.superuser(), source.password()),
                 new Endpoint(target.jdbcUrl("shop"), target.superuser(), target.password()),
                 TargetSchemaMode.CREATE,
@@ -144,6 +150,6 @@ final class TwoServers implements AutoCloseable {
 
     @Override
     public void close() {
-        children.close();
+        shared.forEach(server -> server.clean(true));
     }
 }

@@ -25,8 +25,7 @@ class ChangedIdentitiesTest {
      */
     @Test
     void updatesOfAFilteredTableGoOnUnderAnotherKeyAndIdentitiesOfRenamedTablesAreGivenBack() throws Exception {
-        try (ServerPair servers = new ServerPair(15, 15);
-                MigrationFixture migration = MigrationFixture.between(servers, "identities")) {
+        try (MigrationFixture migration = new MigrationFixture("identities", 15, 15)) {
             migration.file("tables: {where: {public.filtered: \"kind = 'kept'\"}}");
             Endpoint source = migration.migration().source();
             migration.execute(

@@ -54,7 +54,8 @@ final class MigrationFixture implements AutoCloseable {
     /** More of it, for a busy machine: {@code -Dwherry.patience=30}, in minutes. */
     static final Duration PATIENCE = Duration.ofMinutes(Integer.getInteger("wherry.patience", 4));
 
-    private final Runnable closeServers;
+    private final ServerPair servers;
+    private final boolean ownsServers;
     private final Path directory;
     private final EmbeddedPostgres source;
     private final EmbeddedPostgres target;
@@ -65,37 +66,42 @@ final class MigrationFixture implements AutoCloseable {
     private CutoverCoordinator coordinator;
     private Traffic traffic;
     private boolean sharesBroker;
+    // One that is killed leaves its sessions to the server.
+    private boolean startedProcesses;
 
+    /** A migration between the servers that all tests of this JVM share. */
     MigrationFixture(String name, int sourceVersion, int targetVersion) {
-        this(name, new ServerPair(sourceVersion, targetVersion), RehearsalServers.NAME, true);
+        this(name, ServerPair.shared(sourceVersion, targetVersion), name, false);
+    }
+
+    /** A migration between servers of its own, which may be stopped and configured. */
+    static MigrationFixture alone(String name, int sourceVersion, int targetVersion) {
+        return new MigrationFixture(name, new ServerPair(sourceVersion, targetVersion), name, true);
     }
 
     /** A migration of its own databases between servers that others use before and after. */
-    static MigrationFixture between(ServerPair servers, String name) throws SQLException {
+    static MigrationFixture between(ServerPair servers, String name) {
         return between(servers, name, name);
     }
 
     /** With databases of a name that may hold any character. */
-    static MigrationFixture between(ServerPair servers, String name, String database) throws SQLException {
-        for (EmbeddedPostgres server : List.of(servers.source(), servers.target())) {
-            // Ours, as the fence of an earlier migration keeps every other role out.
-            try (Connection connection = DriverManager.getConnection(
-                            server.jdbcUrl("postgres"), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
-                    Statement statement = connection.createStatement()) {
-                statement.execute(
-                        "CREATE DATABASE " + Identifiers.quote(database) + " TEMPLATE template0 ENCODING 'UTF8'");
-            }
-        }
+    static MigrationFixture between(ServerPair servers, String name, String database) {
         return new MigrationFixture(name, servers, database, false);
     }
 
-    private MigrationFixture(String name, ServerPair servers, String database, boolean owner) {
+    private MigrationFixture(String name, ServerPair servers, String database, boolean ownsServers) {
         this.name = name;
         this.database = database;
+        this.servers = servers;
+        this.ownsServers = ownsServers;
         directory = servers.scratch();
         source = servers.source();
         target = servers.target();
-        closeServers = owner ? servers::close : () -> {};
+        servers.create(database);
+    }
+
+    String database() {
+        return database;
     }
 
     EmbeddedPostgres source() {
@@ -107,7 +113,7 @@ final class MigrationFixture implements AutoCloseable {
     }
 
     void fillWithSample(long rows) {
-        RehearsalDatabase.fill(source, Optional.empty(), rows, PostgresTools.locate(10));
+        RehearsalDatabase.fill(source, database, Optional.empty(), rows, PostgresTools.locate(10));
     }
 
     /** Writes the migration's file; {@code more} are further lines of YAML. */
@@ -147,7 +153,7 @@ final class MigrationFixture implements AutoCloseable {
     void keepWriting(int rate) throws SQLException {
         try (Connection owner = Sessions.open(migration(), migration().source(), "test")) {
             traffic = new Traffic(
-                    () -> RehearsalDatabase.endpoint(source, RehearsalDatabase.APPLICATION), owner, 1, rate);
+                    () -> RehearsalDatabase.endpoint(source, database, RehearsalDatabase.APPLICATION), owner, 1, rate);
         }
         traffic.start();
     }
@@ -187,13 +193,12 @@ final class MigrationFixture implements AutoCloseable {
     }
 
     void startProcess(String service, int heapMebibytes) {
-        children.put(
-                service, WherryProcess.start(directory.resolve(service + ".log"), heapMebibytes, arguments(service)));
+        started(service, WherryProcess.start(directory.resolve(service + ".log"), heapMebibytes, arguments(service)));
     }
 
     /** The same, with the log that users get. */
     void startProcessAsShipped(String service) {
-        children.put(service, WherryProcess.startAsShipped(directory.resolve(service + ".log"), arguments(service)));
+        started(service, WherryProcess.startAsShipped(directory.resolve(service + ".log"), arguments(service)));
     }
 
     /** With a cutover window of its own. */
@@ -206,6 +211,11 @@ final class MigrationFixture implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         startTwin(key, service);
+    }
+
+    private void started(String key, Process process) {
+        startedProcesses = true;
+        children.put(key, process);
     }
 
     private String[] arguments(String command) {
@@ -225,7 +235,7 @@ final class MigrationFixture implements AutoCloseable {
 
     /** The same, but to die at a failpoint; its exit code is then {@link Failpoints#EXIT_CODE}. */
     void startArmed(String key, String service, Optional<String> failpoint) {
-        children.put(
+        started(
                 key,
                 WherryProcess.startArmed(
                         directory.resolve(key + ".log"), failpoint, arguments(service, fileWithPortOfItsOwn(key))));
@@ -233,8 +243,7 @@ final class MigrationFixture implements AutoCloseable {
 
     /** Starts a service as a process of which a thread will hang. */
     void startHanging(String service, Effect place) {
-        children.put(
-                service, WherryProcess.startHanging(directory.resolve(service + ".log"), place, arguments(service)));
+        started(service, WherryProcess.startHanging(directory.resolve(service + ".log"), place, arguments(service)));
     }
 
     /** Two coordinators of one machine cannot listen at the same port. */
@@ -584,9 +593,12 @@ final class MigrationFixture implements AutoCloseable {
         for (int i = services.size() - 1; i >= 0; i--) {
             services.get(i).close();
         }
-        closeServers.run();
         if (sharesBroker) {
             SharedBroker.forget(name);
+        }
+        servers.leave(!startedProcesses);
+        if (ownsServers) {
+            servers.close();
         }
     }
 }

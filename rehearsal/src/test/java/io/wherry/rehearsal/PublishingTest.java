@@ -17,8 +17,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -30,17 +28,7 @@ final class PublishingTest {
     private static final String STREAMING = "SELECT count(*) FROM pg_stat_replication r JOIN pg_replication_slots s"
             + " ON s.active_pid = r.pid AND s.slot_name = 'wherry_churn' WHERE r.state IN ('catchup', 'streaming')";
 
-    private static ServerPair servers;
-
-    @BeforeAll
-    static void start() {
-        servers = new ServerPair(18, 18);
-    }
-
-    @AfterAll
-    static void stop() {
-        servers.close();
-    }
+    private final ServerPair servers = ServerPair.shared(18, 18);
 
     @Test
     void theSourceDoesNotRefuseUpdatesOfTablesThatAreFollowed() throws Exception {
@@ -234,7 +222,7 @@ final class PublishingTest {
         }
     }
 
-    private static void prepare(String database, String name, String sql) throws SQLException {
+    private void prepare(String database, String name, String sql) throws SQLException {
         try (Connection session = begin(database);
                 Statement statement = session.createStatement()) {
             session.setAutoCommit(true);
@@ -363,7 +351,7 @@ final class PublishingTest {
         }
     }
 
-    private static Connection writer() throws SQLException {
+    private Connection writer() throws SQLException {
         Connection session = begin("churn");
         try (Statement statement = session.createStatement()) {
             statement.execute("INSERT INTO public.steady (n) VALUES (1)");
@@ -410,7 +398,7 @@ final class PublishingTest {
     }
 
     /** Runs a transaction again and again. */
-    private static CompletableFuture<Void> again(String database, AtomicBoolean over, long pauseMillis, String sql) {
+    private CompletableFuture<Void> again(String database, AtomicBoolean over, long pauseMillis, String sql) {
         return CompletableFuture.runAsync(() -> {
             try (Connection session = begin(database);
                     Statement statement = session.createStatement()) {
@@ -430,7 +418,7 @@ final class PublishingTest {
         return List.of(parts).stream().allMatch(waitsFor::contains);
     }
 
-    private static Connection begin(String database) throws SQLException {
+    private Connection begin(String database) throws SQLException {
         Connection session = DriverManager.getConnection(
                 servers.source().jdbcUrl(database), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
         session.setAutoCommit(false);

@@ -11,7 +11,6 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,18 +18,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Databases made by others arrive exactly on a newer version: loaded, changed while changes stream, every row written anew, and cut over. */
 final class RealDatabasesTest {
-    private static ServerPair servers;
+    private final ServerPair servers = ServerPair.shared(15, 17);
 
     @BeforeAll
-    static void start() {
-        servers = new ServerPair(15, 17);
+    static void install() {
         TestExtension.install(15);
         TestExtension.install(17);
-    }
-
-    @AfterAll
-    static void stop() {
-        servers.close();
     }
 
     @ParameterizedTest

@@ -22,7 +22,6 @@ import org.junit.jupiter.api.Test;
 
 /** What a session of ours has, whatever role, database, server and machine say. */
 final class SessionsTest {
-    private static ServerPair servers;
     private static MigrationFixture fixture;
     private static Migration migration;
 
@@ -33,15 +32,13 @@ final class SessionsTest {
 
     @BeforeAll
     static void start() throws Exception {
-        servers = new ServerPair(11, 18);
-        fixture = MigrationFixture.between(servers, "sessions");
+        fixture = new MigrationFixture("any-session", 11, 18);
         migration = fixture.migration();
     }
 
     @AfterAll
     static void stop() {
         fixture.close();
-        servers.close();
     }
 
     @Test
@@ -135,9 +132,9 @@ final class SessionsTest {
     @Test
     void aPoolerThatLeavesOutTheSettingsOfASessionIsNotTakenForTheServer() throws Exception {
         for (boolean ignores : List.of(false, true)) {
-            try (PoolerStandIn pooler = new PoolerStandIn(servers.target().port(), ignores)) {
+            try (PoolerStandIn pooler = new PoolerStandIn(fixture.target().port(), ignores)) {
                 Endpoint target = new Endpoint(
-                        migration.target().url().replace(":" + servers.target().port(), ":" + pooler.port()),
+                        migration.target().url().replace(":" + fixture.target().port(), ":" + pooler.port()),
                         migration.target().user(),
                         migration.target().password());
                 assertThatThrownBy(() -> Sessions.open(migration, target, "test"))

@@ -1,5 +1,6 @@
 package io.wherry.rehearsal;
 
+import io.wherry.contract.Identifiers;
 import io.wherry.coordinator.State;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -14,8 +15,8 @@ class UniqueConflictsTest {
             migration.executeFile("unique.sql");
             if (!superuser) {
                 migration.execute(
-                        RehearsalDatabase.endpoint(migration.target(), RehearsalDatabase.OPERATOR),
-                        "ALTER DATABASE " + RehearsalDatabase.NAME + " OWNER TO wherry",
+                        migration.migration().target(),
+                        "ALTER DATABASE " + Identifiers.quote(migration.database()) + " OWNER TO wherry",
                         "ALTER SCHEMA public OWNER TO wherry",
                         "ALTER ROLE wherry NOSUPERUSER");
             }
