@@ -15,7 +15,6 @@ import io.wherry.contract.TableShape.TypeName;
 import io.wherry.sink.SinkApplier;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -32,13 +31,7 @@ class HostileRecordsTest {
 
     @Test
     void definitionsInTopicsAndTheRegistryAreRunAsSqlByTheTargetsRole() throws Exception {
-        try (ChildProcesses children = new ChildProcesses();
-                EmbeddedPostgres postgres = EmbeddedPostgres.start(
-                        children,
-                        15,
-                        children.temporaryDirectory("wherry-hostile").resolve("target"),
-                        Map.of());
-                SinkFixture sink = new SinkFixture(postgres, SharedBroker.clientProperties(), "hostile_records", 1)) {
+        try (SinkFixture sink = new SinkFixture(SharedServer.target(15), "hostile_records", 1)) {
             sink.prepareTarget(java.util.Arrays.stream(TABLES)
                     .map(table -> "CREATE TABLE public." + table + " (id int PRIMARY KEY)")
                     .toArray(String[]::new));

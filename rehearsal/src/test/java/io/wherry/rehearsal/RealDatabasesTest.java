@@ -33,7 +33,7 @@ final class RealDatabasesTest {
         try (MigrationFixture migration = MigrationFixture.between(servers, database)) {
             migration.psql(scripts.resolve("dump.sql"));
             migration.startAll();
-            migration.awaitStreaming();
+            migration.awaitSlot();
             migration.psql(scripts.resolve("changes.sql"));
             migration.awaitState(State.IN_SYNC);
             migration.execute(migration.migration().source(), everyRowAnew(migration));

@@ -121,11 +121,27 @@ final class SessionsTest {
                 assertThat(show(session, "tcp_keepalives_idle")).isEqualTo("30");
                 assertThat(show(replication, "tcp_keepalives_idle")).isEqualTo("30");
                 assertThat(show(lock, "tcp_keepalives_idle")).isEqualTo("3");
+                assertLockIsFreeWithinTenSeconds(lock);
             }
         }
         try (Socket socket = new KeptAliveSockets().createSocket()) {
             assertThat(socket.getKeepAlive()).isTrue();
             assertThat(socket.getOption(ExtendedSocketOptions.TCP_KEEPIDLE)).isEqualTo(30);
+        }
+    }
+
+    /** Of a machine that is gone the server hears by its own looking, and a standby then takes over. */
+    private static void assertLockIsFreeWithinTenSeconds(Connection lock) throws SQLException {
+        try (Statement statement = lock.createStatement();
+                ResultSet row = statement.executeQuery("SELECT 1000 * (current_setting('tcp_keepalives_idle')::int"
+                        + " + current_setting('tcp_keepalives_interval')::int"
+                        + " * current_setting('tcp_keepalives_count')::int),"
+                        + " (SELECT setting::int FROM pg_settings WHERE name = 'tcp_user_timeout')")) {
+            row.next();
+            assertThat(row.getLong(1)).isPositive().isLessThan(10_000 - Sessions.LOCK_POLL_MILLIS);
+            if (row.getObject(2) != null) {
+                assertThat(row.getLong(2)).isPositive().isLessThan(10_000 - Sessions.LOCK_POLL_MILLIS);
+            }
         }
     }
 

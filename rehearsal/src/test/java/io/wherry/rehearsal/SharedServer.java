@@ -77,6 +77,12 @@ public final class SharedServer {
         return postgres;
     }
 
+    /** The server, which must be clean. */
+    EmbeddedPostgres take() {
+        requireClean();
+        return postgres;
+    }
+
     /** Fails when the test before has left something. */
     public void requireClean() {
         Map<String, List<String>> left =

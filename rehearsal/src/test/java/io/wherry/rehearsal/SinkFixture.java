@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.Catalog;
 import io.wherry.contract.Catalog.CatalogColumn;
 import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.Endpoint;
 import io.wherry.contract.Json;
 import io.wherry.contract.KafkaClients;
 import io.wherry.contract.LargeValues;
@@ -17,8 +16,6 @@ import io.wherry.contract.LoadRecords.ChunkHeader;
 import io.wherry.contract.LoadRecords.ChunkTrailer;
 import io.wherry.contract.LoadRecords.LoadRecord;
 import io.wherry.contract.Lsn;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
 import io.wherry.contract.TableId;
 import io.wherry.contract.TableShape;
 import io.wherry.contract.TableShape.Column;
@@ -28,19 +25,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
-import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericData;
@@ -54,48 +45,33 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.postgresql.PGConnection;
 
 /** Stands in for the source-connector and the coordinator around a sink-applier: writes their records, reads the target. */
-final class SinkFixture implements AutoCloseable {
+final class SinkFixture extends SinkTarget implements AutoCloseable {
     /** A column that an event does not carry. */
     static final Object UNCHANGED = new Object();
 
-    private static final Duration LIMIT = Duration.ofSeconds(30);
-
-    final Migration migration;
     final MemoryRegistry registry = new MemoryRegistry();
-    private Connection target;
+    private final Optional<SharedServer> shared;
     private final KafkaProducer<byte[], byte[]> producer;
     private final Map<TableId, TableShape> shapes = new HashMap<>();
     private final Map<TableId, List<String>> types = new HashMap<>();
     private final List<SinkApplier> sinks = new ArrayList<>();
 
-    SinkFixture(EmbeddedPostgres postgres, Map<String, String> kafka, String name, int workers) throws SQLException {
-        try (Connection connection = DriverManager.getConnection(
-                        postgres.jdbcUrl("postgres"), postgres.superuser(), postgres.password());
-                Statement statement = connection.createStatement()) {
-            statement.execute("CREATE DATABASE " + name);
-        }
-        Endpoint endpoint = new Endpoint(postgres.jdbcUrl(name), postgres.superuser(), postgres.password());
-        migration = new Migration(
-                name,
-                endpoint,
-                endpoint,
-                Migration.TargetSchemaMode.CREATE,
-                new Migration.Tables(List.of("*"), List.of()),
-                kafka,
-                Optional.of("http://unused"),
-                new Migration.Load(2),
-                new Migration.Apply(workers, Map.of()),
-                new Migration.Cutover(
-                        Duration.ofSeconds(2),
-                        Duration.ofSeconds(30),
-                        Duration.ofSeconds(10),
-                        Migration.FenceMode.NO_LOGIN,
-                        new Migration.Switch.None()),
-                new Migration.Http("127.0.0.1", 0, Optional.empty()));
-        connect();
+    /** On a server that other tests use before and after. */
+    SinkFixture(SharedServer server, String name, int workers) throws SQLException {
+        this(server.take(), Optional.of(server), name, workers);
+    }
+
+    /** On a server that the test may stop. */
+    SinkFixture(EmbeddedPostgres postgres, String name, int workers) throws SQLException {
+        this(postgres, Optional.empty(), name, workers);
+    }
+
+    private SinkFixture(EmbeddedPostgres postgres, Optional<SharedServer> shared, String name, int workers)
+            throws SQLException {
+        super(postgres, name, workers);
+        this.shared = shared;
         producer = KafkaClients.producer(migration, Map.of("transactional.id", name));
         producer.initTransactions();
         createTopics(List.of(
@@ -103,22 +79,14 @@ final class SinkFixture implements AutoCloseable {
                 new NewTopic(migration.topics().load(), 2, (short) 1)));
     }
 
-    void connect() throws SQLException {
-        target = Sessions.open(migration, migration.target(), "test");
-    }
-
-    void disconnect() throws SQLException {
-        target.close();
-    }
-
     /** Makes tables as the coordinator would, and the journal's first row. */
     void prepareTarget(String... statements) throws SQLException {
         for (String sql : statements) {
             execute(sql);
         }
-        TargetState.create(target);
+        TargetState.create(target());
         execute("INSERT INTO wherry.journal (state) VALUES ('LOADING')");
-        for (Catalog.Table table : Catalog.tables(target)) {
+        for (Catalog.Table table : Catalog.tables(target())) {
             shapes.put(table.id(), table.shape());
             types.put(
                     table.id(),
@@ -183,48 +151,9 @@ final class SinkFixture implements AutoCloseable {
         load(lane, records);
     }
 
-    /** Sends what COPY gives for a query as a chunk. */
-    void copyChunk(int lane, String table, int epoch, int chunk, boolean binary, String query) throws SQLException {
-        ByteArrayOutputStream content = new ByteArrayOutputStream();
-        long rows;
-        try {
-            rows = target.unwrap(PGConnection.class)
-                    .getCopyAPI()
-                    .copyOut("COPY (" + query + ") TO STDOUT (FORMAT " + (binary ? "binary" : "text") + ")", content);
-        } catch (IOException e) {
-            throw new AssertionError("memory does not fail", e);
-        }
-        ChunkHeader header = header(table, epoch, chunk);
-        header = new ChunkHeader(header.table(), epoch, chunk, header.snapshotLsn(), binary, header.columns());
-        load(lane, List.of(header, new Block(content.toByteArray()), trailer(header, rows, content.toByteArray())));
-    }
-
-    /** The result's rows as events carry them: booleans and integers as such, everything else as the server's text. */
-    List<Object[]> rows(String table, String from) throws SQLException {
-        List<Column> columns = shapes.get(id(table)).columns();
-        List<Object[]> result = new ArrayList<>();
-        String fields = columns.stream()
-                .map(c -> "CASE WHEN " + c.name() + " IS NULL THEN NULL ELSE format('%s', " + c.name() + ") END")
-                .collect(Collectors.joining(", "));
-        try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery("SELECT " + fields + " FROM " + from)) {
-            while (row.next()) {
-                Object[] values = new Object[columns.size()];
-                for (int i = 0; i < values.length; i++) {
-                    String text = row.getString(i + 1);
-                    values[i] = text == null
-                            ? null
-                            : switch (ChangeSchemas.encoding(columns.get(i).type())) {
-                                case BOOLEAN -> text.equals("t");
-                                case INT -> Integer.valueOf(text);
-                                case LONG -> Long.valueOf(text);
-                                default -> text;
-                            };
-                }
-                result.add(values);
-            }
-        }
-        return result;
+    /** The table's columns, as events carry them. */
+    List<Column> columns(String table) {
+        return shapes.get(id(table)).columns();
     }
 
     void load(int lane, List<LoadRecord> records) {
@@ -362,32 +291,6 @@ final class SinkFixture implements AutoCloseable {
         }
     }
 
-    void execute(String sql) throws SQLException {
-        try (Statement statement = target.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
-    /** The result's rows, columns joined by '|', rows by line feeds. */
-    String query(String sql) throws SQLException {
-        try (Statement statement = target.createStatement();
-                ResultSet rows = statement.executeQuery(sql)) {
-            List<String> lines = new ArrayList<>();
-            while (rows.next()) {
-                List<String> values = new ArrayList<>();
-                for (int i = 1; i <= rows.getMetaData().getColumnCount(); i++) {
-                    values.add(String.valueOf(rows.getString(i)));
-                }
-                lines.add(String.join("|", values));
-            }
-            return String.join("\n", lines);
-        }
-    }
-
-    void awaitQuery(String sql, String expected) {
-        await().atMost(LIMIT).untilAsserted(() -> assertThat(query(sql)).isEqualTo(expected));
-    }
-
     static TableId id(String table) {
         return new TableId("public", table);
     }
@@ -412,6 +315,8 @@ final class SinkFixture implements AutoCloseable {
     public void close() throws SQLException {
         sinks.forEach(SinkApplier::close);
         producer.close();
-        target.close();
+        disconnect();
+        SharedBroker.forget(migration.name());
+        shared.ifPresent(server -> server.clean(true));
     }
 }
