@@ -98,7 +98,12 @@ public final class SharedServer {
      * @param stopped whether every service was closed in order: each session of a service that is left then fails the test
      */
     public void clean(boolean stopped) {
-        List<String> sessions = stopped ? sessionsLeft() : List.of();
+        clean(stopped, ENDS_WITHIN);
+    }
+
+    /** @param limit that sessions of closed services have to end */
+    void clean(boolean stopped, Duration limit) {
+        List<String> sessions = stopped ? sessionsLeft(limit) : List.of();
         try {
             execute(admin, "ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()");
             rollBackPrepared();
@@ -126,9 +131,9 @@ public final class SharedServer {
                 .isEmpty();
     }
 
-    private List<String> sessionsLeft() {
+    private List<String> sessionsLeft(Duration limit) {
         try {
-            awaitNone(SERVICES);
+            awaitNone(SERVICES, limit);
             return List.of();
         } catch (ConditionTimeoutException e) {
             return strings(SERVICES);
@@ -177,8 +182,12 @@ public final class SharedServer {
     }
 
     private void awaitNone(String sql) {
+        awaitNone(sql, ENDS_WITHIN);
+    }
+
+    private void awaitNone(String sql, Duration limit) {
         Awaitility.await(sql)
-                .atMost(ENDS_WITHIN)
+                .atMost(limit)
                 .pollInterval(Duration.ofMillis(20))
                 .until(() -> strings(sql), List::isEmpty);
     }
