@@ -1,18 +1,33 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Ends;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Finding.Severity;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Order;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Service;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.StuckException;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.StuckException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.service.Ends;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.contract.service.Service;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.http.HttpApi;
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.machine.Coordinator;
+import io.wherry.coordinator.machine.CoordinatorLoop;
+import io.wherry.coordinator.machine.StateTime;
+import io.wherry.coordinator.machine.Status;
+import io.wherry.coordinator.machine.Totals;
+import io.wherry.coordinator.preflight.TargetPreflight;
+import io.wherry.coordinator.preflight.TargetTables;
+import io.wherry.coordinator.row.DataComparison;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.Threads;
+import io.wherry.coordinator.traffic.TrafficSwitch;
+import io.wherry.coordinator.watch.Pulse;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -25,7 +40,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The service that watches a migration, declares it in sync and drives the cutover. */
-public final class CutoverCoordinator implements Service {
+public final class CutoverCoordinator implements Service, Coordinator {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverCoordinator.class);
 
     private final Migration migration;
@@ -76,13 +91,13 @@ public final class CutoverCoordinator implements Service {
         return loop.done();
     }
 
-    /** What stands where. */
+    @Override
     public Status status() {
         return loop.status();
     }
 
-    /** Signs of life of all three services. */
-    Pulse pulse() {
+    @Override
+    public Pulse pulse() {
         return loop.pulse();
     }
 
@@ -111,31 +126,22 @@ public final class CutoverCoordinator implements Service {
         return http.port();
     }
 
-    /**
-     * Asks for the cutover; ends when it is completed, refused or aborted.
-     *
-     * @param dryRun only make the plan; nothing is changed
-     */
+    @Override
     public CompletionStage<CutoverResult> cutover(boolean dryRun) {
         return loop.cutover(dryRun);
     }
 
-    /** Gives up a cutover under way; false when there is none, or it is past the point of no return. */
+    @Override
     public CompletionStage<Boolean> abort() {
         return loop.abort();
     }
 
-    /**
-     * Lets tables go on whose load was given up or whose changes stopped.
-     *
-     * @param table by name; empty = all
-     * @return the tables that are meant
-     */
+    @Override
     public List<TableId> retry(Optional<String> table) throws SQLException {
         return order(Order.Kind.RETRY, table);
     }
 
-    /** Loads tables again from the beginning; all of them: under a new slot. Otherwise as {@link #retry}. */
+    @Override
     public List<TableId> reload(Optional<String> table) throws SQLException {
         return order(Order.Kind.RELOAD, table);
     }

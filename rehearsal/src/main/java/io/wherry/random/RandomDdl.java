@@ -1,6 +1,6 @@
 package io.wherry.random;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;

@@ -3,7 +3,7 @@ package io.wherry.random;
 import static io.wherry.random.RandomType.keyed;
 import static io.wherry.random.RandomType.plain;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import java.time.LocalDate;
 import java.time.LocalTime;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.wherry.random;
 
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
 import io.wherry.random.RandomColumn.Values;
 import java.util.ArrayList;
 import java.util.Collections;

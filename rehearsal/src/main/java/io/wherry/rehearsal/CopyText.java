@@ -1,6 +1,6 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.TableId;
+import io.wherry.contract.name.TableId;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.sql.Connection;

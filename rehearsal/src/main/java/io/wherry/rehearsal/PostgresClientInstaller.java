@@ -1,7 +1,13 @@
 package io.wherry.rehearsal;
 
-import io.wherry.coordinator.PostgresTools;
-import io.wherry.coordinator.PostgresToolsException;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.coordinator.dump.PostgresToolsException;
+import io.wherry.embedded.Cache;
+import io.wherry.embedded.Command;
+import io.wherry.embedded.DebianPackages;
+import io.wherry.embedded.Directories;
+import io.wherry.embedded.ServerException;
+import io.wherry.embedded.Unprivileged;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;

@@ -1,9 +1,12 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.ServerException;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.coordinator.dump.PostgresTools;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -18,17 +21,17 @@ import java.util.List;
 import java.util.Optional;
 
 /** The databases of a rehearsal: roles, the empty target, and the source filled from the sample or a dump. */
-final class RehearsalDatabase {
-    static final String PASSWORD = "rehearsal";
+public final class RehearsalDatabase {
+    public static final String PASSWORD = "rehearsal";
     /** Wherry's own role. */
-    static final String OPERATOR = "wherry";
+    public static final String OPERATOR = "wherry";
     /** The applications' role. */
-    static final String APPLICATION = "app";
+    public static final String APPLICATION = "app";
 
     private RehearsalDatabase() {}
 
     /** Creates the roles on a new server of either side. */
-    static void createRoles(EmbeddedPostgres server) {
+    public static void createRoles(EmbeddedPostgres server) {
         String password = Identifiers.literal(PASSWORD);
         execute(
                 server,
@@ -39,7 +42,7 @@ final class RehearsalDatabase {
     }
 
     /** Creates an empty database. Our role does so, because the fence of an earlier migration keeps every other role out. */
-    static void create(EmbeddedPostgres server, String database) {
+    public static void create(EmbeddedPostgres server, String database) {
         execute(
                 server,
                 OPERATOR,
@@ -58,7 +61,7 @@ final class RehearsalDatabase {
         }
     }
 
-    static Endpoint endpoint(EmbeddedPostgres server, String database, String role) {
+    public static Endpoint endpoint(EmbeddedPostgres server, String database, String role) {
         return new Endpoint(server.jdbcUrl(database), role, PASSWORD);
     }
 
@@ -67,7 +70,7 @@ final class RehearsalDatabase {
      *
      * @param dump plain SQL; empty = the sample with about {@code rows} rows
      */
-    static void fill(EmbeddedPostgres server, String database, Optional<Path> dump, long rows, PostgresTools tools) {
+    public static void fill(EmbeddedPostgres server, String database, Optional<Path> dump, long rows, PostgresTools tools) {
         try {
             if (dump.isPresent()) {
                 run(server, database, tools, dump.get(), List.of());

@@ -1,9 +1,9 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Catalog.Table;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.Table;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;

@@ -1,8 +1,8 @@
 package io.wherry.rehearsal;
 
-import io.wherry.contract.Catalog.CatalogColumn;
-import io.wherry.contract.Catalog.Table;
-import io.wherry.contract.Identifiers;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.Catalog.Table;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

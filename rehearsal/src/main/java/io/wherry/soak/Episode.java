@@ -1,14 +1,14 @@
 package io.wherry.soak;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.Migration;
-import io.wherry.contract.MigrationFile;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.Json;
+import io.wherry.embedded.FreePorts;
 import io.wherry.random.RandomSchema;
-import io.wherry.rehearsal.FreePorts;
 import io.wherry.soak.SoakReport.Failure;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,7 +1,7 @@
 package io.wherry.soak;
 
-import io.wherry.contract.Identifiers;
-import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.soak.Fleet.Role;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,10 +1,10 @@
 package io.wherry.soak;
 
-import io.wherry.rehearsal.Child;
-import io.wherry.rehearsal.ChildProcesses;
-import io.wherry.rehearsal.Directories;
-import io.wherry.rehearsal.FalseClock;
-import io.wherry.rehearsal.JavaCommand;
+import io.wherry.embedded.Child;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.Directories;
+import io.wherry.embedded.FalseClock;
+import io.wherry.embedded.JavaCommand;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;

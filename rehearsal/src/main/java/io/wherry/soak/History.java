@@ -1,10 +1,10 @@
 package io.wherry.soak;
 
+import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.random.HistoryRunner;
 import io.wherry.random.HistoryStep;
 import io.wherry.random.RandomHistory;
 import io.wherry.random.RandomSchema;
-import io.wherry.rehearsal.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.StringReader;
 import java.sql.Connection;

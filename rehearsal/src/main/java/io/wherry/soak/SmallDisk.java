@@ -1,7 +1,7 @@
 package io.wherry.soak;
 
-import io.wherry.rehearsal.ChildProcesses;
-import io.wherry.rehearsal.Directories;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.Directories;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;

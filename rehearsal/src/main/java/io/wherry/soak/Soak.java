@@ -1,6 +1,6 @@
 package io.wherry.soak;
 
-import io.wherry.rehearsal.Directories;
+import io.wherry.embedded.Directories;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,13 +1,13 @@
 package io.wherry.soak;
 
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
-import io.wherry.rehearsal.Cache;
-import io.wherry.rehearsal.ChildProcesses;
-import io.wherry.rehearsal.EmbeddedKafka;
-import io.wherry.rehearsal.EmbeddedPostgres;
-import io.wherry.rehearsal.EmbeddedRegistry;
-import io.wherry.rehearsal.FreePorts;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.embedded.Cache;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.EmbeddedKafka;
+import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.EmbeddedRegistry;
+import io.wherry.embedded.FreePorts;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,11 +1,11 @@
 package io.wherry.soak;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.Endpoint;
-import io.wherry.contract.Identifiers;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.rehearsal.CopyText;
 import java.io.IOException;
 import java.sql.Connection;

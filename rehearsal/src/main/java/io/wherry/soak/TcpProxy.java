@@ -1,6 +1,6 @@
 package io.wherry.soak;
 
-import io.wherry.rehearsal.ServerException;
+import io.wherry.embedded.ServerException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

@@ -1,12 +1,12 @@
 package io.wherry.soak;
 
-import io.wherry.contract.ChangeSchemas;
-import io.wherry.contract.ConfluentRegistry;
-import io.wherry.contract.Json;
-import io.wherry.contract.KafkaClients;
-import io.wherry.contract.LargeValues;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Position;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.ConfluentRegistry;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.ChangeSchemas;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LargeValues;
+import io.wherry.contract.record.Position;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;

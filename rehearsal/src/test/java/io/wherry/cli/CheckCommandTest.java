@@ -2,9 +2,9 @@ package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.rehearsal.Cache;
-import io.wherry.rehearsal.ChildProcesses;
-import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.embedded.Cache;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -2,9 +2,10 @@ package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.Json;
-import io.wherry.coordinator.StateMachine;
-import io.wherry.coordinator.StateMachine.Transition;
+import io.wherry.contract.record.Json;
+import io.wherry.coordinator.journal.StateMachine;
+import io.wherry.coordinator.journal.StateMachine.Transition;
+import io.wherry.rehearsal.cli.RehearsalCommandLine;
 import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,7 +29,7 @@ class DocumentationTest {
     @Test
     void commandsAreDocumentedAsTheyAre() throws IOException {
         StringBuilder text = new StringBuilder();
-        CommandLine wherry = Wherry.commandLine();
+        CommandLine wherry = RehearsalCommandLine.commandLine();
         wherry.getSubcommands().forEach((name, command) -> {
             if (!name.equals("help")) {
                 text.append("## wherry ").append(name).append("\n\n```\n");

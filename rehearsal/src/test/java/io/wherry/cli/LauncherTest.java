@@ -44,9 +44,9 @@ class LauncherTest {
 
     private Process launch(String java, String command) throws IOException {
         Path launcher = Files.copy(Path.of("..", "wherry"), home.resolve("wherry"));
-        Files.createDirectories(home.resolve("rehearsal/target"));
+        Files.createDirectories(home.resolve("cli/target"));
         Files.createDirectories(home.resolve(".mvn"));
-        Files.createFile(home.resolve("rehearsal/target/rehearsal-0.1.0-SNAPSHOT.jar"));
+        Files.createFile(home.resolve("cli/target/cli-0.1.0-SNAPSHOT.jar"));
         Path stub = Files.createDirectory(home.resolve("bin")).resolve("java");
         Files.writeString(stub, "#!/bin/sh\ncd " + home + "\n" + java + "\n");
         assertThat(stub.toFile().setExecutable(true)).isTrue();

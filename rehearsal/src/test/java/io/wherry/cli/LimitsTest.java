@@ -2,12 +2,16 @@ package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.rehearsal.Cache;
-import io.wherry.rehearsal.ChildProcesses;
-import io.wherry.rehearsal.EmbeddedPostgres;
-import io.wherry.rehearsal.PoolerStandIn;
+import io.wherry.embedded.Cache;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
-import io.wherry.rehearsal.TestExtension;
+import io.wherry.rehearsal.fixture.PoolerStandIn;
+import io.wherry.rehearsal.fixture.TestExtension;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import io.wherry.rehearsal.fixture.TestExtension;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;

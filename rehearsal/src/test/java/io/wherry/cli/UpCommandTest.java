@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.wherry.contract.Json;
-import io.wherry.rehearsal.Cache;
-import io.wherry.rehearsal.ChildProcesses;
-import io.wherry.rehearsal.EmbeddedPostgres;
+import io.wherry.contract.record.Json;
+import io.wherry.embedded.Cache;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -2,7 +2,12 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.embedded.AptSources;
+import io.wherry.embedded.Cache;
+import io.wherry.embedded.ChildProcesses;
+import io.wherry.embedded.Command;
+import io.wherry.embedded.EmbeddedPostgres;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -2,7 +2,7 @@ package io.wherry.rehearsal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.coordinator.PostgresTools;
+import io.wherry.coordinator.dump.PostgresTools;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;

@@ -1,13 +1,24 @@
 package io.wherry.sink;
 
-import io.wherry.contract.DataException;
-import io.wherry.contract.Ends;
-import io.wherry.contract.Failpoints;
-import io.wherry.contract.Migration;
-import io.wherry.contract.SchemaRegistry;
-import io.wherry.contract.Sessions;
-import io.wherry.contract.TableId;
-import io.wherry.contract.WherryException;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Ends;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.sink.apply.BatchWriter;
+import io.wherry.sink.apply.ChangeWorker;
+import io.wherry.sink.load.LoadLane;
+import io.wherry.sink.plan.PlanFollower;
+import io.wherry.sink.plan.TopicIds;
+import io.wherry.sink.state.Checkpoints;
+import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.LostCommits;
+import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.Relations;
+import io.wherry.sink.state.StopSignal;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -206,7 +217,7 @@ final class ApplySession implements AutoCloseable {
     /**
      * Ends every thread and session; a transaction under way may finish within ten seconds, else it is rolled back.
      *
-     * @throws io.wherry.contract.StuckException when a thread does not end
+     * @throws io.wherry.contract.error.StuckException when a thread does not end
      */
     @Override
     public void close() {

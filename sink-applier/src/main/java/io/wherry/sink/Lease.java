@@ -1,8 +1,8 @@
 package io.wherry.sink;
 
-import io.wherry.contract.ConfigurationException;
-import io.wherry.contract.Migration;
-import io.wherry.contract.TargetState;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.postgres.TargetState;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

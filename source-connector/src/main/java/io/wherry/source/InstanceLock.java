@@ -1,9 +1,11 @@
 package io.wherry.source;
 
-import io.wherry.contract.Heartbeat;
-import io.wherry.contract.Migration;
-import io.wherry.contract.RetryableException;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Heartbeat;
+import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Stopped;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

@@ -1,10 +1,12 @@
 package io.wherry.source;
 
-import io.wherry.contract.Catalog;
-import io.wherry.contract.DataException;
-import io.wherry.contract.Finding;
-import io.wherry.contract.Migration;
-import io.wherry.contract.Sessions;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.source.check.LargeValueChecks;
+import io.wherry.source.check.WholeChecks;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

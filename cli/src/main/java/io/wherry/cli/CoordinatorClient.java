@@ -1,0 +1,119 @@
+package io.wherry.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Reading;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.Sentence;
+import io.wherry.contract.record.Json;
+import io.wherry.coordinator.http.HttpApi;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.channels.UnresolvedAddressException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** Talks to the coordinator's HTTP API. */
+final class CoordinatorClient {
+    private static final Duration CONNECT = Duration.ofSeconds(5);
+
+    private final URI base;
+    private final Migration migration;
+    private final Path directory;
+    private final HttpClient client =
+            HttpClient.newBuilder().connectTimeout(CONNECT).build();
+
+    /** @param directory where the coordinator on this machine keeps its token */
+    CoordinatorClient(Migration migration, Path directory) {
+        this.migration = migration;
+        this.directory = directory;
+        String host = migration.http().host().equals("0.0.0.0")
+                ? "127.0.0.1"
+                : migration.http().host();
+        this.base = URI.create("http://" + host + ":" + migration.http().port());
+    }
+
+    /** @param code HTTP status */
+    record Answer(int code, JsonNode body) {
+        boolean failed() {
+            return code >= 300;
+        }
+
+        /** The error and its remedy. */
+        String message() {
+            return Sentence.of(
+                    body.path("error").asText(body.toString()),
+                    body.path("remedy").asText());
+        }
+    }
+
+    /** @param values also secrets and values of rows, which need the token */
+    Answer read(String path, boolean values) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve(path + (values ? "?showValues=true" : "")))
+                .timeout(CONNECT);
+        if (values || migration.http().reading() == Reading.TOKEN) {
+            request.header("Authorization", "Bearer " + token());
+        }
+        return send(request.build());
+    }
+
+    /** A call that changes state; waits as long as it takes. */
+    Answer order(String path) {
+        return send(HttpRequest.newBuilder(base.resolve(path))
+                .header("Authorization", "Bearer " + token())
+                .POST(HttpRequest.BodyPublishers.noBody())
+                .build());
+    }
+
+    private String token() {
+        return migration.http().token().orElseGet(() -> {
+            Path file = HttpApi.tokenFile(directory);
+            try {
+                return Files.readString(file).strip();
+            } catch (IOException e) {
+                throw new ConfigurationException(
+                        "http.token",
+                        "is not configured and " + file + " cannot be read",
+                        "Run this where the coordinator runs, or set http.token on both");
+            }
+        });
+    }
+
+    private Answer send(HttpRequest request) {
+        try {
+            HttpResponse<byte[]> response = client.send(request, HttpResponse.BodyHandlers.ofByteArray());
+            return new Answer(response.statusCode(), Json.mapper().readTree(response.body()));
+        } catch (IOException e) {
+            throw new RetryableException(
+                    "ask",
+                    "the coordinator at " + base,
+                    "no answer: " + said(e),
+                    "Is it running? Start it with wherry up -f or wherry coordinator -f; see http.listen",
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("ask", "the coordinator at " + base, "interrupted", "", e);
+        }
+    }
+
+    /** The client of the JDK leaves some failures to connect without a message. */
+    private static String said(IOException e) {
+        if (e.getMessage() != null) {
+            return e.getMessage();
+        }
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UnresolvedAddressException) {
+                return "the host name is not known";
+            }
+        }
+        return e instanceof ConnectException
+                ? "the connection was refused"
+                : e.getClass().getSimpleName();
+    }
+}

@@ -1,0 +1,119 @@
+package io.wherry.cli;
+
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Masking;
+import io.wherry.contract.error.Sentence;
+import io.wherry.contract.error.StuckException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.coordinator.dump.PostgresToolsException;
+import io.wherry.embedded.ServerException;
+import java.sql.SQLException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The command line: {@code wherry <command>}. */
+@Command(
+        name = "wherry",
+        mixinStandardHelpOptions = true,
+        version = "wherry 0.1.0",
+        description = "Moves a live PostgreSQL database to another PostgreSQL while applications keep writing.",
+        subcommands = {
+            CheckCommand.class,
+            UpCommand.class,
+            ServiceCommands.Source.class,
+            ServiceCommands.Sink.class,
+            ServiceCommands.Coordinator.class,
+            StatusCommand.class,
+            StatusCommand.Tables.class,
+            StatusCommand.LagCommand.class,
+            VerifyCommand.class,
+            RetryCommand.class,
+            RetryCommand.Reload.class,
+            CutoverCommand.class,
+            AbortCommand.class,
+            CommandLine.HelpCommand.class
+        },
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:done",
+            "1:failed",
+            "2:usage or configuration",
+            "3:gate not met (not in sync)",
+            "8:data differ",
+            "10:cutover aborted, the source serves",
+            "11:needs a human",
+            "75:a service hung, start it again (the launcher does)"
+        },
+        footer = {"", "Example:", "  wherry check -f m.yaml"})
+public final class Wherry implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "show stack traces of failures, in the log too")
+    void debug(boolean on) {
+        System.setProperty(LogText.STACK_TRACES, Boolean.toString(on));
+    }
+
+    public static void main(String[] arguments) {
+        run(commandLine(), arguments);
+    }
+
+    /** Executes a command, and ends the process with the command's exit code. */
+    public static void run(CommandLine commands, String[] arguments) {
+        OwnDirectory.begin();
+        int code = commands.execute(arguments);
+        if (code == ExitCode.START_AGAIN) {
+            // What hangs may be in the way of an orderly exit too; embedded servers have a watchdog.
+            Runtime.getRuntime().halt(code);
+        }
+        System.exit(code);
+    }
+
+    /** @param more commands beside those of a production process */
+    public static CommandLine commandLine(Object... more) {
+        CommandLine commands = new CommandLine(new Wherry());
+        for (Object command : more) {
+            commands.addSubcommand(command);
+        }
+        // Settings reach only the commands that are there already.
+        return commands.setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler((e, command, parsed) -> explain(e, command));
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(System.out);
+    }
+
+    /** Every failure is one line a problem with what to do. */
+    private static int explain(Exception failure, CommandLine command) {
+        if (Boolean.getBoolean(LogText.STACK_TRACES)) {
+            failure.printStackTrace(command.getErr());
+        }
+        if (failure instanceof ConfigurationException configuration) {
+            configuration.findings().stream().map(Finding::explained).distinct().forEach(line -> command.getErr()
+                    .println("error: " + line));
+            return ExitCode.CONFIGURATION;
+        }
+        command.getErr().println("error: " + Masking.mask(explained(failure)));
+        return failure instanceof StuckException ? ExitCode.START_AGAIN : ExitCode.FAILED;
+    }
+
+    private static String explained(Exception failure) {
+        if (failure instanceof WherryException known) {
+            return known.explained();
+        }
+        boolean ours = failure instanceof ServerException || failure instanceof PostgresToolsException;
+        String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        if (ours) {
+            // The end of a server's log has lines of its own.
+            return message;
+        }
+        return Sentence.of(message, failure instanceof SQLException ? "" : "This is a defect; --debug shows where");
+    }
+}

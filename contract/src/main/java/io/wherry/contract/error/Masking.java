@@ -1,0 +1,104 @@
+package io.wherry.contract.error;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Takes secrets and values of rows out of text that many may read (pure): definitions of the catalog hold the passwords of user
+ * mappings and subscriptions, the server's messages hold the row that it refuses.
+ */
+public final class Masking {
+    /** What stands in the place of what was taken out. */
+    public static final String MASK = "***";
+
+    // Stand for a quote within a literal while the rules run: matched as a pair, a long literal would exhaust the
+    // stack.
+    private static final String DOUBLED = "\u0001";
+    private static final String ESCAPED = "\u0002";
+
+    /** Not closed where a text was shortened; a pair of quotes stands first where its value begins with one. */
+    private static final String LITERAL = "E?" + DOUBLED + "*+'[^']*+'?";
+
+    private static final String SECRET =
+            "\"?[a-z_]{0,30}(?:passw|passphrase|passcode|secret|token|api_?key|access_?key|"
+                    + "private_?key|credential)[a-z_]{0,30}\"?";
+
+    /** Up to the last quote of the line, or its end where that was cut off. */
+    private static final String REST = "(?:[^\\n]*\"|[^\\n]*)";
+
+    /** More of it would be of use to nobody, and a hostile value could keep the rules busy. */
+    private static final int LONGEST = 16 * 1024;
+
+    private record Rule(Pattern pattern, String replacement) {
+        static Rule of(String regex, String replacement) {
+            return new Rule(Pattern.compile(regex, Pattern.CASE_INSENSITIVE), replacement);
+        }
+    }
+
+    private static final List<Rule> RULES = List.of(
+            Rule.of("(\\bCONNECTION\\s+)" + LITERAL, "$1'***'"),
+            Rule.of("(" + SECRET + "\\s*=?\\s*)" + LITERAL, "$1'***'"),
+            Rule.of("(" + SECRET + "=)[^\\s'\"&,;)]+", "$1***"),
+            Rule.of("(://[^\\s/:@]{1,200}:)[^\\s/@]+@", "$1***@"),
+            // What the server says of the row that it refuses; the rest of the line where its end was cut off.
+            Rule.of(
+                    "(\\bkey \\([^\\n]*?\\)=\\()(?:[^\\n]*?\\)( already exists| is not present| is still referenced"
+                            + "| conflicts with| is duplicated|\\.?\\s*(?:\\n|$))|[^\\n]*$)",
+                    "$1***)$2"),
+            Rule.of(
+                    "(row contains (?:\\([^)\\n]*\\) = )?\\()(?:[^\\n]*\\)(?=\\. The target refused|\\.?\\s*(?:\\n|$))|[^\\n]*)",
+                    "$1***)"),
+            Rule.of(
+                    "(\\b(?:invalid input syntax|invalid input value|malformed|value too long|invalid value)\\b[^\\n]*?: \")"
+                            + REST,
+                    "$1***\""),
+            Rule.of("(\\bvalue \")[^\\n]*(\" is out of range)", "$1***$2"),
+            Rule.of("(\\bCOPY [^\\n]+?, line [0-9]+(?:, column [^\\n]+?)?: \")" + REST, "$1***\""),
+            Rule.of("(portal parameter \\$[0-9]+ = |parameters: )[^\\n]*", "$1***"));
+
+    private static final Pattern OPTIONS = Pattern.compile(
+            "\\b(?:CREATE|ALTER) (?:USER MAPPING|SERVER|FOREIGN DATA WRAPPER)\\b.*?\\bOPTIONS\\s*\\(",
+            Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+    private static final Pattern ANY_LITERAL = Pattern.compile(LITERAL);
+
+    private Masking() {}
+
+    /** The text without secrets and values. */
+    public static String mask(String text) {
+        String shown = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + " …";
+        String masked = shown.replace("''", DOUBLED).replace("\\'", ESCAPED);
+        Matcher options = OPTIONS.matcher(masked);
+        if (options.find()) {
+            // Options have any name, and a list of those that are secret would lack one.
+            masked = masked.substring(0, options.end())
+                    + ANY_LITERAL.matcher(masked.substring(options.end())).replaceAll("'***'");
+        }
+        for (Rule rule : RULES) {
+            masked = rule.pattern.matcher(masked).replaceAll(rule.replacement);
+        }
+        return masked.replace(DOUBLED, "''").replace(ESCAPED, "\\'");
+    }
+
+    /** The same of every text in it; names of fields stay. */
+    public static JsonNode mask(JsonNode value) {
+        if (value.isTextual()) {
+            return TextNode.valueOf(mask(value.asText()));
+        }
+        if (value instanceof ArrayNode list) {
+            ArrayNode masked = list.arrayNode();
+            list.forEach(element -> masked.add(mask(element)));
+            return masked;
+        }
+        if (value instanceof ObjectNode object) {
+            ObjectNode masked = object.objectNode();
+            object.properties().forEach(field -> masked.set(field.getKey(), mask(field.getValue())));
+            return masked;
+        }
+        return value;
+    }
+}

@@ -1,0 +1,12 @@
+package io.wherry.contract.error;
+
+/** A passing failure (connection lost, server restarting): the service starts the step again from its last checkpoint. */
+public final class RetryableException extends WherryException {
+    public RetryableException(String operation, String object, String problem, String hint, Throwable cause) {
+        super(operation, object, problem, hint, cause);
+    }
+
+    public RetryableException(String operation, String object, String problem, String hint) {
+        this(operation, object, problem, hint, null);
+    }
+}

@@ -1,0 +1,89 @@
+package io.wherry.contract.kafka;
+
+import io.wherry.contract.config.Migration;
+import java.net.URL;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.utils.Time;
+
+/** Kafka clients of a migration: the operator's properties first, then what correctness demands. */
+public final class KafkaClients {
+    private static final Duration DEFAULT_LIMIT = Duration.ofMinutes(15);
+    /** What the producer's setting can hold. */
+    private static final Duration LONGEST_TRANSACTION = Duration.ofDays(24);
+
+    static {
+        requireSteadyTime();
+    }
+
+    private KafkaClients() {}
+
+    /** Another order of the class path would bring back clients that stand still when the wall clock is set back. */
+    private static void requireSteadyTime() {
+        URL time = codeOf(Time.SYSTEM.getClass());
+        if (!time.equals(codeOf(KafkaClients.class))) {
+            throw new IllegalStateException("Kafka's clients have the clock of " + time
+                    + ", which may go back: the contract must stand before kafka-clients on the class path");
+        }
+    }
+
+    private static URL codeOf(Class<?> type) {
+        return type.getProtectionDomain().getCodeSource().getLocation();
+    }
+
+    /** @param settings override the operator's */
+    public static KafkaProducer<byte[], byte[]> producer(Migration migration, Map<String, Object> settings) {
+        Map<String, Object> properties = new HashMap<>(migration.kafka());
+        properties.put("enable.idempotence", true);
+        properties.put("acks", "all");
+        properties.putAll(settings);
+        return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    /**
+     * A consumer that sees committed transactions only, never commits by itself, never guesses an offset, and never brings a
+     * topic into being by asking for it: such a topic would have the broker's default partitions, not ours.
+     */
+    public static KafkaConsumer<byte[], byte[]> consumer(Migration migration, Map<String, Object> settings) {
+        Map<String, Object> properties = new HashMap<>(migration.kafka());
+        properties.put("isolation.level", "read_committed");
+        properties.put("enable.auto.commit", false);
+        properties.put("auto.offset.reset", "none");
+        properties.put("allow.auto.create.topics", false);
+        properties.putAll(settings);
+        return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    public static Admin admin(Migration migration) {
+        return admin(migration, Map.of());
+    }
+
+    /** How long the broker lets a Kafka transaction take, and with it one transaction of the source, which must come whole. */
+    public static Duration longestTransaction(Admin admin) throws InterruptedException, ExecutionException {
+        String broker = admin.describeCluster().nodes().get().iterator().next().idString();
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.BROKER, broker);
+        Config config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+        return Optional.ofNullable(config.get("transaction.max.timeout.ms"))
+                .map(entry -> Duration.ofMillis(Long.parseLong(entry.value())))
+                .map(found -> found.compareTo(LONGEST_TRANSACTION) < 0 ? found : LONGEST_TRANSACTION)
+                .orElse(DEFAULT_LIMIT);
+    }
+
+    /** @param settings override the operator's */
+    public static Admin admin(Migration migration, Map<String, Object> settings) {
+        Map<String, Object> properties = new HashMap<>(migration.kafka());
+        properties.putAll(settings);
+        return Admin.create(properties);
+    }
+}

@@ -1,0 +1,43 @@
+package io.wherry.contract.record;
+
+import io.wherry.contract.name.TableId;
+import java.util.List;
+
+/**
+ * What the source-connector says of itself once a second; record of the status topic.
+ *
+ * @param phase {@code LOADING} or {@code STREAMING} (the load is complete in Kafka)
+ * @param atMillis time of the report, ms since 1970
+ * @param blockBytesPeak most bytes of load blocks held in memory at once
+ * @param failed tables whose load was given up until the operator says to try again
+ * @param replaced tables that are not what was loaded of them and are being loaded again, each with the reason
+ * @param problem why no changes are captured, with the remedy; null = they are
+ * @param waitsFor what it waits for on the source, and what the source refuses its applications because of us; each a line
+ *     with the remedy, the worst first
+ */
+public record SourceStatus(
+        String phase,
+        long atMillis,
+        long blockBytesPeak,
+        List<Captured> tables,
+        List<FailedLoad> failed,
+        List<FailedLoad> replaced,
+        String problem,
+        List<String> waitsFor) {
+    public SourceStatus {
+        tables = List.copyOf(tables);
+        waitsFor = waitsFor == null ? List.of() : List.copyOf(waitsFor);
+        failed = failed == null ? List.of() : List.copyOf(failed);
+        replaced = replaced == null ? List.of() : List.copyOf(replaced);
+    }
+
+    public SourceStatus(String phase, long atMillis, long blockBytesPeak, List<Captured> tables) {
+        this(phase, atMillis, blockBytesPeak, tables, List.of(), List.of(), null, List.of());
+    }
+
+    /** @param reason what failed, with what to do about it */
+    public record FailedLoad(TableId table, String reason) {}
+
+    /** Counts since the process began: rows read by the load, and changes put into Kafka. */
+    public record Captured(TableId table, long rowsRead, long insert, long update, long delete, long truncate) {}
+}

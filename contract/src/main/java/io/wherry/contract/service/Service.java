@@ -1,0 +1,26 @@
+package io.wherry.contract.service;
+
+import java.util.concurrent.CompletionStage;
+
+/** One of the three services. Constructed idle, started once, closed once; survives {@code kill -9} at any instant. */
+public interface Service extends AutoCloseable {
+    /**
+     * Begins to work on threads of its own and returns.
+     *
+     * @throws WherryException when it cannot start; nothing was changed if it is a {@code ConfigurationException}
+     */
+    void start();
+
+    /**
+     * Ends normally when the work is done or closed, exceptionally with the {@code WherryException} that stopped it. After a {@link
+     * StuckException} the process must end and be started again.
+     */
+    CompletionStage<Void> done();
+
+    /**
+     * Stops and waits until every thread and connection has ended, for two minutes at most: what lives on after that only ends
+     * with the process. Never throws.
+     */
+    @Override
+    void close();
+}

@@ -1,0 +1,358 @@
+package io.wherry.coordinator.cutover;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.FencedException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.TargetState;
+import io.wherry.contract.record.Heartbeat;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.coordinator.carry.ExtensionRows;
+import io.wherry.coordinator.carry.ExtensionTables;
+import io.wherry.coordinator.carry.LargeObjects;
+import io.wherry.coordinator.dump.DdlStore;
+import io.wherry.coordinator.dump.DeferredDdl.Ddl;
+import io.wherry.coordinator.dump.DeferredDdl.Stage;
+import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.fence.FenceLock;
+import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.journal.StateMachine.Event;
+import io.wherry.coordinator.row.DataComparison;
+import io.wherry.coordinator.schema.SchemaDrift;
+import io.wherry.coordinator.schema.Sequences;
+import io.wherry.coordinator.sql.BoundSessions;
+import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Window;
+import io.wherry.coordinator.traffic.TrafficSwitch;
+import io.wherry.coordinator.verify.DataCompare;
+import io.wherry.coordinator.verify.ForeignKeyChecks;
+import io.wherry.coordinator.watch.Drain;
+import io.wherry.coordinator.watch.DrainProbe;
+import io.wherry.coordinator.watch.Progress;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
+ * persisted; each may be ended by the window.
+ */
+public final class CutoverSteps implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverSteps.class);
+    private static final long POLL_MILLIS = 20;
+    // A session that passed the login check just before the fence closed shows itself a little later.
+    private static final long SETTLE_MILLIS = 150;
+
+    private final Migration migration;
+    private final Progress progress;
+    private final TrafficSwitch traffic;
+    private final Failpoints failpoints;
+    private final FenceLock fenceLock;
+    private final CutoverMarks marks;
+
+    public CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
+        this.migration = migration;
+        this.progress = progress;
+        this.traffic = traffic;
+        this.failpoints = failpoints;
+        this.fenceLock = new FenceLock(migration);
+        this.marks = new CutoverMarks(migration);
+    }
+
+    /**
+     * That the journal's last row is the one which made this coordinator act. To be asked after the lock of the fence is taken:
+     * whoever writes a later row changes the fence only after that, and ends the session that has the lock.
+     */
+    public interface Claim {
+        /** @throws FencedException when another coordinator has written since */
+        void require() throws SQLException;
+    }
+
+    public Fence.Plan planFence() throws SQLException {
+        try (Connection source = openSource()) {
+            return fencePlan(source);
+        }
+    }
+
+    /** How the tables of both sides have come apart, now. */
+    public SchemaDrift drift() throws SQLException {
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
+            return SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
+        }
+    }
+
+    /** Values of sequences that the target would refuse. */
+    public List<String> refusedSequences() throws SQLException {
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
+            return Sequences.read(migration, source, target).refused(source);
+        }
+    }
+
+    /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
+    public Lsn fence(Fence.Plan plan, Claim claim, Window window) throws SQLException, InterruptedException {
+        try (Connection source = openSource()) {
+            if (!plan.obstacles().isEmpty()) {
+                throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
+            }
+            fenceLock.act(session -> {
+                // Counterexample without it: stopped before it took the lock, it comes back when its successor has
+                // given the
+                // window up and let go of the lock. It would close the source, which nobody then knows to open.
+                claim.require();
+                failpoints.before(Effect.FENCE);
+                Fence.close(session, plan);
+                failpoints.after(Effect.FENCE);
+            });
+            awaitAlone(source, plan, window);
+            window.pause(SETTLE_MILLIS);
+            awaitAlone(source, plan, window);
+            // The sentinel: its commit follows every foreign commit in the write-ahead log.
+            return Heartbeat.emit(source);
+        }
+    }
+
+    private void awaitAlone(Connection source, Fence.Plan plan, Window window)
+            throws SQLException, InterruptedException {
+        while (true) {
+            // Who was replaced must not end the sessions of a source that is open again.
+            fenceLock.actIfKept(session -> Fence.endSessions(session, plan));
+            List<String> remaining = Fence.remaining(source);
+            if (remaining.isEmpty()) {
+                window.waitsFor("");
+                return;
+            }
+            window.waitsFor(String.join(", ", remaining) + " to end on the source");
+            window.pause(POLL_MILLIS);
+        }
+    }
+
+    /** DRAINING: returns what the switch will be decided on, once the target has everything up to the fence. */
+    Decision drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
+        Map<TopicPartition, Long> vector = drained(fenceLsn, window);
+        try (Connection target = Sessions.open(migration, migration.target(), "drain")) {
+            return new Decision(fenceLsn, vector, Decision.loads(target));
+        }
+    }
+
+    /** Returns where the change topics end, once the target has everything up to there and that covers the LSN. */
+    private Map<TopicPartition, Long> drained(Lsn lsn, Window window) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "drain");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            window.waitsFor("the source-connector to reach " + lsn);
+            while (!probe.inKafka(lsn, Duration.ofMillis(POLL_MILLIS))) {
+                window.check();
+            }
+            Map<TopicPartition, Long> vector = probe.vector();
+            while (true) {
+                Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+                if (Drain.drained(vector, checkpoints)) {
+                    window.waitsFor("");
+                    return vector;
+                }
+                window.waitsFor("the sink-applier, " + Drain.behind(vector, checkpoints) + " records behind");
+                window.pause(POLL_MILLIS);
+            }
+        }
+    }
+
+    /** VERIFYING: every row and large object of both sides, after the last of the latter have been brought over. */
+    DataComparison verify(Window window) throws SQLException, InterruptedException {
+        try (BoundSessions sessions = new BoundSessions(migration, window)) {
+            window.waitsFor("the large objects that have changed");
+            new LargeObjects(migration, sessions::open).synchronize();
+            window.waitsFor("rows of extensions");
+            try (Connection source = sessions.open(migration.source(), "extensions");
+                    Connection target = sessions.open(migration.target(), Databases.CHANGES + "extensions")) {
+                target.setAutoCommit(false);
+                new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
+                target.commit();
+            }
+            window.waitsFor("the comparison of all rows");
+            DataComparison comparison = new DataCompare(migration, () -> sessions).run();
+            window.waitsFor("");
+            return comparison;
+        }
+    }
+
+    /**
+     * PREPARING_TARGET: sequences, foreign keys, triggers, rules, policies and the switch row, in one transaction. Either the
+     * target is complete, the switch has begun and no sink-applier can write any more, or the target is as it was.
+     */
+    void prepareAndCommitSwitch(Journal journal, Decision decision, Window window)
+            throws SQLException, InterruptedException {
+        try (Connection source = openSource();
+                Connection target = Databases.openForScripts(migration, migration.target(), "prepare")) {
+            // A second sentinel: what was committed behind the fence, by whatever way, is on the target by now and
+            // shows.
+            Map<TopicPartition, Long> ends = drained(Heartbeat.emit(source), window);
+            target.setAutoCommit(false);
+            Queries.execute(target, "SET LOCAL statement_timeout = " + Math.max(1, window.leftMillis()));
+            TargetState.raiseEpoch(target);
+            decision.require(target, ends, progress.wanted());
+            window.waitsFor("rows of extensions");
+            try (BoundSessions sessions = new BoundSessions(migration, window);
+                    Connection bound = sessions.open(migration.source(), "extensions")) {
+                new ExtensionRows(migration).bring(bound, target, ExtensionTables.When.SWITCH);
+            }
+            Sequences.read(migration, source, target).carry(source, target);
+            for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
+                window.waitsFor(ddl.kind() + " " + ddl.name());
+                window.check();
+                DdlStore.run(target, ddl);
+            }
+            List<String> intruders = Fence.remaining(source);
+            if (!intruders.isEmpty()) {
+                throw new DataException(
+                        "fence",
+                        "source",
+                        "did not hold: " + String.join(", ", intruders),
+                        "See that applications do not log in with Wherry's own role");
+            }
+            window.waitsFor("");
+            window.check();
+            fenceLock.require();
+            // ┃ The point of no return. Before this commit every failure leads back to the source; after it only
+            // forward.
+            journal.advance(target, Event.SWITCH, Map.of());
+        }
+    }
+
+    /** SWITCHING: forward only, every part idempotent. */
+    void moveTraffic(String fenceLsn) throws SQLException, InterruptedException {
+        failpoints.before(Effect.TRAFFIC);
+        traffic.move(fenceLsn);
+        failpoints.after(Effect.TRAFFIC);
+        fenceLock.close();
+    }
+
+    /** ABORTING: the source serves as before. May run any number of times. */
+    public void unfence(Fence.Plan plan, Claim claim) throws SQLException {
+        if (fenceLock.isKept()) {
+            unfenceIfKept(plan);
+            return;
+        }
+        claim.require();
+        fenceLock.actAsSuccessor(source -> {
+            // Again: its successor may have completed since, and the source must stay closed.
+            claim.require();
+            open(source, plan);
+        });
+        fenceLock.close();
+    }
+
+    /** Opens the source without knowing from the target whether another coordinator acts. */
+    public void unfenceIfKept(Fence.Plan plan) throws SQLException {
+        fenceLock.actIfKept(source -> open(source, plan));
+        fenceLock.close();
+    }
+
+    private void open(Connection source, Fence.Plan plan) throws SQLException {
+        failpoints.before(Effect.UNFENCE);
+        // A comparison that goes on, perhaps of a coordinator that was killed, would burden the source that serves
+        // again.
+        Sessions.endOthers(source, migration, BoundSessions.OF_WINDOW);
+        Fence.open(source, plan);
+        failpoints.after(Effect.UNFENCE);
+    }
+
+    /**
+     * Looks whether the target, as a replica that was behind or from a backup, has lost what it knew of the last cutover. If so and
+     * no traffic was switched, the source is opened: nobody else would.
+     *
+     * @return whether a fence was closed that the journal does not know of
+     * @throws DataException when traffic was switched: neither side may serve by our word then
+     * @throws RetryableException when Kafka cannot be asked
+     */
+    public boolean openIfForgotten(Journal journal) throws SQLException {
+        Optional<CutoverMark> mark = marks.last();
+        CutoverMark.Memory memory = mark.map(m -> m.in(journal.rows())).orElse(CutoverMark.Memory.KEPT);
+        if (memory == CutoverMark.Memory.SWITCH_LOST) {
+            throw new DataException(
+                    "go on with the cutover of",
+                    mark.get().at(),
+                    "traffic was switched to the target, and the target does not know of it: it has lost its last commits, as a"
+                            + " replica that was behind or a backup has",
+                    "The source stays closed. Put the target back that took the traffic; or, if no application has written"
+                            + " to it, open the source by hand and migrate again under another name: "
+                            + String.join("; ", mark.get().fence().opening()));
+        }
+        if (memory == CutoverMark.Memory.FENCE_LOST) {
+            LOG.warn(
+                    "The target has lost the journal of the cutover of {}: the source is opened",
+                    mark.get().at());
+            long row = journal.last().id();
+            unfence(mark.get().fence(), () -> {
+                try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
+                    Journal.requireLast(target, row);
+                }
+            });
+        }
+        return memory == CutoverMark.Memory.FENCE_LOST;
+    }
+
+    /** What Kafka remembers of cutovers. */
+    CutoverMarks marks() {
+        return marks;
+    }
+
+    @Override
+    public void close() throws SQLException {
+        marks.close();
+        fenceLock.close();
+    }
+
+    /** What a cutover would do, made by the code that does it. */
+    public List<String> plan() throws SQLException {
+        List<String> plan = new ArrayList<>();
+        try (Connection source = openSource();
+                Connection target = Sessions.open(migration, migration.target(), "plan")) {
+            Fence.Plan fence = fencePlan(source);
+            fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            Sequences sequences = Sequences.read(migration, source, target);
+            sequences.refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
+            SchemaDrift drift =
+                    SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
+            drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
+            if (migration.schema() == Migration.TargetSchemaMode.CREATE) {
+                SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed, " + line));
+            }
+            ForeignKeyChecks.check(migration).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
+            plan.addAll(fence.steps());
+            Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
+            plan.add("wait until the target has everything, compare every row of every table");
+            plan.addAll(new ExtensionRows(migration).plan(source, target));
+            plan.add("target: set the values of " + sequences.carried() + " sequences");
+            DdlStore.pending(target, Stage.SWITCH).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
+            plan.add("point of no return: the switch row is committed on the target");
+            plan.addAll(traffic.plan());
+            DdlStore.pending(target, Stage.AFTER)
+                    .forEach(ddl -> plan.add("target, once completed: " + ddl.kind() + " " + ddl.name()));
+            return plan;
+        }
+    }
+
+    private Fence.Plan fencePlan(Connection source) throws SQLException {
+        return Fence.plan(
+                source, migration.cutover().fence(), migration.cutover().fenceExcept());
+    }
+
+    private Connection openSource() throws SQLException {
+        return Sessions.open(migration, migration.source(), "cutover");
+    }
+}

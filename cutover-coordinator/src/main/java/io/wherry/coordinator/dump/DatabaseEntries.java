@@ -1,0 +1,39 @@
+package io.wherry.coordinator.dump;
+
+import io.wherry.contract.name.Identifiers;
+import io.wherry.coordinator.dump.DumpScript.Entry;
+import io.wherry.coordinator.sql.RoleMap;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** What pg_dump says of the database itself: settings ({@code ALTER DATABASE … SET}), grants and comment (pure). */
+public final class DatabaseEntries {
+    private static final Pattern STATEMENT = Pattern.compile(
+            "((?:ALTER|ALTER ROLE .* IN|GRANT .* ON|REVOKE .* ON|COMMENT ON) DATABASE )(?:\"(?:[^\"]|\"\")+\"|[^\\s\"]+)( .*)",
+            Pattern.DOTALL);
+
+    private DatabaseEntries() {}
+
+    /**
+     * Those of a dump with {@code --create}, for the target's database and roles. Its name, owner, encoding and locale are the
+     * business of whoever made it.
+     */
+    public static List<Entry> of(List<Entry> entries, String database, RoleMap roles) {
+        return entries.stream()
+                .filter(DatabaseEntries::wanted)
+                .map(entry -> entry.with(sql -> roles.statement(renamed(sql, database))))
+                .toList();
+    }
+
+    private static boolean wanted(Entry entry) {
+        return entry.kind().equals("DATABASE PROPERTIES")
+                || (entry.kind().equals("ACL") || entry.kind().equals("COMMENT"))
+                        && entry.name().startsWith("DATABASE ");
+    }
+
+    private static String renamed(String sql, String database) {
+        Matcher matcher = STATEMENT.matcher(sql);
+        return matcher.matches() ? matcher.group(1) + Identifiers.quote(database) + matcher.group(2) : sql;
+    }
+}

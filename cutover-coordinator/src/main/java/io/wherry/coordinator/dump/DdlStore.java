@@ -1,0 +1,110 @@
+package io.wherry.coordinator.dump;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.dump.DeferredDdl.Ddl;
+import io.wherry.coordinator.dump.DeferredDdl.Stage;
+import io.wherry.coordinator.sql.Queries;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** The statements that wait in {@code wherry.ddl}. One is marked done in its own transaction, so it never runs twice. */
+public final class DdlStore {
+    private static final String PENDING =
+            "SELECT id, stage, kind, name, schema_name, table_name, sql FROM wherry.ddl WHERE done_at IS NULL AND stage = ?";
+
+    private DdlStore() {}
+
+    public static void insert(Connection target, List<Ddl> plan) throws SQLException {
+        insert(target, plan, 0);
+    }
+
+    /** Puts statements after those that are there, within the caller's transaction. */
+    public static void append(Connection target, List<Ddl> plan) throws SQLException {
+        // Index builders take numbers too.
+        Queries.execute(target, "LOCK TABLE wherry.ddl IN SHARE ROW EXCLUSIVE MODE");
+        insert(target, plan, (int) Queries.number(target, "SELECT coalesce(max(id), 0) FROM wherry.ddl"));
+    }
+
+    /** Takes out what is not done of these stages, but what takes away our own indexes. */
+    public static void forget(Connection target, Set<Stage> stages) throws SQLException {
+        for (Stage stage : stages) {
+            Queries.update(
+                    target,
+                    "DELETE FROM wherry.ddl WHERE done_at IS NULL AND kind <> 'DROP INDEX' AND stage = ?",
+                    stage.name());
+        }
+    }
+
+    /** Takes one out that will not be run. */
+    public static void forget(Connection target, Ddl ddl) throws SQLException {
+        Queries.update(target, "DELETE FROM wherry.ddl WHERE id = ?", ddl.id());
+    }
+
+    private static void insert(Connection target, List<Ddl> plan, int before) throws SQLException {
+        for (Ddl ddl : plan) {
+            Queries.update(
+                    target,
+                    "INSERT INTO wherry.ddl (id, stage, kind, name, schema_name, table_name, sql)"
+                            + " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    before + ddl.id(),
+                    ddl.stage().name(),
+                    ddl.kind(),
+                    ddl.name(),
+                    ddl.table().map(TableId::schema).orElse(null),
+                    ddl.table().map(TableId::table).orElse(null),
+                    ddl.sql());
+        }
+    }
+
+    public static List<Ddl> pending(Connection target, Stage stage) throws SQLException {
+        return Queries.list(target, DdlStore::ddl, PENDING + " ORDER BY id", stage.name());
+    }
+
+    public static List<Ddl> pendingFor(Connection target, TableId table) throws SQLException {
+        return Queries.list(
+                target,
+                DdlStore::ddl,
+                PENDING + " AND schema_name = ? AND table_name = ? ORDER BY id",
+                Stage.TABLE.name(),
+                table.schema(),
+                table.table());
+    }
+
+    /** Runs one statement and marks it done, within the caller's transaction. */
+    public static void run(Connection target, Ddl ddl) throws SQLException {
+        long began = System.nanoTime();
+        Queries.execute(target, ddl.sql());
+        Queries.update(
+                target,
+                "UPDATE wherry.ddl SET done_at = clock_timestamp(), seconds = ? WHERE id = ?",
+                (System.nanoTime() - began) / 1e9,
+                ddl.id());
+    }
+
+    /** Keeps others from running the statement until the transaction ends; false when it is done already. */
+    public static boolean lockPending(Connection target, Ddl ddl) throws SQLException {
+        return !Queries.list(
+                        target,
+                        row -> row.getInt(1),
+                        "SELECT id FROM wherry.ddl WHERE id = ? AND done_at IS NULL FOR UPDATE",
+                        ddl.id())
+                .isEmpty();
+    }
+
+    private static Ddl ddl(ResultSet row) throws SQLException {
+        Optional<TableId> table = row.getString("table_name") == null
+                ? Optional.empty()
+                : Optional.of(new TableId(row.getString("schema_name"), row.getString("table_name")));
+        return new Ddl(
+                row.getInt("id"),
+                Stage.valueOf(row.getString("stage")),
+                row.getString("kind"),
+                row.getString("name"),
+                table,
+                row.getString("sql"));
+    }
+}

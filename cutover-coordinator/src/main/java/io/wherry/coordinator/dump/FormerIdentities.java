@@ -1,0 +1,73 @@
+package io.wherry.coordinator.dump;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.record.ReplicaIdentities;
+import io.wherry.contract.record.ReplicaIdentities.Former;
+import io.wherry.coordinator.dump.DumpScript.Entry;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a dump of the source would say of replica identities if the migration had not set any to FULL. A table without a key keeps the
+ * identity on the target that its owner gave it, though the dump is taken after ours is set.
+ *
+ * @param all of tables that have the identity which the migration set
+ */
+public record FormerIdentities(List<Former> all) {
+    public static final FormerIdentities NONE = new FormerIdentities(List.of());
+
+    public FormerIdentities {
+        all = List.copyOf(all);
+    }
+
+    public static FormerIdentities read(Connection source, Migration migration) throws SQLException {
+        return new FormerIdentities(ReplicaIdentities.read(source, migration).formers(source));
+    }
+
+    /** With those of another moment: while a dump is taken, some may be set or given back. */
+    public FormerIdentities and(FormerIdentities others) {
+        List<Former> both = new ArrayList<>(all);
+        others.all.stream()
+                .filter(other -> all.stream().noneMatch(one -> one.full().equals(other.full())))
+                .forEach(both::add);
+        return new FormerIdentities(both);
+    }
+
+    /** The tables' entries (pre-data) as they would be; those left without a statement stay, so that the count still holds. */
+    public List<Entry> ofTables(List<Entry> entries) {
+        return entries.stream()
+                .map(entry -> new Entry(
+                        entry.kind(),
+                        entry.name(),
+                        entry.settings(),
+                        entry.statements().stream()
+                                .flatMap(statement ->
+                                        ours(statement).map(Former::ofTable).orElse(List.of(statement)).stream())
+                                .toList()))
+                .toList();
+    }
+
+    private Optional<Former> ours(String statement) {
+        return all.stream().filter(one -> one.full().equals(statement)).findFirst();
+    }
+
+    /** The indexes' entries (post-data) as they would be: pg_dump says with the index that it is the identity. */
+    public List<Entry> ofIndexes(List<Entry> entries) {
+        return entries.stream()
+                .map(entry -> {
+                    List<String> statements = new ArrayList<>(entry.statements());
+                    for (Former one : all) {
+                        if (!entry.statements().isEmpty()
+                                && one.madeBy(entry.statements().get(0))
+                                && !statements.contains(one.before())) {
+                            statements.add(one.before());
+                        }
+                    }
+                    return new Entry(entry.kind(), entry.name(), entry.settings(), statements);
+                })
+                .toList();
+    }
+}

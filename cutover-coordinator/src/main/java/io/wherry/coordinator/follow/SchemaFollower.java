@@ -1,0 +1,226 @@
+package io.wherry.coordinator.follow;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.coordinator.schema.SchemaAdditions;
+import io.wherry.coordinator.schema.SchemaAdditions.Addition;
+import io.wherry.coordinator.schema.SchemaCopy;
+import io.wherry.coordinator.schema.SchemaDrift;
+import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.thread.Threads;
+import io.wherry.coordinator.watch.Observation;
+import io.wherry.coordinator.watch.Observation.Followed;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings to the target what DDL on the source added since the schema was copied, where {@code target.schema} is {@code create}:
+ * tables, and what of tables does not come with their rows. All methods but {@link #close} are called by the
+ * coordinator's thread.
+ */
+public final class SchemaFollower implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(SchemaFollower.class);
+    public static final String TABLES = "tables and sequences that are new on the source";
+    static final String EXTENSION_ROWS = "rows of extensions";
+    private static final String DEFERRED = "foreign keys, triggers, rules and policies";
+    private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
+
+    private final Migration migration;
+    /** Otherwise the schema is somebody else's, and what differs is only told. */
+    private final boolean ours;
+
+    private final Consumer<Observation> tell;
+    private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema"));
+    /** Object to the end of the source's log when it was first seen. */
+    private final Map<String, Lsn> firstSeen = new HashMap<>();
+    /** Object to what the target said of it. */
+    private final Map<String, String> problems = new HashMap<>();
+
+    private final Map<String, Long> failedNanos = new HashMap<>();
+    /** Object to the definition that was given to the target. */
+    private final Map<String, String> done = new ConcurrentHashMap<>();
+
+    private final Set<String> running = new HashSet<>();
+
+    /** What is built of that which the first dump held for tables and their parents. */
+    public enum Extent {
+        /** Not even all that can be. */
+        SOME,
+        /** Of all tables but those whose load has stopped; parents wait for these. */
+        OTHERS,
+        /** All. */
+        ALL
+    }
+
+    public SchemaFollower(Migration migration, Consumer<Observation> tell) {
+        this.migration = migration;
+        this.ours = migration.schema() == Migration.TargetSchemaMode.CREATE;
+        this.tell = tell;
+    }
+
+    /**
+     * Begins with what may be done.
+     *
+     * <p>What forbids (a constraint, the bounds of a partition) waits until everything from before it is applied.
+     * Counterexample: rows with {@code v < 0} are made positive, then {@code CHECK (v > 0)} is added; made on the target
+     * between the two, when no such row happens to be there yet, it would refuse a row that was once right.
+     *
+     * @param applied everything up to here is on the target
+     * @param others the same, but of tables that stand still: what concerns one of the others alone does not wait for these
+     * @param built what of the first dump is built
+     */
+    public void offer(SchemaDrift drift, Lsn applied, Observation.AppliedToOthers others, Extent built) {
+        List<Addition> additions = drift.additions().stream()
+                .filter(addition -> !inOtherWords(addition))
+                .toList();
+        Set<String> objects = additions.stream().map(Addition::object).collect(Collectors.toSet());
+        if (!drift.fresh().isEmpty()) {
+            objects.add(TABLES);
+        }
+        if (drift.deferred()) {
+            objects.add(DEFERRED);
+        }
+        // One that could not be brought over is named; one that changes again and again must not hold the cutover up,
+        // which
+        // brings the last of them.
+        if (!drift.extensionRows().isEmpty() && problems.containsKey(EXTENSION_ROWS)) {
+            objects.add(EXTENSION_ROWS);
+        }
+        firstSeen.keySet().retainAll(objects);
+        problems.keySet().retainAll(objects);
+        failedNanos.keySet().retainAll(objects);
+        objects.forEach(object -> firstSeen.putIfAbsent(object, drift.asOf()));
+        if (!running.isEmpty()) {
+            return;
+        }
+        if (!drift.extensionRows().isEmpty() && due(EXTENSION_ROWS)) {
+            begin(EXTENSION_ROWS, target -> new SchemaCopy(migration, tools()).extensionRows(target));
+        }
+        if (!ours) {
+            return;
+        }
+        if (!drift.fresh().isEmpty() && due(TABLES)) {
+            begin(TABLES, target -> new SchemaCopy(migration, tools()).add(target, drift.fresh()));
+        }
+        if (built == Extent.SOME) {
+            return;
+        }
+        boolean all = built == Extent.ALL;
+        if (all && drift.deferred() && due(DEFERRED)) {
+            begin(DEFERRED, target -> new SchemaCopy(migration, tools()).refreshDeferred(target));
+        }
+        additions.stream()
+                .filter(addition -> due(addition.object()) && (all || addition.alone() != null))
+                .filter(addition ->
+                        addition.mayRun(firstSeen.get(addition.object()), applied, others.lsn(), others.stopped()))
+                .forEach(addition -> begin(addition.object(), target -> {
+                    addition.work().run(target);
+                    done.put(addition.object(), addition.definition());
+                }));
+    }
+
+    /** A default that was given to the target as the source words it and still reads otherwise there. */
+    private boolean inOtherWords(Addition addition) {
+        return addition.object().startsWith("default ") && addition.definition().equals(done.get(addition.object()));
+    }
+
+    private boolean due(String object) {
+        Long failed = failedNanos.get(object);
+        return failed == null || System.nanoTime() - failed > AFTER_FAILURE_NANOS;
+    }
+
+    private PostgresTools tools() throws SQLException {
+        return SchemaCopy.tools(migration);
+    }
+
+    private void begin(String object, SchemaAdditions.Work work) {
+        running.add(object);
+        worker.execute(() -> {
+            String problem = null;
+            try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
+                target.setAutoCommit(false);
+                work.run(target);
+                target.commit();
+                LOG.info("Followed the source: {}", object);
+            } catch (SQLException e) {
+                problem = e.getMessage();
+            } catch (WherryException e) {
+                problem = e.explained();
+            } catch (RuntimeException e) {
+                // Unheard, it would leave the cutover waiting for ever.
+                LOG.error("Following {}", object, e);
+                problem = e.toString();
+            }
+            tell.accept(new Followed(object, problem));
+        });
+    }
+
+    public void ended(Followed followed) {
+        running.remove(followed.object());
+        if (followed.problem() == null) {
+            problems.remove(followed.object());
+        } else {
+            if (!followed.problem().equals(problems.put(followed.object(), followed.problem()))) {
+                LOG.warn("{} could not be brought to the target: {}", followed.object(), followed.problem());
+            }
+            failedNanos.put(followed.object(), System.nanoTime());
+        }
+    }
+
+    /** What is on its way, or could not be done and why, one line each. */
+    public List<String> pending() {
+        // What runs may be on the target already, and seen to be there.
+        Set<String> objects = new TreeSet<>(running);
+        objects.remove(EXTENSION_ROWS);
+        objects.addAll(firstSeen.keySet());
+        return objects.stream().map(this::pending).toList();
+    }
+
+    private String pending(String object) {
+        if (object.equals(EXTENSION_ROWS)) {
+            return object + " could not be brought to the target: " + problems.get(object);
+        }
+        if (!ours) {
+            return object + " is not as on the source; make it so on the target, or leave it";
+        }
+        String problem = problems.get(object);
+        return problem == null
+                ? object + ": to be brought to the target as on the source"
+                : object + " differs from the source, and the target refused: " + problem
+                        + "; do on the target what was done on the source";
+    }
+
+    /**
+     * Whether a cutover may begin: everything was at least tried. What the target refuses is for the operator to judge, but
+     * what waits for the switch must be known.
+     */
+    public boolean settled() {
+        return !problems.containsKey(EXTENSION_ROWS) && (!ours || schemaSettled());
+    }
+
+    private boolean schemaSettled() {
+        return running.stream().allMatch(EXTENSION_ROWS::equals)
+                && problems.keySet().containsAll(firstSeen.keySet())
+                && !problems.containsKey(DEFERRED);
+    }
+
+    @Override
+    public void close() {
+        Threads.end(worker);
+    }
+}

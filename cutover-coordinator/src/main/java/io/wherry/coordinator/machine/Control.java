@@ -1,0 +1,105 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.schema.SchemaCopy;
+import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.watch.KnownTarget;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The coordinator's own session on the target: it holds the lock that lets one coordinator act at a time, and writes the
+ * journal. Not safe for use by several threads.
+ */
+final class Control implements AutoCloseable {
+    // Any number that nobody else uses; the lock lives in the target database.
+    private static final long LOCK = 0x57686572727943L;
+
+    private final Connection target;
+    private final Journal journal;
+
+    private Control(Connection target, Journal journal) {
+        this.target = target;
+        this.journal = journal;
+    }
+
+    /**
+     * Takes the lock; the first time also brings the schema to the target. Empty while another coordinator holds the lock.
+     *
+     * @throws DataException when the target refuses a statement of the source's schema
+     */
+    static Optional<Control> take(Migration migration, Failpoints failpoints) throws SQLException {
+        Connection target = Sessions.openLock(migration, migration.target(), "coordinator");
+        Optional<Control> control = Optional.empty();
+        try {
+            if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
+                Sessions.endOthers(target, migration, Databases.CHANGES);
+                if (Journal.read(target).isEmpty()) {
+                    KnownTarget.requireMeant(migration, target);
+                    failpoints.before(Effect.SCHEMA);
+                    copySchema(migration);
+                    failpoints.after(Effect.SCHEMA);
+                }
+                requireOurs(target, migration);
+                control = Optional.of(
+                        new Control(target, Journal.read(target).orElseThrow().with(failpoints)));
+            }
+            return control;
+        } finally {
+            if (control.isEmpty()) {
+                target.close();
+            }
+        }
+    }
+
+    // Two that were started at the same time have both found an empty target; the second has waited for the lock.
+    private static void requireOurs(Connection target, Migration migration) throws SQLException {
+        List<String> names = Queries.strings(target, "SELECT name FROM wherry.migration");
+        if (!names.isEmpty() && !names.contains(migration.name())) {
+            throw new ConfigurationException(
+                    "target",
+                    "belongs to another migration, " + String.join(", ", names),
+                    "Give each migration a target database of its own");
+        }
+    }
+
+    private static void copySchema(Migration migration) throws SQLException {
+        try {
+            new SchemaCopy(migration, SchemaCopy.tools(migration)).run();
+        } catch (SQLException e) {
+            boolean passing = Sessions.state(e).matches("08.*|57.*|53.*|40.*");
+            if (passing) {
+                throw e;
+            }
+            throw new DataException(
+                    "copy schema",
+                    migration.target().toString(),
+                    e.getMessage(),
+                    "Nothing was changed. Make the target accept this statement, or create the tables yourself and use"
+                            + " target.schema: existing",
+                    e);
+        }
+    }
+
+    Connection target() {
+        return target;
+    }
+
+    Journal journal() {
+        return journal;
+    }
+
+    @Override
+    public void close() throws SQLException {
+        target.close();
+    }
+}

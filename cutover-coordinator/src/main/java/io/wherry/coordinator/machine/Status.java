@@ -1,0 +1,55 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.watch.Lag;
+import io.wherry.coordinator.watch.SlotStatus;
+import java.util.List;
+
+/**
+ * What stands where; its JSON names are public and stable.
+ *
+ * @param state one of {@link State}
+ * @param servedBy {@code source}, {@code target}, or {@code none} within the window
+ * @param waitsFor what must happen before the next state; empty = nothing
+ * @param slot what is kept for the replication slot, and how long it will last
+ * @param lastAbort how the last cutover ended, if that was before the target served; null from the next attempt on
+ * @param nextSteps what the operator can do now
+ */
+public record Status(
+        String name,
+        State state,
+        String servedBy,
+        String waitsFor,
+        Lag lag,
+        SlotStatus slot,
+        List<TableStatus> tables,
+        Journal.LastAbort lastAbort,
+        List<String> nextSteps) {
+    public Status {
+        tables = List.copyOf(tables);
+        nextSteps = List.copyOf(nextSteps);
+    }
+
+    /** Changes by kind, rows. */
+    public record Counts(long insert, long update, long delete) {}
+
+    /**
+     * @param state {@code WAITING}, {@code LOADING}, {@code INDEXING}, {@code APPLYING}, {@code FAILED} (its load was given up) or
+     *     {@code STOPPED} (an event contradicts the target)
+     * @param rowsEstimated by the source's statistics; null = unknown
+     * @param captured changes put into Kafka since the source-connector began
+     * @param applied changes applied to the target
+     * @param verified whether the last comparison found both sides equal; null = never compared
+     * @param error why the table stands still; null = it does not
+     */
+    public record TableStatus(
+            String table,
+            String state,
+            long rowsLoaded,
+            Long rowsEstimated,
+            Counts captured,
+            Counts applied,
+            Boolean verified,
+            String error) {}
+}

@@ -1,0 +1,206 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Switch;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.coordinator.cutover.AfterSwitch;
+import io.wherry.coordinator.cutover.CutoverRun;
+import io.wherry.coordinator.cutover.SwitchTrial;
+import io.wherry.coordinator.follow.SchemaFollower;
+import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.journal.Journal;
+import io.wherry.coordinator.journal.Journal.Row;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.watch.Lag;
+import io.wherry.coordinator.watch.Observation.Relation;
+import io.wherry.coordinator.watch.SlotStatus;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** What others may read of the coordinator: written by its thread, read by any. */
+final class StatusBoard {
+    private static final int MOST_NAMED = 3;
+
+    private final Migration migration;
+    private final Facts facts;
+    private final Gate gate;
+    private final CutoverRun run;
+    private final SchemaFollower follower;
+    private final SchemaWatch watch;
+    private final SwitchTrial trial;
+    private final AfterSwitch afterwards;
+    private volatile Status status;
+    private volatile List<StateTime> states = List.of();
+    private volatile Totals totals = Totals.NONE;
+    private double indexSeconds;
+
+    StatusBoard(
+            Migration migration,
+            Facts facts,
+            Gate gate,
+            CutoverRun run,
+            SchemaFollower follower,
+            SchemaWatch watch,
+            SwitchTrial trial,
+            AfterSwitch afterwards) {
+        this.migration = migration;
+        this.facts = facts;
+        this.gate = gate;
+        this.run = run;
+        this.follower = follower;
+        this.watch = watch;
+        this.trial = trial;
+        this.afterwards = afterwards;
+        this.status = new Status(
+                migration.name(),
+                State.LOADING,
+                "source",
+                "the schema",
+                Lag.UNKNOWN,
+                SlotStatus.UNKNOWN,
+                List.of(),
+                null,
+                List.of());
+    }
+
+    Status status() {
+        return status;
+    }
+
+    List<StateTime> states() {
+        return states;
+    }
+
+    Totals totals() {
+        return totals;
+    }
+
+    void indexed(double seconds) {
+        indexSeconds += seconds;
+    }
+
+    /** Shows why nothing can be seen at present. */
+    void waiting(String what) {
+        Status last = status;
+        status = new Status(
+                last.name(),
+                last.state(),
+                last.servedBy(),
+                what,
+                Lag.UNKNOWN,
+                SlotStatus.UNKNOWN,
+                last.tables(),
+                last.lastAbort(),
+                last.nextSteps());
+    }
+
+    void publish(Journal journal, Map<TableId, LoadPlan.Table> plan, long nowMillis) {
+        State state = journal.state();
+        status = new Status(
+                migration.name(),
+                state,
+                state.servedBy(),
+                waitsFor(state, plan),
+                facts.lag(nowMillis),
+                facts.slot(nowMillis),
+                facts.tables(plan),
+                journal.lastAbort().orElse(null),
+                nextSteps(state, journal));
+        states = times(journal.rows());
+        totals = new Totals(
+                states.stream()
+                        .filter(s -> s.state() == State.LOADING)
+                        .mapToDouble(StateTime::seconds)
+                        .sum(),
+                indexSeconds,
+                facts.relations().stream().mapToLong(Relation::rowsLoaded).sum(),
+                facts.relations().stream().mapToLong(Relation::bytesLoaded).sum());
+    }
+
+    private String waitsFor(State state, Map<TableId, LoadPlan.Table> plan) {
+        return switch (state) {
+            case LOADING ->
+                plan.isEmpty()
+                        ? facts.sourceWaits().stream()
+                                .findFirst()
+                                .map(line -> "the source-connector: " + line)
+                                .orElse("the source-connector's load plan")
+                        : missing(facts.notLoaded(plan), plan, "loaded")
+                                + facts.halted().map(halted -> "; " + halted).orElse("");
+            case INDEXING -> facts.buildProblem().orElse(missing(facts.notReady(plan), plan, "indexed"));
+            case CATCHING_UP -> gate.obstacle();
+            case IN_SYNC, COMPLETED -> "";
+            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING -> run.waitsFor();
+        };
+    }
+
+    /** By name when they are few: a table that was just made on the source is what a refused cutover waits for. */
+    private static String missing(List<TableId> tables, Map<TableId, LoadPlan.Table> plan, String what) {
+        String some = tables.isEmpty() || tables.size() > MOST_NAMED
+                ? ""
+                : ": " + tables.stream().map(TableId::toString).collect(Collectors.joining(", "));
+        return tables.size() + " of " + plan.size() + " tables to be " + what + some;
+    }
+
+    private List<String> nextSteps(State state, Journal journal) {
+        return switch (state) {
+            case LOADING, INDEXING, CATCHING_UP -> withDrift(List.of("wait until the state is IN_SYNC"));
+            case IN_SYNC -> withDrift(List.of("wherry cutover --dry-run", "wherry cutover"));
+            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET -> List.of("wherry abort");
+            case ABORTING -> List.of("wait until the source is open again");
+            case SWITCHING -> List.of("see that the traffic switch can succeed; it is tried again");
+            case COMPLETED -> completedSteps(journal);
+        };
+    }
+
+    private List<String> withDrift(List<String> steps) {
+        List<String> all = new ArrayList<>(facts.sourceWaits());
+        all.addAll(facts.remedies());
+        all.addAll(facts.drift().obstacles());
+        all.addAll(follower.pending());
+        all.addAll(trial.refused());
+        all.addAll(watch.pending());
+        all.addAll(steps);
+        return all;
+    }
+
+    private List<String> completedSteps(Journal journal) {
+        List<String> steps = new ArrayList<>(watch.pending());
+        CutoverRun.fencePlan(journal)
+                .subscriptions()
+                .forEach(name -> steps.add("subscription " + name
+                        + " wrote into the source and is disabled there; CREATE SUBSCRIPTION on the target if it is still"
+                        + " needed"));
+        steps.addAll(afterwards.lines());
+        if (migration.cutover().traffic() instanceof Switch.None) {
+            steps.add("point the applications at " + migration.target());
+        }
+        steps.add("keep the source, closed as it is, until you trust the target");
+        if (!afterwards.done()) {
+            return steps;
+        }
+        steps.add("on the source: SELECT pg_drop_replication_slot('" + migration.slot() + "'); DROP PUBLICATION "
+                + migration.publication() + restoring() + "; on the target: DROP SCHEMA wherry CASCADE");
+        return steps;
+    }
+
+    /** What the source-connector does when the switch is decided, unless it did not run. */
+    private String restoring() {
+        return facts.restoring().stream().map(statement -> "; " + statement).collect(Collectors.joining());
+    }
+
+    private static List<StateTime> times(List<Row> rows) {
+        List<StateTime> times = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            Instant end = i + 1 < rows.size() ? rows.get(i + 1).at() : Instant.now();
+            double seconds = Duration.between(rows.get(i).at(), end).toNanos() / 1e9;
+            times.add(new StateTime(rows.get(i).state(), Math.max(0, seconds)));
+        }
+        return times;
+    }
+}

@@ -1,0 +1,308 @@
+package io.wherry.coordinator.preflight;
+
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.error.Finding.Severity;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.PoolerException;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.carry.ExtensionTables;
+import io.wherry.coordinator.carry.LargeObjects;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.RoleMap;
+import io.wherry.coordinator.verify.ForeignKeyChecks;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** What must hold on the target, and between both sides, before a migration starts. Changes nothing. */
+public final class TargetPreflight {
+    private static final String ROLES_OF_SOURCE = """
+            SELECT r.rolname FROM pg_roles r WHERE r.rolname NOT LIKE 'pg\\_%' AND (
+                EXISTS (SELECT FROM pg_shdepend d JOIN pg_database db ON db.oid = d.dbid
+                         WHERE db.datname = current_database() AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid)
+                OR EXISTS (SELECT FROM pg_shdepend d JOIN pg_database db ON db.oid = d.objid
+                         WHERE db.datname = current_database() AND d.classid = 'pg_database'::regclass AND d.deptype = 'a'
+                           AND d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid)
+                OR EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database db ON db.oid = s.setdatabase
+                         WHERE db.datname = current_database() AND s.setrole = r.oid)
+                -- The first superuser is pinned: no dependency on it is recorded.
+                OR r.oid = 10 AND EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                         WHERE c.relowner = 10 AND n.nspname NOT LIKE 'pg\\_%'
+                           AND n.nspname NOT IN ('information_schema', 'wherry')))
+             ORDER BY 1
+            """;
+    /** Older servers' catalogs lack what is read here; the source's own preflight refuses them. */
+    private static final int OLDEST = 10;
+
+    private static final String DATABASE_HAS_SETTINGS = """
+            SELECT datacl IS NOT NULL OR shobj_description(oid, 'pg_database') IS NOT NULL
+                   OR EXISTS (SELECT FROM pg_db_role_setting s WHERE s.setdatabase = d.oid)
+              FROM pg_database d WHERE datname = current_database()
+            """;
+    private static final String SETTINGS_OF_DATABASE = """
+            SELECT DISTINCT split_part(setting, '=', 1) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase,
+                   unnest(s.setconfig) AS setting
+             WHERE d.datname = current_database() AND split_part(setting, '=', 1) NOT LIKE '%.%' ORDER BY 1
+            """;
+    private static final String COLUMN_PARAMETERS = """
+            SELECT DISTINCT split_part(parameter, '=', 1) FROM pg_attribute a, unnest(a.attoptions) AS parameter
+             WHERE NOT a.attisdropped AND split_part(parameter, '=', 1) NOT IN ('n_distinct', 'n_distinct_inherited') ORDER BY 1
+            """;
+
+    /** Of the database, with the provider that decides (15 and newer). */
+    private static final String COLLATION = """
+            SELECT concat_ws(', ', datcollate, datctype, CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'ICU ' WHEN 'b' THEN 'builtin '
+                     END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', ''))
+              FROM pg_database d WHERE datname = current_database()
+            """;
+
+    private static final String RANGES_OF_TEXT = """
+            SELECT n.nspname, c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+              JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE p.partstrat = 'r' AND (SELECT oid FROM pg_collation WHERE collname = 'default') = ANY (p.partcollation::oid[])
+             ORDER BY 1, 2
+            """;
+    private static final String SYSTEM =
+            "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
+                    + " WHERE datname = current_database()";
+
+    private final Migration migration;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private TargetPreflight(Migration migration) {
+        this.migration = migration;
+    }
+
+    /** Everything found, not the first only; no ERROR among it = the coordinator may start. */
+    public static List<Finding> check(Migration migration) {
+        TargetPreflight preflight = new TargetPreflight(migration);
+        try (Connection target = preflight.open(migration.target(), "target");
+                Connection source = preflight.open(migration.source(), "source")) {
+            if (source != null && target != null) {
+                preflight.servers(source, target);
+                if (Catalog.majorVersion(source) < OLDEST) {
+                    return List.copyOf(preflight.findings);
+                }
+                preflight.databaseRights(source, target);
+                if (migration.schema() == TargetSchemaMode.CREATE) {
+                    preflight.settings(source, target);
+                }
+                preflight.roles(source, target);
+                if (!preflight.begun(target)) {
+                    preflight.findings.addAll(TargetRights.check(migration, source, target));
+                    preflight.findings.addAll(ForeignKeyChecks.check(migration));
+                    if (migration.schema() == TargetSchemaMode.CREATE) {
+                        preflight.findings.addAll(ExpressionChecks.check(migration));
+                    }
+                }
+                preflight.fence(source);
+                preflight.extensions(source, target);
+                preflight.columnParameters(source);
+                preflight.encoding(source, target);
+                preflight.tables(source, target);
+            }
+        } catch (SQLException e) {
+            preflight.findings.add(Finding.error("preflight", e.getMessage(), "See the server's log"));
+        }
+        return List.copyOf(preflight.findings);
+    }
+
+    private Connection open(Endpoint endpoint, String side) {
+        try {
+            return Sessions.open(migration, endpoint, "check");
+        } catch (PoolerException e) {
+            findings.add(Finding.error(side + " " + endpoint, e.getMessage(), e.remedy(side + ".url")));
+            return null;
+        } catch (SQLException e) {
+            String state = Sessions.isTlsProblem(e) ? "TLS" : String.valueOf(e.getSQLState());
+            String remedy =
+                    switch (state) {
+                        case "28P01", "28000" -> "Check " + side + ".user and " + side + ".password, and pg_hba.conf";
+                        case "3D000" -> "Create the database: CREATE DATABASE …, or correct " + side + ".url";
+                        case "TLS" ->
+                            "Its certificate is refused: correct sslmode, sslrootcert or the host name in " + side
+                                    + ".url";
+                        case "53300" -> "Raise max_connections, or end idle sessions";
+                        default -> "Check " + side + ".url, that the server runs, and that it listens to this machine";
+                    };
+            findings.add(Finding.error(side, "cannot connect to " + endpoint + ": " + e.getMessage(), remedy));
+            return null;
+        }
+    }
+
+    private void servers(Connection source, Connection target) throws SQLException {
+        int from = Catalog.majorVersion(source);
+        int to = Catalog.majorVersion(target);
+        if (to < from) {
+            error(
+                    "target",
+                    "has version " + to + ", older than the source's " + from,
+                    "Use a target of version " + from + " or newer");
+        }
+        if (Queries.truth(target, "SELECT pg_is_in_recovery()")) {
+            error("target", "is a standby and cannot be written", "Give the primary's address in target.url");
+        }
+        if (Queries.string(source, SYSTEM).equals(Queries.string(target, SYSTEM))) {
+            error("target", "is the same database as the source", "Give another database in target.url");
+        }
+        try {
+            PostgresTools.locate(Math.max(from, to));
+        } catch (RuntimeException e) {
+            error(
+                    "pg_dump",
+                    "none found that can read versions " + from + " and " + to + ": " + e.getMessage(),
+                    "Install postgresql-client-" + Math.max(from, to));
+        }
+    }
+
+    private void databaseRights(Connection source, Connection target) throws SQLException {
+        if (migration.schema() == TargetSchemaMode.CREATE
+                && Queries.truth(source, DATABASE_HAS_SETTINGS)
+                && !Queries.truth(
+                        target,
+                        "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()")) {
+            error(
+                    "target",
+                    "role " + migration.target().user()
+                            + " may not give the database the source's settings and grants (ALTER DATABASE … SET, GRANT … ON DATABASE)",
+                    "ALTER DATABASE … OWNER TO "
+                            + Identifiers.quote(migration.target().user()));
+        }
+    }
+
+    /** A cutover that would be refused is said now, while there is time. */
+    private void fence(Connection source) throws SQLException {
+        Fence.Plan plan = Fence.plan(
+                source, migration.cutover().fence(), migration.cutover().fenceExcept());
+        plan.obstacles()
+                .forEach(obstacle -> findings.add(Finding.warning("cutover", "would be refused: " + obstacle, "")));
+        plan.subscriptions()
+                .forEach(
+                        name -> findings.add(
+                                Finding.warning(
+                                        "subscription " + name,
+                                        "writes into the source: the cutover disables it, and an abort enables it again",
+                                        "Subscriptions are not carried: after the cutover CREATE SUBSCRIPTION on the target, if it is still needed")));
+    }
+
+    /** Settings that a newer server has no more would fail only in the cutover. */
+    private void settings(Connection source, Connection target) throws SQLException {
+        List<String> unknown = new ArrayList<>(Queries.strings(source, SETTINGS_OF_DATABASE));
+        unknown.removeAll(Databases.settings(target));
+        for (String setting : unknown) {
+            error(
+                    "setting " + setting,
+                    "is set for the source's database and is not known to the target",
+                    "ALTER DATABASE " + Identifiers.quote(source.getCatalog()) + " RESET " + setting
+                            + " on the source (or ALTER ROLE … IN DATABASE …)");
+        }
+    }
+
+    private void roles(Connection source, Connection target) throws SQLException {
+        RoleMap roles = new RoleMap(migration.roleMap());
+        List<String> known = Queries.strings(target, "SELECT rolname FROM pg_roles");
+        for (String role : Queries.strings(source, ROLES_OF_SOURCE)) {
+            if (!known.contains(roles.role(role))) {
+                error(
+                        "role " + roles.role(role),
+                        (roles.role(role).equals(role) ? "" : "takes the place of " + role + ", which ")
+                                + "owns or may use objects of the source, and is missing on the target",
+                        "CREATE ROLE " + Identifiers.quote(roles.role(role))
+                                + ", or name one that takes its place in target.role-map");
+            }
+        }
+    }
+
+    private void extensions(Connection source, Connection target) throws SQLException {
+        List<String> missing = new ArrayList<>(Queries.strings(source, "SELECT extname FROM pg_extension ORDER BY 1"));
+        missing.removeAll(Queries.strings(target, "SELECT name FROM pg_available_extensions"));
+        for (String extension : missing) {
+            error(
+                    "extension " + extension,
+                    "is not available on the target",
+                    "Install its package on the target's server");
+        }
+    }
+
+    private void columnParameters(Connection source) throws SQLException {
+        for (String parameter : Queries.strings(source, COLUMN_PARAMETERS)) {
+            findings.add(
+                    Finding.info(
+                            "column parameter " + parameter,
+                            "is set on the source, is not PostgreSQL's own, and is left out where the target's server does not know it"));
+        }
+    }
+
+    private void encoding(Connection source, Connection target) throws SQLException {
+        String database = "SELECT %s FROM pg_database WHERE datname = current_database()";
+        String encoding = database.formatted("pg_encoding_to_char(encoding)");
+        if (!Queries.string(source, encoding).equals(Queries.string(target, encoding))) {
+            error(
+                    "target",
+                    "has encoding " + Queries.string(target, encoding).orElse("") + ", the source "
+                            + Queries.string(source, encoding).orElse(""),
+                    "CREATE DATABASE … TEMPLATE template0 ENCODING '"
+                            + Queries.string(source, encoding).orElse("") + "'");
+        }
+        Optional<String> from = Queries.string(source, COLLATION);
+        Optional<String> to = Queries.string(target, COLLATION);
+        if (from.equals(to)) {
+            return;
+        }
+        findings.add(Finding.warning(
+                "target",
+                "has collation " + to.orElse("") + ", the source " + from.orElse("") + ": texts may sort differently",
+                "Create the target database with the source's locale provider and locale (LC_COLLATE, LC_CTYPE)"));
+        for (TableId table :
+                Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), RANGES_OF_TEXT)) {
+            findings.add(Finding.warning(
+                    table.toString(),
+                    "is partitioned by ranges of text, which the target sorts by another collation: a row that belongs to another"
+                            + " partition there stops its table",
+                    "Create the target database with the source's locale provider and locale (LC_COLLATE, LC_CTYPE)"));
+        }
+    }
+
+    private void tables(Connection source, Connection target) throws SQLException {
+        List<String> names = TargetTables.exists(target, "wherry.migration")
+                ? Queries.strings(target, "SELECT name FROM wherry.migration")
+                : List.of();
+        List<String> others =
+                names.stream().filter(n -> !n.equals(migration.name())).toList();
+        if (!others.isEmpty()) {
+            error(
+                    "target",
+                    "belongs to another migration, " + String.join(", ", others),
+                    "Complete or abort that one, then DROP SCHEMA wherry CASCADE");
+        }
+        if (!begun(target)) {
+            findings.addAll(TargetTables.check(migration, source, target));
+            findings.addAll(new ExtensionTables(migration).check(source, target));
+            if (!LargeObjects.none(target)) {
+                error(
+                        "large objects",
+                        "there are some on the target already",
+                        "SELECT lo_unlink(oid) FROM pg_largeobject_metadata on the target, if they are not needed");
+            }
+        }
+    }
+
+    private boolean begun(Connection target) throws SQLException {
+        return TargetTables.exists(target, "wherry.journal")
+                && Queries.truth(target, "SELECT EXISTS (SELECT FROM wherry.journal)");
+    }
+
+    private void error(String object, String problem, String remedy) {
+        findings.add(new Finding(Severity.ERROR, object, problem, remedy));
+    }
+}

@@ -1,0 +1,100 @@
+package io.wherry.coordinator.preflight;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.coordinator.schema.Sequences;
+import io.wherry.coordinator.sql.Queries;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/** Checks tables that are on the target before a migration has begun there. */
+public final class TargetTables {
+    private static final String FOREIGN = Catalog.ROOTS + """
+            SELECT root.nspname, root.relname, n.nspname, c.relname FROM root
+              JOIN pg_class c ON c.oid = root.partition AND c.relkind = 'f' JOIN pg_namespace n ON n.oid = c.relnamespace
+             ORDER BY 3, 4
+            """;
+
+    private TargetTables() {}
+
+    public static boolean exists(Connection target, String table) throws SQLException {
+        return Queries.truth(target, "SELECT to_regclass(?) IS NOT NULL", table);
+    }
+
+    static List<Finding> check(Migration migration, Connection source, Connection target) throws SQLException {
+        List<Finding> findings = new ArrayList<>();
+        Map<TableId, Catalog.Table> onTarget = new HashMap<>();
+        Catalog.withPartitioned(target).forEach(table -> onTarget.put(table.id(), table));
+        Map<TableId, TableId> foreign = new TreeMap<>();
+        Queries.list(
+                target,
+                row -> foreign.put(
+                        new TableId(row.getString(1), row.getString(2)),
+                        new TableId(row.getString(3), row.getString(4))),
+                FOREIGN);
+        boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
+        List<Catalog.Table> selected = Catalog.selected(source, migration);
+        // Tables that are not selected are created too.
+        for (Catalog.Table table : existing ? selected : Catalog.tables(source)) {
+            Catalog.Table twin = onTarget.get(table.id());
+            String object = "table " + table.id();
+            if (twin == null) {
+                if (existing) {
+                    findings.add(Finding.error(
+                            object, "does not exist on the target", "Create it, or use target.schema: create"));
+                }
+            } else if (foreign.containsKey(twin.root())) {
+                findings.add(Finding.error(
+                        "table " + foreign.get(twin.root()),
+                        "is a foreign table on the target, and a partition of " + twin.root(),
+                        "Detach it there: what another server has taken does not end with our transaction"));
+            } else if (hasRows(target, twin)) {
+                findings.add(Finding.error(
+                        object,
+                        "holds rows on the target",
+                        existing
+                                ? "TRUNCATE " + table.id().quoted() + " on the target, if they are not needed"
+                                : "DROP TABLE " + table.id().quoted()
+                                        + " on the target if they are not needed; or TRUNCATE "
+                                        + table.id().quoted() + " and use target.schema: existing"));
+            } else if (!existing) {
+                findings.add(Finding.error(
+                        object,
+                        "exists on the target, and target.schema: create makes it",
+                        "DROP TABLE " + table.id().quoted() + " on the target, or use target.schema: existing"));
+            }
+        }
+        if (existing) {
+            Set<TableId> common =
+                    selected.stream().map(Catalog.Table::id).collect(Collectors.toCollection(TreeSet::new));
+            common.retainAll(onTarget.keySet());
+            for (TableId table : common) {
+                TableId root = onTarget.get(table).root();
+                if (!root.equals(table) && common.contains(root)) {
+                    findings.add(Finding.error(
+                            "table " + table,
+                            "is a partition of " + root + " on the target, which gets rows of its own",
+                            "Detach it there, or carry only one of them"));
+                }
+            }
+            findings.addAll(ExistingTables.check(source, target, common));
+            findings.addAll(Sequences.read(migration, source, target).findings());
+        }
+        return findings;
+    }
+
+    private static boolean hasRows(Connection target, Catalog.Table table) throws SQLException {
+        return Queries.truth(target, "SELECT EXISTS (SELECT FROM " + table.rows() + ")");
+    }
+}

@@ -1,0 +1,110 @@
+package io.wherry.coordinator.row;
+
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+
+/**
+ * SQL that turns a row into a text which is the same on every server version, collation and setting for equal rows, and
+ * differs for rows that differ in any value by any byte (pure).
+ *
+ * <p>{@code ROW(…)::text} uses the types' output functions: {@code char(n)} keeps its padding, NULL and the empty string differ,
+ * quoting is unambiguous. Floating-point text changed in version 12, so such values, and the geometric types made of
+ * them, are taken in their binary form.
+ */
+public final class RowHash {
+    private static final int LARGE = 1_000_000;
+    /** How the binary form of a value is had, by the name of its type in {@code pg_catalog}. */
+    static final Map<String, String> SEND = Map.ofEntries(
+            Map.entry("float4", "float4send"),
+            Map.entry("float8", "float8send"),
+            Map.entry("point", "point_send"),
+            Map.entry("lseg", "lseg_send"),
+            Map.entry("path", "path_send"),
+            Map.entry("box", "box_send"),
+            Map.entry("polygon", "poly_send"),
+            Map.entry("line", "line_send"),
+            Map.entry("circle", "circle_send"),
+            Map.entry("_float4", "array_send"),
+            Map.entry("_float8", "array_send"),
+            Map.entry("_point", "array_send"),
+            Map.entry("_lseg", "array_send"),
+            Map.entry("_path", "array_send"),
+            Map.entry("_box", "array_send"),
+            Map.entry("_polygon", "array_send"),
+            Map.entry("_line", "array_send"),
+            Map.entry("_circle", "array_send"));
+
+    private RowHash() {}
+
+    /** The row's text. The columns' order is the caller's, the same on both sides. */
+    public static String row(List<CatalogColumn> columns, RowTypes types) {
+        return "ROW(" + columns.stream().map(c -> column(c, types)).collect(Collectors.joining(", "))
+                + ")::pg_catalog.text";
+    }
+
+    /**
+     * One query: rows, and the sum of a 64-bit hash of every row; equal for equal sets of rows, in any order.
+     *
+     * <p>The row's text stands once in it: named in a subquery and used twice, it would be made twice, because the planner puts
+     * the expression in the place of the name (measured: 4.4 s for a million rows with two sums, 1.0 s with one).
+     *
+     * @param extended whether both servers have {@code hashtextextended} (11 and newer); it costs less than md5. It gives other
+     *     numbers on a big-endian machine: then the comparison row by row decides, which uses md5
+     * @param rows what follows FROM: the table on that side, and a WHERE clause where not all of them are meant
+     */
+    public static String table(List<CatalogColumn> columns, RowTypes types, boolean extended, String rows) {
+        String row = row(columns, types);
+        String hash = extended
+                ? "hashtextextended(" + row + ", 0)"
+                : "('x' || substr(md5(" + row + "), 1, 16))::bit(64)::bigint";
+        return "SELECT count(*), sum(" + hash + ") FROM " + rows;
+    }
+
+    /**
+     * Every row's md5 and what names the row for people, ordered by md5 bytewise.
+     *
+     * @param rows as in {@link #table}
+     */
+    public static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, RowTypes types, String rows) {
+        List<String> naming = table.identity().isEmpty()
+                ? table.columns().stream().map(CatalogColumn::name).toList()
+                : table.identity();
+        String key = naming.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
+        return "SELECT md5(" + row(columns, types) + ") COLLATE \"C\" AS h, left(ROW(" + key
+                + ")::text, 200) AS key FROM " + rows + " ORDER BY 1";
+    }
+
+    private static String column(CatalogColumn column, RowTypes types) {
+        String name = Identifiers.quote(column.name());
+        String type = column.type().schema().equals("pg_catalog")
+                ? column.type().name()
+                : types.bases().getOrDefault(column.typeOid(), "");
+        String send = SEND.get(type);
+        if (send != null) {
+            return "encode(" + send + "(" + name + "), 'hex')";
+        }
+        UnaryOperator<String> floating = types.floating().get(column.typeOid());
+        if (floating != null) {
+            return floating.apply(name);
+        }
+        return switch (type) {
+            // Halves what is rendered: hexadecimal text is twice as long, and 1 GB is the limit of a row's text.
+            case "bytea" -> "md5(" + name + ")";
+            // The quoting of a row would double every quote, of which these hold many.
+            case "json", "jsonb" -> "md5(" + name + "::text)";
+            // A cast to text shows a declaration <?xml version="1.0"?> that no output of the server, and so no copy,
+            // holds.
+            case "xml" -> "md5(textin(xml_out(" + name + ")))";
+            // octet_length of these is read from the value's header; char(n) is left alone, for its cast to text strips
+            // blanks.
+            case "text", "varchar" ->
+                "CASE WHEN octet_length(" + name + ") > " + LARGE + " THEN md5(" + name + ") ELSE " + name + " END";
+            default -> name;
+        };
+    }
+}

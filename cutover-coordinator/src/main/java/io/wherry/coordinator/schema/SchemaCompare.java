@@ -1,0 +1,172 @@
+package io.wherry.coordinator.schema;
+
+import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.dump.ColumnParameters;
+import io.wherry.coordinator.dump.DumpScript;
+import io.wherry.coordinator.dump.DumpScript.Entry;
+import io.wherry.coordinator.dump.DumpTool;
+import io.wherry.coordinator.dump.FormerIdentities;
+import io.wherry.coordinator.dump.PostgresTools;
+import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.RoleMap;
+import io.wherry.coordinator.sql.ScratchDatabase;
+import io.wherry.coordinator.thread.TemporaryFiles;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+
+/**
+ * Whether {@code pg_dump --schema-only} of both sides says the same. A server of another major version spells some things
+ * differently (view texts, defaults); to leave that out, the source's dump is loaded into a scratch database on the target
+ * server and dumped from there. Statements are compared as a set, without our own schema and publication.
+ */
+public final class SchemaCompare {
+    private static final int MOST = 120;
+
+    private final Migration migration;
+    private final PostgresTools tools;
+
+    public SchemaCompare(Migration migration, PostgresTools tools) {
+        this.migration = migration;
+        this.tools = tools;
+    }
+
+    /**
+     * @param onlyOnSource statements of the source's dump that the target's has not
+     * @param notFollowed what a migration that runs does not bring to the target by itself, shortened, for people: functions, views,
+     *     types, rights and comments of the source, and whatever it has no more; empty when not exact
+     * @param exact whether the versions are alike, or what only they word differently was left out; else some differences may be
+     *     of that kind
+     */
+    public record Result(
+            List<String> onlyOnSource, List<String> onlyOnTarget, List<String> notFollowed, boolean exact) {
+        public boolean equal() {
+            return onlyOnSource.isEmpty() && onlyOnTarget.isEmpty();
+        }
+    }
+
+    /** @throws SQLException when a side cannot be reached, or the source's schema cannot be made on the target's version */
+    public Result run() throws SQLException {
+        try (Connection source = Sessions.open(migration, migration.source(), "compare schema");
+                Connection target = Sessions.open(migration, migration.target(), "compare schema")) {
+            // Roles that are mapped to one become one in grants too, as a server of the target sees it.
+            boolean alike = Catalog.majorVersion(source) == Catalog.majorVersion(target)
+                    && migration.roleMap().isEmpty();
+            boolean scratch = !alike
+                    && Queries.truth(
+                            target,
+                            "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
+            Schema ofSource = (scratch
+                            ? throughScratch(target)
+                            : schema(target, migration.source(), Optional.of(source)))
+                    .with(new RoleMap(migration.roleMap())::statement);
+            Schema ofTarget = schema(target, migration.target(), Optional.empty());
+            List<String> onlyOnSource = without(ofSource.all(), ofTarget.all());
+            List<String> onlyOnTarget = without(ofTarget.all(), ofSource.all());
+            boolean exact = alike || scratch;
+            List<String> notFollowed = new ArrayList<>();
+            if (exact) {
+                without(Set.copyOf(onlyOnSource), ofSource.followed(ofTarget))
+                        .forEach(statement -> notFollowed.add("on the source only: " + shortened(statement)));
+                onlyOnTarget.forEach(statement -> notFollowed.add("on the target only: " + shortened(statement)));
+            }
+            return new Result(onlyOnSource, onlyOnTarget, notFollowed, exact);
+        }
+    }
+
+    /**
+     * Statements of a dump.
+     *
+     * @param late what is brought to the target later: of each object the statement that makes it, and those after it
+     */
+    private record Schema(Set<String> all, List<List<String>> late) {
+        Schema with(UnaryOperator<String> change) {
+            return new Schema(
+                    all.stream().map(change).collect(Collectors.toCollection(TreeSet::new)),
+                    late.stream()
+                            .map(statements -> statements.stream().map(change).toList())
+                            .toList());
+        }
+
+        /** Nothing is brought of what the target has, such as which index CLUSTER goes by. */
+        Set<String> followed(Schema target) {
+            return late.stream()
+                    .filter(statements -> !target.all().contains(statements.get(0)))
+                    .flatMap(List::stream)
+                    .collect(Collectors.toSet());
+        }
+    }
+
+    private Schema throughScratch(Connection target) throws SQLException {
+        try (ScratchDatabase database = new ScratchDatabase(target)) {
+            Endpoint scratch = Databases.sibling(migration.target(), database.name());
+            try (Connection empty = Databases.openForSchema(migration, scratch, "compare schema")) {
+                new SchemaCopy(migration, SchemaCopy.tools(migration)).copyInto(empty);
+            }
+            return schema(target, scratch, Optional.empty());
+        }
+    }
+
+    /** @param source where the migration may have changed replica identities, if that is what is dumped */
+    private Schema schema(Connection target, Endpoint endpoint, Optional<Connection> source) throws SQLException {
+        DumpTool dumpTool = new DumpTool(tools, migration);
+        Path archive = null;
+        try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
+            archive = TemporaryFiles.create("wherry-schema", ".dump");
+            FormerIdentities identities = identities(source);
+            dumpTool.archive(endpoint, archive, Set.of());
+            identities = identities.and(identities(source));
+            Set<String> known = Databases.settings(connection);
+            Schema schema = new Schema(new TreeSet<>(), new ArrayList<>());
+            for (String section : List.of("pre-data", "post-data")) {
+                List<Entry> entries = identities.ofIndexes(
+                        identities.ofTables(DumpScript.entries(dumpTool.section(archive, section), known)));
+                Set<String> unknown = ColumnParameters.notCarried(target, entries);
+                for (Entry entry : ColumnParameters.without(entries, unknown)) {
+                    if (!DumpScript.ofPublication(entry, migration.publication())) {
+                        List<String> statements = RowIndex.without(entry.statements());
+                        schema.all().addAll(statements);
+                        if (section.equals("post-data")
+                                && !statements.isEmpty()
+                                && !entry.kind().equals("STATISTICS")) {
+                            schema.late().add(statements);
+                        }
+                    }
+                }
+            }
+            return schema;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } finally {
+            DumpTool.delete(archive);
+        }
+    }
+
+    private FormerIdentities identities(Optional<Connection> source) throws SQLException {
+        return source.isPresent() ? FormerIdentities.read(source.get(), migration) : FormerIdentities.NONE;
+    }
+
+    private static String shortened(String statement) {
+        String line = statement.strip().replaceAll("\\s+", " ");
+        return line.length() <= MOST ? line : line.substring(0, MOST) + " …";
+    }
+
+    private static List<String> without(Set<String> statements, Set<String> others) {
+        List<String> rest = new ArrayList<>(statements);
+        rest.removeAll(others);
+        return rest;
+    }
+}

@@ -1,0 +1,292 @@
+package io.wherry.coordinator.schema;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.schema.SchemaAdditions.Addition;
+import io.wherry.coordinator.sql.Queries;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * The sequences of both sides. Logical replication carries neither them nor their values: those that come while the migration runs are
+ * made on the target like tables are, and the values are set at the switch.
+ */
+public final class Sequences {
+    private static final String ALL = """
+            SELECT n.nspname, c.relname, d.deptype = 'i', tn.nspname, t.relname, a.attname,
+                   format('AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s %s', format_type(s.seqtypid, NULL),
+                          s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache,
+                          CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
+                   s.seqmin, s.seqmax, s.seqstart, pg_catalog.has_sequence_privilege(c.oid, 'UPDATE'),
+                   ARRAY(SELECT un.nspname::text || E'\\n' || u.relname FROM pg_depend e JOIN pg_attrdef f ON f.oid = e.objid
+                           JOIN pg_class u ON u.oid = f.adrelid JOIN pg_namespace un ON un.oid = u.relnamespace
+                          WHERE e.classid = 'pg_attrdef'::regclass AND e.refclassid = 'pg_class'::regclass AND e.refobjid = c.oid),
+                   EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
+              LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refobjsubid > 0
+                                   AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+              LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+              LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+             WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'wherry'
+               AND (NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                                   AND d.objid = c.oid AND d.deptype = 'e')
+                    -- Of an extension's tables that hold rows of the users'.
+                    OR EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig) OR EXISTS (
+                                 SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (e.extconfig)
+                                    AND d.deptype IN ('a', 'i'))))
+             ORDER BY 1, 2
+            """;
+
+    private static final String TABLES =
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                    + " WHERE c.relkind IN ('r', 'p', 'f')";
+
+    private final Migration migration;
+    private final List<Sequence> ofSource;
+    private final Map<TableId, Sequence> ofTarget;
+    private final Map<Column, Sequence> ofColumns;
+    private final Set<TableId> tablesOfTarget;
+
+    private Sequences(
+            Migration migration, List<Sequence> ofSource, List<Sequence> ofTarget, Set<TableId> tablesOfTarget) {
+        this.migration = migration;
+        this.ofSource = ofSource;
+        this.ofTarget = new LinkedHashMap<>();
+        this.ofColumns = new LinkedHashMap<>();
+        this.tablesOfTarget = tablesOfTarget;
+        for (Sequence sequence : ofTarget) {
+            this.ofTarget.put(sequence.id, sequence);
+            sequence.owner.ifPresent(column -> ofColumns.put(column, sequence));
+        }
+    }
+
+    /** A table's column that a sequence belongs to. */
+    private record Column(TableId table, String name) {}
+
+    /**
+     * @param identity whether it is the server's own for an identity column
+     * @param users tables with a default that takes its values
+     * @param writable whether our role may set its value
+     * @param ofExtension whether an extension makes it; only its value is ours to carry
+     */
+    private record Sequence(
+            TableId id,
+            boolean identity,
+            Optional<Column> owner,
+            Set<TableId> users,
+            String parameters,
+            long least,
+            long most,
+            long start,
+            boolean writable,
+            boolean ofExtension) {
+        String statement(String verb) {
+            return verb + " SEQUENCE " + id.quoted() + " " + parameters;
+        }
+    }
+
+    /** @param called whether the value has been handed out: the next is one step further */
+    private record Value(long last, boolean called) {}
+
+    public static Sequences read(Migration migration, Connection source, Connection target) throws SQLException {
+        return new Sequences(
+                migration,
+                Queries.list(source, Sequences::sequence, ALL),
+                Queries.list(target, Sequences::sequence, ALL),
+                new HashSet<>(Queries.list(target, row -> new TableId(row.getString(1), row.getString(2)), TABLES)));
+    }
+
+    private static Sequence sequence(ResultSet row) throws SQLException {
+        Optional<Column> owner = row.getString(4) == null
+                ? Optional.empty()
+                : Optional.of(new Column(new TableId(row.getString(4), row.getString(5)), row.getString(6)));
+        Array users = row.getArray(12);
+        Set<TableId> tables = new TreeSet<>();
+        for (String user : (String[]) users.getArray()) {
+            int end = user.indexOf('\n');
+            tables.add(new TableId(user.substring(0, end), user.substring(end + 1)));
+        }
+        return new Sequence(
+                new TableId(row.getString(1), row.getString(2)),
+                row.getBoolean(3),
+                owner,
+                tables,
+                row.getString(7),
+                row.getLong(8),
+                row.getLong(9),
+                row.getLong(10),
+                row.getBoolean(11),
+                row.getBoolean(13));
+    }
+
+    private boolean create() {
+        return migration.schema() == TargetSchemaMode.CREATE;
+    }
+
+    /**
+     * Whether the target must have it. With a schema of our making: all but those of tables that are not carried there. With somebody
+     * else's: those that a selected table takes its values from.
+     */
+    private boolean isWanted(Sequence sequence) {
+        if (sequence.ofExtension) {
+            return false;
+        }
+        if (create()) {
+            return sequence.owner
+                    .map(Column::table)
+                    .map(table -> migration.tables().selects(table) || tablesOfTarget.contains(table))
+                    .orElse(true);
+        }
+        return sequence.owner
+                        .map(Column::table)
+                        .filter(migration.tables()::selects)
+                        .isPresent()
+                || sequence.users.stream().anyMatch(migration.tables()::selects);
+    }
+
+    /** What takes its value on the target: the one of its name, or else, where we have not made it, that of its column. */
+    private Optional<Sequence> twin(Sequence sequence) {
+        Optional<Sequence> named = Optional.ofNullable(ofTarget.get(sequence.id));
+        return create() ? named : named.or(() -> sequence.owner.map(ofColumns::get));
+    }
+
+    private List<Sequence> missing() {
+        return ofSource.stream()
+                .filter(sequence -> isWanted(sequence) && twin(sequence).isEmpty())
+                .toList();
+    }
+
+    /** Those to be made on the target; an identity column brings its own. */
+    Set<TableId> fresh() {
+        return missing().stream()
+                .filter(sequence -> create() && !sequence.identity)
+                .map(Sequence::id)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** That a sequence belongs to its column, for those of {@link #fresh}; the dump of a sequence alone leaves it out. */
+    List<String> owners(Set<TableId> fresh) {
+        return ofSource.stream()
+                .filter(sequence -> fresh.contains(sequence.id))
+                .flatMap(sequence -> sequence.owner.stream()
+                        .filter(column -> tablesOfTarget.contains(column.table))
+                        .map(column -> "ALTER SEQUENCE " + sequence.id.quoted() + " OWNED BY " + column.table.quoted()
+                                + "." + Identifiers.quote(column.name)))
+                .toList();
+    }
+
+    /** Sequences that the target lacks, one line each with the remedy. */
+    List<String> obstacles() {
+        return missing().stream()
+                .map(sequence -> "sequence " + sequence.id + " exists on the source only: "
+                        + (create()
+                                ? "wait until it is made on the target; where nextSteps says why that failed, make it there: "
+                                : "make it on the target: ")
+                        + sequence.statement("CREATE"))
+                .toList();
+    }
+
+    /** The same before the start, of sequences that somebody else is to make. */
+    public List<Finding> findings() {
+        return missing().stream()
+                .map(sequence -> Finding.error(
+                        "sequence " + sequence.id,
+                        "does not exist on the target, and a selected table takes its values from it",
+                        "On the target: " + sequence.statement("CREATE")))
+                .toList();
+    }
+
+    /** Sequences whose parameters were altered on the source. */
+    List<Addition> additions() {
+        List<Addition> additions = new ArrayList<>();
+        for (Sequence sequence : ofSource) {
+            Sequence twin = ofTarget.get(sequence.id);
+            if (create() && !sequence.ofExtension && twin != null && !twin.parameters.equals(sequence.parameters)) {
+                // The value it has there, which nobody has used, may lie outside the new bounds.
+                String alter = sequence.statement("ALTER") + " RESTART WITH " + sequence.start;
+                additions.add(new Addition(
+                        "sequence " + sequence.id.quoted(),
+                        sequence.id,
+                        sequence.parameters,
+                        true,
+                        target -> Queries.execute(target, alter)));
+            }
+        }
+        return additions;
+    }
+
+    /** Values that the target would refuse, one line each with the remedy. */
+    public List<String> refused(Connection source) throws SQLException {
+        List<String> refused = new ArrayList<>();
+        for (Sequence sequence : ofSource) {
+            Sequence twin = twin(sequence).orElse(null);
+            if (twin == null) {
+                continue;
+            }
+            long value = value(source, sequence).last();
+            if (!twin.writable) {
+                refused.add("sequence " + twin.id
+                        + ": our role may not set its value on the target. GRANT UPDATE ON SEQUENCE " + twin.id.quoted()
+                        + " TO " + Identifiers.quote(migration.target().user()));
+            } else if (value < twin.least || value > twin.most) {
+                refused.add("sequence " + twin.id + ": its value on the source, " + value
+                        + ", is not within the target's bounds, " + twin.least + " and " + twin.most
+                        + ". On the target: ALTER SEQUENCE " + twin.id.quoted() + " " + sequence.parameters
+                        + " RESTART WITH " + sequence.start);
+            }
+        }
+        return refused;
+    }
+
+    /** How many values are set at the switch. */
+    public long carried() {
+        return ofSource.stream().filter(sequence -> twin(sequence).isPresent()).count();
+    }
+
+    /**
+     * Sets the values on the target. Not undone by a rollback, which does no harm: nobody uses them before the switch.
+     *
+     * @throws DataException when the target lacks one
+     */
+    public void carry(Connection source, Connection target) throws SQLException {
+        List<String> obstacles = obstacles();
+        if (!obstacles.isEmpty()) {
+            throw new DataException("set sequences", "", String.join("; ", obstacles), "");
+        }
+        for (Sequence sequence : ofSource) {
+            Optional<Sequence> twin = twin(sequence);
+            if (twin.isPresent()) {
+                Value value = value(source, sequence);
+                Queries.execute(
+                        target,
+                        "SELECT pg_catalog.setval("
+                                + Identifiers.literal(twin.get().id.quoted()) + "::pg_catalog.regclass, " + value.last()
+                                + ", " + value.called() + ")");
+            }
+        }
+    }
+
+    private static Value value(Connection source, Sequence sequence) throws SQLException {
+        return Queries.list(
+                        source,
+                        row -> new Value(row.getLong(1), row.getBoolean(2)),
+                        "SELECT last_value, is_called FROM " + sequence.id.quoted())
+                .get(0);
+    }
+}

@@ -1,0 +1,85 @@
+package io.wherry.coordinator.sql;
+
+import io.wherry.contract.error.RetryableException;
+import io.wherry.coordinator.thread.Threads;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The time between fence and switch row: its end, and the wish to give up. Safe for use by several threads. */
+public final class Window {
+    private final long deadlineNanos;
+    private final Duration allowed;
+    private volatile String givenUp;
+    private volatile String waitsFor = "";
+    private final List<Runnable> endings = new ArrayList<>();
+    private boolean ended;
+
+    public Window(Duration allowed) {
+        this.allowed = allowed;
+        this.deadlineNanos = System.nanoTime() + allowed.toNanos();
+    }
+
+    /** The operator or the end of the service ends it. */
+    public synchronized void giveUp(String reason) {
+        givenUp = reason;
+        notifyAll();
+    }
+
+    /** Why it is over; null = it is not. */
+    public String over() {
+        String reason = givenUp;
+        if (reason == null && leftMillis() <= 0) {
+            reason = "cutover.max-downtime (" + allowed.toMillis() + " ms) passed";
+        }
+        return reason == null || waitsFor.isEmpty() ? reason : reason + " while waiting for " + waitsFor;
+    }
+
+    /** What is to be done when the window is over before its work is. */
+    synchronized void atEnd(Runnable ending) {
+        endings.add(ending);
+    }
+
+    /** Does it, once, on a thread of its own. */
+    public synchronized void end() {
+        if (!ended) {
+            ended = true;
+            List<Runnable> all = List.copyOf(endings);
+            Threads.named("wherry-cutover-end")
+                    .newThread(() -> all.forEach(Runnable::run))
+                    .start();
+        }
+    }
+
+    /** What the present step waits for, for people. */
+    public void waitsFor(String what) {
+        waitsFor = what;
+    }
+
+    public String waitsFor() {
+        return waitsFor;
+    }
+
+    public long leftMillis() {
+        return (deadlineNanos - System.nanoTime()) / 1_000_000;
+    }
+
+    /** @throws RetryableException when it is over */
+    public void check() {
+        String reason = over();
+        if (reason != null) {
+            throw new RetryableException(
+                    "cutover", "", reason, "The source serves as before; try again when that is mended");
+        }
+    }
+
+    /** Waits a little, then checks. */
+    public void pause(long millis) throws InterruptedException {
+        synchronized (this) {
+            if (givenUp == null) {
+                wait(millis);
+            }
+        }
+        check();
+    }
+}

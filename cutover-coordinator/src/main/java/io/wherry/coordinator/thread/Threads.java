@@ -1,0 +1,65 @@
+package io.wherry.coordinator.thread;
+
+import io.wherry.contract.service.Ends;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Threads with names, so that a thread dump reads as a list of what is being done. */
+public final class Threads {
+    private Threads() {}
+
+    /** Daemon threads {@code name-1}, {@code name-2}: none keeps the process alive by itself. */
+    public static ThreadFactory named(String name) {
+        AtomicInteger count = new AtomicInteger();
+        return task -> {
+            Thread thread = new Thread(task, name + "-" + count.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+
+    /** Ends workers within a second, if they can be: what they do on a server ends with its session, whole or not at all. */
+    public static void end(ExecutorService workers) {
+        workers.shutdownNow();
+        try {
+            workers.awaitTermination(1, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /**
+     * Runs {@code close} on a thread of its own, and waits for its end.
+     *
+     * @throws io.wherry.contract.error.StuckException when that does not come within the limit
+     */
+    public static void closeWithin(String service, Duration limit, Runnable close) {
+        Thread thread = named(service + "-close").newThread(close);
+        thread.start();
+        Ends.await(service, List.of(thread), limit);
+    }
+
+    /**
+     * Waits for the end, whatever interrupts; an interrupt stays set.
+     *
+     * @param millis at most; 0 = as long as it takes
+     */
+    public static void join(Thread thread, long millis) {
+        long deadline = System.nanoTime() + millis * 1_000_000;
+        boolean interrupted = false;
+        while (thread.isAlive() && (millis == 0 || System.nanoTime() - deadline < 0)) {
+            try {
+                thread.join(millis);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,213 @@
+package io.wherry.coordinator.verify;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.coordinator.carry.ExtensionRows;
+import io.wherry.coordinator.carry.LargeObjects;
+import io.wherry.coordinator.row.DataComparison;
+import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.row.RowHash;
+import io.wherry.coordinator.row.RowTypes;
+import io.wherry.coordinator.sql.BoundSessions;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.Threads;
+import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/**
+ * Compares every row of every table that is followed on both sides (of the source those that its filter wants), by hashing in the databases. While applications write, rows that
+ * are on their way count as different; inside the fenced window the answer is exact.
+ *
+ * <p>Catches a missing, doubled or altered row, whatever the column. Cannot catch: rows of tables not selected, and two
+ * alterations whose 64-bit hashes cancel out (one in 2^64, by accident).
+ */
+public final class DataCompare {
+    private static final int TABLES_AT_ONCE = 2;
+
+    private final Migration migration;
+    private final Supplier<BoundSessions> opening;
+
+    public DataCompare(Migration migration) {
+        this(migration, () -> new BoundSessions(migration));
+    }
+
+    /** @param opening the sessions of one comparison, which ends them however it ends */
+    public DataCompare(Migration migration, Supplier<BoundSessions> opening) {
+        this.migration = migration;
+        this.opening = opening;
+    }
+
+    /**
+     * @throws SQLException when a side cannot be reached
+     * @throws InterruptedException when the thread is interrupted; the sessions are then ended
+     */
+    public DataComparison run() throws SQLException, InterruptedException {
+        try (BoundSessions sessions = opening.get()) {
+            return run(sessions);
+        }
+    }
+
+    private DataComparison run(BoundSessions sessions) throws SQLException, InterruptedException {
+        long began = System.nanoTime();
+        List<Catalog.Table> tables;
+        Map<TableId, Catalog.Table> onTarget;
+        RowTypes types;
+        boolean extended;
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
+            // The largest first, so that it does not run alone at the end.
+            tables = Catalog.selected(source, migration).stream()
+                    .filter(table -> migration.tables().follows(table.id()))
+                    .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
+                    .toList();
+            onTarget = Catalog.withPartitioned(target).stream()
+                    .collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
+            extended = Math.min(Catalog.majorVersion(source), Catalog.majorVersion(target)) >= 11;
+            types = RowTypes.read(source, target);
+        }
+        Queue<Catalog.Table> queue = new ConcurrentLinkedQueue<>(tables);
+        ExecutorService sources = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-source"));
+        ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare"));
+        try {
+            List<Future<List<TableResult>>> futures = new ArrayList<>();
+            for (int i = 0; i < TABLES_AT_ONCE; i++) {
+                futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended, sources)));
+            }
+            List<TableResult> results = new ArrayList<>();
+            for (Future<List<TableResult>> future : futures) {
+                results.addAll(result(future));
+            }
+            new LargeObjects(migration, sessions::open).compare().ifPresent(results::add);
+            results.addAll(rowsOfExtensions(sessions));
+            results.sort(Comparator.comparing(TableResult::table));
+            return new DataComparison(results, (System.nanoTime() - began) / 1e9);
+        } finally {
+            pairs.shutdownNow();
+            sources.shutdownNow();
+        }
+    }
+
+    private List<TableResult> rowsOfExtensions(BoundSessions sessions) throws SQLException {
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
+            target.setAutoCommit(false);
+            return new ExtensionRows(migration).compare(source, target);
+        }
+    }
+
+    /** Compares tables of the queue, one after another over one session a side: logging in costs as much as a small table. */
+    private List<TableResult> compareAll(
+            BoundSessions sessions,
+            Queue<Catalog.Table> queue,
+            Map<TableId, Catalog.Table> onTarget,
+            RowTypes types,
+            boolean extended,
+            ExecutorService sources)
+            throws SQLException, InterruptedException {
+        List<TableResult> results = new ArrayList<>();
+        try (Connection source = sessions.open(migration.source(), "compare");
+                Connection target = sessions.open(migration.target(), "compare")) {
+            for (Catalog.Table table = queue.poll(); table != null; table = queue.poll()) {
+                results.add(compare(
+                        sessions,
+                        table,
+                        onTarget.get(table.id()),
+                        (ofSourceSql, ofTargetSql) -> {
+                            Future<Sums> ofSource = sources.submit(() -> sums(source, ofSourceSql));
+                            Sums ofTarget = sums(target, ofTargetSql);
+                            return new Both(result(ofSource), ofTarget);
+                        },
+                        types,
+                        extended));
+            }
+        }
+        return results;
+    }
+
+    private record Both(Sums source, Sums target) {}
+
+    /** Runs a query on each side at the same time. */
+    private interface OnBoth {
+        Both run(String ofSource, String ofTarget) throws SQLException, InterruptedException;
+    }
+
+    /** @param hash sum of the rows' hashes, null without rows */
+    private record Sums(long rows, BigDecimal hash) {}
+
+    private TableResult compare(
+            BoundSessions sessions,
+            Catalog.Table table,
+            Catalog.Table onTarget,
+            OnBoth onBoth,
+            RowTypes types,
+            boolean extended)
+            throws SQLException, InterruptedException {
+        List<CatalogColumn> columns = table.columns().stream()
+                .sorted(Comparator.comparing(CatalogColumn::name))
+                .toList();
+        if (onTarget == null) {
+            return new TableResult(table.id(), 0, 0, 0, List.of(), "does not exist on the target");
+        }
+        List<String> names = columns.stream().map(CatalogColumn::name).toList();
+        List<String> targetNames =
+                onTarget.columns().stream().map(CatalogColumn::name).sorted().toList();
+        if (!names.equals(targetNames)) {
+            return new TableResult(
+                    table.id(),
+                    0,
+                    0,
+                    0,
+                    List.of(),
+                    "has columns " + names + " on the source, " + targetNames + " on the target");
+        }
+        String ofSource = table.rows() + migration.tables().whereClause(table.id());
+        Both sums = onBoth.run(
+                RowHash.table(columns, types, extended, ofSource),
+                RowHash.table(columns, types, extended, onTarget.rows()));
+        if (sums.source().equals(sums.target())) {
+            return new TableResult(
+                    table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
+        }
+        return new RowDifferences(migration, sessions)
+                .find(
+                        table,
+                        RowHash.sortedRows(table, columns, types, ofSource),
+                        RowHash.sortedRows(table, columns, types, onTarget.rows()),
+                        sums.source().rows(),
+                        sums.target().rows());
+    }
+
+    private static Sums sums(Connection connection, String sql) throws SQLException {
+        return Queries.list(connection, row -> new Sums(row.getLong(1), row.getBigDecimal(2)), sql)
+                .get(0);
+    }
+
+    private static <T> T result(Future<T> future) throws SQLException, InterruptedException {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof SQLException failed) {
+                throw failed;
+            }
+            throw new RetryableException(
+                    "compare", "", String.valueOf(e.getCause().getMessage()), "", e.getCause());
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package io.wherry.coordinator.watch;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.record.Json;
+import io.wherry.coordinator.sql.Queries;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Optional;
+
+/**
+ * What Kafka remembers of the target: record of the control topic with key {@code target}. A target that knows nothing of the migration may
+ * be the first, or another than before: its address was changed by mistake, or somebody has emptied it. Loading everything into it is
+ * for the operator to decide.
+ *
+ * @param identity of server and database
+ * @param address as it was configured
+ */
+public record KnownTarget(String identity, String address) {
+    /** Key of this record in the control topic. */
+    static final String KEY = "target";
+
+    private static final String IDENTITY =
+            "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()) || '/' || oid"
+                    + " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+
+    static KnownTarget read(Migration migration, Connection target) throws SQLException {
+        return new KnownTarget(
+                Queries.string(target, IDENTITY).orElseThrow(),
+                migration.target().toString());
+    }
+
+    static Optional<KnownTarget> last(Migration migration) {
+        return ControlReader.last(migration, KEY).map(value -> Json.read(value, KnownTarget.class));
+    }
+
+    /**
+     * @param target knows nothing of the migration
+     * @throws ConfigurationException when there was a target before, and the operator has not said that this one is meant
+     */
+    public static void requireMeant(Migration migration, Connection target) throws SQLException {
+        Optional<KnownTarget> before = last(migration);
+        boolean meant =
+                Queries.truth(target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'wherry')");
+        if (before.isEmpty() || meant) {
+            return;
+        }
+        boolean same = before.get().identity().equals(read(migration, target).identity());
+        throw new ConfigurationException(
+                "target " + migration.target(),
+                same
+                        ? "was emptied: this migration was applied to it, and it knows nothing of that any more"
+                        : "is another database than the one that this migration was applied to, "
+                                + before.get().address(),
+                "Correct target.url; or, if everything is to be loaded into this one, on the target: CREATE SCHEMA wherry"
+                        + " AUTHORIZATION "
+                        + Identifiers.quote(migration.target().user()) + ", then start again");
+    }
+}

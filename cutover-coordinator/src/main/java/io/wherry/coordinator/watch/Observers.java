@@ -1,0 +1,340 @@
+package io.wherry.coordinator.watch;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.TopicTail;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.Heartbeat;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.Position;
+import io.wherry.contract.record.ReplicaIdentities;
+import io.wherry.contract.record.SourceStatus;
+import io.wherry.coordinator.schema.SchemaDrift;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.thread.Repeater;
+import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
+import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
+import io.wherry.coordinator.watch.Observation.Relation;
+import io.wherry.coordinator.watch.Observation.Slot;
+import io.wherry.coordinator.watch.Observation.TargetSeen;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+
+/** The threads that watch source, Kafka and target, and tell the coordinator what they see. They change nothing. */
+public final class Observers implements AutoCloseable {
+    /** Between two heartbeats. */
+    public static final long PERIOD_MILLIS = 1_000;
+
+    private static final long CHECKPOINT_POLL_MILLIS = 25;
+    private static final Duration WAIT = Duration.ofMillis(500);
+    private static final String SLOT = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, ";
+
+    private static final String LIMITS = "wal_status, (SELECT setting::bigint * 1048576 FROM pg_catalog.pg_settings"
+            + " WHERE name = 'max_slot_wal_keep_size' AND setting <> '-1'), safe_wal_size";
+
+    private static final String NO_LIMITS = "NULL::text, NULL::bigint, NULL::bigint";
+
+    // Of an instance that stands by there is a session too, but not with the lock.
+    private static final String SINK_SILENT = """
+            SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - max(a.state_change)) * 1000)::bigint
+              FROM pg_catalog.pg_stat_activity a
+             WHERE a.datname = pg_catalog.current_database() AND a.application_name = 'wherry ' || ? || ' sink'
+               AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted)
+            """;
+
+    private static final String IDLE =
+            ", CASE WHEN NOT active THEN (SELECT greatest(0, setting::bigint - extract(epoch FROM"
+                    + " clock_timestamp() - inactive_since)::bigint) FROM pg_catalog.pg_settings"
+                    + " WHERE name = 'idle_replication_slot_timeout' AND setting <> '0') END";
+
+    private static final String RELATIONS = """
+            SELECT r.schema_name, r.table_name, r.load_epoch, r.chunks, coalesce(c.chunks, 0) AS done,
+                   coalesce(c.rows, 0) AS loaded_rows, coalesce(c.bytes, 0) AS loaded_bytes, r.ready_at IS NOT NULL AS ready,
+                   r.stopped_because, r.inserts, r.updates, r.deletes
+              FROM wherry.relation r
+              LEFT JOIN (SELECT schema_name, table_name, load_epoch, count(*) AS chunks, sum(rows) AS rows,
+                                sum(bytes) AS bytes FROM wherry.chunk GROUP BY 1, 2, 3) c
+                USING (schema_name, table_name, load_epoch)
+            """;
+
+    private final Migration migration;
+    private final Progress progress;
+    private final Consumer<Observation> tell;
+    private final BooleanSupplier applying;
+    private final Supplier<Set<TableId>> halted;
+    private final Pulse pulse;
+    private final AtomicReference<HeartbeatEmitted> newest = new AtomicReference<>();
+    private final List<Repeater> threads;
+
+    /**
+     * @param applying whether changes are applied to every table but those that are halted: before, no heartbeat can arrive
+     * @param halted tables whose load does not go on before somebody looks after them
+     * @param pulse gets the signs of life of the other two services
+     */
+    public Observers(
+            Migration migration,
+            Progress progress,
+            Consumer<Observation> tell,
+            BooleanSupplier applying,
+            Supplier<Set<TableId>> halted,
+            Pulse pulse) {
+        this.pulse = pulse;
+        this.migration = migration;
+        this.progress = progress;
+        this.tell = tell;
+        this.applying = applying;
+        this.halted = halted;
+        this.threads = List.of(
+                thread("position", r -> follow(r, migration.topics().position(), true, this::position)),
+                thread("control", r -> follow(r, migration.topics().control(), false, this::control)),
+                thread("status", r -> follow(r, migration.topics().status(), true, this::status)),
+                thread("source", this::watchSource),
+                thread("target", this::watchTarget),
+                thread("schema", this::watchSchema),
+                thread("known target", this::noteTarget),
+                thread("heartbeat", this::followHeartbeats));
+    }
+
+    private Repeater thread(String name, Repeater.Work work) {
+        return new Repeater(
+                "wherry-coordinator-" + name, work, problem -> tell.accept(new Observation.Failed(problem)));
+    }
+
+    public void start() {
+        threads.forEach(Repeater::start);
+    }
+
+    private void follow(
+            Repeater repeater, String topic, boolean lastOnly, Consumer<ConsumerRecord<byte[], byte[]>> each)
+            throws InterruptedException, ExecutionException {
+        awaitTopic(repeater, topic);
+        try (TopicTail tail = new TopicTail(migration, topic)) {
+            if (repeater.closing()) {
+                return;
+            }
+            if (lastOnly) {
+                ConsumerRecord<byte[], byte[]> last = tail.last();
+                if (last != null) {
+                    each.accept(last);
+                }
+            } else {
+                List<ConsumerRecord<byte[], byte[]>> before = new ArrayList<>();
+                tail.readAll(before::add);
+                progress.atOnce(() -> before.forEach(each));
+            }
+            while (!repeater.closing()) {
+                tail.poll(WAIT).forEach(each);
+            }
+        }
+    }
+
+    /** The source-connector makes the topics. */
+    private void awaitTopic(Repeater repeater, String topic) throws InterruptedException, ExecutionException {
+        try (Admin admin = KafkaClients.admin(migration)) {
+            while (!repeater.closing() && !admin.listTopics().names().get().contains(topic)) {
+                repeater.pause(PERIOD_MILLIS);
+            }
+        }
+    }
+
+    private void position(ConsumerRecord<byte[], byte[]> row) {
+        Position position = Json.read(row, Position.class);
+        progress.reached(position);
+        tell.accept(new Observation.Positioned(position, MonotonicClock.millis()));
+    }
+
+    private void control(ConsumerRecord<byte[], byte[]> row) {
+        String key = row.key() == null ? "" : new String(row.key(), StandardCharsets.UTF_8);
+        if (key.equals(LoadPlan.KEY)) {
+            progress.planned(Json.read(row, LoadPlan.class));
+        } else if (key.equals(Order.KEY)) {
+            progress.ordered(Json.read(row, Order.class));
+        }
+    }
+
+    private void status(ConsumerRecord<byte[], byte[]> row) {
+        pulse.reported(MonotonicClock.millis());
+        tell.accept(new Observation.Reported(Json.read(row, SourceStatus.class)));
+    }
+
+    private void watchSource(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection source = Sessions.open(migration, migration.source(), "heartbeat")) {
+            int major = source.getMetaData().getDatabaseMajorVersion();
+            String slotQuery = SLOT
+                    + (major >= 13 ? LIMITS : NO_LIMITS)
+                    + (major >= 18 ? IDLE : ", NULL::bigint")
+                    + (major >= 17 ? ", invalidation_reason" : ", NULL::text")
+                    + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?";
+            while (!repeater.closing()) {
+                Slot slot = Queries.list(
+                                source,
+                                row -> new Slot(
+                                        row.getObject(1, Long.class),
+                                        row.getBoolean(2),
+                                        row.getString(3),
+                                        row.getObject(4, Long.class),
+                                        row.getObject(5, Long.class),
+                                        row.getObject(6, Long.class),
+                                        row.getString(7)),
+                                slotQuery,
+                                migration.slot())
+                        .stream()
+                        .findFirst()
+                        .orElse(Slot.MISSING);
+                long emitted = MonotonicClock.millis();
+                Lsn lsn = Heartbeat.emit(source);
+                HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
+                newest.set(heartbeat);
+                tell.accept(heartbeat);
+                tell.accept(new Observation.IdentitiesTaken(
+                        ReplicaIdentities.read(source, migration).formers(source).stream()
+                                .map(ReplicaIdentities.Former::before)
+                                .toList()));
+                repeater.pause(PERIOD_MILLIS);
+            }
+        }
+    }
+
+    private void watchTarget(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "watch");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            while (!repeater.closing()) {
+                List<Relation> relations = Queries.list(
+                        target,
+                        row -> new Relation(
+                                new TableId(row.getString(1), row.getString(2)),
+                                row.getInt(3),
+                                row.getInt(4),
+                                row.getInt(5),
+                                row.getLong(6),
+                                row.getLong(7),
+                                row.getBoolean(8),
+                                row.getString(9),
+                                row.getLong(10),
+                                row.getLong(11),
+                                row.getLong(12)),
+                        RELATIONS);
+                pulse.applied(
+                        Queries.list(target, row -> row.getObject(1, Long.class), SINK_SILENT, migration.name())
+                                .get(0),
+                        MonotonicClock.millis());
+                Long behind = progress.begun() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
+                String lost = Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")
+                        .orElse(null);
+                tell.accept(new TargetSeen(relations, behind, lost));
+                repeater.pause(PERIOD_MILLIS / 2);
+            }
+        }
+    }
+
+    private void watchSchema(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection source = Sessions.open(migration, migration.source(), "watch schema");
+                Connection target = Sessions.open(migration, migration.target(), "watch schema")) {
+            while (!repeater.closing()) {
+                long began = System.nanoTime();
+                if (progress.begun()) {
+                    boolean built = applying.getAsBoolean();
+                    // After whether it is built: what has become halted since is left out too.
+                    SchemaDrift drift = SchemaDrift.read(
+                            migration, source, target, progress.planned(), progress.names(), built, halted.get());
+                    progress.gone(drift.gone());
+                    tell.accept(new Observation.SchemaSeen(drift));
+                }
+                // On thousands of tables it takes its time; then less often.
+                repeater.pause(Math.max(2 * PERIOD_MILLIS, (System.nanoTime() - began) / 100_000));
+            }
+        }
+    }
+
+    /** Once a load plan names tables that go there, or that there are none. */
+    private void noteTarget(Repeater repeater) throws SQLException, InterruptedException {
+        while (!repeater.closing() && !progress.begun()) {
+            repeater.pause(PERIOD_MILLIS);
+        }
+        if (repeater.closing()) {
+            return;
+        }
+        KnownTarget now;
+        try (Connection target = Sessions.open(migration, migration.target(), "known target")) {
+            now = KnownTarget.read(migration, target);
+        }
+        if (!KnownTarget.last(migration).equals(Optional.of(now))) {
+            try (ControlWriter control = new ControlWriter(migration)) {
+                control.write(KnownTarget.KEY, now);
+            }
+        }
+        while (!repeater.closing()) {
+            repeater.pause(Long.MAX_VALUE / 10_000_000);
+        }
+    }
+
+    private void followHeartbeats(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "lag");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            HeartbeatEmitted last = newest.get();
+            while (!repeater.closing()) {
+                HeartbeatEmitted heartbeat = newest.get();
+                if (heartbeat == last || !applying.getAsBoolean()) {
+                    repeater.pause(CHECKPOINT_POLL_MILLIS);
+                } else {
+                    follow(repeater, probe, heartbeat);
+                    last = heartbeat;
+                }
+            }
+        }
+    }
+
+    private void follow(Repeater repeater, DrainProbe probe, HeartbeatEmitted heartbeat)
+            throws SQLException, InterruptedException {
+        while (!probe.inKafka(heartbeat.lsn(), WAIT)) {
+            if (repeater.closing()) {
+                return;
+            }
+        }
+        Map<TopicPartition, Long> vector = probe.vector();
+        Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+        while (!Drain.drained(vector, checkpoints)) {
+            Map<String, TableId> standing = probe.standing();
+            if (!standing.isEmpty() && Drain.drained(Drain.without(vector, standing.keySet()), checkpoints)) {
+                tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(standing.values())));
+                if (newest.get() != heartbeat) {
+                    // This one arrives when the operator has looked after the table; what others wait for goes on.
+                    return;
+                }
+            }
+            repeater.pause(CHECKPOINT_POLL_MILLIS);
+            if (repeater.closing() || !applying.getAsBoolean()) {
+                return;
+            }
+            checkpoints = probe.checkpoints();
+        }
+        long now = MonotonicClock.millis();
+        tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
+    }
+
+    @Override
+    public void close() {
+        threads.forEach(Repeater::stop);
+        threads.forEach(Repeater::close);
+    }
+}

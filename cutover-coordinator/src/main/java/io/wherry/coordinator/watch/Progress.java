@@ -1,0 +1,143 @@
+package io.wherry.coordinator.watch;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.Position;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.kafka.common.TopicPartition;
+
+/** What Kafka says of the source-connector's work, shared by the observers. Safe for use by several threads. */
+public final class Progress {
+    private Position position;
+    private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
+    private final Map<TableId, Integer> epochs = new TreeMap<>();
+    /** Given by this process, and not read from Kafka yet. */
+    private final List<Order> onTheirWay = new ArrayList<>();
+    /** The name that each table of the source was planned under last. */
+    private final Map<Long, TableId> names = new HashMap<>();
+
+    private Set<TableId> gone = Set.of();
+    private boolean begun;
+
+    /**
+     * Shows several changes at once. Counterexample: of two plans read from the beginning the first alone is known for a moment;
+     * its tables are loaded, so the migration seems to be.
+     */
+    synchronized void atOnce(Runnable changes) {
+        changes.run();
+    }
+
+    /** A position read from Kafka; the topic gives them in rising order. */
+    synchronized void reached(Position newer) {
+        position = newer;
+        notifyAll();
+    }
+
+    /** A load plan; plans come in the order of their epochs. */
+    synchronized void planned(LoadPlan plan) {
+        begun = true;
+        plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
+        plan.tables().forEach(table -> tables.put(table.id(), table));
+        plan.tables().stream().filter(table -> table.oid() != 0).forEach(table -> names.put(table.oid(), table.id()));
+    }
+
+    /**
+     * An order that is about to be written to Kafka. Counterexample without it: a cutover that is asked for right after the order
+     * does not know of it, as it has yet to be read back.
+     */
+    public synchronized void giving(Order order) {
+        onTheirWay.add(order);
+    }
+
+    /** It could not be written; if it was all the same, it will be read. */
+    public synchronized void notGiven(Order order) {
+        onTheirWay.remove(order);
+    }
+
+    /** What the operator wants loaded again counts as not loaded, even before the load plan comes. */
+    synchronized void ordered(Order order) {
+        onTheirWay.remove(order);
+        if (order.kind() == Order.Kind.RELOAD) {
+            epochs.replaceAll((table, epoch) -> order.means(table) ? epoch + 1 : epoch);
+        }
+    }
+
+    /** The least epoch of a load that counts, for each table. */
+    public synchronized Map<TableId, Integer> epochs() {
+        Map<TableId, Integer> least = new TreeMap<>(epochs);
+        for (Order order : onTheirWay) {
+            if (order.kind() == Order.Kind.RELOAD) {
+                least.replaceAll((table, epoch) -> order.means(table) ? epoch + 1 : epoch);
+            }
+        }
+        return Map.copyOf(least);
+    }
+
+    /** The same of the tables that are on the source: what the target must hold at a switch. */
+    public synchronized Map<TableId, Integer> wanted() {
+        Map<TableId, Integer> wanted = new TreeMap<>(epochs());
+        wanted.keySet().retainAll(tables().keySet());
+        return wanted;
+    }
+
+    /** These tables are not on the source any more: nothing of them counts. */
+    synchronized void gone(Set<TableId> dropped) {
+        gone = dropped;
+    }
+
+    /** Whether there is a load plan: one of a database without tables names none. */
+    public synchronized boolean begun() {
+        return begun;
+    }
+
+    /** All tables that any plan named. */
+    public synchronized Set<TableId> planned() {
+        return Set.copyOf(tables.keySet());
+    }
+
+    /** The tables of the source that are loaded or will be, by oid, each with the name that its rows go under. */
+    public synchronized Map<Long, TableId> names() {
+        Map<Long, TableId> present = new HashMap<>(names);
+        present.entrySet().removeIf(entry -> tables.get(entry.getValue()).oid() != entry.getKey());
+        return present;
+    }
+
+    /** The tables that are on the source. */
+    public synchronized Map<TableId, LoadPlan.Table> tables() {
+        Map<TableId, LoadPlan.Table> present = new TreeMap<>(tables);
+        present.keySet().removeAll(gone);
+        return Map.copyOf(present);
+    }
+
+    synchronized Set<TopicPartition> partitions() {
+        Set<TopicPartition> partitions = new LinkedHashSet<>();
+        for (LoadPlan.Table table : tables().values()) {
+            for (int i = 0; i < table.partitions(); i++) {
+                partitions.add(new TopicPartition(table.topic(), i));
+            }
+        }
+        return partitions;
+    }
+
+    /** Waits until the position covers the LSN, at most {@code wait}; whether it does. */
+    synchronized boolean awaitPosition(Lsn lsn, Duration wait) throws InterruptedException {
+        long deadline = System.nanoTime() + wait.toNanos();
+        while (position == null || lsn.isAfter(position.commitLsn())) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0) {
+                return false;
+            }
+            wait(left);
+        }
+        return true;
+    }
+}

@@ -1,0 +1,68 @@
+package io.wherry.coordinator.watch;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * When each service last showed that it works: a service that hangs keeps its sessions and its port, and says nothing. Safe for use
+ * by several threads.
+ */
+public final class Pulse {
+    private static final Duration LONGEST_TURN = Duration.ofMinutes(2);
+    private static final Duration LONGEST_SILENCE = Duration.ofSeconds(30);
+
+    private volatile long turnedMillis;
+    private volatile Long reportedMillis;
+    private volatile Long appliedMillis;
+
+    /** @param nowMillis by {@code MonotonicClock}, as all times here */
+    public Pulse(long nowMillis) {
+        turnedMillis = nowMillis;
+    }
+
+    /** The coordinator's own thread goes on. */
+    public void turned(long nowMillis) {
+        turnedMillis = nowMillis;
+    }
+
+    /** The source-connector has reported. */
+    void reported(long nowMillis) {
+        reportedMillis = nowMillis;
+    }
+
+    /**
+     * The target was asked when the session that holds the sink-applier's lock last said something.
+     *
+     * @param silentMillis how long ago that was; null = there is no such session
+     */
+    void applied(Long silentMillis, long nowMillis) {
+        if (silentMillis != null) {
+            appliedMillis = nowMillis - silentMillis;
+        }
+    }
+
+    /** Why only the end of this process would help; empty = it is well. */
+    public Optional<String> hangs(long nowMillis) {
+        long silent = nowMillis - turnedMillis;
+        return silent > LONGEST_TURN.toMillis()
+                ? Optional.of("cutover-coordinator: its thread has not come round for " + silent / 1000 + " s")
+                : Optional.empty();
+    }
+
+    /** The services that have shown no sign of life for too long, for people. One that was not seen yet may just be starting. */
+    public List<String> silent(long nowMillis) {
+        List<String> silent = new ArrayList<>();
+        look("source-connector: no report", reportedMillis, nowMillis).ifPresent(silent::add);
+        look("sink-applier: no word from the session that holds its lock", appliedMillis, nowMillis)
+                .ifPresent(silent::add);
+        return silent;
+    }
+
+    private static Optional<String> look(String what, Long lastMillis, long nowMillis) {
+        return lastMillis != null && nowMillis - lastMillis > LONGEST_SILENCE.toMillis()
+                ? Optional.of(what + " for " + (nowMillis - lastMillis) / 1000 + " s")
+                : Optional.empty();
+    }
+}

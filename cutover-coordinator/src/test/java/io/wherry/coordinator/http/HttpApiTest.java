@@ -1,0 +1,90 @@
+package io.wherry.coordinator.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.coordinator.CutoverCoordinator;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class HttpApiTest {
+    private static final Migration MIGRATION = MigrationFile.parse(
+            "{name: shop, source: {url: 'jdbc:postgresql://h/s', user: u}, target: {url: 'jdbc:postgresql://h/t', user: u},"
+                    + " http: {listen: '127.0.0.1:0'}}",
+            Map.of());
+
+    private final HttpClient client = HttpClient.newHttpClient();
+
+    @TempDir
+    private Path state;
+
+    @Test
+    void aTokenIsMadeForThisUserOnlyAndKept() throws Exception {
+        String first = token();
+        assertThat(first).hasSize(64);
+        assertThat(token()).isEqualTo(first);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(HttpApi.tokenFile(state))))
+                .isEqualTo("rw-------");
+    }
+
+    @Test
+    void readingIsFreeAndChangingNeedsTheToken() throws Exception {
+        try (HttpApi api = started()) {
+            assertThat(get(api, "/livez").statusCode()).isEqualTo(200);
+            assertThat(get(api, "/readyz?verbose").body()).contains("state LOADING");
+            assertThat(get(api, "/api/status").body())
+                    .contains("\"servedBy\":\"source\"", "\"endToEndMillis\":null", "\"nextSteps\":[]");
+            assertThat(get(api, "/metrics").body())
+                    .contains("wherry_state{state=\"LOADING\"} 1.0")
+                    .doesNotContain("lag_seconds ");
+            assertThat(get(api, "/nothing").statusCode()).isEqualTo(404);
+            assertThat(get(api, "/api/abort").statusCode()).isEqualTo(405);
+            assertThat(post(api, "/api/abort", "Bearer guess", "").statusCode()).isEqualTo(401);
+            assertThat(post(api, "/api/abort", "", "").body()).contains("token");
+            assertThat(post(api, "/api/status", "Bearer guess", "x".repeat(100_000))
+                            .statusCode())
+                    .isEqualTo(413);
+        }
+    }
+
+    private String token() throws IOException {
+        try (HttpApi api = started()) {
+            assertThat(api.port()).isPositive();
+            return Files.readString(HttpApi.tokenFile(state)).strip();
+        }
+    }
+
+    private HttpApi started() {
+        HttpApi api = new HttpApi(MIGRATION.http(), state, new CutoverCoordinator(MIGRATION, state));
+        api.start();
+        return api;
+    }
+
+    private HttpResponse<String> get(HttpApi api, String path) throws Exception {
+        return client.send(HttpRequest.newBuilder(uri(api, path)).build(), BodyHandlers.ofString());
+    }
+
+    private HttpResponse<String> post(HttpApi api, String path, String authorization, String body) throws Exception {
+        HttpRequest.Builder request = HttpRequest.newBuilder(uri(api, path)).POST(BodyPublishers.ofString(body));
+        if (!authorization.isEmpty()) {
+            request.header("Authorization", authorization);
+        }
+        return client.send(request.build(), BodyHandlers.ofString());
+    }
+
+    private static URI uri(HttpApi api, String path) {
+        return URI.create("http://127.0.0.1:" + api.port() + path);
+    }
+}

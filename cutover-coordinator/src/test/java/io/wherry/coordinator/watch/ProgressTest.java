@@ -1,0 +1,45 @@
+package io.wherry.coordinator.watch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+final class ProgressTest {
+    private static final TableId ORDERS = new TableId("public", "orders");
+    private static final TableId ITEMS = new TableId("public", "items");
+
+    /** A cutover that is asked for right after it would else begin, and the table be truncated behind the comparison. */
+    @Test
+    void anOrderThatHasYetToComeBackFromKafkaIsKnownAndCountsOnce() {
+        Progress progress = new Progress();
+        progress.planned(plan(1, ORDERS, ITEMS));
+        Order order = new Order(Order.Kind.RELOAD, ORDERS, 17);
+
+        progress.giving(order);
+        assertThat(progress.epochs()).isEqualTo(Map.of(ORDERS, 2, ITEMS, 1));
+        assertThat(progress.wanted()).isEqualTo(Map.of(ORDERS, 2, ITEMS, 1));
+        progress.ordered(new Order(Order.Kind.RELOAD, ORDERS, 17));
+        assertThat(progress.epochs()).isEqualTo(Map.of(ORDERS, 2, ITEMS, 1));
+        progress.planned(plan(2, ORDERS));
+        assertThat(progress.epochs()).isEqualTo(Map.of(ORDERS, 2, ITEMS, 1));
+
+        progress.giving(order);
+        progress.notGiven(order);
+        assertThat(progress.epochs()).isEqualTo(Map.of(ORDERS, 2, ITEMS, 1));
+    }
+
+    private static LoadPlan plan(int epoch, TableId... tables) {
+        return new LoadPlan(
+                epoch,
+                Lsn.ZERO,
+                List.of(tables).stream()
+                        .map(table -> new LoadPlan.Table(table, "shop." + table, 1, 1, 10, 10))
+                        .toList());
+    }
+}

@@ -1,0 +1,345 @@
+package io.wherry.embedded;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.common.Uuid;
+
+/**
+ * A Kafka broker of one node, broker and controller in one child JVM, on 127.0.0.1 only, where each client logs in with a
+ * secret made at the first start. It stands in files that our own user alone may read, and in no command line.
+ *
+ * <p>Topics live under the directory given and are there again at the next start in it. Methods are for one thread at a
+ * time. The broker ends with its {@link ChildProcesses}.
+ */
+public final class EmbeddedKafka implements AutoCloseable {
+    private static final String VERSION = "4.3.1";
+    private static final List<String> JARS = List.of(
+            "org.apache.kafka:kafka_2.13:" + VERSION,
+            "org.apache.kafka:kafka-tools:" + VERSION,
+            "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4");
+    private static final String CLIENT_FILE = "client.properties";
+    private static final String TEMPORARY = "tmp";
+    private static final String JAAS = "sasl.jaas.config";
+    private static final String USER = "wherry";
+    private static final int SECRET_BYTES = 24;
+    private static final Duration FORMAT_LIMIT = Duration.ofMinutes(1);
+    private static final Duration START_LIMIT = Duration.ofMinutes(2);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
+
+    private final ChildProcesses children;
+    private final Path libraries;
+    private final Path directory;
+    private final Ports ports;
+    private final Optional<Proxied> proxied;
+    private final String secret;
+    private Child server;
+
+    private record Ports(int broker, int controller) {}
+
+    /**
+     * A second listener for clients that come through a proxy, as the broker tells each client where to go on.
+     *
+     * @param port where the broker listens
+     * @param proxyPort where the proxy does, on 127.0.0.1
+     */
+    public record Proxied(int port, int proxyPort) {}
+
+    private EmbeddedKafka(
+            ChildProcesses children,
+            Path libraries,
+            Path directory,
+            Ports ports,
+            Optional<Proxied> proxied,
+            String secret) {
+        this.children = children;
+        this.libraries = libraries;
+        this.directory = directory;
+        this.ports = ports;
+        this.proxied = proxied;
+        this.secret = secret;
+    }
+
+    /** As {@link #start(ChildProcesses, Path, Map, Optional)} without settings and proxy. */
+    public static EmbeddedKafka start(ChildProcesses children, Path directory) {
+        return start(children, directory, Map.of(), Optional.empty());
+    }
+
+    /**
+     * Starts a broker and returns when it serves. Uses again what an earlier start left in {@code directory}, and the
+     * same ports when they are still free.
+     *
+     * @param settings broker properties on top of ours
+     * @throws ServerException when the broker cannot be fetched or does not come up; shows the end of its log
+     */
+    public static EmbeddedKafka start(
+            ChildProcesses children, Path directory, Map<String, String> settings, Optional<Proxied> proxied) {
+        Path libraries = new MavenArtifacts(Cache.standard()).libraries("kafka-" + VERSION, JARS);
+        Path absolute = directory.toAbsolutePath();
+        EmbeddedKafka kafka;
+        try {
+            Directories.createPrivate(absolute);
+            // Where its libraries unpack native code; what one that was killed has left goes.
+            Directories.delete(absolute.resolve(TEMPORARY));
+            Directories.createPrivate(absolute.resolve(TEMPORARY));
+            kafka = new EmbeddedKafka(
+                    children,
+                    libraries,
+                    absolute,
+                    ports(absolute.resolve("server.properties")),
+                    proxied,
+                    secret(absolute.resolve(CLIENT_FILE)));
+            kafka.prepare(settings);
+        } catch (IOException e) {
+            throw new ServerException("Cannot prepare Kafka in " + absolute + ": " + e, e);
+        }
+        kafka.launch();
+        return kafka;
+    }
+
+    private static Ports ports(Path configuration) throws IOException {
+        if (Files.exists(configuration)) {
+            Properties earlier = new Properties();
+            try (InputStream stream = Files.newInputStream(configuration)) {
+                earlier.load(stream);
+            }
+            List<Integer> used = new ArrayList<>();
+            for (String listener : earlier.getProperty("listeners", "").split(",")) {
+                used.add(Integer.parseInt(listener.substring(listener.lastIndexOf(':') + 1)));
+            }
+            if (used.stream().allMatch(FreePorts::isFree)) {
+                return new Ports(used.get(0), used.get(1));
+            }
+        }
+        return new Ports(FreePorts.next(), FreePorts.next());
+    }
+
+    /** The one of an earlier start, if there was any: other processes on this machine may have been told it. */
+    private static String secret(Path clientFile) throws IOException {
+        if (Files.exists(clientFile)) {
+            Properties earlier = new Properties();
+            try (InputStream stream = Files.newInputStream(clientFile)) {
+                earlier.load(stream);
+            }
+            Matcher known = Pattern.compile("password=\"([0-9a-f]+)\"").matcher(earlier.getProperty(JAAS, ""));
+            if (known.find()) {
+                return known.group(1);
+            }
+        }
+        byte[] random = new byte[SECRET_BYTES];
+        new SecureRandom().nextBytes(random);
+        return HexFormat.of().formatHex(random);
+    }
+
+    private void prepare(Map<String, String> settings) throws IOException {
+        Map<String, String> all = configuration();
+        all.putAll(settings);
+        Directories.writePrivate(configurationFile(), text(all));
+        Directories.writePrivate(clientFile(), text(clientProperties()));
+        try (InputStream logging = EmbeddedKafka.class.getResourceAsStream("kafka-log4j2.xml")) {
+            Directories.writePrivate(
+                    directory.resolve("log4j2.xml"), new String(logging.readAllBytes(), StandardCharsets.UTF_8));
+        }
+        if (!Files.exists(data().resolve("meta.properties"))) {
+            List<String> format = java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool");
+            format.addAll(List.of(
+                    "format",
+                    "-t",
+                    Uuid.randomUuid().toString(),
+                    "-c",
+                    configurationFile().toString()));
+            Command.run(
+                    ChildProcesses.privately(format),
+                    directory,
+                    Directories.writePrivate(directory.resolve("format.log"), ""),
+                    FORMAT_LIMIT,
+                    "Remove " + directory + " to start with an empty broker.");
+        }
+    }
+
+    private static String text(Map<String, String> properties) {
+        return properties.entrySet().stream()
+                .map(entry -> entry.getKey() + "=" + entry.getValue() + "\n")
+                .collect(Collectors.joining());
+    }
+
+    private Map<String, String> configuration() {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put("process.roles", "broker,controller");
+        properties.put("node.id", "1");
+        String broker = "BROKER://127.0.0.1:" + ports.broker();
+        properties.put(
+                "listeners",
+                broker + ",CONTROLLER://127.0.0.1:" + ports.controller()
+                        + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.port()).orElse(""));
+        properties.put(
+                "advertised.listeners",
+                broker
+                        + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.proxyPort())
+                                .orElse(""));
+        properties.put(
+                "listener.security.protocol.map",
+                "BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,PROXIED:SASL_PLAINTEXT");
+        properties.put("sasl.enabled.mechanisms", "PLAIN");
+        properties.put("sasl.mechanism.inter.broker.protocol", "PLAIN");
+        properties.put("sasl.mechanism.controller.protocol", "PLAIN");
+        for (String listener : List.of("broker", "controller", "proxied")) {
+            properties.put(
+                    "listener.name." + listener + ".plain.sasl.jaas.config",
+                    login(" user_" + USER + "=\"" + secret + "\""));
+        }
+        properties.put("inter.broker.listener.name", "BROKER");
+        properties.put("controller.listener.names", "CONTROLLER");
+        properties.put("controller.quorum.voters", "1@127.0.0.1:" + ports.controller());
+        properties.put("log.dirs", data().toString());
+        properties.put("offsets.topic.replication.factor", "1");
+        properties.put("offsets.topic.num.partitions", "4");
+        properties.put("transaction.state.log.replication.factor", "1");
+        properties.put("transaction.state.log.min.isr", "1");
+        properties.put("transaction.state.log.num.partitions", "4");
+        properties.put("group.initial.rebalance.delay.ms", "0");
+        properties.put("auto.create.topics.enable", "false");
+        properties.put("log.retention.ms", "-1");
+        properties.put("log.retention.bytes", "-1");
+        // One Kafka transaction may span a source transaction of hours; the default limit is 15 minutes.
+        properties.put("transaction.max.timeout.ms", "86400000");
+        // The cleaner allocates 128 MiB at start by default; it has only the two internal topics to clean.
+        properties.put("log.cleaner.dedupe.buffer.size", "4194304");
+        properties.put("num.network.threads", "2");
+        properties.put("num.io.threads", "4");
+        // After a kill the restarted broker is refused until its former self's session (9 s by default) has ended.
+        properties.put("broker.session.timeout.ms", "4000");
+        properties.put("broker.heartbeat.interval.ms", "500");
+        return properties;
+    }
+
+    private Path configurationFile() {
+        return directory.resolve("server.properties");
+    }
+
+    private Path data() {
+        return directory.resolve("data");
+    }
+
+    // Serial: for G1 at this heap size every block of 512 KiB or more is humongous, allocated in the old generation.
+    private List<String> java(String... arguments) {
+        List<String> command = JavaCommand.of(
+                "-Xmx512m",
+                "-XX:+UseSerialGC",
+                "-XX:+ExitOnOutOfMemoryError",
+                "-Djava.io.tmpdir=" + directory.resolve(TEMPORARY),
+                "-Dlog4j2.configurationFile=" + directory.resolve("log4j2.xml").toUri(),
+                "-cp",
+                libraries.resolve("*").toString());
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
+    private void launch() {
+        server = children.startPrivate(
+                "Kafka", java("kafka.Kafka", configurationFile().toString()), directory, log());
+        // An Admin client that is refused complains in our log at each try: wait for the port first.
+        Waiting.until(START_LIMIT, server, () -> FreePorts.isServed(ports.broker()));
+        Map<String, Object> properties = new HashMap<>(clientProperties());
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 60_000);
+        try (Admin admin = Admin.create(properties)) {
+            Waiting.until(START_LIMIT, server, () -> serves(admin));
+        }
+    }
+
+    private static boolean serves(Admin admin) {
+        try {
+            return !admin.describeCluster().nodes().get().isEmpty();
+        } catch (ExecutionException e) {
+            // Not yet: Waiting asks again, and reports the broker's log when the time is up.
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    /** For {@code bootstrap.servers} of clients; the same until the directory is started anew. */
+    public String bootstrapServers() {
+        return "127.0.0.1:" + ports.broker();
+    }
+
+    /** What a client needs to connect and log in. */
+    public Map<String, String> clientProperties() {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put("bootstrap.servers", bootstrapServers());
+        properties.put("security.protocol", "SASL_PLAINTEXT");
+        properties.put("sasl.mechanism", "PLAIN");
+        properties.put(JAAS, login(""));
+        return properties;
+    }
+
+    /** Holds {@link #clientProperties()}, for Kafka's own tools; our own user alone may read it. */
+    public Path clientFile() {
+        return directory.resolve(CLIENT_FILE);
+    }
+
+    private String login(String accepted) {
+        return "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"" + USER + "\" password=\""
+                + secret + "\"" + accepted + ";";
+    }
+
+    /** The broker's log file. */
+    public Path log() {
+        return directory.resolve("kafka.log");
+    }
+
+    /** Stops in order. */
+    public void stop() {
+        server.stop(STOP_LIMIT);
+    }
+
+    /** Kills the broker, as the machine's out-of-memory killer might. */
+    public void kill() {
+        server.kill();
+    }
+
+    /** Hangs with every process and connection of it, until {@link #resume()}. */
+    public void suspend() {
+        server.suspend();
+    }
+
+    /** Goes on after {@link #suspend()}. */
+    public void resume() {
+        server.resume();
+    }
+
+    /** Whether its process lives. */
+    public boolean isRunning() {
+        return server.isAlive();
+    }
+
+    /** Starts again with the same ports and data; stops first when it is running. */
+    public void restart() {
+        stop();
+        launch();
+    }
+
+    @Override
+    public void close() {
+        stop();
+    }
+}

@@ -1,0 +1,88 @@
+package io.wherry.embedded;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A wall clock that is wrong for the processes started by it, by libfaketime; their monotonic clock stays right. */
+public final class FalseClock {
+    private static final Logger LOG = LoggerFactory.getLogger(FalseClock.class);
+    private static final Path RELEASE = Path.of("/etc/os-release");
+    private static final String CODENAME = "VERSION_CODENAME=";
+
+    private final Path library;
+    private final Path file;
+
+    private FalseClock(Path library, Path file) {
+        this.library = library;
+        this.file = file;
+    }
+
+    /**
+     * A clock that is right as yet.
+     *
+     * @param file that says how wrong it is
+     * @return empty where libfaketime is not to be had: it comes from Debian
+     */
+    public static Optional<FalseClock> in(Path file) throws IOException {
+        if (!DebianPackages.available()) {
+            return Optional.empty();
+        }
+        // Of this machine's own release: it is loaded into programs of this machine, with its libc.
+        String suite = Files.readAllLines(RELEASE).stream()
+                .filter(line -> line.startsWith(CODENAME))
+                .map(line -> line.substring(CODENAME.length()).replace("\"", ""))
+                .findFirst()
+                .orElse("stable");
+        Path cached;
+        try {
+            cached = Cache.standard()
+                    .entry(
+                            "faketime-" + suite,
+                            partial -> DebianPackages.unpack(
+                                    suite,
+                                    "libfaketime",
+                                    Pattern.compile("(libc6|libgcc|gcc-).*"),
+                                    partial,
+                                    "Without it clocks cannot jump."));
+        } catch (ServerException e) {
+            LOG.warn("{}", e.getMessage());
+            return Optional.empty();
+        }
+        try (Stream<Path> found = Files.walk(cached)) {
+            Path library = found.filter(path -> path.endsWith("libfaketime.so.1"))
+                    .findFirst()
+                    .orElseThrow(() -> new ServerException("No libfaketime.so.1 in " + cached));
+            FalseClock clock = new FalseClock(library, file);
+            clock.jumpTo(0);
+            return Optional.of(clock);
+        }
+    }
+
+    /** What the program is started by. */
+    public List<String> command(List<String> program) {
+        List<String> command = new ArrayList<>(List.of(
+                "env",
+                "LD_PRELOAD=" + library,
+                "FAKETIME_TIMESTAMP_FILE=" + file,
+                "FAKETIME_CACHE_DURATION=1",
+                "DONT_FAKE_MONOTONIC=1",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1",
+                // With it, a timed wait of the JVM ends at once after a jump.
+                "FAKETIME_FORCE_MONOTONIC_FIX=0"));
+        command.addAll(program);
+        return command;
+    }
+
+    /** Jumps, within a second. @param seconds from the right time, negative = in the past */
+    public void jumpTo(long seconds) throws IOException {
+        Files.writeString(file, "%+d%n".formatted(seconds));
+    }
+}

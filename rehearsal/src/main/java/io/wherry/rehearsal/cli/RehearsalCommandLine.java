@@ -1,0 +1,18 @@
+package io.wherry.rehearsal.cli;
+
+import io.wherry.cli.Wherry;
+import picocli.CommandLine;
+
+/** The command line with the commands that bring throwaway servers: {@code wherry rehearse} and {@code wherry soak}. */
+public final class RehearsalCommandLine {
+    private RehearsalCommandLine() {}
+
+    public static void main(String[] arguments) {
+        Wherry.run(commandLine(), arguments);
+    }
+
+    /** All commands there are. */
+    public static CommandLine commandLine() {
+        return Wherry.commandLine(new RehearseCommand(), new SoakCommand());
+    }
+}

@@ -1,0 +1,200 @@
+package io.wherry.rehearsal.capture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.MigrationFile;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.ChangeSchemas;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.Position;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.source.control.Route;
+import io.wherry.source.publish.ChangePublisher;
+import io.wherry.source.publish.KafkaTopics;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+import org.apache.avro.Schema;
+import org.apache.avro.SchemaBuilder;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.generic.GenericRecordBuilder;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+/** What the broker leaves open when it drops the marker of a transaction: here, a producer that never ends its own. */
+class OpenTransactionsTest {
+    private static final TableId TABLE = new TableId("public", "t");
+    private static final Timeline TIMELINE = new Timeline("7", 1);
+    private static final byte[] KEY = {1};
+
+    private static final Schema SOURCE = SchemaBuilder.record("source")
+            .fields()
+            .requiredLong(ChangeSchemas.COMMIT_LSN)
+            .endRecord();
+    private static final Schema CHANGE = SchemaBuilder.record("change")
+            .fields()
+            .name(ChangeSchemas.SOURCE)
+            .type(SOURCE)
+            .noDefault()
+            .endRecord();
+
+    /** Seen to fail without it: positions [10, 20] and the change of 20 were not visible, whatever was committed. */
+    @Test
+    void aTransactionThatTheBrokerLeftOpenHidesAllThatComesAfterIt() throws Exception {
+        Migration migration = migration("leftopen");
+        String topic = migration.topics().changes(TABLE);
+        KafkaTopics.ensure(migration, Set.of(TABLE), Map.of());
+        try (KafkaProducer<byte[], byte[]> hanging = hanging(migration)) {
+            commit(migration, topic, 10);
+            hanging.send(new ProducerRecord<>(topic, 0, KEY, change(20))).get();
+            hanging.send(new ProducerRecord<>(migration.topics().position(), 0, KEY, position(20)))
+                    .get();
+            hanging.flush();
+
+            commit(migration, topic, 20);
+
+            assertThat(visible(migration, migration.topics().position()))
+                    .extracting(value ->
+                            Json.read(value, Position.class).commitLsn().value())
+                    .containsExactly(10L, 20L);
+            assertThat(visible(migration, topic)).hasSize(2);
+        } finally {
+            SharedBroker.forget(migration.name());
+        }
+    }
+
+    /** The slot does not send these changes again. */
+    @Test
+    void aCommittedChangeWhoseMarkerIsLostIsNotAborted() throws Exception {
+        Migration migration = migration("lostmarker");
+        String topic = migration.topics().changes(TABLE);
+        KafkaTopics.ensure(migration, Set.of(TABLE), Map.of());
+        try (KafkaProducer<byte[], byte[]> hanging = hanging(migration)) {
+            hanging.send(new ProducerRecord<>(topic, 0, KEY, change(10))).get();
+            hanging.flush();
+
+            positionOnly(migration, 10);
+            assertThatThrownBy(() -> publisher(migration, topic))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContainingAll(topic + "-0 offset 0", "0/A");
+        } finally {
+            SharedBroker.forget(migration.name());
+        }
+    }
+
+    /** Only a position, as if the change's partition had been without a leader. */
+    private static void positionOnly(Migration migration, long lsn) throws Exception {
+        try (KafkaProducer<byte[], byte[]> producer = KafkaClients.producer(migration, Map.of())) {
+            producer.send(new ProducerRecord<>(migration.topics().position(), 0, KEY, position(lsn)))
+                    .get();
+        }
+    }
+
+    private static KafkaProducer<byte[], byte[]> hanging(Migration migration) {
+        KafkaProducer<byte[], byte[]> producer =
+                KafkaClients.producer(migration, Map.of("transactional.id", migration.name() + "-hanging"));
+        producer.initTransactions();
+        producer.beginTransaction();
+        return producer;
+    }
+
+    private static void commit(Migration migration, String topic, long lsn) throws InterruptedException {
+        try (ChangePublisher publisher = publisher(migration, topic)) {
+            assertThat(publisher.begin(lsn, 0)).isTrue();
+            publisher.row(new Route(TABLE, topic, 1), 0, KEY, change(lsn));
+            publisher.commit(lsn, lsn + 1);
+            assertThat(publisher.awaitCommitted(new Lsn(lsn + 1), Duration.ofMinutes(1)))
+                    .isTrue();
+        }
+    }
+
+    private static ChangePublisher publisher(Migration migration, String topic) {
+        return new ChangePublisher(
+                migration, new OneSchema(), List.of(topic), TIMELINE, Duration.ofMinutes(1), Failpoints.NONE);
+    }
+
+    private record OneSchema() implements SchemaRegistry {
+        @Override
+        public int register(String subject, Schema schema) {
+            return 1;
+        }
+
+        @Override
+        public Schema byId(int id) {
+            return CHANGE;
+        }
+
+        @Override
+        public OptionalInt latest(String subject) {
+            return OptionalInt.of(1);
+        }
+    }
+
+    private static byte[] position(long lsn) {
+        return Json.write(new Position(new Lsn(lsn), new Lsn(lsn + 1), 0, TIMELINE));
+    }
+
+    private static byte[] change(long lsn) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.writeBytes(ByteBuffer.allocate(5).putInt(1, 1).array());
+        BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, null);
+        GenericRecord source = new GenericRecordBuilder(SOURCE)
+                .set(ChangeSchemas.COMMIT_LSN, lsn)
+                .build();
+        try {
+            new GenericDatumWriter<GenericRecord>(CHANGE)
+                    .write(
+                            new GenericRecordBuilder(CHANGE)
+                                    .set(ChangeSchemas.SOURCE, source)
+                                    .build(),
+                            encoder);
+            encoder.flush();
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+        return bytes.toByteArray();
+    }
+
+    private static List<byte[]> visible(Migration migration, String topic) {
+        List<byte[]> values = new ArrayList<>();
+        TopicPartition partition = new TopicPartition(topic, 0);
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Map.of())) {
+            consumer.assign(List.of(partition));
+            consumer.seekToBeginning(List.of(partition));
+            long end = consumer.endOffsets(List.of(partition)).get(partition);
+            while (consumer.position(partition) < end) {
+                consumer.poll(Duration.ofMillis(200)).forEach(record -> values.add(record.value()));
+            }
+        }
+        return values;
+    }
+
+    private static Migration migration(String name) {
+        return MigrationFile.parse("""
+                name: %s
+                source: {url: "jdbc:postgresql://127.0.0.1/none", user: "none"}
+                target: {url: "jdbc:postgresql://127.0.0.1/none", user: "none"}
+                """.formatted(name), Map.of())
+                .withServers(SharedBroker.clientProperties(), "http://unused");
+    }
+}

@@ -1,0 +1,197 @@
+package io.wherry.sink.apply;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LargeValues;
+import io.wherry.sink.merge.ChangeBatch;
+import io.wherry.sink.read.ChangeDecoder;
+import io.wherry.sink.read.Reading;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Collects batches from a consumer, each bounded by what it takes in memory: {@value #BATCH_BYTES} bytes, the records of one
+ * poll, and one large value. Not safe for use by several threads.
+ */
+final class BatchReader {
+    // A batch ends with the poll that brings it to either; a value counts when all its parts are there.
+    private static final int BATCH_CHANGES = 2000;
+    private static final long BATCH_BYTES = 16 << 20;
+
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final ChangeDecoder decoder;
+    private final Map<TopicPartition, Reading> readings;
+    private final GiantLane lane;
+    /** Those whose next value is a giant that waits for the lane, in the order they came. */
+    private final Set<Reading> waiting = new LinkedHashSet<>();
+
+    private ChangeBatch batch = new ChangeBatch();
+    private boolean giantPutOff;
+    private boolean giantIsDue;
+
+    /**
+     * @param readings of what the consumer is assigned; those of tables whose changes are refused are removed
+     * @param lane that will get the giant values; nothing is read of the tables that it holds
+     */
+    BatchReader(
+            KafkaConsumer<byte[], byte[]> consumer,
+            ChangeDecoder decoder,
+            Map<TopicPartition, Reading> readings,
+            GiantLane lane) {
+        this.consumer = consumer;
+        this.decoder = decoder;
+        this.readings = readings;
+        this.lane = lane;
+    }
+
+    /**
+     * The next batch.
+     *
+     * @param wait for its first records
+     * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
+     */
+    ChangeBatch read(Duration wait) {
+        // By identity: one that was begun anew does not stand where it waited.
+        waiting.retainAll(readings.values());
+        choose();
+        ConsumerRecords<byte[], byte[]> records = consumer.poll(wait);
+        batch = new ChangeBatch();
+        giantIsDue = giantPutOff;
+        giantPutOff = false;
+        readings.values().stream().filter(this::isHere).forEach(reading -> reading.begin(batch));
+        while (add(records) && batch.read() < BATCH_CHANGES && batch.bytes() < BATCH_BYTES) {
+            records = pollMore();
+        }
+        // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
+        // them.
+        for (Reading reading : List.copyOf(readings.values())) {
+            // One that was taken out meanwhile, with another of its table, must not move its checkpoint.
+            if (readings.containsKey(reading.partition()) && isHere(reading)) {
+                end(reading);
+            }
+        }
+        return batch;
+    }
+
+    private void end(Reading reading) {
+        TopicPartition partition = reading.partition();
+        try {
+            boolean complete = consumer.currentLag(partition).orElse(-1) == 0;
+            reading.end(batch, consumer.position(partition), complete);
+        } catch (DataException e) {
+            refuse(reading, e);
+        }
+    }
+
+    private void refuse(Reading reading, DataException e) {
+        TableId table = reading.relation().table();
+        batch.refuse(reading.relation(), e);
+        readings.values().removeIf(other -> other.relation().table().equals(table));
+    }
+
+    private ConsumerRecords<byte[], byte[]> pollMore() {
+        try {
+            return consumer.poll(Duration.ZERO);
+        } catch (InvalidOffsetException e) {
+            // The next batch begins with it: what this one has read must not be lost with it.
+            return ConsumerRecords.empty();
+        }
+    }
+
+    /** Whether the batch may go on: some records came, and no partition must be read again from a place before them. */
+    private boolean add(ConsumerRecords<byte[], byte[]> records) {
+        boolean goOn = !records.isEmpty();
+        for (TopicPartition partition : records.partitions()) {
+            Reading reading = readings.get(partition);
+            if (reading == null) {
+                continue;
+            }
+            try {
+                goOn &= add(reading, records.records(partition));
+            } catch (DataException e) {
+                refuse(reading, e);
+                goOn = false;
+            }
+        }
+        choose();
+        return goOn;
+    }
+
+    private boolean add(Reading reading, List<ConsumerRecord<byte[], byte[]>> records) {
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            int bytes = LargeValues.bytesBegun(record);
+            if (bytes > 0 && isLater(reading)) {
+                consumer.seek(reading.partition(), record.offset());
+                return true;
+            }
+            if (bytes >= ChangeBatch.GIANT_BYTES) {
+                if (!mayBegin(reading)) {
+                    waiting.add(reading);
+                    consumer.seek(reading.partition(), record.offset());
+                    return true;
+                }
+                if (batch.hasGiant() || batch.read() > 0 && !giantIsDue) {
+                    giantPutOff = true;
+                    consumer.seek(reading.partition(), record.offset());
+                    return false;
+                }
+                waiting.remove(reading);
+            }
+            if (!reading.add(record, decoder, batch)) {
+                consumer.seek(reading.partition(), reading.from());
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether its giant value is the next one for the lane. Without turns a table with many would leave others none. */
+    private boolean mayBegin(Reading reading) {
+        return !lane.isBusy() && (waiting.isEmpty() || waiting.iterator().next() == reading);
+    }
+
+    private boolean isHere(Reading reading) {
+        return !lane.holds(reading.relation().table());
+    }
+
+    /** Not one whose table the lane holds: the rest of that value must wait, and others need not. */
+    private boolean isInsideValue(Reading reading) {
+        return reading.isInsideValue() && isHere(reading);
+    }
+
+    /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
+    private boolean isLater(Reading reading) {
+        return batch.bytes() >= BATCH_BYTES
+                || readings.values().stream().anyMatch(other -> other != reading && isInsideValue(other));
+    }
+
+    /**
+     * Chooses what the next poll may bring. One large value at a time, however many tables have some: until it is whole,
+     * nothing else. Nothing of a partition that waits at a barrier or for the lane, or that the lane holds.
+     */
+    private void choose() {
+        Set<TopicPartition> paused = new HashSet<>(consumer.assignment());
+        boolean anyInside = readings.values().stream().anyMatch(this::isInsideValue);
+        paused.removeIf(partition -> {
+            Reading reading = readings.get(partition);
+            return reading == null
+                    || reading.barrier() == null
+                            && (!anyInside || reading.isInsideValue())
+                            && isHere(reading)
+                            && (!waiting.contains(reading) || mayBegin(reading));
+        });
+        Set<TopicPartition> resumed = new HashSet<>(consumer.paused());
+        resumed.removeAll(paused);
+        consumer.resume(resumed);
+        consumer.pause(paused);
+    }
+}

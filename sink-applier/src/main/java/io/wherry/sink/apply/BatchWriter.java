@@ -1,0 +1,165 @@
+package io.wherry.sink.apply;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.sink.merge.ChangeBatch;
+import io.wherry.sink.read.Reading;
+import io.wherry.sink.state.Barriers;
+import io.wherry.sink.state.Checkpoints;
+import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.Relations;
+import io.wherry.sink.write.TableWriter;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Writes batches to the target in a session of its own, one batch over all its tables a transaction. */
+public final class BatchWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(BatchWriter.class);
+
+    private static final String DEADLOCK = "40P01";
+    private static final int MOST_DEADLOCKS = 10;
+
+    private final Connection target;
+    private final boolean checked;
+    private final Checkpoints checkpoints;
+    private final Barriers barriers;
+    private final TableWriter writer;
+    private final Failpoints failpoints;
+
+    /**
+     * @param target a session in transaction mode that is this writer's and its owner's alone
+     * @param checked whether the session checks deferrable constraints; as a replica it does not
+     */
+    public BatchWriter(Connection target, boolean checked, long epoch, Failpoints failpoints) {
+        this.target = target;
+        this.checked = checked;
+        this.checkpoints = new Checkpoints(target, epoch);
+        this.barriers = new Barriers(checkpoints);
+        this.writer = new TableWriter(target);
+        this.failpoints = failpoints;
+    }
+
+    Connection target() {
+        return target;
+    }
+
+    Barriers barriers() {
+        return barriers;
+    }
+
+    TableWriter tables() {
+        return writer;
+    }
+
+    /**
+     * Writes the batch, and commits.
+     *
+     * @param readings of its tables
+     * @return tables that left it, whose partitions may not be read on: stopped here or by others, or being loaded anew
+     */
+    Set<TableId> apply(ChangeBatch batch, Collection<Reading> readings) throws SQLException {
+        Set<TableId> left = new HashSet<>();
+        Set<TableId> singly = new HashSet<>();
+        int deadlocks = 0;
+        while (!batch.isEmpty()) {
+            Relation current = null;
+            boolean checking = false;
+            try {
+                Set<TableId> stale = batch.hold(target);
+                if (stale.isEmpty()) {
+                    deferChecks(true);
+                    for (ChangeBatch.Part part : batch.parts()) {
+                        current = part.relation();
+                        boolean ordered = current.partitions() == 1;
+                        writer.apply(current.table(), ordered, part.changes(), singly.contains(current.table()));
+                    }
+                    current = null;
+                    checking = true;
+                    deferChecks(false);
+                    checking = false;
+                    batch.count(target);
+                    checkpoints.move(batch.moves());
+                    batch.pass(barriers);
+                    failpoints.before(Effect.BATCH_APPLIED);
+                    target.commit();
+                    failpoints.after(Effect.BATCH_APPLIED);
+                    return left;
+                }
+                rollBack();
+                stale.forEach(batch::drop);
+                left.addAll(stale);
+            } catch (SQLException | DataException e) {
+                rollBack();
+                current = checking ? batch.violated(e) : current;
+                if (deadlocks < MOST_DEADLOCKS && isDeadlock(e)) {
+                    // With another of our workers, a new load of a table, or a person: the batch is whole, and is
+                    // written again.
+                    deadlocks++;
+                    LOG.info("a batch met a deadlock and is written again: {}", e.getMessage());
+                    continue;
+                }
+                String object = current == null ? "batch" : current.table().toString();
+                WherryException failure = Failures.explain("apply changes to", object, e);
+                if (!(failure instanceof DataException) || current == null) {
+                    throw failure;
+                }
+                if (checking && holdBack(batch, current.table(), readings)) {
+                    continue;
+                }
+                // The order within a batch is ours: with the events one by one as they came, the refusal is the data's.
+                if (!singly.add(current.table())) {
+                    batch.drop(current.table());
+                    left.add(current.table());
+                    stop(current, failure);
+                }
+            } catch (RuntimeException e) {
+                // The worker waits for its lane before it ends, and the lane may wait for what is locked here.
+                rollBack();
+                throw e;
+            }
+        }
+        return left;
+    }
+
+    private static boolean isDeadlock(Exception e) {
+        return e instanceof SQLException sql && DEADLOCK.equals(Sessions.state(sql));
+    }
+
+    private void rollBack() throws SQLException {
+        target.rollback();
+        writer.rolledBack();
+    }
+
+    /** What the source checked at the end of a statement or a transaction cannot be checked row by row here. */
+    private void deferChecks(boolean deferred) throws SQLException {
+        if (checked) {
+            try (Statement statement = target.createStatement()) {
+                statement.execute("SET CONSTRAINTS ALL " + (deferred ? "DEFERRED" : "IMMEDIATE"));
+            }
+        }
+    }
+
+    private static boolean holdBack(ChangeBatch batch, TableId table, Collection<Reading> readings) {
+        return readings.stream()
+                .filter(reading -> reading.relation().table().equals(table))
+                .anyMatch(reading -> reading.holdBack(batch));
+    }
+
+    /** Stops a table: nobody reads it on until the operator has cleared it. */
+    void stop(Relation relation, WherryException failure) throws SQLException {
+        LOG.error("Changes of {} are stopped: {}", relation.table(), failure.explained(), failure);
+        Relations.stop(target, relation.table(), relation.loadEpoch(), failure.explained(), checkpoints.epoch());
+        target.commit();
+    }
+}

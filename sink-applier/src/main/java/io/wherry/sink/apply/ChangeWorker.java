@@ -1,0 +1,254 @@
+package io.wherry.sink.apply;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.sink.merge.ChangeBatch;
+import io.wherry.sink.read.BarrierWatch;
+import io.wherry.sink.read.ChangeDecoder;
+import io.wherry.sink.read.Reading;
+import io.wherry.sink.state.Checkpoints.Move;
+import io.wherry.sink.state.LostCommits;
+import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.Relations;
+import io.wherry.sink.state.Standing;
+import io.wherry.sink.state.StopSignal;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies its share of the change partitions, one batch over all its tables a transaction. It reads a partition only while the
+ * table is open for changes, from the checkpoint on.
+ */
+public final class ChangeWorker {
+    private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
+    private static final Duration POLL = Duration.ofMillis(50);
+    /** While the lane is busy, to hear of its end. */
+    private static final Duration SHORT_POLL = Duration.ofMillis(5);
+
+    private final Migration migration;
+    private final int number;
+    private final BatchWriter writer;
+    private final GiantLane lane;
+    private final BarrierWatch watch;
+    private final Supplier<Map<TableId, Relation>> relations;
+    private final StopSignal stop;
+    private final Failpoints failpoints;
+    private final ChangeDecoder decoder;
+    private final TablesAhead ahead;
+    private final Map<TopicPartition, Reading> readings = new HashMap<>();
+    private Map<TableId, Relation> seen = Map.of();
+
+    /**
+     * @param number of this worker, from 0
+     * @param writer this worker's alone
+     * @param giants opens another for giant values, if some come
+     */
+    public ChangeWorker(
+            Migration migration,
+            SchemaRegistry registry,
+            int number,
+            BatchWriter writer,
+            GiantLane.Opener giants,
+            Supplier<Map<TableId, Relation>> relations,
+            StopSignal stop,
+            Failpoints failpoints) {
+        this.migration = migration;
+        this.number = number;
+        this.writer = writer;
+        this.lane = new GiantLane("wherry-sink-giants-" + number, giants);
+        this.watch = new BarrierWatch(writer.barriers());
+        this.relations = relations;
+        this.stop = stop;
+        this.failpoints = failpoints;
+        this.decoder = new ChangeDecoder(registry);
+        this.ahead = new TablesAhead(writer.target(), registry, decoder, writer.tables());
+    }
+
+    /** Applies until stopped. */
+    public void run() throws SQLException {
+        Map<String, Object> settings = new HashMap<>(Reading.FETCH);
+        settings.put("group.id", migration.name());
+        // A fetch that waits at the broker does not know of partitions assigned meanwhile.
+        settings.put("fetch.max.wait.ms", 100);
+        try (lane;
+                KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+            BatchReader reader = new BatchReader(consumer, decoder, readings, lane);
+            while (!stop.isRequested()) {
+                // First, as nothing is read of a table that the lane holds, and there may be no other.
+                lookAtLane(consumer);
+                assign(consumer);
+                if (readings.isEmpty()) {
+                    stop.await(POLL);
+                } else {
+                    pass(consumer, reader);
+                }
+            }
+        }
+    }
+
+    private void lookAtLane(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+        Optional<GiantLane.Ended> giants = lane.ended();
+        if (giants.isPresent()) {
+            written(consumer, giants.get().batch(), giants.get().left());
+        }
+    }
+
+    private void pass(KafkaConsumer<byte[], byte[]> consumer, BatchReader reader) throws SQLException {
+        lookAtBarriers(consumer);
+        ChangeBatch batch;
+        try {
+            batch = reader.read(watch.pause(readings.values(), lane.isBusy() ? SHORT_POLL : POLL));
+        } catch (InvalidOffsetException e) {
+            for (TopicPartition partition : e.partitions()) {
+                Reading lost = readings.get(partition);
+                // Stopping a table ends the reading of all its partitions.
+                if (lost != null) {
+                    stopTable(
+                            lost.relation(), missing(partition, lost.relation().table()));
+                }
+            }
+            return;
+        }
+        for (Map.Entry<Relation, DataException> refused : batch.refused().entrySet()) {
+            stopTable(refused.getKey(), refused.getValue());
+        }
+        if (batch.read() == 0) {
+            ahead.bind(POLL);
+        }
+        batch.takeGiants().ifPresent(giant -> lane.begin(giant, readingsOf(giant.tables())));
+        written(consumer, batch, writer.apply(batch, readings.values()));
+    }
+
+    private List<Reading> readingsOf(Set<TableId> tables) {
+        return readings.values().stream()
+                .filter(reading -> tables.contains(reading.relation().table()))
+                .toList();
+    }
+
+    private void written(KafkaConsumer<byte[], byte[]> consumer, ChangeBatch batch, Set<TableId> left) {
+        leave(left);
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        for (Move move : batch.moves()) {
+            Reading reading = readings.get(move.partition());
+            // The table may have closed while the lane was writing it.
+            if (reading != null) {
+                reading.moved(move.nextOffset());
+                offsets.put(move.partition(), reading.groupOffset());
+            }
+        }
+        if (!offsets.isEmpty()) {
+            failpoints.before(Effect.GROUP_OFFSETS);
+            consumer.commitAsync(offsets, (committed, failure) -> {
+                if (failure != null) {
+                    LOG.debug("Group offsets for lag tools were not committed: {}", failure.toString());
+                }
+            });
+            failpoints.after(Effect.GROUP_OFFSETS);
+        }
+    }
+
+    private void lookAtBarriers(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+        List<Reading> here = readings.values().stream()
+                .filter(reading -> !lane.holds(reading.relation().table()))
+                .toList();
+        watch.look(here, new BarrierWatch.Found() {
+            @Override
+            public void passed(Reading reading) {
+                consumer.seek(reading.partition(), reading.checkpoint());
+            }
+
+            @Override
+            public void contradicted(Relation relation, DataException failure) throws SQLException {
+                stopTable(relation, failure);
+            }
+        });
+    }
+
+    /** Begins to read partitions of tables that opened, and leaves those of tables that closed or are loaded anew. */
+    private void assign(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+        Map<TableId, Relation> current = relations.get();
+        boolean changed = readings.size() != consumer.assignment().size();
+        if (current == seen && !changed) {
+            return;
+        }
+        seen = current;
+        changed |= readings.values().removeIf(reading -> {
+            Relation relation = current.get(reading.relation().table());
+            return relation == null
+                    || !relation.open()
+                    || relation.loadEpoch() != reading.relation().loadEpoch();
+        });
+        Set<TopicPartition> begun = new HashSet<>();
+        for (Relation relation : current.values()) {
+            for (int i = 0; relation.open() && i < relation.partitions(); i++) {
+                TopicPartition partition = new TopicPartition(relation.topic(), i);
+                if (!isMine(partition) || readings.containsKey(partition)) {
+                    continue;
+                }
+                if (!lane.holds(relation.table()) && Relations.isLoaded(writer.target(), relation)) {
+                    String generation = LostCommits.generation(writer.target(), relation.loadEpoch());
+                    // Checkpoints and barriers of one moment: partition 0 may move both meanwhile.
+                    Standing standing = writer.barriers().read(relation);
+                    readings.put(partition, new Reading(relation, partition, generation, standing));
+                    writer.tables().forget(relation.table());
+                    ahead.opened(relation);
+                    begun.add(partition);
+                } else {
+                    // Ready too early, or of an earlier reading something is being written: neither changes the
+                    // relation,
+                    // so ask again.
+                    seen = Map.of();
+                }
+            }
+        }
+        writer.target().rollback();
+        if (changed || !begun.isEmpty()) {
+            consumer.assign(readings.keySet());
+            begun.forEach(partition ->
+                    consumer.seek(partition, readings.get(partition).checkpoint()));
+        }
+    }
+
+    private boolean isMine(TopicPartition partition) {
+        int hash = 31 * partition.topic().hashCode() + partition.partition();
+        return Math.floorMod(hash ^ hash >>> 16, migration.apply().workers()) == number;
+    }
+
+    private void stopTable(Relation relation, WherryException failure) throws SQLException {
+        leave(Set.of(relation.table()));
+        writer.stop(relation, failure);
+    }
+
+    /** Does not read tables on; when one opens again it begins from its checkpoint. */
+    private void leave(Set<TableId> tables) {
+        readings.values().removeIf(reading -> tables.contains(reading.relation().table()));
+    }
+
+    private static DataException missing(TopicPartition partition, TableId table) {
+        return new DataException(
+                "read changes",
+                partition.toString(),
+                "the topic no longer holds the records after the checkpoint",
+                "Its retention must be unlimited; set that, then " + Remedies.reload(table));
+    }
+}

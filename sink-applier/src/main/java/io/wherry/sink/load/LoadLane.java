@@ -1,0 +1,283 @@
+package io.wherry.sink.load;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadRecords;
+import io.wherry.contract.record.LoadRecords.Block;
+import io.wherry.contract.record.LoadRecords.ChunkHeader;
+import io.wherry.contract.record.LoadRecords.ChunkTrailer;
+import io.wherry.contract.record.LoadRecords.LoadRecord;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.sink.state.Checkpoints;
+import io.wherry.sink.state.Checkpoints.Move;
+import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.Relations;
+import io.wherry.sink.state.StopSignal;
+import io.wherry.sink.table.TargetCatalog;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies one partition of the load topic, one chunk a transaction. A chunk whose table is stopped keeps the checkpoint where
+ * it begins, while later chunks of other tables go on: once the operator has cleared the table the lane reads again from
+ * there, and passes over the chunks that are in.
+ */
+public final class LoadLane {
+    private static final Logger LOG = LoggerFactory.getLogger(LoadLane.class);
+    private static final Duration POLL = Duration.ofMillis(100);
+
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
+    private static final int MOST_DOUBLINGS = 6;
+
+    // A lane holds what one fetch brought and the fetch after it; all lanes together stay below 32 MiB.
+    private static final int FETCHED_BYTES = 16 << 20;
+    private static final int LONGEST_FETCH_BYTES = 1 << 20;
+
+    // KEY SHARE until the chunk commits: a new load of the table waits for it (or comes first, and the epoch tells).
+    private static final String STATE = """
+            SELECT load_epoch, stopped_because IS NOT NULL,
+                   EXISTS (SELECT FROM wherry.chunk c WHERE c.schema_name = r.schema_name AND c.table_name = r.table_name
+                              AND c.load_epoch = ? AND c.chunk = ?)
+              FROM wherry.relation r WHERE schema_name = ? AND table_name = ? FOR KEY SHARE OF r
+            """;
+
+    // The same chunk may stand on two partitions, when a reader took over another's: the second waits, then finds it
+    // applied.
+    private static final String ALONE = "SELECT pg_advisory_xact_lock(?, ?)";
+
+    private static final int LOCK_CLASS = 0x6c6f6164;
+
+    private final Migration migration;
+    private final Connection target;
+    private final Checkpoints checkpoints;
+    private final Supplier<Map<TableId, Relation>> relations;
+    private final StopSignal stop;
+    private final TopicPartition partition;
+    private final Failpoints failpoints;
+
+    private long checkpoint;
+    private final Set<TableId> held = new HashSet<>();
+    private ChunkHeader open;
+    private long openOffset;
+    private long failedOffset = -1;
+    private int failures;
+    private ChunkWriter writer;
+
+    /** @param target a session in transaction mode that is this lane's alone */
+    public LoadLane(
+            Migration migration,
+            Connection target,
+            long epoch,
+            Supplier<Map<TableId, Relation>> relations,
+            StopSignal stop,
+            int partition,
+            Failpoints failpoints) {
+        this.migration = migration;
+        this.target = target;
+        this.checkpoints = new Checkpoints(target, epoch);
+        this.relations = relations;
+        this.stop = stop;
+        this.failpoints = failpoints;
+        this.partition = new TopicPartition(migration.topics().load(), partition);
+    }
+
+    /** Applies until stopped. */
+    public void run() throws SQLException {
+        int fetch =
+                Math.min(LONGEST_FETCH_BYTES, FETCHED_BYTES / migration.load().readers());
+        Map<String, Object> settings =
+                Map.of("max.partition.fetch.bytes", fetch, "fetch.max.bytes", fetch, "max.poll.records", 16);
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+            consumer.assign(List.of(partition));
+            checkpoint = checkpoints.read(partition.topic()).get(partition).nextOffset();
+            target.rollback();
+            consumer.seek(partition, checkpoint);
+            while (!stop.isRequested()) {
+                if (open == null && heldIsCleared()) {
+                    held.clear();
+                    consumer.seek(partition, checkpoint);
+                }
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+                    if (stop.isRequested()) {
+                        break;
+                    }
+                    if (!handle(record)) {
+                        consumer.seek(partition, failedOffset);
+                        break;
+                    }
+                }
+            }
+            close();
+        }
+    }
+
+    private boolean heldIsCleared() {
+        return held.stream().anyMatch(table -> {
+            Relation relation = relations.get().get(table);
+            return relation != null && !relation.stopped();
+        });
+    }
+
+    /** @return false when the chunk is to be tried again from its header */
+    private boolean handle(ConsumerRecord<byte[], byte[]> record) throws SQLException {
+        LoadRecord decoded = LoadRecords.parse(record);
+        try {
+            if (decoded instanceof ChunkHeader header) {
+                // The reader of the chunk before this one died.
+                close();
+                openOffset = record.offset();
+                begin(header);
+            } else if (decoded instanceof Block block && writer != null) {
+                writer.write(block.bytes());
+            } else if (decoded instanceof ChunkTrailer trailer && open != null) {
+                finish(trailer, record.offset() + 1);
+            }
+            return true;
+        } catch (SQLException | DataException e) {
+            return fail(e);
+        }
+    }
+
+    private void begin(ChunkHeader header) throws SQLException {
+        open = header;
+        while (!stop.isRequested()) {
+            try (PreparedStatement statement = target.prepareStatement(ALONE)) {
+                statement.setInt(1, LOCK_CLASS);
+                statement.setInt(2, Objects.hash(header.table(), header.epoch(), header.chunk()));
+                statement.execute();
+            }
+            if (decide(header)) {
+                return;
+            }
+            // The plan is in the control topic before the chunk is here; it is only not brought in yet.
+            target.rollback();
+            stop.await(POLL);
+        }
+    }
+
+    /** Begins to write the chunk or leaves it out; false while its load is not known. */
+    private boolean decide(ChunkHeader header) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(STATE)) {
+            statement.setInt(1, header.epoch());
+            statement.setInt(2, header.chunk());
+            statement.setString(3, header.table().schema());
+            statement.setString(4, header.table().table());
+            try (ResultSet row = statement.executeQuery()) {
+                boolean known = row.next();
+                boolean in = known && row.getInt(1) == header.epoch() && row.getBoolean(3);
+                if (known && row.getBoolean(2) && row.getInt(1) <= header.epoch() && !in) {
+                    hold(header.table());
+                    return true;
+                }
+                if (!known || row.getInt(1) < header.epoch()) {
+                    return isHeldBack(header.table());
+                }
+                decide(header, row.getInt(1), row.getBoolean(3));
+                return true;
+            }
+        }
+    }
+
+    /** A new table that is not made on the target yet is not brought in; other tables' chunks must not wait for it. */
+    private boolean isHeldBack(TableId table) throws SQLException {
+        boolean missing = !TargetCatalog.exists(target, table);
+        if (missing) {
+            hold(table);
+        }
+        return missing;
+    }
+
+    private void hold(TableId table) throws SQLException {
+        target.rollback();
+        held.add(table);
+    }
+
+    private void decide(ChunkHeader header, int loadEpoch, boolean applied) throws SQLException {
+        if (loadEpoch > header.epoch() || applied) {
+            target.rollback();
+        } else {
+            writer = new ChunkWriter(target, header);
+        }
+    }
+
+    private void finish(ChunkTrailer trailer, long next) throws SQLException {
+        boolean matches = trailer.table().equals(open.table())
+                && trailer.epoch() == open.epoch()
+                && trailer.chunk() == open.chunk();
+        if (!matches) {
+            close();
+            return;
+        }
+        if (writer != null) {
+            writer.finish(trailer);
+        }
+        if (held.isEmpty()) {
+            checkpoints.move(List.of(new Move(partition, checkpoint, next, Lsn.ZERO)));
+        } else {
+            checkpoints.holdCurrent();
+        }
+        failpoints.before(Effect.CHUNK_APPLIED);
+        target.commit();
+        failpoints.after(Effect.CHUNK_APPLIED);
+        checkpoint = held.isEmpty() ? next : checkpoint;
+        LOG.debug("Chunk {} of {} {}", open.chunk(), open.table(), writer == null ? "passed over" : "loaded");
+        open = null;
+        writer = null;
+    }
+
+    private void close() throws SQLException {
+        if (writer != null) {
+            writer.cancel();
+        }
+        target.rollback();
+        open = null;
+        writer = null;
+    }
+
+    /** @return false when the chunk is to be tried again; true when its table is stopped */
+    private boolean fail(Exception e) throws SQLException {
+        if (open == null) {
+            throw Failures.explain("load from", partition.toString(), e);
+        }
+        TableId table = open.table();
+        WherryException failure = Failures.explain("load", table + " chunk " + open.chunk(), e);
+        if (!(failure instanceof DataException)) {
+            throw failure;
+        }
+        int loadEpoch = open.epoch();
+        failures = openOffset == failedOffset ? failures + 1 : 1;
+        failedOffset = openOffset;
+        close();
+        if (failures <= migration.load().retries()) {
+            LOG.warn("{}; trying again", failure.explained());
+            stop.await(FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, MOST_DOUBLINGS)));
+            return false;
+        }
+        failedOffset = -1;
+        LOG.error("Load of {} is stopped: {}", table, failure.explained(), failure);
+        Relations.stop(target, table, loadEpoch, failure.explained(), checkpoints.epoch());
+        target.commit();
+        held.add(table);
+        return true;
+    }
+}

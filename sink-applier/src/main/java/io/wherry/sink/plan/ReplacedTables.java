@@ -1,0 +1,186 @@
+package io.wherry.sink.plan;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.sink.state.Barriers;
+import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.Relations;
+import io.wherry.sink.table.TargetCatalog;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Removes tables of ours that are no longer what the source has under their name: another table was renamed to it, or it has
+ * other columns. Their rows are loaded again anyway; the coordinator makes the tables as they are on the source now. Together, as
+ * two that swapped names have one another's indexes and sequences. Not safe for use by several threads.
+ */
+final class ReplacedTables {
+    private static final Logger LOG = LoggerFactory.getLogger(ReplacedTables.class);
+    // FOR UPDATE: batches that are being written to them end first.
+    private static final String AFFECTED = """
+            SELECT schema_name, table_name, topic, load_epoch, coalesce(source_oid, 0) AS source_oid, stopped_because IS NOT NULL
+              FROM wherry.relation r
+             WHERE load_epoch < ? AND (source_oid = ANY (CAST(? AS bigint[])) OR (schema_name, table_name) IN (
+                   SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS text[]))))
+             ORDER BY schema_name, table_name FOR UPDATE
+            """;
+    private static final List<String> FORGET = List.of(
+            "DELETE FROM wherry.chunk WHERE schema_name = ? AND table_name = ?",
+            "DELETE FROM wherry.ddl WHERE schema_name = ? AND table_name = ? AND stage = 'TABLE'",
+            "DELETE FROM wherry.checkpoint WHERE topic = (SELECT topic FROM wherry.relation"
+                    + " WHERE schema_name = ? AND table_name = ?)",
+            "DELETE FROM wherry.relation WHERE schema_name = ? AND table_name = ?");
+
+    private final Migration migration;
+    private final Connection target;
+    private final long epoch;
+    /** Those that were stopped here. */
+    private final Set<TableId> waiting = new HashSet<>();
+
+    private final Set<TableId> told = new HashSet<>();
+
+    /** @param target session in transaction mode */
+    ReplacedTables(Migration migration, Connection target, long epoch) {
+        this.migration = migration;
+        this.target = target;
+        this.epoch = epoch;
+    }
+
+    private record Old(TableId id, String topic, int loadEpoch, long oid, boolean stopped) {}
+
+    /** Removes those that the plan loads otherwise; part of the caller's transaction. */
+    void remove(LoadPlan plan) throws SQLException {
+        if (migration.schema() != TargetSchemaMode.CREATE) {
+            return;
+        }
+        List<LoadPlan.Table> anew = plan.tables().stream()
+                .filter(table -> table.resumed() == null && table.oid() != 0)
+                .toList();
+        Map<TableId, LoadPlan.Table> byName = new HashMap<>();
+        anew.forEach(table -> byName.put(table.id(), table));
+        Map<TableId, Old> old = new TreeMap<>();
+        for (Old one : affected(plan.epoch(), anew)) {
+            if (TargetCatalog.exists(target, one.id()) && isReplaced(one, byName.get(one.id()))) {
+                old.put(one.id(), one);
+            }
+        }
+        if (!old.isEmpty() && drop(List.copyOf(old.values())) != null) {
+            for (Old one : old.values()) {
+                String problem = drop(List.of(one));
+                if (problem != null) {
+                    keep(one, byName.get(one.id()), problem);
+                }
+            }
+        }
+    }
+
+    /** @param now what the name stands for on the source; null = the table has another name there */
+    private boolean isReplaced(Old old, LoadPlan.Table now) throws SQLException {
+        if (old.stopped() && waiting.contains(old.id())) {
+            return false;
+        }
+        waiting.remove(old.id());
+        return now == null || old.oid() != 0 && old.oid() != now.oid() || differs(now);
+    }
+
+    /** Whether the table cannot take its new load before somebody has looked after it. */
+    boolean waits(TableId table) {
+        return waiting.contains(table);
+    }
+
+    private boolean differs(LoadPlan.Table now) throws SQLException {
+        return now.shape() != 0 && now.shape() != Catalog.shape(target, now.id());
+    }
+
+    /** @return why they could not be dropped; null = they are gone */
+    private String drop(List<Old> tables) throws SQLException {
+        Savepoint before = target.setSavepoint();
+        String names = tables.stream().map(one -> one.id().quoted()).collect(Collectors.joining(", "));
+        try (Statement statement = target.createStatement()) {
+            statement.execute("DROP TABLE " + names);
+        } catch (SQLException e) {
+            if (Failures.isRetryable(Sessions.state(e))) {
+                throw e;
+            }
+            target.rollback(before);
+            return e.getMessage();
+        }
+        for (Old one : tables) {
+            LOG.info("{} is another table on the source now; it is made again on the target and loaded", one.id());
+            Barriers.forget(target, one.topic());
+            for (String sql : FORGET) {
+                try (PreparedStatement statement = target.prepareStatement(sql)) {
+                    statement.setString(1, one.id().schema());
+                    statement.setString(2, one.id().table());
+                    statement.executeUpdate();
+                }
+            }
+        }
+        return null;
+    }
+
+    /** A table that others depend on can take the rows if it has their columns; else somebody must look. */
+    private void keep(Old old, LoadPlan.Table now, String problem) throws SQLException {
+        if (told.add(old.id())) {
+            LOG.warn("{} cannot be made again on the target: {}", old.id(), problem);
+        }
+        if (now != null && differs(now)) {
+            DataException failure = new DataException(
+                    "load",
+                    old.id().toString(),
+                    "the source's table has other columns now, and the target's cannot be made again: " + problem,
+                    "Drop on the target what depends on it, then " + Remedies.retry(old.id()));
+            Relations.stop(target, old.id(), old.loadEpoch(), failure.explained(), epoch);
+            waiting.add(old.id());
+        }
+    }
+
+    private List<Old> affected(int planEpoch, List<LoadPlan.Table> anew) throws SQLException {
+        List<Old> affected = new ArrayList<>();
+        try (PreparedStatement statement = target.prepareStatement(AFFECTED)) {
+            statement.setInt(1, planEpoch);
+            statement.setArray(2, array("int8", anew.stream().map(LoadPlan.Table::oid)));
+            statement.setArray(
+                    3, array("text", anew.stream().map(table -> table.id().schema())));
+            statement.setArray(
+                    4, array("text", anew.stream().map(table -> table.id().table())));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    affected.add(new Old(
+                            new TableId(row.getString(1), row.getString(2)),
+                            row.getString(3),
+                            row.getInt(4),
+                            row.getLong(5),
+                            row.getBoolean(6)));
+                }
+            }
+        }
+        return affected;
+    }
+
+    private Array array(String type, Stream<?> values) throws SQLException {
+        return target.createArrayOf(type, values.toArray());
+    }
+}

@@ -1,0 +1,149 @@
+package io.wherry.sink.plan;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.sink.state.Failures;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/**
+ * Tells a topic from another of the same name, by the id that Kafka gives it, kept in {@code wherry.topic}. An offset alone
+ * cannot. Counterexample: the checkpoint is 500; the topic is deleted, made anew and filled to 700 while no sink-applier runs;
+ * reading from 500 on would leave out the first 500 records without a word.
+ */
+public final class TopicIds {
+    private static final String REMEMBER = """
+            INSERT INTO wherry.topic AS t (topic, id) VALUES (?, ?)
+            ON CONFLICT (topic) DO UPDATE SET id = CASE WHEN ? THEN EXCLUDED.id ELSE t.id END RETURNING id
+            """;
+
+    private static final String ALL = "wherry reload --all";
+
+    private TopicIds() {}
+
+    /**
+     * Notes which topics they are; part of the caller's transaction.
+     *
+     * @param beginnings by topic, the first offset that it holds, the sum over its partitions
+     * @param again their tables are loaded anew, so they may be others
+     * @throws DataException when one is another topic than before, or when it has lost records before it was first read
+     */
+    static void remember(Connection target, Migration migration, Map<String, Long> beginnings, boolean again)
+            throws SQLException {
+        Map<String, String> known = known(target);
+        Map<String, String> ids = ids(migration, beginnings.keySet());
+        for (Map.Entry<String, Long> beginning : beginnings.entrySet()) {
+            String topic = beginning.getKey();
+            if (!ids.containsKey(topic)) {
+                throw new RetryableException("find topic", topic, "the broker does not know it yet", "");
+            }
+            if (!known.containsKey(topic) && beginning.getValue() > 0) {
+                throw lost(topic, "its first records have been removed before they were read", ALL);
+            }
+            remember(target, topic, ids.get(topic), again);
+        }
+    }
+
+    private static void remember(Connection target, String topic, String id, boolean again) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(REMEMBER)) {
+            statement.setString(1, topic);
+            statement.setString(2, id);
+            statement.setBoolean(3, again);
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                if (!row.getString(1).equals(id)) {
+                    throw anew(topic, ALL);
+                }
+            }
+        }
+    }
+
+    /**
+     * What has become of topics read before, by topic: those that are gone, or others now. Empty = all are there.
+     *
+     * @param tables by their topics
+     */
+    public static Map<String, DataException> changed(
+            Connection target, Migration migration, Map<String, TableId> tables) throws SQLException {
+        Map<String, String> known = known(target);
+        Map<String, String> now = ids(migration, known.keySet());
+        Map<String, DataException> changed = new HashMap<>();
+        known.forEach((topic, id) -> {
+            String remedy = tables.containsKey(topic) ? Remedies.reload(tables.get(topic)) : ALL;
+            if (!now.containsKey(topic)) {
+                changed.put(topic, lost(topic, "the topic was deleted", remedy));
+            } else if (!id.equals(now.get(topic))) {
+                changed.put(topic, anew(topic, remedy));
+            }
+        });
+        return changed;
+    }
+
+    private static DataException anew(String topic, String remedy) {
+        return lost(topic, "the topic was deleted and created again", remedy);
+    }
+
+    private static DataException lost(String topic, String problem, String remedy) {
+        return new DataException(
+                "read topic",
+                topic,
+                problem + "; what was not yet applied may be lost",
+                "Its retention must be unlimited, and nobody may delete it; " + remedy);
+    }
+
+    /** Whether the topic was read before, if only for a table that was removed since. */
+    static boolean isKnown(Connection target, String topic) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement("SELECT FROM wherry.topic WHERE topic = ?")) {
+            statement.setString(1, topic);
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next();
+            }
+        }
+    }
+
+    private static Map<String, String> known(Connection target) throws SQLException {
+        Map<String, String> known = new HashMap<>();
+        try (PreparedStatement statement = target.prepareStatement("SELECT topic, id FROM wherry.topic");
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                known.put(row.getString(1), row.getString(2));
+            }
+        }
+        return known;
+    }
+
+    private static Map<String, String> ids(Migration migration, Set<String> topics) {
+        Map<String, String> ids = new HashMap<>();
+        try (Admin admin = KafkaClients.admin(migration)) {
+            Map<String, KafkaFuture<TopicDescription>> found =
+                    admin.describeTopics(topics).topicNameValues();
+            for (Map.Entry<String, KafkaFuture<TopicDescription>> topic : found.entrySet()) {
+                try {
+                    ids.put(topic.getKey(), topic.getValue().get().topicId().toString());
+                } catch (ExecutionException e) {
+                    if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+                        throw Failures.explain("find topic", topic.getKey(), e.getCause());
+                    }
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("find topics", "", "interrupted", "", e);
+        }
+        return ids;
+    }
+}

@@ -1,0 +1,85 @@
+package io.wherry.sink.read;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.sink.state.Barriers;
+import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.Standing;
+import io.wherry.sink.state.Standing.Verdict;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Looks whether a worker's partitions that wait at a barrier may go on. Never by waiting: one worker may own several partitions of
+ * the table, and the one that the others wait for may be among them.
+ */
+public final class BarrierWatch {
+    /** Between looks: a barrier takes some of these. */
+    private static final Duration SHORT = Duration.ofMillis(5);
+    /** Looks in vain after which partition 0 has much to apply for all, so that it need not be asked so often. */
+    private static final int LOOKS = 100;
+
+    private final Barriers barriers;
+    private int inVain;
+
+    public BarrierWatch(Barriers barriers) {
+        this.barriers = barriers;
+    }
+
+    /** What the look found. */
+    public interface Found {
+        /** The partition's checkpoint has been moved past the barrier. */
+        void passed(Reading reading);
+
+        /** The partitions of the table cannot meet. */
+        void contradicted(Relation relation, DataException failure) throws SQLException;
+    }
+
+    /** How long to wait for records before the next look; {@code usual} where nothing depends on it. */
+    public Duration pause(Collection<Reading> readings, Duration usual) {
+        boolean anyWaits = readings.stream().anyMatch(reading -> reading.barrier() != null);
+        return anyWaits && inVain < LOOKS ? SHORT : usual;
+    }
+
+    /** Has the readings that may go on do so; leaves the session without a transaction. */
+    public void look(Collection<Reading> readings, Found found) throws SQLException {
+        List<Reading> waiting =
+                readings.stream().filter(reading -> reading.barrier() != null).toList();
+        if (waiting.isEmpty()) {
+            inVain = 0;
+            return;
+        }
+        inVain++;
+        Map<Relation, Standing> standings = new HashMap<>();
+        Map<Relation, DataException> contradicted = new HashMap<>();
+        for (Reading reading : waiting) {
+            Relation relation = reading.relation();
+            Standing standing = standings.get(relation);
+            if (standing == null) {
+                standing = barriers.read(relation);
+                standings.put(relation, standing);
+            }
+            try {
+                Verdict verdict = standing.of(reading.barrier());
+                if (verdict != Verdict.WAIT) {
+                    inVain = 0;
+                }
+                if (verdict == Verdict.APPLY) {
+                    reading.applyBarrier();
+                } else if (verdict == Verdict.GO_ON) {
+                    reading.passBarrier();
+                    found.passed(reading);
+                }
+            } catch (DataException e) {
+                contradicted.put(relation, e);
+            }
+        }
+        barriers.checkpoints().target().rollback();
+        for (Map.Entry<Relation, DataException> table : contradicted.entrySet()) {
+            found.contradicted(table.getKey(), table.getValue());
+        }
+    }
+}

@@ -1,0 +1,289 @@
+package io.wherry.sink.read;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.record.Barrier;
+import io.wherry.contract.record.LargeValues;
+import io.wherry.sink.merge.Change;
+import io.wherry.sink.merge.ChangeBatch;
+import io.wherry.sink.state.Checkpoints.Move;
+import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.Standing;
+import io.wherry.sink.state.Standing.Note;
+import io.wherry.sink.state.Standing.Place;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * A partition that is being read, and where in it source transactions end.
+ *
+ * <p>A batch may end in the middle of a source transaction: a poll gives what it gives. Where the target checks constraints at
+ * commit, that is not always possible. Counterexample: {@code pos int UNIQUE DEFERRABLE}, rows (1,1) to (5000,5000), and on the
+ * source {@code UPDATE t SET pos = pos % 5000 + 1}. After 2000 events 2000 rows hold 2 to 2001, and row 2001 still holds
+ * 2001: our commit is refused, whatever order the 2000 are written in, although the source was never seen so. Then the
+ * events of the unfinished transaction are held back here, and the batch ends before it.
+ */
+public final class Reading {
+    /**
+     * What one poll of changes may bring. The consumer's limits are for compressed bytes but for one: 8 MiB of one repeated
+     * word are gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
+     */
+    public static final Map<String, Object> FETCH =
+            Map.of("max.poll.records", 64, "max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 8 << 20);
+
+    private final Relation relation;
+    private final TopicPartition partition;
+    private final String generation;
+    private final LargeValues.Joiner joiner = new LargeValues.Joiner();
+    private final List<Change> held = new ArrayList<>();
+    private long checkpoint;
+    private long from;
+    /** Of the change last seen; null = none yet. */
+    private TableShape shape;
+
+    private Lsn lastLsn = Lsn.ZERO;
+    private int cut;
+    private long cutOffset;
+    private Lsn cutLsn = Lsn.ZERO;
+    private boolean complete;
+    /** The barrier that it stands at; null = none. */
+    private Note barrier;
+    /** The section that partition 0 applies for all; null = none. */
+    private Lsn section;
+
+    /**
+     * @param generation {@code LostCommits#generation}
+     * @param standing of the table's partitions: it begins where an earlier reading was
+     */
+    public Reading(Relation relation, TopicPartition partition, String generation, Standing standing) {
+        this.relation = relation;
+        this.partition = partition;
+        this.generation = generation;
+        Place place = standing.places().get(partition.partition());
+        checkpoint = place.checkpoint();
+        section = partition.partition() == 0 ? standing.section().orElse(null) : null;
+        barrier = place.waits() ? place.note() : null;
+    }
+
+    public Relation relation() {
+        return relation;
+    }
+
+    public TopicPartition partition() {
+        return partition;
+    }
+
+    /** Whether some parts of a large value have come, and the last has not. */
+    public boolean isInsideValue() {
+        return joiner.unfinishedFrom() >= 0;
+    }
+
+    public long checkpoint() {
+        return checkpoint;
+    }
+
+    /** The checkpoint as Kafka is told of it. */
+    public OffsetAndMetadata groupOffset() {
+        return new OffsetAndMetadata(checkpoint, generation);
+    }
+
+    /** The target's checkpoint has moved. */
+    public void moved(long nextOffset) {
+        checkpoint = nextOffset;
+    }
+
+    /** The barrier at which the partition waits, read up to it and not beyond; null = it is to be read. */
+    public Note barrier() {
+        return barrier;
+    }
+
+    /** All partitions have come to the barrier, and this one is read on for all of them. */
+    void applyBarrier() {
+        section = barrier.section();
+        barrier = null;
+    }
+
+    /** The barrier was applied, and the checkpoint moved past it, by partition 0. */
+    void passBarrier() {
+        checkpoint = barrier.next();
+        barrier = null;
+    }
+
+    /** Begins a batch, with what was held back. */
+    public void begin(ChangeBatch batch) {
+        cut = 0;
+        cutOffset = checkpoint;
+        if (held.isEmpty()) {
+            cutLsn = lastLsn;
+        } else {
+            batch.part(relation).changes().addAll(held);
+        }
+    }
+
+    /** Offset of the first record of the change last begun with. */
+    public long from() {
+        return from;
+    }
+
+    /**
+     * Adds the change that ends with {@code record} to the batch, unless the table changed its shape just before it: what came
+     * before must be committed then, because a table that stops here goes on here, after the operator has altered it, and
+     * cannot take rows of the earlier shape any more. The same before a barrier, and at the end of its section.
+     *
+     * @return whether to go on; false = the partition must be read again {@link #from} there on, in another batch
+     * @throws DataException when the record is not a change that can be applied
+     */
+    public boolean add(ConsumerRecord<byte[], byte[]> record, ChangeDecoder decoder, ChangeBatch batch) {
+        if (joiner.unfinishedFrom() < 0) {
+            from = record.offset();
+        }
+        byte[] value = joiner.add(record);
+        if (value == null && joiner.unfinishedFrom() >= 0) {
+            return true;
+        }
+        Change change = decoder.decode(value, relation.table(), partition + " offset " + record.offset());
+        Lsn lsn = new Lsn(change.commitLsn());
+        Lsn mark = Barrier.section(record);
+        if (section != null && !section.equals(mark)) {
+            endSection(batch);
+            return false;
+        }
+        boolean loaded = !lsn.isAfter(relation.snapshotLsn());
+        if (!loaded) {
+            TableShape earlier = shape;
+            shape = change.shape();
+            if (earlier != null && earlier != shape) {
+                return false;
+            }
+        }
+        // Also where the load holds the change: of its section it may not hold all.
+        if (relation.partitions() > 1 && section == null) {
+            requireMark(mark, lsn, !loaded && change.concernsSeveralKeys(), record);
+            if (mark != null) {
+                barrier = new Note(partition.partition(), mark, change.order(), from, record.offset() + 1);
+                batch.part(relation).notes().add(barrier);
+                return false;
+            }
+        }
+        batch.took(relation.table(), value.length);
+        List<Change> changes = batch.part(relation).changes();
+        if (!lsn.equals(lastLsn)) {
+            cut = changes.size();
+            cutOffset = from;
+            cutLsn = lastLsn;
+            lastLsn = lsn;
+        }
+        if (!loaded) {
+            requireUnbroken(change);
+            changes.add(change);
+        }
+        return true;
+    }
+
+    private void requireUnbroken(Change change) {
+        if (change.kind() == Change.Kind.INSERT) {
+            requireEveryValue(change);
+        }
+        if (change.kind() == Change.Kind.BREAK) {
+            throw new DataException(
+                    "apply changes to",
+                    relation.table().toString(),
+                    "it is carried whole, and on the source one of its partitions was truncated by itself, or has another"
+                            + " replica identity than the others",
+                    Remedies.reload(relation.table()));
+        }
+    }
+
+    /**
+     * A row that an update of its key brings into the row filter comes as an insert, and, but under identity FULL, without the large values
+     * that the update left alone (seen on 15 to 18; a native subscription writes NULL in their place).
+     */
+    private void requireEveryValue(Change change) {
+        for (int i = 0; i < change.after().length; i++) {
+            if (Change.isUnchanged(change.after()[i])) {
+                throw new DataException(
+                        "apply changes to",
+                        relation.table().toString(),
+                        "an update of its key brought a row into its row filter (tables.where), and the source does not send"
+                                + " the row's large value of column "
+                                + Identifiers.quote(
+                                        change.shape().columns().get(i).name()),
+                        "On the source: ALTER TABLE " + relation.table().quoted()
+                                + " REPLICA IDENTITY FULL; then wherry reload --table " + relation.table());
+            }
+        }
+    }
+
+    private void requireMark(Lsn mark, Lsn lsn, boolean severalKeys, ConsumerRecord<byte[], byte[]> record) {
+        if (mark == null ? severalKeys : !mark.equals(lsn)) {
+            throw new DataException(
+                    "apply changes to",
+                    relation.table().toString(),
+                    partition + " offset " + record.offset() + " is a change of several keys without a barrier",
+                    "A source-connector of an earlier version wrote it, or records were removed; "
+                            + Remedies.reload(relation.table()));
+        }
+    }
+
+    private void endSection(ChangeBatch batch) {
+        batch.part(relation).ended().add(section);
+        section = null;
+    }
+
+    /**
+     * Ends a batch.
+     *
+     * @param position of the consumer
+     * @param complete nothing committed to Kafka is left after {@code position}, so no source transaction is cut
+     * @throws DataException when the parts of a value that are still missing will not come: its table must not hold up others
+     */
+    public void end(ChangeBatch batch, long position, boolean complete) {
+        if (complete) {
+            joiner.requireWhole(partition);
+        }
+        this.complete = complete;
+        boolean extending = !held.isEmpty();
+        held.clear();
+        long unfinished = joiner.unfinishedFrom();
+        long next = unfinished >= 0 ? unfinished : position;
+        if (complete && section != null) {
+            endSection(batch);
+        }
+        boolean noted = barrier != null && batch.part(relation).notes().contains(barrier);
+        if (next > checkpoint || noted) {
+            batch.part(relation).moves().add(new Move(partition, checkpoint, next, lastLsn));
+        }
+        if (extending) {
+            // Without trying: the commit would be refused again, and each try takes longer than the last.
+            holdBack(batch);
+        }
+    }
+
+    /**
+     * Takes what belongs to an unfinished source transaction out of the batch, and keeps it for the next one.
+     *
+     * @return false when there is none: what fails then fails for good
+     */
+    public boolean holdBack(ChangeBatch batch) {
+        if (complete || relation.partitions() > 1) {
+            return false;
+        }
+        complete = true;
+        ChangeBatch.Part part = batch.part(relation);
+        List<Change> unfinished = part.changes().subList(cut, part.changes().size());
+        held.addAll(unfinished);
+        unfinished.clear();
+        part.moves().clear();
+        if (cutOffset > checkpoint) {
+            part.moves().add(new Move(partition, checkpoint, cutOffset, cutLsn));
+        }
+        return true;
+    }
+}

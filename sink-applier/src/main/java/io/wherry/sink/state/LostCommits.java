@@ -1,0 +1,107 @@
+package io.wherry.sink.state;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.KafkaClients;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Notices a target that came back without its last commits: an asynchronous replica that was promoted, a backup. Group offsets are
+ * committed to Kafka after the target's transaction, so a checkpoint behind them was there once. Rows, checkpoints and all that we
+ * know of the target are lost together, so what is missing is applied again from Kafka and nothing else is to be mended; but
+ * who runs the target must hear of it.
+ */
+public final class LostCommits {
+    private static final Logger LOG = LoggerFactory.getLogger(LostCommits.class);
+
+    // The time tells this target from another one that the same topics were applied to.
+    private static final String GENERATIONS = """
+            SELECT c.topic, c.partition, c.next_offset, m.started_at || ' load ' || r.load_epoch
+              FROM wherry.checkpoint c JOIN wherry.relation r USING (topic), wherry.migration m
+            """;
+
+    private static final String GENERATION =
+            "SELECT coalesce((SELECT max(started_at) FROM wherry.migration)::text, '') || ' load ' || ?";
+
+    private static final String NOTE = """
+            UPDATE wherry.applier SET lost = format('%s: %s change records in %s partitions', clock_timestamp()::timestamptz(0), ?, ?)
+            """;
+
+    private LostCommits() {}
+
+    /** What a group offset of a table carries as metadata. */
+    public static String generation(Connection target, int loadEpoch) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(GENERATION)) {
+            statement.setInt(1, loadEpoch);
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getString(1);
+            }
+        }
+    }
+
+    /**
+     * Notes on the target what it has lost, if it has.
+     *
+     * @param target whose checkpoints are this instance's already, so that nobody moves them
+     */
+    public static void look(Connection target, Migration migration) throws SQLException {
+        Map<TopicPartition, OffsetAndMetadata> applied = applied(migration);
+        long records = 0;
+        int partitions = 0;
+        try (Statement statement = target.createStatement();
+                ResultSet row = statement.executeQuery(GENERATIONS)) {
+            while (row.next()) {
+                OffsetAndMetadata offset = applied.get(new TopicPartition(row.getString(1), row.getInt(2)));
+                if (offset != null && offset.metadata().equals(row.getString(4)) && offset.offset() > row.getLong(3)) {
+                    records += offset.offset() - row.getLong(3);
+                    partitions++;
+                }
+            }
+        }
+        if (partitions > 0) {
+            LOG.error(
+                    "The target has lost commits that it had confirmed: {} change records in {} partitions. They are applied"
+                            + " again from Kafka. See that a replica that may be promoted is a synchronous one",
+                    records,
+                    partitions);
+            try (PreparedStatement statement = target.prepareStatement(NOTE)) {
+                statement.setLong(1, records);
+                statement.setInt(2, partitions);
+                statement.executeUpdate();
+            }
+        }
+    }
+
+    private static Map<TopicPartition, OffsetAndMetadata> applied(Migration migration) {
+        try (Admin admin = KafkaClients.admin(migration)) {
+            return admin.listConsumerGroupOffsets(migration.name())
+                    .partitionsToOffsetAndMetadata()
+                    .get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RetriableException passing) {
+                throw passing;
+            }
+            // As without the right to read group offsets: nothing else depends on them.
+            LOG.warn(
+                    "Whether the target has lost commits cannot be seen: {}",
+                    e.getCause().getMessage());
+            return Map.of();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RetryableException("read group offsets", migration.name(), "interrupted", "", e);
+        }
+    }
+}

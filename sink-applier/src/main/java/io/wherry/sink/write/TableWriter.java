@@ -1,0 +1,162 @@
+package io.wherry.sink.write;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.sink.merge.BatchPlan;
+import io.wherry.sink.merge.Change;
+import io.wherry.sink.merge.Step;
+import io.wherry.sink.table.BoundTable;
+import io.wherry.sink.table.TableDrift;
+import io.wherry.sink.table.TargetCatalog;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.sql.Types;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Applies events to tables within the caller's transaction. Not safe for use by several threads. */
+public final class TableWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(TableWriter.class);
+    private static final String REFERENCED = """
+            SELECT EXISTS (SELECT FROM pg_constraint
+                            WHERE contype = 'f' AND confrelid = CAST(? AS regclass) AND conrelid <> confrelid)
+            """;
+
+    private final Connection target;
+    private final Map<TableId, Map<TableShape, BoundTable>> bound = new HashMap<>();
+    private final Set<TableId> altered = new HashSet<>();
+
+    public TableWriter(Connection target) {
+        this.target = target;
+    }
+
+    /**
+     * @param ordered whether all changes of the table come one after another
+     * @param changes of one table, in the order they came
+     * @param singly one statement an event
+     * @throws DataException when the target's rows are not those the events speak of
+     */
+    public void apply(TableId table, boolean ordered, List<Change> changes, boolean singly) throws SQLException {
+        for (int from = 0; from < changes.size(); ) {
+            TableShape shape = changes.get(from).shape();
+            int to = from + 1;
+            while (to < changes.size() && changes.get(to).shape() == shape) {
+                to++;
+            }
+            for (Step step : BatchPlan.of(bind(table, ordered, shape), changes.subList(from, to), singly)) {
+                execute(table, step);
+            }
+            from = to;
+        }
+    }
+
+    /** Reads what {@link #apply} needs to know of the table, unless a change of that shape would have to alter it first. */
+    public void prepare(TableId table, boolean ordered, TableShape shape) throws SQLException {
+        if (shape.id().equals(table) && drift(shape, ordered).isEmpty()) {
+            bind(table, ordered, shape);
+        }
+    }
+
+    /** Forgets the table's columns: they may have been changed since. */
+    public void forget(TableId table) {
+        bound.remove(table);
+    }
+
+    /** The caller's transaction did not commit, nor then what it added to tables. */
+    public void rolledBack() {
+        altered.forEach(bound::remove);
+        altered.clear();
+    }
+
+    private BoundTable bind(TableId table, boolean ordered, TableShape shape) throws SQLException {
+        // By identity: the decoder makes one shape a schema, and comparing hundreds of columns each batch is wasted.
+        Map<TableShape, BoundTable> shapes = bound.computeIfAbsent(table, id -> new IdentityHashMap<>());
+        BoundTable known = shapes.get(shape);
+        if (known == null) {
+            if (!shape.id().equals(table)) {
+                throw new DataException(
+                        "apply changes to",
+                        table.toString(),
+                        "its topic holds changes of " + shape.id(),
+                        "Look who else writes to this migration's topics");
+            }
+            follow(shape, ordered);
+            known = BoundTable.bind(shape, TargetCatalog.read(target, table));
+            shapes.put(shape, known);
+        }
+        return known;
+    }
+
+    private List<String> drift(TableShape shape, boolean ordered) throws SQLException {
+        // A partition takes no column of its own.
+        TableId root = TargetCatalog.partitionRoot(target, shape.id());
+        return TableDrift.statements(
+                shape, root, TargetCatalog.existing(target, shape.id()), ordered && root.equals(shape.id()));
+    }
+
+    private void follow(TableShape shape, boolean ordered) throws SQLException {
+        for (String sql : drift(shape, ordered)) {
+            LOG.info("{}", sql);
+            altered.add(shape.id());
+            OneStatement.execute(target, sql);
+        }
+    }
+
+    private void execute(TableId table, Step step) throws SQLException {
+        if (step instanceof Step.Rows rows) {
+            execute(table, rows);
+        } else {
+            truncate(table);
+        }
+    }
+
+    private void execute(TableId table, Step.Rows step) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(step.sql())) {
+            for (int i = 0; i < step.arrays().size(); i++) {
+                // OTHER = without a type: the server takes the one that the statement names.
+                statement.setObject(i + 1, step.arrays().get(i), Types.OTHER);
+            }
+            int rows = statement.executeUpdate();
+            if (step.counted() && rows != step.rows()) {
+                String verb = step.sql().substring(0, step.sql().indexOf(' ')).replace("WITH", "UPDATE");
+                throw new DataException(
+                        "apply changes to",
+                        table.toString(),
+                        verb + " found " + rows + " of " + step.rows() + " rows",
+                        "Somebody else writes to the table on the target; stop what does, then "
+                                + Remedies.reload(table));
+            }
+        }
+    }
+
+    /** Empties a table. */
+    public void truncate(TableId table) throws SQLException {
+        // TRUNCATE is refused while a foreign key refers to the table, even without rows and without its triggers.
+        String sql = isReferenced(table) ? "DELETE FROM " : "TRUNCATE ";
+        String only = TargetCatalog.isPartitioned(target, table) ? "" : "ONLY ";
+        try (Statement statement = target.createStatement()) {
+            statement.executeUpdate(sql + only + table.quoted());
+        }
+    }
+
+    private boolean isReferenced(TableId table) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(REFERENCED)) {
+            statement.setString(1, table.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                row.next();
+                return row.getBoolean(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+package io.wherry.source.check;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The part of the preflight that looks at row filters ({@code tables.where}). */
+public final class FilterChecks {
+    private static final int FILTERS_SINCE = 15;
+    private static final Pattern LITERAL = Pattern.compile("'(?:[^']|'')*'");
+    private static final Pattern NAME = Pattern.compile("\"((?:[^\"]|\"\")+)\"|([\\p{L}_][\\p{L}\\p{N}_$]*)");
+
+    private FilterChecks() {}
+
+    public static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+            throws SQLException {
+        List<Finding> findings = new ArrayList<>();
+        Set<String> unknown = new HashSet<>(migration.tables().where().keySet());
+        for (Catalog.Table table : tables) {
+            String condition = migration.tables().where().get(table.id().toString());
+            unknown.remove(table.id().toString());
+            if (condition != null) {
+                check(session, migration, table, condition, findings);
+            }
+        }
+        for (String table : unknown) {
+            findings.add(Finding.error(
+                    "tables.where",
+                    table + " is no table that is selected",
+                    "Write schema.table as in the catalog; a partitioned table's partitions each by name"));
+        }
+        return findings;
+    }
+
+    private static void check(
+            Connection session, Migration migration, Catalog.Table table, String condition, List<Finding> findings)
+            throws SQLException {
+        String name = table.id().toString();
+        if (table.partitioned()) {
+            findings.add(Finding.error(
+                    name,
+                    "has a row filter and is carried whole, which the server does not do together",
+                    "Remove it from tables.where or from tables.whole"));
+            return;
+        }
+        try (Statement statement = session.createStatement()) {
+            statement.execute("SELECT FROM ONLY " + table.id().quoted() + " WHERE (" + condition + ") LIMIT 0");
+        } catch (SQLException e) {
+            findings.add(Finding.error(
+                    name,
+                    "its row filter is refused: " + e.getMessage(),
+                    "Correct tables.where; name types and" + " functions of other schemas in full"));
+            return;
+        }
+        if (!migration.tables().follows(table.id())) {
+            return;
+        }
+        if (Catalog.majorVersion(session) < FILTERS_SINCE) {
+            findings.add(Finding.error(
+                    name,
+                    "has a row filter, which servers before " + FILTERS_SINCE + " cannot apply to changes",
+                    "Remove it from tables.where, or name the table in tables.load-only too"));
+            return;
+        }
+        List<String> outside = table.columns().stream()
+                .map(CatalogColumn::name)
+                .filter(names(condition)::contains)
+                .filter(column -> !table.identity().contains(column))
+                .toList();
+        if (table.replicaIdentity() != 'f' && !table.identity().isEmpty() && !outside.isEmpty()) {
+            findings.add(Finding.error(
+                    name,
+                    "its row filter uses "
+                            + String.join(
+                                    ", ",
+                                    outside.stream().map(Identifiers::quote).toList())
+                            + ", not part of its replica identity: the source would refuse every update and delete",
+                    "On the source: ALTER TABLE " + table.id().quoted() + " REPLICA IDENTITY FULL"));
+        } else if (table.replicaIdentity() != 'f' && !table.identity().isEmpty()) {
+            warnOfValuesStoredApart(session, table, findings);
+        }
+    }
+
+    /** The stream leaves them out of a row that an update of its key brings into the filter: the sink-applier stops there. */
+    private static void warnOfValuesStoredApart(Connection session, Catalog.Table table, List<Finding> findings)
+            throws SQLException {
+        List<String> apart = new ArrayList<>();
+        try (PreparedStatement statement = session.prepareStatement("SELECT attname FROM pg_catalog.pg_attribute"
+                + " WHERE attrelid = ?::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped"
+                + " AND attstorage IN ('e', 'x') ORDER BY attnum")) {
+            statement.setString(1, table.id().quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    apart.add(row.getString(1));
+                }
+            }
+        }
+        apart.removeAll(table.identity());
+        if (!apart.isEmpty()) {
+            findings.add(Finding.warning(
+                    table.id().toString(),
+                    "stops at an update of its key that brings a row into its row filter, if a large value of "
+                            + String.join(
+                                    ", ", apart.stream().map(Identifiers::quote).toList())
+                            + " is left as it is: the source does not send that value",
+                    "If its keys are updated, on the source: ALTER TABLE "
+                            + table.id().quoted() + " REPLICA IDENTITY FULL"));
+        }
+    }
+
+    /** Every name in the condition, columns or not: more than needed, never less. */
+    static Set<String> names(String condition) {
+        Set<String> names = new HashSet<>();
+        Matcher name = NAME.matcher(LITERAL.matcher(condition).replaceAll("''"));
+        while (name.find()) {
+            names.add(
+                    name.group(1) != null
+                            ? name.group(1).replace("\"\"", "\"")
+                            : name.group(2).toLowerCase(Locale.ROOT));
+        }
+        return names;
+    }
+}

@@ -1,0 +1,172 @@
+package io.wherry.source.check;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ExactText;
+import io.wherry.source.server.Identities;
+import io.wherry.source.server.Identities.Identity;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** The part of the preflight that looks at each selected table. */
+public final class TableChecks {
+    private static final String RIGHTS = """
+            SELECT c.oid::bigint, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+                   pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
+                   pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+                     AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
+                   pg_catalog.row_security_active(c.oid) AS filtered,
+                   EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+                      AND (i.indisunique AND NOT i.indisprimary OR i.indisexclusion)) AS unique_otherwise
+              FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
+            """;
+
+    // A column of a fixed scale or length has one text for each value.
+    private static final String INEXACT = """
+            WITH RECURSIVE base(type, base) AS (
+                SELECT atttypid, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ? AND attname = ANY (?)
+                UNION
+                SELECT b.type, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.base WHERE t.typtype = 'd')
+            SELECT a.attname FROM pg_catalog.pg_attribute a
+              JOIN base b ON b.type = a.atttypid
+              JOIN pg_catalog.pg_type t ON t.oid = b.base AND t.typtype <> 'd'
+              JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+              LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+             WHERE a.attrelid = ? AND a.attname = ANY (?)
+               AND NOT (%s AND (t.typtype = 'e' OR n.nspname = 'pg_catalog'
+                        AND (t.typname = ANY (?) OR t.typname IN ('numeric', 'bpchar') AND a.atttypmod > 0)))
+             ORDER BY a.attnum
+            """;
+
+    private TableChecks() {}
+
+    private record Rights(String owner, boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
+
+    public static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+            throws SQLException {
+        Map<Long, Rights> rights = rights(session);
+        String role = Identifiers.quote(migration.source().user());
+        List<Finding> findings = new ArrayList<>();
+        Map<Long, Identity> identities =
+                Identities.of(session, tables.stream().map(Catalog.Table::oid).toList()).stream()
+                        .collect(Collectors.toMap(Identity::oid, Function.identity()));
+        for (Catalog.Table table : tables) {
+            check(migration, table, rights.get(table.oid()), identities.get(table.oid()), role, findings);
+            if (migration.apply().partitions().getOrDefault(table.id().toString(), 1) > 1) {
+                checkKey(session, table, findings);
+            }
+        }
+        List<Catalog.Table> readable =
+                tables.stream().filter(t -> rights.get(t.oid()).readable).toList();
+        findings.addAll(LargeValueChecks.check(session, WholeChecks.leaves(session, migration, readable)));
+        return findings;
+    }
+
+    private static void check(
+            Migration migration,
+            Catalog.Table table,
+            Rights rights,
+            Identity identity,
+            String role,
+            List<Finding> findings) {
+        String name = table.id().toString();
+        String quoted = table.id().quoted();
+        boolean followed = migration.tables().follows(table.id());
+        if (followed && !rights.owned) {
+            findings.add(Finding.error(
+                    name,
+                    "belongs to " + rights.owner + ", so it cannot be published by another role",
+                    "GRANT " + Identifiers.quote(rights.owner) + " TO " + role
+                            + ", or use that role or a superuser; if " + rights.owner
+                            + " is a superuser, ALTER TABLE " + quoted + " OWNER TO another role"));
+        }
+        if (!rights.readable) {
+            findings.add(Finding.error(
+                    name,
+                    "may not be read",
+                    "GRANT USAGE ON SCHEMA " + Identifiers.quote(table.id().schema()) + " TO " + role
+                            + "; GRANT SELECT ON " + quoted + " TO " + role));
+        } else if (rights.filtered) {
+            findings.add(Finding.error(
+                    name, "row-level security hides rows from this role", "ALTER ROLE " + role + " BYPASSRLS"));
+        }
+        if (followed && !table.partitioned() && table.unlogged()) {
+            findings.add(Finding.error(
+                    name,
+                    "is unlogged: its changes are not in the write-ahead log",
+                    "ALTER TABLE " + quoted + " SET LOGGED, or name it in tables.exclude or tables.load-only"));
+        }
+        if (followed && identity != null && identity.impossible()) {
+            findings.add(Finding.error(name, identity.problem(), identity.remedy()));
+        } else if (followed && identity != null && identity.lacksKey()) {
+            findings.add(
+                    rights.owned
+                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            : Finding.error(
+                                    name,
+                                    "no key, so its updates could not be told apart",
+                                    "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
+        }
+        if (migration.apply().partitions().getOrDefault(name, 1) > 1
+                && !table.partitioned()
+                && (table.identity().isEmpty() || rights.uniqueOtherwise)) {
+            findings.add(Finding.error(
+                    name,
+                    "its changes may not go to several partitions: it has no key, or another unique constraint whose order"
+                            + " of changes counts",
+                    "Remove it from apply.partitions"));
+        }
+    }
+
+    /** Counterexample: 1.0 is deleted and 1.00 inserted; in two partitions the insert may be applied first, and then deleted. */
+    private static void checkKey(Connection session, Catalog.Table table, List<Finding> findings) throws SQLException {
+        String sql = INEXACT.formatted(
+                Catalog.majorVersion(session) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true");
+        try (PreparedStatement statement = session.prepareStatement(sql)) {
+            Array key = session.createArrayOf("text", table.identity().toArray());
+            statement.setLong(1, table.oid());
+            statement.setArray(2, key);
+            statement.setLong(3, table.oid());
+            statement.setArray(4, key);
+            statement.setArray(5, session.createArrayOf("text", ExactText.TYPES.toArray()));
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    findings.add(Finding.error(
+                            table.id() + " column " + row.getString(1),
+                            "equal values of it may have different texts, so changes of one key may not go to several"
+                                    + " partitions",
+                            "Remove " + table.id() + " from apply.partitions"));
+                }
+            }
+        }
+    }
+
+    private static Map<Long, Rights> rights(Connection session) throws SQLException {
+        Map<Long, Rights> rights = new HashMap<>();
+        try (PreparedStatement statement = session.prepareStatement(RIGHTS);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                rights.put(
+                        row.getLong(1),
+                        new Rights(
+                                row.getString(2),
+                                row.getBoolean(3),
+                                row.getBoolean(4),
+                                row.getBoolean(5),
+                                row.getBoolean(6)));
+            }
+        }
+        return rights;
+    }
+}

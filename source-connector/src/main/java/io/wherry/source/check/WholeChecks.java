@@ -1,0 +1,180 @@
+package io.wherry.source.check;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.config.Patterns;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.source.server.Identities;
+import io.wherry.source.server.Identities.Identity;
+import io.wherry.source.server.Partition;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** The part of the preflight that looks at partitioned tables which are carried whole ({@code tables.whole}). */
+public final class WholeChecks {
+    // Seen on 13.23 and 14.24: rows that are written to a table after it was attached are not sent, if the stream has
+    // met the table before.
+    private static final int SOURCE_SINCE = 15;
+
+    private final Migration migration;
+    private final String role;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private WholeChecks(Migration migration) {
+        this.migration = migration;
+        this.role = Identifiers.quote(migration.source().user());
+    }
+
+    public static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+            throws SQLException {
+        WholeChecks checks = new WholeChecks(migration);
+        List<Catalog.Table> wholes =
+                tables.stream().filter(Catalog.Table::partitioned).toList();
+        checks.settings(Catalog.majorVersion(session), wholes);
+        List<Partition> partitions = Partition.read(session, migration);
+        for (Catalog.Table whole : wholes) {
+            boolean followed = migration.tables().follows(whole.id());
+            partitions.stream()
+                    .filter(partition -> partition.root().equals(whole.id()))
+                    .forEach(partition -> checks.partition(whole, partition, followed));
+        }
+        checks.identities(session, wholes, partitions);
+        return checks.findings;
+    }
+
+    /** The tables, with the partitions that hold rows in the place of whole ones. */
+    public static List<Catalog.Table> leaves(Connection session, Migration migration, List<Catalog.Table> tables)
+            throws SQLException {
+        Set<TableId> wholes = tables.stream()
+                .filter(Catalog.Table::partitioned)
+                .map(Catalog.Table::id)
+                .collect(Collectors.toSet());
+        if (wholes.isEmpty()) {
+            return tables;
+        }
+        Set<Long> readable = new HashSet<>();
+        Partition.read(session, migration).stream()
+                .filter(partition -> partition.leaf() && partition.readable())
+                .forEach(partition -> readable.add(partition.oid()));
+        List<Catalog.Table> leaves = new ArrayList<>(
+                tables.stream().filter(table -> !table.partitioned()).toList());
+        Catalog.tables(session).stream()
+                .filter(table -> wholes.contains(table.root()) && readable.contains(table.oid()))
+                .forEach(leaves::add);
+        return leaves;
+    }
+
+    private void settings(int version, List<Catalog.Table> wholes) {
+        for (String pattern : migration.tables().whole()) {
+            if (wholes.stream()
+                    .noneMatch(whole -> Patterns.matches(pattern, whole.id().toString()))) {
+                findings.add(Finding.error(
+                        "tables.whole",
+                        pattern + " is no partitioned table that is selected",
+                        "Write schema.table of the topmost table, not of a partition"));
+            }
+        }
+        if (!migration.tables().whole().isEmpty() && migration.schema() != TargetSchemaMode.EXISTING) {
+            findings.add(Finding.error(
+                    "tables.whole",
+                    "is for targets that are partitioned otherwise, and target.schema: create copies the source's partitions",
+                    "Make the tables on the target and use target.schema: existing, or remove tables.whole"));
+        }
+        for (Catalog.Table whole : wholes) {
+            String name = whole.id().toString();
+            if (version < SOURCE_SINCE) {
+                findings.add(Finding.error(
+                        name,
+                        "cannot be carried whole: servers before " + SOURCE_SINCE
+                                + " may leave out changes of partitions that are attached",
+                        "Remove it from tables.whole: then its partitions are tables of their own"));
+            }
+            if (migration.apply().partitions().getOrDefault(name, 1) > 1) {
+                findings.add(Finding.error(
+                        name,
+                        "is carried whole, so its changes may not go to several partitions of a topic",
+                        "Remove it from apply.partitions"));
+            }
+        }
+    }
+
+    /** Partitions that have FULL, or get it, where the source could not publish what it holds. */
+    private void identities(Connection session, List<Catalog.Table> wholes, List<Partition> partitions)
+            throws SQLException {
+        for (Identity one :
+                Identities.of(session, partitions.stream().map(Partition::oid).toList())) {
+            partitions.stream()
+                    .filter(partition -> partition.oid() == one.oid())
+                    .flatMap(partition ->
+                            wholes.stream().filter(whole -> partition.root().equals(whole.id())))
+                    .filter(whole -> migration.tables().follows(whole.id()))
+                    .filter(whole -> one.impossible()
+                            || whole.primaryKey().isEmpty() && !one.virtual().isEmpty())
+                    .forEach(whole -> error(
+                            one.id().toString(),
+                            one.problem() + ", part of " + whole.id() + " that is carried whole",
+                            "Give the whole a key, drop the column, or name the table in tables.exclude or"
+                                    + " tables.load-only"));
+        }
+    }
+
+    private void partition(Catalog.Table whole, Partition partition, boolean followed) {
+        String name = partition.id().toString();
+        String of = ", part of " + whole.id() + " that is carried whole";
+        String quoted = partition.id().quoted();
+        if (!migration.tables().selects(partition.id())) {
+            error(name, "is excluded" + of, "Correct tables.exclude, or remove " + whole.id() + " from tables.whole");
+        }
+        if (partition.kind() == 'f') {
+            error(name, "is a foreign table" + of, "Detach it, or remove " + whole.id() + " from tables.whole");
+        }
+        if (!partition.leaf()) {
+            return;
+        }
+        if (!partition.readable()) {
+            error(
+                    name,
+                    "may not be read" + of,
+                    "GRANT USAGE ON SCHEMA " + Identifiers.quote(partition.id().schema()) + " TO " + role
+                            + "; GRANT SELECT ON " + quoted + " TO " + role);
+        } else if (partition.filtered()) {
+            error(name, "row-level security hides rows from this role" + of, "ALTER ROLE " + role + " BYPASSRLS");
+        }
+        if (!followed) {
+            return;
+        }
+        if (partition.unlogged()) {
+            error(
+                    name,
+                    "is unlogged: its changes are not in the write-ahead log" + of,
+                    "ALTER TABLE " + quoted + " SET LOGGED");
+        }
+        if (partition.replicaIdentity() == 'i') {
+            error(
+                    name,
+                    "has a replica identity by an index, which may name other rows of the whole" + of,
+                    "ALTER TABLE " + quoted + " REPLICA IDENTITY "
+                            + (whole.primaryKey().isEmpty() ? "FULL" : "DEFAULT"));
+        } else if (partition.lacksIdentity(whole)) {
+            findings.add(
+                    partition.owned()
+                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            : Finding.error(
+                                    name,
+                                    "no key, so its updates could not be told apart" + of,
+                                    "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
+        }
+    }
+
+    private void error(String object, String problem, String remedy) {
+        findings.add(Finding.error(object, problem, remedy));
+    }
+}

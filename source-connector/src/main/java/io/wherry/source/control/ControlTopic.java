@@ -1,0 +1,200 @@
+package io.wherry.source.control;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.KafkaFailures;
+import io.wherry.contract.kafka.TopicTail;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LargeValues;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.SourceStatus;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What the source-connector remembers, as records of the control topic. Safe for use by several threads. */
+public final class ControlTopic implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ControlTopic.class);
+    static final String SOURCE = "source";
+    static final String UNLOADED = "unloaded";
+    static final String CUT = "cut";
+    public static final String CHUNK_LOADED = "chunk-loaded";
+    static final String SLOT_MADE = "slot-made";
+    static final String PARTITION = "partition";
+    private static final String LOADED = "loaded";
+    private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
+
+    /** Which database this migration reads: a server restored elsewhere or a second database must not pass for it. */
+    public record SourceIdentity(String systemIdentifier, String database) {}
+
+    /** What was loaded of the table is void: it is another one now. */
+    record Unloaded(TableId table) {}
+
+    /** Every table of the load plan is in Kafka. */
+    public record Loaded(int epoch) {}
+
+    /** A chunk is in Kafka; written in the Kafka transaction that holds its trailer. */
+    public record ChunkLoaded(TableId table, int epoch, int chunk) {}
+
+    /**
+     * A slot took the place of one that could not serve any more.
+     *
+     * @param snapshotLsn the last commit LSN that the snapshot at its beginning holds
+     * @param timeline of the server that made it; null = a source-connector of before wrote it
+     */
+    public record SlotMade(Lsn snapshotLsn, Timeline timeline) {}
+
+    /** A partition that came to a whole table after its load, with nothing that the stream does not name. */
+    public record PartitionSeen(TableId root, Cut.Part part) {}
+
+    private static final String STATUS = "status";
+
+    private final String topic;
+    private final String statusTopic;
+    private final KafkaProducer<byte[], byte[]> producer;
+    private final KafkaProducer<byte[], byte[]> statusProducer;
+
+    /**
+     * Fences an earlier source-connector. Without that: it is stopped just before it writes its load plan, another takes over,
+     * reads the topic and plans; the first wakes, and two plans of one epoch name different snapshots.
+     */
+    public ControlTopic(Migration migration) {
+        topic = migration.topics().control();
+        statusTopic = migration.topics().status();
+        String id = "wherry-" + migration.name() + "-control";
+        Map<String, Object> settings =
+                Map.of("linger.ms", 0, "compression.type", "lz4", "max.request.size", 16 << 20, "client.id", id);
+        statusProducer = KafkaClients.producer(migration, settings);
+        Map<String, Object> transactional = new HashMap<>(settings);
+        transactional.put("transactional.id", id);
+        producer = KafkaClients.producer(migration, transactional);
+        try {
+            producer.initTransactions();
+        } catch (KafkaException e) {
+            close();
+            throw KafkaFailures.explain("write the control topic", e);
+        }
+    }
+
+    /** Reads the topic from its beginning. */
+    public static Memory read(Migration migration) {
+        try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
+            return read(tail);
+        }
+    }
+
+    /**
+     * Whether a cutover has switched to the target, as far as that can be read now. To be asked when something has failed: the
+     * coordinator writes that record first and fences the producers then.
+     */
+    public static boolean tellsOfSwitch(Migration migration) {
+        try {
+            return read(migration).switched().isPresent();
+        } catch (WherryException | KafkaException e) {
+            LOG.debug("Cannot see whether a cutover has switched", e);
+            return false;
+        }
+    }
+
+    /** As {@link #read(Migration)}; what comes later can then be polled from the tail. */
+    public static Memory read(TopicTail tail) {
+        Memory memory = new Memory();
+        try {
+            tail.readAll(memory::see);
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("read the control topic", e);
+        }
+        return memory;
+    }
+
+    public void source(SourceIdentity identity) {
+        write(SOURCE, identity);
+    }
+
+    public void plan(LoadPlan plan) {
+        write(LoadPlan.KEY, plan);
+    }
+
+    /** Together: a transaction for each of thousands of tables would take minutes. */
+    public void cut(List<Cut> cuts) {
+        if (!cuts.isEmpty()) {
+            writeAll(CUT, cuts);
+        }
+    }
+
+    public void slotMade(SlotMade made) {
+        write(SLOT_MADE, made);
+    }
+
+    /** The table has to be loaded again. */
+    public void unloaded(TableId table) {
+        write(UNLOADED, new Unloaded(table));
+    }
+
+    public void partitions(List<PartitionSeen> seen) {
+        if (!seen.isEmpty()) {
+            writeAll(PARTITION, seen);
+        }
+    }
+
+    public void loaded(Loaded loaded) {
+        write(LOADED, loaded);
+    }
+
+    /** Without waiting: a report that does not arrive must not end a load whose snapshot could not be had again. */
+    public void status(SourceStatus status) {
+        try {
+            var ignored = statusProducer.send(record(statusTopic, STATUS, status), (metadata, e) -> notReported(e));
+        } catch (KafkaException e) {
+            notReported(e);
+        }
+    }
+
+    private static void notReported(Exception failure) {
+        if (failure != null) {
+            LOG.debug("A report did not arrive: {}", failure.toString());
+        }
+    }
+
+    private void write(String key, Object value) {
+        writeAll(key, List.of(value));
+    }
+
+    /** A long record, as the plan of many tables or the cut of a large one, goes in parts, which a broker takes. */
+    private synchronized void writeAll(String key, List<?> values) {
+        try {
+            producer.beginTransaction();
+            for (Object value : values) {
+                // The commit fails when this does.
+                for (ProducerRecord<byte[], byte[]> part : LargeValues.split(record(topic, key, value))) {
+                    var ignored = producer.send(part);
+                }
+            }
+            producer.commitTransaction();
+        } catch (KafkaException | IllegalStateException e) {
+            // The latter when a commit before has not been answered.
+            throw KafkaFailures.explain("write to topic " + topic, e);
+        }
+    }
+
+    private static ProducerRecord<byte[], byte[]> record(String topic, String key, Object value) {
+        return new ProducerRecord<>(topic, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value));
+    }
+
+    @Override
+    public void close() {
+        producer.close(CLOSE_WAIT);
+        statusProducer.close(CLOSE_WAIT);
+    }
+}

@@ -1,0 +1,141 @@
+package io.wherry.source.control;
+
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedSet;
+
+/**
+ * How a table was cut into chunks, and what must be the same for another run to go on with them; record of the control topic.
+ * Chunk <i>n</i> holds the rows from bound <i>n - 1</i> on and below bound <i>n</i>; the first and the last are open, so that rows
+ * on pages added after the count are in one too.
+ *
+ * @param epoch of the load plan that cut it
+ * @param file number of the file that held the rows; another one means that they have other places now
+ * @param columns names and types that were read
+ * @param filter WHERE clause with the condition on the rows that are wanted; empty = all
+ * @param key columns that identify a row; empty = nothing does
+ * @param by column that the chunks are ranges of, as SQL
+ * @param type of that column, as SQL
+ * @param bounds values of it, ascending
+ * @param firstTransaction the oldest that the snapshot does not see, with its epoch: nothing before it is news
+ * @param numbers of the table's columns; null = a source-connector of before wrote it
+ * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. Such a table is
+ *     not gone on with, but loaded again
+ */
+public record Cut(
+        TableId table,
+        int epoch,
+        long oid,
+        long file,
+        List<String> columns,
+        String filter,
+        List<String> key,
+        String by,
+        String type,
+        List<String> bounds,
+        long firstTransaction,
+        ColumnNumbers numbers,
+        List<Part> parts) {
+    public Cut {
+        parts = parts == null ? List.of() : List.copyOf(parts);
+    }
+
+    /**
+     * A partition.
+     *
+     * @param attached the transaction that made it one
+     * @param file number of the file that held its rows; 0 = it held none when it was first seen
+     * @param bounds as those of a table; null = it has no rows but those of its own partitions
+     */
+    public record Part(long oid, TableId id, String attached, long file, List<String> bounds) {
+        public int chunks() {
+            return bounds == null ? 0 : bounds.size() + 1;
+        }
+    }
+
+    /** Transaction numbers in a row's header go round. */
+    private static final long TRANSACTION_NUMBERS = 1L << 32;
+
+    /** Names and types of the columns that a load reads. */
+    public static List<String> columns(Catalog.Table table) {
+        List<String> columns = new ArrayList<>();
+        for (CatalogColumn column : table.writable()) {
+            columns.add(column.name() + " " + column.type().quoted() + " " + column.typeOid());
+        }
+        return columns;
+    }
+
+    /** Number of chunks. */
+    public int size() {
+        // A whole table without partitions has one chunk without rows.
+        return parts.isEmpty()
+                ? bounds.size() + 1
+                : Math.max(1, parts.stream().mapToInt(Part::chunks).sum());
+    }
+
+    /** SQL that selects the rows of a chunk; empty = all. */
+    public String condition(int chunk) {
+        return range(chunk, chunk);
+    }
+
+    /**
+     * SQL that selects rows of the given chunks that may have been written since the first snapshot. It takes in some that were
+     * not: those of transactions that had ended but for an older one that had not, and those of transactions so old that
+     * their number has come round again.
+     *
+     * @param endTransaction the first that the present snapshot cannot know of, with its epoch
+     */
+    public String changed(SortedSet<Integer> chunks, long endTransaction) {
+        List<String> ranges = new ArrayList<>();
+        int from = -1;
+        int to = -1;
+        for (int chunk : chunks) {
+            if (from >= 0 && chunk > to + 1) {
+                ranges.add("(" + range(from, to) + ")");
+                from = chunk;
+            }
+            from = from < 0 ? chunk : from;
+            to = chunk;
+        }
+        String last = range(from, to);
+        String where = last.isEmpty() ? "" : "(" + String.join(" OR ", with(ranges, "(" + last + ")")) + ") AND ";
+        return where + "pg_catalog.mod(xmin::pg_catalog.text::bigint - " + firstTransaction % TRANSACTION_NUMBERS
+                + " + " + TRANSACTION_NUMBERS + ", " + TRANSACTION_NUMBERS + ") < "
+                + (endTransaction - firstTransaction);
+    }
+
+    /** Whether a load of the table as it is now can go on with these chunks. */
+    public boolean fits(
+            Catalog.Table now, ColumnNumbers numbersNow, long fileNow, String filterNow, long endTransaction) {
+        return !key.isEmpty()
+                && key.equals(now.identity())
+                && oid == now.oid()
+                && file == fileNow
+                && columns.equals(columns(now))
+                && numbers != null
+                && numbers.numbers().equals(numbersNow.numbers())
+                && filter.equals(filterNow)
+                && endTransaction - firstTransaction < TRANSACTION_NUMBERS;
+    }
+
+    private static List<String> with(List<String> some, String more) {
+        List<String> all = new ArrayList<>(some);
+        all.add(more);
+        return all;
+    }
+
+    private String range(int first, int last) {
+        return range(by, type, bounds, first, last);
+    }
+
+    /** SQL that selects the rows from one chunk to another; empty = all. */
+    public static String range(String by, String type, List<String> bounds, int first, int last) {
+        String from = first == 0 ? "" : by + " >= " + Identifiers.literal(bounds.get(first - 1)) + "::" + type;
+        String to = last == bounds.size() ? "" : by + " < " + Identifiers.literal(bounds.get(last)) + "::" + type;
+        return from + (from.isEmpty() || to.isEmpty() ? "" : " AND ") + to;
+    }
+}

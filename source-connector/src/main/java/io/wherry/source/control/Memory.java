@@ -1,0 +1,206 @@
+package io.wherry.source.control;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.SwitchDecided;
+import io.wherry.source.control.ControlTopic.ChunkLoaded;
+import io.wherry.source.control.ControlTopic.PartitionSeen;
+import io.wherry.source.control.ControlTopic.SlotMade;
+import io.wherry.source.control.ControlTopic.SourceIdentity;
+import io.wherry.source.control.ControlTopic.Unloaded;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/** What earlier runs left in the control topic, fed record by record. Not safe for use by several threads. */
+public final class Memory {
+    private final List<LoadPlan> plans = new ArrayList<>();
+    private final Map<TableId, Cut> cuts = new HashMap<>();
+    /** For each table the chunks in Kafka since it was last cut, with the epoch that they came with. */
+    private final Map<TableId, TreeMap<Integer, Integer>> chunks = new HashMap<>();
+
+    /** Partitions that came after their whole table was cut. */
+    private final Map<TableId, List<Cut.Part>> partitions = new HashMap<>();
+
+    private Optional<SourceIdentity> source = Optional.empty();
+    private Optional<SlotMade> slotMade = Optional.empty();
+    private Optional<SwitchDecided> switched = Optional.empty();
+    private boolean slotWanted;
+
+    public void see(ConsumerRecord<byte[], byte[]> record) {
+        switch (record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8)) {
+            case LoadPlan.KEY -> plans.add(Json.read(record, LoadPlan.class));
+            case ControlTopic.CUT -> {
+                Cut cut = Json.read(record, Cut.class);
+                forget(cut.table());
+                cuts.put(cut.table(), cut);
+            }
+            case ControlTopic.CHUNK_LOADED -> {
+                ChunkLoaded chunk = Json.read(record, ChunkLoaded.class);
+                chunks.computeIfAbsent(chunk.table(), table -> new TreeMap<>()).put(chunk.chunk(), chunk.epoch());
+            }
+            case ControlTopic.PARTITION -> {
+                PartitionSeen seen = Json.read(record, PartitionSeen.class);
+                partitions
+                        .computeIfAbsent(seen.root(), table -> new ArrayList<>())
+                        .add(seen.part());
+            }
+            case ControlTopic.UNLOADED ->
+                forget(Json.read(record, Unloaded.class).table());
+            case ControlTopic.SLOT_MADE -> {
+                slotMade = Optional.of(Json.read(record, SlotMade.class));
+                slotWanted = false;
+            }
+            case Order.KEY -> follow(Json.read(record, Order.class));
+            case SwitchDecided.KEY -> switched = Optional.of(Json.read(record, SwitchDecided.class));
+            case ControlTopic.SOURCE -> {
+                if (source.isEmpty()) {
+                    source = Optional.of(Json.read(record, SourceIdentity.class));
+                }
+            }
+            default -> {
+                // Completion is for others.
+            }
+        }
+    }
+
+    private void follow(Order order) {
+        if (order.kind() != Order.Kind.RELOAD) {
+            return;
+        }
+        if (order.table() != null) {
+            forget(order.table());
+        } else {
+            cuts.clear();
+            chunks.clear();
+            partitions.clear();
+            slotWanted = true;
+        }
+    }
+
+    private void forget(TableId table) {
+        cuts.remove(table);
+        chunks.remove(table);
+        partitions.remove(table);
+    }
+
+    /** The database that the migration began with. */
+    public Optional<SourceIdentity> source() {
+        return source;
+    }
+
+    /** Says that a cutover has switched to the target: nothing more may be captured. */
+    public Optional<SwitchDecided> switched() {
+        return switched;
+    }
+
+    public List<LoadPlan> plans() {
+        return plans;
+    }
+
+    /**
+     * The tables that are completely in Kafka, with the number of the file that held the rows: another one later means that
+     * they were written anew.
+     */
+    public Map<TableId, Long> loaded() {
+        Map<TableId, LoadPlan.Table> planned = new HashMap<>();
+        Map<TableId, Integer> epochs = new HashMap<>();
+        for (LoadPlan plan : plans) {
+            for (LoadPlan.Table table : plan.tables()) {
+                planned.put(table.id(), table);
+                epochs.put(table.id(), plan.epoch());
+            }
+        }
+        Map<TableId, Long> loaded = new HashMap<>();
+        chunks.forEach((table, done) -> {
+            Cut cut = cuts.get(table);
+            if (cut != null && planned.containsKey(table)) {
+                boolean whole = done.headMap(cut.size()).size() == cut.size();
+                boolean current = planned.get(table).resumed() == null
+                        || epochs.get(table).equals(done.get(cut.size()));
+                if (whole && current) {
+                    loaded.put(table, cut.file());
+                }
+            }
+        });
+        return loaded;
+    }
+
+    /** The table of the source that each name was cut from, loaded or not. */
+    public Map<TableId, Routes.Identity> identities() {
+        Map<TableId, Routes.Identity> all = new HashMap<>();
+        cuts.forEach((table, cut) -> all.put(table, new Routes.Identity(cut.oid(), cut.numbers())));
+        return all;
+    }
+
+    /** The partitions of each whole table whose rows are in its load or in the stream. */
+    public Map<TableId, List<Cut.Part>> partitions() {
+        Map<TableId, List<Cut.Part>> all = new HashMap<>();
+        cuts.forEach((table, cut) -> all.put(table, new ArrayList<>(cut.parts())));
+        partitions.forEach((table, more) ->
+                all.computeIfAbsent(table, unknown -> new ArrayList<>()).addAll(more));
+        return all;
+    }
+
+    /** How many partitions each table's change topic has by the last plan that names it: neither more nor fewer are read. */
+    public Map<TableId, Integer> plannedPartitions() {
+        Map<TableId, Integer> planned = new HashMap<>();
+        for (LoadPlan plan : plans) {
+            plan.tables().forEach(table -> planned.put(table.id(), table.partitions()));
+        }
+        return planned;
+    }
+
+    public int lastEpoch() {
+        return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
+    }
+
+    /** Whether the operator wants everything loaded again under a new slot, and there is none yet. */
+    public boolean slotWanted() {
+        return slotWanted;
+    }
+
+    /** Where the slot began, for one that took the place of another. */
+    public Optional<SlotMade> slotMade() {
+        return slotMade;
+    }
+
+    /**
+     * What a new load of the table can go on with.
+     *
+     * @param epoch of the last load plan that names it
+     * @param chunks in Kafka; at least one
+     */
+    public record Resumable(Cut cut, int epoch, SortedSet<Integer> chunks) {}
+
+    /** @param endTransaction the first that the present snapshot cannot know of */
+    public Optional<Resumable> resumable(
+            Catalog.Table table, ColumnNumbers numbers, long file, String filter, long endTransaction) {
+        Cut cut = cuts.get(table.id());
+        SortedSet<Integer> done = new TreeSet<>(
+                cut == null
+                        ? List.of()
+                        : chunks.getOrDefault(table.id(), new TreeMap<>())
+                                .headMap(cut.size())
+                                .keySet());
+        return !done.isEmpty() && cut.fits(table, numbers, file, filter, endTransaction)
+                ? lastPlan(table.id()).map(plan -> new Resumable(cut, plan.epoch(), done))
+                : Optional.empty();
+    }
+
+    private Optional<LoadPlan> lastPlan(TableId table) {
+        return plans.stream()
+                .filter(plan -> plan.tables().stream().anyMatch(t -> t.id().equals(table)))
+                .reduce((earlier, later) -> later);
+    }
+}

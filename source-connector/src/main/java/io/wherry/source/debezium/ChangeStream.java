@@ -1,0 +1,209 @@
+package io.wherry.source.debezium;
+
+import io.debezium.embedded.Connect;
+import io.debezium.engine.DebeziumEngine;
+import io.debezium.engine.DebeziumEngine.RecordCommitter;
+import io.debezium.engine.RecordChangeEvent;
+import io.debezium.engine.format.ChangeEventFormat;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.contract.service.Quietly;
+import io.wherry.source.control.CaptureCounts;
+import io.wherry.source.control.Routes;
+import io.wherry.source.decode.RelationShapes;
+import io.wherry.source.decode.RowDecoder;
+import io.wherry.source.publish.ChangePublisher;
+import io.wherry.source.server.TableFiles;
+import io.wherry.source.server.WholeTables;
+import java.io.IOException;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.connect.source.SourceRecord;
+
+/**
+ * One start of the stream: a new Debezium engine, a new decoder and a new publisher, from the slot's position until it
+ * fails or is closed.
+ */
+public final class ChangeStream implements AutoCloseable {
+    private static final AtomicLong STARTS = new AtomicLong();
+    private static final Duration COVERED_WAIT = Duration.ofSeconds(1);
+    private static final long START_SECONDS = 60;
+
+    static {
+        // Debezium's statistics cost more than our whole way of a row, and its queue logs each event when full.
+        System.setProperty("dbz.advanced.metrics.enable", "false");
+    }
+
+    private final String engineName;
+    private final ChangePublisher publisher;
+    private final RelationShapes shapes;
+    private final Failpoints failpoints;
+    private final DebeziumEngine<RecordChangeEvent<SourceRecord>> engine;
+    private final AtomicLong pulse = new AtomicLong(System.nanoTime());
+    private final CountDownLatch settled = new CountDownLatch(1);
+    private volatile boolean begun;
+    private volatile boolean closing;
+    private volatile Throwable ended;
+
+    /**
+     * Fences any earlier publisher; the engine does not run yet.
+     *
+     * @param routes where each table's changes go
+     * @param timeline that the source was seen on: no other may send
+     * @param transactionTimeout longest time one source transaction may take to arrive
+     */
+    public ChangeStream(
+            Migration migration,
+            Routes routes,
+            SchemaRegistry registry,
+            CaptureCounts counts,
+            TableFiles files,
+            WholeTables wholes,
+            Timeline timeline,
+            Duration transactionTimeout,
+            Failpoints failpoints) {
+        this.failpoints = failpoints;
+        // Before anything is opened that its failure would leave open.
+        String options = pinned(migration);
+        engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
+        List<String> topics = routes.topics();
+        publisher = new ChangePublisher(migration, registry, topics, timeline, transactionTimeout, failpoints);
+        shapes = new RelationShapes(migration, files, wholes);
+        RowDecoder decoder = new RowDecoder(routes, registry, shapes, publisher, counts);
+        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
+        engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
+                .using(EngineSettings.of(migration, engineName, options))
+                .using(new DebeziumEngine.ConnectorCallback() {
+                    @Override
+                    public void pollingStarted() {
+                        settled.countDown();
+                    }
+                })
+                .using((success, message, error) -> ended = error)
+                .notifying(this::moveSlot)
+                .build();
+    }
+
+    private static String pinned(Migration migration) {
+        try {
+            return Sessions.options(migration, migration.source());
+        } catch (SQLException e) {
+            throw new RetryableException(
+                    "stream changes", migration.source().toString(), e.getMessage(), "Check that the source is up", e);
+        }
+    }
+
+    /**
+     * Streams until closed.
+     *
+     * @throws WherryException what stopped the stream; none when {@link #close} did
+     */
+    public void run() {
+        begun = true;
+        if (closing) {
+            return;
+        }
+        try {
+            engine.run();
+        } finally {
+            settled.countDown();
+        }
+        if (closing) {
+            return;
+        }
+        if (publisher.failure().isPresent()) {
+            throw publisher.failure().get();
+        }
+        for (Throwable cause = ended; cause != null; cause = cause.getCause()) {
+            if (cause instanceof WherryException ours) {
+                throw ours;
+            }
+        }
+        throw new RetryableException(
+                "stream changes",
+                engineName,
+                ended == null ? "the engine ended by itself" : rootMessage(ended),
+                "Look whether the source is up",
+                ended);
+    }
+
+    /** The innermost message: Debezium's own layers say nothing of the reason. */
+    private static String rootMessage(Throwable failure) {
+        String message = failure.toString();
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            message = cause.getMessage() == null ? message : cause.getMessage();
+        }
+        return message;
+    }
+
+    /**
+     * Lets Debezium move the slot, but never past Kafka: marking a record as processed flushes the end LSN of the last commit
+     * before it, so that commit must be in Kafka. A record that is not covered in time is left: a later one covers it.
+     */
+    private void moveSlot(
+            List<RecordChangeEvent<SourceRecord>> records, RecordCommitter<RecordChangeEvent<SourceRecord>> committer)
+            throws InterruptedException {
+        RecordChangeEvent<SourceRecord> last = records.get(records.size() - 1);
+        Object commit = last.record().sourceOffset().get("lsn_commit");
+        if (commit instanceof Long lsn && publisher.awaitCommitted(new Lsn(lsn), COVERED_WAIT)) {
+            failpoints.before(Effect.SLOT_ADVANCE);
+            committer.markProcessed(last);
+            failpoints.after(Effect.SLOT_ADVANCE);
+        }
+        committer.markBatchFinished();
+    }
+
+    /**
+     * Makes {@link #run} end; what is not in Kafka yet is sent again by the slot at the next start. Does not wait: the engine may
+     * wait for a thread of its own that never comes back.
+     */
+    public void stop() {
+        closing = true;
+        Thread closer = new Thread(this::closeEngine, "wherry-source-engine-close");
+        closer.setDaemon(true);
+        closer.start();
+    }
+
+    /** Whether anything came to Kafka since this start. */
+    public boolean hasCommitted() {
+        return publisher.hasCommitted();
+    }
+
+    /** For how long the engine has not looked at its stream, in ms. */
+    public long silentMillis() {
+        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - pulse.get());
+    }
+
+    private void closeEngine() {
+        try {
+            // The engine refuses to be closed while it starts.
+            if (begun && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
+                engine.close();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException | IllegalStateException e) {
+            // It has ended by itself: nothing is left to close.
+            Quietly.log("closing the engine", e);
+        }
+    }
+
+    /** Releases what the stream held, once {@link #run} has ended. */
+    @Override
+    public void close() {
+        Handover.withdraw(engineName);
+        publisher.close();
+        shapes.close();
+    }
+}

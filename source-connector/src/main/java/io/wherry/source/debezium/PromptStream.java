@@ -1,0 +1,90 @@
+package io.wherry.source.debezium;
+
+import io.debezium.connector.postgresql.connection.Lsn;
+import io.debezium.connector.postgresql.connection.ReplicationStream;
+import io.wherry.contract.service.Quietly;
+import io.wherry.source.decode.RowDecoder;
+import java.sql.SQLException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Debezium's stream, with pauses of our own. Debezium looks five times, 1 ms each, and then sleeps for {@code poll.interval.ms}, which its
+ * queue uses too, to fill its batches: with 200 ms each change that came alone was late by as much, and with 5 ms the
+ * queue's thread woke 200 times a second.
+ */
+final class PromptStream implements ReplicationStream {
+    /** After a message the next one is waited for without a pause. */
+    private static final long AWAKE_NANOS = 50_000_000L;
+
+    private static final long PAUSE_MILLIS = 10;
+
+    private final ReplicationStream stream;
+    private final RowDecoder decoder;
+    private final AtomicLong pulse;
+    private long lastNanos = System.nanoTime();
+
+    /**
+     * @param decoder is told when nothing comes
+     * @param pulse gets the time of each look
+     */
+    PromptStream(ReplicationStream stream, RowDecoder decoder, AtomicLong pulse) {
+        this.stream = stream;
+        this.decoder = decoder;
+        this.pulse = pulse;
+    }
+
+    /**
+     * Takes a message, or waits for one, for 1 ms or {@value #PAUSE_MILLIS} ms.
+     *
+     * @return true always, or Debezium would sleep
+     */
+    @Override
+    public boolean readPending(ReplicationMessageProcessor processor) throws SQLException, InterruptedException {
+        pulse.set(System.nanoTime());
+        if (stream.readPending(processor)) {
+            lastNanos = System.nanoTime();
+            return true;
+        }
+        decoder.quiet();
+        if (System.nanoTime() - lastNanos > AWAKE_NANOS) {
+            Thread.sleep(PAUSE_MILLIS);
+        }
+        return true;
+    }
+
+    @Override
+    public void read(ReplicationMessageProcessor processor) throws SQLException, InterruptedException {
+        stream.read(processor);
+    }
+
+    @Override
+    public void flushLsn(Lsn lsn) throws SQLException {
+        stream.flushLsn(lsn);
+    }
+
+    @Override
+    public Lsn lastReceivedLsn() {
+        return stream.lastReceivedLsn();
+    }
+
+    @Override
+    public Lsn startLsn() {
+        return stream.startLsn();
+    }
+
+    @Override
+    public void startKeepAlive(ExecutorService service) {
+        stream.startKeepAlive(service);
+    }
+
+    @Override
+    public void stopKeepAlive() {
+        stream.stopKeepAlive();
+    }
+
+    @Override
+    public void close() {
+        Quietly.close(stream);
+    }
+}

@@ -1,0 +1,76 @@
+package io.wherry.source.debezium;
+
+import io.debezium.connector.postgresql.PostgresConnectorConfig;
+import io.debezium.connector.postgresql.PostgresConnectorTask;
+import io.debezium.connector.postgresql.PostgresSchema;
+import io.debezium.connector.postgresql.TypeRegistry;
+import io.debezium.connector.postgresql.connection.MessageDecoderContext;
+import io.debezium.connector.postgresql.connection.PostgresConnection;
+import io.debezium.connector.postgresql.connection.ReplicationConnection;
+import io.debezium.connector.postgresql.connection.ReplicationStream.ReplicationMessageProcessor;
+import io.debezium.connector.postgresql.connection.pgoutput.PgOutputMessageDecoder;
+import io.wherry.source.decode.RowDecoder;
+import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
+import java.sql.SQLException;
+import java.time.Duration;
+
+/**
+ * Debezium's task with our decoder in its stream: connection, keep-alive, transaction boundaries and moving the slot stay
+ * Debezium's, rows go to {@link RowDecoder} and never become Debezium's records. Public because Debezium makes it by name.
+ */
+public final class WherryPostgresTask extends PostgresConnectorTask {
+    /** The private field that holds the decoder; a contract test watches over it. */
+    static final String DECODER_FIELD = "messageDecoder";
+
+    private static final Duration STATUS_INTERVAL = Duration.ofSeconds(1);
+
+    @Override
+    protected ReplicationConnection buildReplicationConnection(
+            PostgresConnection jdbc, PostgresSchema schema, PostgresConnectorConfig config) throws SQLException {
+        ReplicationConnection connection = ReplicationConnection.builder(config)
+                .withSlot(config.slotName())
+                .withPublication(config.publicationName())
+                .withTableFilter(config.getTableFilters())
+                .withPublicationAutocreateMode(PostgresConnectorConfig.AutoCreateMode.DISABLED)
+                .withPlugin(config.plugin())
+                .dropSlotOnClose(false)
+                .createFailOverSlot(false)
+                .statusUpdateInterval(STATUS_INTERVAL)
+                .withTypeRegistry(jdbc.getTypeRegistry())
+                .withSchema(schema)
+                .jdbcMetadataConnection(jdbc)
+                .build();
+        Handover handed = Handover.fetch(config.getLogicalName());
+        replaceDecoder(connection, new Decoder(new MessageDecoderContext(config, schema), jdbc, handed.decoder()));
+        return new SlotKeepingConnection(connection, handed);
+    }
+
+    private static void replaceDecoder(ReplicationConnection connection, Decoder decoder) {
+        try {
+            Field field = connection.getClass().getDeclaredField(DECODER_FIELD);
+            field.setAccessible(true);
+            field.set(connection, decoder);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("this version of Debezium keeps its decoder elsewhere", e);
+        }
+    }
+
+    private static final class Decoder extends PgOutputMessageDecoder {
+        private final RowDecoder rows;
+
+        Decoder(MessageDecoderContext context, PostgresConnection connection, RowDecoder rows) {
+            super(context, connection);
+            this.rows = rows;
+        }
+
+        @Override
+        public void processNotEmptyMessage(
+                ByteBuffer message, ReplicationMessageProcessor processor, TypeRegistry types)
+                throws SQLException, InterruptedException {
+            if (!rows.take(message)) {
+                super.processNotEmptyMessage(message, processor, types);
+            }
+        }
+    }
+}

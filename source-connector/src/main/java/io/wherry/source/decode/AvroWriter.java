@@ -1,0 +1,120 @@
+package io.wherry.source.decode;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer that is used again for every
+ * record. Not safe for use by several threads.
+ */
+final class AvroWriter {
+    /** Bytes from which a record is giant. */
+    static final int KEPT_BYTES = 1 << 20;
+
+    private byte[] buffer = new byte[4096];
+    private int size;
+    private boolean counting;
+
+    /** Begins a record of any size in Confluent's wire format: byte 0 and the schema's id. */
+    void begin(int schemaId) {
+        begin(schemaId, 0);
+    }
+
+    /**
+     * Begins a record.
+     *
+     * @param bytes exact size of a giant one, as {@link #counted} gives it: so it is written once and copied never; 0 = unknown
+     */
+    void begin(int schemaId, int bytes) {
+        counting = false;
+        // One giant row must not pin its buffer for the rest of the stream.
+        if (bytes > 0 || buffer.length > KEPT_BYTES) {
+            buffer = new byte[Math.max(bytes, bytes > 0 ? 0 : 4096)];
+        }
+        size = 0;
+        ensure(5);
+        buffer[size++] = 0;
+        buffer[size++] = (byte) (schemaId >>> 24);
+        buffer[size++] = (byte) (schemaId >>> 16);
+        buffer[size++] = (byte) (schemaId >>> 8);
+        buffer[size++] = (byte) schemaId;
+    }
+
+    /** Counts what is written from here on, instead of writing it. */
+    void count() {
+        counting = true;
+        // The header.
+        size = 5;
+    }
+
+    /** Bytes that the record counted since {@link #count} takes. */
+    int counted() {
+        return size;
+    }
+
+    byte[] finish() {
+        if (size == buffer.length) {
+            byte[] whole = buffer;
+            buffer = new byte[4096];
+            return whole;
+        }
+        return Arrays.copyOf(buffer, size);
+    }
+
+    /** An int, a long, or the index of a union's branch: zigzag, seven bits a byte. */
+    void number(long value) {
+        long rest = value << 1 ^ value >> 63;
+        int length = (70 - Long.numberOfLeadingZeros(rest | 1)) / 7;
+        if (counting) {
+            size = Math.addExact(size, length);
+            return;
+        }
+        ensure(length);
+        while ((rest & ~0x7FL) != 0) {
+            buffer[size++] = (byte) (rest & 0x7F | 0x80);
+            rest >>>= 7;
+        }
+        buffer[size++] = (byte) rest;
+    }
+
+    void bool(boolean value) {
+        if (counting) {
+            size++;
+            return;
+        }
+        ensure(1);
+        buffer[size++] = (byte) (value ? 1 : 0);
+    }
+
+    /** A string whose UTF-8 bytes are {@code length} bytes of {@code from} starting at {@code offset}. */
+    void string(ByteBuffer from, int offset, int length) {
+        number(length);
+        if (counting) {
+            size = Math.addExact(size, length);
+            return;
+        }
+        ensure(length);
+        from.get(offset, buffer, size, length);
+        size += length;
+    }
+
+    /** A string of ASCII characters. */
+    void ascii(String text) {
+        number(text.length());
+        if (counting) {
+            size += text.length();
+            return;
+        }
+        ensure(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            buffer[size++] = (byte) text.charAt(i);
+        }
+    }
+
+    private void ensure(int more) {
+        int needed = Math.addExact(size, more);
+        if (needed > buffer.length) {
+            buffer = Arrays.copyOf(buffer, Math.max(needed, 2 * buffer.length));
+        }
+    }
+}

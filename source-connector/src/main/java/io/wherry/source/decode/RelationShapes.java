@@ -1,0 +1,262 @@
+package io.wherry.source.decode;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.postgres.TableShape.ColumnDefinition;
+import io.wherry.contract.postgres.TableShape.TypeName;
+import io.wherry.contract.service.Quietly;
+import io.wherry.source.control.ColumnNumbers;
+import io.wherry.source.control.Cut.Part;
+import io.wherry.source.decode.Relation.RelationColumn;
+import io.wherry.source.server.Partition;
+import io.wherry.source.server.TableFiles;
+import io.wherry.source.server.Visibility;
+import io.wherry.source.server.WholeTables;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Turns relation messages into table shapes. The stream names types by number only, and marks every column as identity
+ * under REPLICA IDENTITY FULL, so type names and (then) the primary key come from the catalog, over a session of its own.
+ * Not safe for use by several threads.
+ *
+ * <p>What the catalog says of partitions is today's, and the message may be older. A partition that has changed its place
+ * since has stopped the tables that it left and joined ({@link WholeTables}), which will be loaded again.
+ */
+public final class RelationShapes implements Shapes, AutoCloseable {
+    private static final String ROOT = """
+            SELECT n.nspname, r.relname, c.relispartition, r.oid FROM pg_class c
+              JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid) JOIN pg_namespace n ON n.oid = r.relnamespace
+             WHERE c.oid = ?::oid
+            """;
+    private static final String PRIMARY_KEY = Catalog.ROOTS + """
+            SELECT a.attname FROM pg_catalog.pg_index i
+              CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE %s AND i.indisprimary AND i.indimmediate
+               AND i.indrelid = coalesce((SELECT parent FROM root WHERE partition = ?::oid AND ?), ?::oid)
+            """;
+
+    private static final int SENT_SINCE = 18;
+    private static final String GENERATED = "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ?::oid"
+            + " AND attnum > 0 AND NOT attisdropped AND attgenerated <> ''";
+
+    /** What a type that was dropped since reads as; the target then says whether it can take the text. */
+    private static final TypeName TEXT = new TypeName("pg_catalog", "text");
+
+    private final Migration migration;
+    private final TableFiles files;
+    private final WholeTables wholes;
+    private final Map<Long, TypeName> types = new HashMap<>();
+    private Connection session;
+
+    public RelationShapes(Migration migration, TableFiles files, WholeTables wholes) {
+        this.wholes = wholes;
+        this.migration = migration;
+        this.files = files;
+    }
+
+    /** @throws RetryableException when the source does not answer, or the transaction is not visible in time */
+    @Override
+    public void await(long transaction) {
+        try {
+            Visibility.await(session(), transaction);
+        } catch (SQLException e) {
+            throw new RetryableException(
+                    "read the catalog after",
+                    "transaction " + transaction,
+                    e.getMessage(),
+                    "Look whether the source is up",
+                    e);
+        }
+    }
+
+    /**
+     * Today's, which may be younger than the message: a column that has lost its expression since comes with the values that it
+     * had, and the sink-applier stops the table there until the target's column is a plain one too.
+     */
+    @Override
+    public Set<String> generated(Relation relation) {
+        try {
+            if (Catalog.majorVersion(session()) < SENT_SINCE) {
+                return Set.of();
+            }
+            Set<String> names = new HashSet<>();
+            try (PreparedStatement statement = session().prepareStatement(GENERATED)) {
+                statement.setLong(1, Integer.toUnsignedLong(relation.oid()));
+                try (ResultSet row = statement.executeQuery()) {
+                    while (row.next()) {
+                        names.add(row.getString(1));
+                    }
+                }
+            }
+            return names;
+        } catch (SQLException e) {
+            throw unreadable(relation.id(), e);
+        }
+    }
+
+    /** @throws RetryableException when the source does not answer */
+    @Override
+    public TableShape of(Relation relation) {
+        try {
+            Map<String, ColumnDefinition> definitions = definitions(relation);
+            List<Column> columns = new ArrayList<>();
+            for (RelationColumn column : relation.columns()) {
+                columns.add(new Column(column.name(), type(column.typeOid()), definitions.get(column.name())));
+            }
+            return new TableShape(relation.id(), columns, identity(relation));
+        } catch (SQLException e) {
+            throw unreadable(relation.id(), e);
+        }
+    }
+
+    @Override
+    public Carrier carrier(Relation relation) {
+        Carrier itself = new Carrier(relation.oid(), relation.id());
+        if (migration.tables().whole().isEmpty()) {
+            return itself;
+        }
+        long oid = Integer.toUnsignedLong(relation.oid());
+        try (PreparedStatement statement = session().prepareStatement(ROOT)) {
+            statement.setLong(1, oid);
+            try (ResultSet row = statement.executeQuery()) {
+                if (row.next()) {
+                    TableId root = new TableId(row.getString(1), row.getString(2));
+                    // A table that was detached is one of its own, also where it is seen by its earlier place.
+                    if (!row.getBoolean(3) || !migration.tables().isWhole(root)) {
+                        return itself;
+                    }
+                    wholes.meet(oid, root);
+                    return new Carrier((int) row.getLong(4), root);
+                }
+            }
+        } catch (SQLException e) {
+            throw unreadable(relation.id(), e);
+        }
+        // Dropped since.
+        return wholes.carrier(oid).map(whole -> new Carrier(0, whole)).orElse(itself);
+    }
+
+    @Override
+    public ColumnNumbers columns(int oid) {
+        long number = Integer.toUnsignedLong(oid);
+        try {
+            return ColumnNumbers.read(session(), List.of(number)).getOrDefault(number, ColumnNumbers.NONE);
+        } catch (SQLException e) {
+            throw unreadable("table number " + number, e);
+        }
+    }
+
+    @Override
+    public boolean namesRows(Relation partition, TableShape shape) {
+        try {
+            return partition.replicaIdentity() == 'f'
+                    || Set.copyOf(shape.identity()).equals(Set.copyOf(primaryKey(partition)));
+        } catch (SQLException e) {
+            throw unreadable(partition.id(), e);
+        }
+    }
+
+    @Override
+    public boolean isAll(TableId whole, Set<Integer> truncated) {
+        try {
+            return Partition.read(session(), migration).stream()
+                    .filter(partition -> partition.root().equals(whole) && partition.leaf())
+                    .allMatch(partition -> truncated.contains((int) partition.oid()));
+        } catch (SQLException e) {
+            throw unreadable(whole, e);
+        }
+    }
+
+    private static RetryableException unreadable(Object table, SQLException e) {
+        return new RetryableException(
+                "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
+    }
+
+    private Map<String, ColumnDefinition> definitions(Relation relation) throws SQLException {
+        long oid = Integer.toUnsignedLong(relation.oid());
+        Optional<Part> loaded = wholes.loaded(relation.id(), oid);
+        return ColumnDefinitions.read(
+                session(),
+                relation,
+                loaded.map(Part::oid).orElse(oid),
+                loaded.map(Part::file).orElse(files.loaded(relation.id())),
+                files);
+    }
+
+    private List<String> identity(Relation relation) throws SQLException {
+        List<String> primaryKey = relation.replicaIdentity() == 'f' ? primaryKey(relation) : List.of();
+        List<String> identity = new ArrayList<>();
+        for (RelationColumn column : relation.columns()) {
+            boolean part = relation.replicaIdentity() == 'f' ? primaryKey.contains(column.name()) : column.identity();
+            if (part) {
+                identity.add(column.name());
+            }
+        }
+        return identity;
+    }
+
+    private TypeName type(long oid) throws SQLException {
+        if (!types.containsKey(oid)) {
+            readTypes();
+        }
+        return types.getOrDefault(oid, TEXT);
+    }
+
+    private void readTypes() throws SQLException {
+        try (PreparedStatement statement = session()
+                        .prepareStatement(
+                                "SELECT t.oid, n.nspname, t.typname"
+                                        + " FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace");
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                types.put(row.getLong(1), new TypeName(row.getString(2), row.getString(3)));
+            }
+        }
+    }
+
+    /** The table's own, or the whole's that it is a partition of: a partition may have a key that the whole has not. */
+    private List<String> primaryKey(Relation relation) throws SQLException {
+        List<String> names = new ArrayList<>();
+        try (PreparedStatement statement = session()
+                .prepareStatement(PRIMARY_KEY.formatted(Catalog.identifies(Catalog.majorVersion(session()))))) {
+            long oid = Integer.toUnsignedLong(relation.oid());
+            statement.setLong(1, oid);
+            statement.setBoolean(2, migration.tables().isWhole(relation.id()));
+            statement.setLong(3, oid);
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    names.add(row.getString(1));
+                }
+            }
+        }
+        return names;
+    }
+
+    private Connection session() throws SQLException {
+        if (session == null || session.isClosed()) {
+            session = Sessions.open(migration, migration.source(), "types");
+        }
+        return session;
+    }
+
+    @Override
+    public void close() {
+        Quietly.close(session);
+    }
+}

@@ -1,0 +1,103 @@
+package io.wherry.source.decode;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.source.control.Route;
+import io.wherry.source.control.Routes;
+import io.wherry.source.server.TableFiles;
+import io.wherry.source.server.WholeTables;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Registers the schemas of the published tables before their first change comes, with the relation message that the stream
+ * would send now. Else hundreds of tables that are first written to within the cutover's window are registered there, one
+ * after another. Where the message is another in the end, its own schema is registered when it comes, and this one was for
+ * nothing.
+ */
+public final class SchemasAhead {
+    private static final Logger LOG = LoggerFactory.getLogger(SchemasAhead.class);
+    private static final String RELATIONS = """
+            SELECT c.oid::bigint, n.nspname, c.relname, c.relreplident::text, a.attname, a.atttypid::bigint, a.atttypmod,
+                   coalesce(a.attnum = ANY (i.indkey::int2[]), false)
+              FROM pg_catalog.pg_publication p
+              JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+              JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                   AND %s
+              LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indimmediate
+                   AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+             WHERE p.pubname = ?
+             ORDER BY c.oid, a.attnum
+            """;
+
+    private SchemasAhead() {}
+
+    /**
+     * @param closing whether to leave off
+     */
+    public static void register(
+            Migration migration,
+            Routes routes,
+            TableFiles files,
+            WholeTables wholes,
+            SchemaRegistry registry,
+            BooleanSupplier closing) {
+        AvroWriter unused = new AvroWriter();
+        int registered = 0;
+        try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
+            for (Relation relation : relations(migration)) {
+                Route route = routes.of(relation.oid());
+                if (closing.getAsBoolean()) {
+                    return;
+                }
+                if (route != null && files.loaded(route.id()) != null) {
+                    new ChangeEncoder(shapes.of(relation.under(route.id())), route.topic(), registry, unused);
+                    registered++;
+                }
+            }
+            LOG.info("schemas of {} tables are registered", registered);
+        } catch (SQLException | RuntimeException e) {
+            // The stream does it by itself when a change comes, and says what hinders it.
+            LOG.info("schemas are not registered before their first change: {}", e.getMessage());
+        }
+    }
+
+    private static List<Relation> relations(Migration migration) throws SQLException {
+        Map<Long, Relation> relations = new LinkedHashMap<>();
+        try (Connection session = Sessions.open(migration, migration.source(), "schemas");
+                PreparedStatement statement = session.prepareStatement(
+                        RELATIONS.formatted(Catalog.majorVersion(session) >= 12 ? "a.attgenerated = ''" : "true"))) {
+            statement.setString(1, migration.publication());
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    long oid = row.getLong(1);
+                    if (!relations.containsKey(oid)) {
+                        TableId table = new TableId(row.getString(2), row.getString(3));
+                        char identity = row.getString(4).charAt(0);
+                        relations.put(oid, new Relation((int) oid, table, identity, new ArrayList<>()));
+                    }
+                    relations
+                            .get(oid)
+                            .columns()
+                            .add(new Relation.RelationColumn(
+                                    row.getString(5), row.getBoolean(8), row.getLong(6), row.getInt(7)));
+                }
+            }
+        }
+        return List.copyOf(relations.values());
+    }
+}

@@ -1,0 +1,50 @@
+package io.wherry.source.decode;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Barrier;
+import io.wherry.source.control.Route;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/**
+ * Where rows go within one Kafka transaction: after a barrier of a table to its partition 0 ({@link Barrier}), so that a million
+ * key changes are one barrier and not a million, and those of many short source transactions are few. As a section ends with its
+ * Kafka transaction, whoever has read all that is committed has read all of it.
+ */
+public final class Sections {
+    private final Map<TableId, Lsn> begun = new HashMap<>();
+
+    /** Another Kafka transaction begins. */
+    public void clear() {
+        begun.clear();
+    }
+
+    /** @param partition where the row goes unless its table is within a section */
+    public ProducerRecord<byte[], byte[]> row(Route route, int partition, byte[] key, byte[] value) {
+        Lsn section = begun.get(route.id());
+        return section == null
+                ? new ProducerRecord<>(route.topic(), partition, key, value)
+                : marked(route, 0, key, value, section);
+    }
+
+    /** @param commitLsn of the row's source transaction */
+    public List<ProducerRecord<byte[], byte[]>> barrier(Route route, Lsn commitLsn, byte[] key, byte[] value) {
+        if (begun.putIfAbsent(route.id(), commitLsn) != null) {
+            return List.of(row(route, 0, key, value));
+        }
+        return IntStream.range(0, route.partitions())
+                .mapToObj(partition -> marked(route, partition, key, value, commitLsn))
+                .toList();
+    }
+
+    private static ProducerRecord<byte[], byte[]> marked(
+            Route route, int partition, byte[] key, byte[] value, Lsn section) {
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(route.topic(), partition, key, value);
+        Barrier.mark(record, section);
+        return record;
+    }
+}

@@ -1,0 +1,69 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.source.control.ColumnNumbers;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * A part of a table that is read by one COPY.
+ *
+ * @param reads the table itself, or the partition of it that holds the rows
+ * @param oid of {@code reads}
+ * @param numbers of the table's columns
+ * @param number within the table, from 0
+ * @param condition SQL that selects its rows; empty = all
+ * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
+ * @param replaces key columns: its rows take the place of those with the same key; empty = there are none
+ */
+record Chunk(
+        Catalog.Table table,
+        TableId reads,
+        long oid,
+        ColumnNumbers numbers,
+        int number,
+        String condition,
+        String filter,
+        List<String> replaces) {
+    Chunk(
+            Catalog.Table table,
+            ColumnNumbers numbers,
+            int number,
+            String condition,
+            String filter,
+            List<String> replaces) {
+        this(table, table.id(), table.oid(), numbers, number, condition, filter, replaces);
+    }
+
+    /** The COPY statement that reads it. Rows of child tables come under the children's own names. */
+    String copy() {
+        String columns = table.writable().stream()
+                .map(column -> Identifiers.quote(column.name()))
+                .collect(Collectors.joining(", "));
+        return "COPY (SELECT " + columns + " FROM ONLY " + reads.quoted()
+                + where() + ") TO STDOUT (FORMAT "
+                + (binary() ? "binary" : "text") + ")";
+    }
+
+    private String where() {
+        if (condition.isEmpty()) {
+            return filter;
+        }
+        return (filter.isEmpty() ? " WHERE " : filter + " AND ") + condition;
+    }
+
+    List<String> columns() {
+        return table.writable().stream().map(CatalogColumn::name).toList();
+    }
+
+    List<String> types() {
+        return table.writable().stream().map(CatalogColumn::definition).toList();
+    }
+
+    boolean binary() {
+        return table.writable().stream().allMatch(BinaryTypes::stable);
+    }
+}

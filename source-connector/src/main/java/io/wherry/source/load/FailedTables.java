@@ -1,0 +1,41 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.SourceStatus.FailedLoad;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Tables whose load was given up until the operator says to try again. Safe for use by several threads. */
+public final class FailedTables {
+    private static final Logger LOG = LoggerFactory.getLogger(FailedTables.class);
+
+    private final Map<TableId, String> reasons = new TreeMap<>();
+
+    synchronized void add(TableId table, String reason) {
+        LOG.error("load of {} is given up: {}", table, reason);
+        reasons.putIfAbsent(table, reason);
+    }
+
+    public synchronized boolean contains(TableId table) {
+        return reasons.containsKey(table);
+    }
+
+    /** @return whether any is to be tried again by this order */
+    public synchronized boolean retry(Order order) {
+        boolean any = reasons.keySet().removeIf(order::means);
+        if (any) {
+            LOG.info("loading {} again by order", order.table() == null ? "all that failed" : order.table());
+        }
+        return any;
+    }
+
+    public synchronized List<FailedLoad> list() {
+        return reasons.entrySet().stream()
+                .map(entry -> new FailedLoad(entry.getKey(), entry.getValue()))
+                .toList();
+    }
+}

@@ -1,0 +1,170 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.WherryException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.contract.service.Stopped;
+import io.wherry.source.control.CaptureCounts;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Reads all chunks of one load plan, by several readers under one snapshot, into the load topic. */
+final class FullLoad {
+    private static final Logger LOG = LoggerFactory.getLogger(FullLoad.class);
+
+    private final Migration migration;
+    private final LoadSnapshot snapshot;
+    private final LoadPlan plan;
+    private final Queue<Chunk> queue;
+    private final Queue<Chunk> setAside = new ConcurrentLinkedQueue<>();
+    private final Map<TableId, LeftOver.Reason> givenUp = new ConcurrentHashMap<>();
+    private final FailedTables failedTables;
+    private final CaptureCounts counts;
+    private final BlockBudget budget;
+    private final Failpoints failpoints;
+    private final List<LaneProducer> lanes;
+    private final AtomicReference<WherryException> failure = new AtomicReference<>();
+
+    /** @param lanes one for each reader */
+    FullLoad(
+            Migration migration,
+            LoadSnapshot snapshot,
+            LoadPlan plan,
+            List<Chunk> chunks,
+            List<LaneProducer> lanes,
+            FailedTables failedTables,
+            CaptureCounts counts,
+            BlockBudget budget,
+            Failpoints failpoints) {
+        this.migration = migration;
+        this.snapshot = snapshot;
+        this.plan = plan;
+        this.lanes = lanes;
+        this.failedTables = failedTables;
+        this.counts = counts;
+        this.budget = budget;
+        this.failpoints = failpoints;
+        this.queue = new ConcurrentLinkedQueue<>(chunks);
+    }
+
+    /**
+     * Reads until every chunk is in Kafka, one thread a lane. Tables that failed or were altered meanwhile are left
+     * incomplete, for another plan.
+     */
+    void run() {
+        LOG.info(
+                "load {}: {} tables, {} chunks, snapshot at {}",
+                plan.epoch(),
+                plan.tables().size(),
+                queue.size(),
+                plan.snapshotLsn());
+        List<Thread> threads = new ArrayList<>();
+        CountDownLatch connected = new CountDownLatch(lanes.size());
+        for (int lane = 0; lane < lanes.size(); lane++) {
+            ChunkReader reader = new ChunkReader(this, lane, lanes.get(lane), connected);
+            threads.add(new Thread(reader, "wherry-source-load-" + lane));
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                throw Stopped.interrupted("load", e);
+            }
+        }
+        if (failure.get() != null) {
+            throw failure.get();
+        }
+    }
+
+    Migration migration() {
+        return migration;
+    }
+
+    LoadPlan plan() {
+        return plan;
+    }
+
+    LoadSnapshot snapshot() {
+        return snapshot;
+    }
+
+    BlockBudget budget() {
+        return budget;
+    }
+
+    Failpoints failpoints() {
+        return failpoints;
+    }
+
+    /** The next chunk, or null when none is left or the load has failed. */
+    Chunk next() {
+        while (!failed()) {
+            Chunk chunk = queue.poll();
+            if (chunk == null) {
+                chunk = retried();
+            }
+            if (chunk == null) {
+                return null;
+            }
+            TableId table = chunk.table().id();
+            if (failedTables.contains(table)) {
+                setAside.add(chunk);
+            } else if (!givenUp.containsKey(table)) {
+                return chunk;
+            }
+        }
+        return null;
+    }
+
+    private Chunk retried() {
+        for (Chunk chunk : setAside) {
+            if (!failedTables.contains(chunk.table().id()) && setAside.remove(chunk)) {
+                return chunk;
+            }
+        }
+        return null;
+    }
+
+    /** The table's chunks cannot be read: those left are set aside until the operator says to try again. */
+    void failTable(Chunk chunk, String reason) {
+        failedTables.add(chunk.table().id(), reason);
+        setAside.add(chunk);
+    }
+
+    /** Whether to stop: another reader has failed, or the load is being broken off. */
+    boolean failed() {
+        return failure.get() != null || snapshot.closed();
+    }
+
+    /** The chunk is in Kafka. */
+    void chunkDone(Chunk chunk, long rows) {
+        counts.rowsRead(chunk.table().id(), rows);
+    }
+
+    /** What was read of the table is void, as when it was altered since the snapshot: another round is to read it. */
+    void giveUp(TableId table, LeftOver.Reason reason) {
+        if (givenUp.putIfAbsent(table, reason) == null) {
+            LOG.warn("{}: {}; another round loads it", table, reason.text());
+        }
+    }
+
+    /** Why a table is not complete. */
+    LeftOver.Reason leftOver(TableId table) {
+        return givenUp.getOrDefault(table, LeftOver.Reason.altered("not all of its chunks were read"));
+    }
+
+    void fail(WherryException e) {
+        failure.compareAndSet(null, e);
+    }
+}

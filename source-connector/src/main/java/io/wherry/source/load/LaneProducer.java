@@ -1,0 +1,154 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.LoadRecords;
+import io.wherry.contract.record.LoadRecords.ChunkTrailer;
+import io.wherry.contract.record.LoadRecords.LoadRecord;
+import io.wherry.contract.service.Quietly;
+import io.wherry.source.control.ControlTopic;
+import io.wherry.source.control.ControlTopic.ChunkLoaded;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * One lane's way into Kafka. A chunk's trailer and the note in the control topic that the chunk is there are one Kafka
+ * transaction, so nobody can see one without the other; a long chunk begins with transactions that hold its blocks alone.
+ *
+ * <p>Opening it fences an earlier source-connector on the same lane. Without that: a stopped process wakes after another has
+ * read the control topic and planned the chunks left, and its chunk comes to the target beside the same chunk of the other.
+ * Not safe for use by several threads.
+ */
+final class LaneProducer implements AutoCloseable {
+    /** Readers see nothing of a transaction before its end, and lanes are to be written while they are read. */
+    private static final long OPEN_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private static final Duration LONGEST_TRANSACTION = Duration.ofMinutes(15);
+
+    private static final long BUFFER_BYTES = 32L << 20;
+    private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
+
+    private final Migration migration;
+    private final int lane;
+    private final Duration transactionTimeout;
+    private final Runnable requireLock;
+    private KafkaProducer<byte[], byte[]> producer;
+    private boolean open;
+    private long openedNanos;
+
+    /**
+     * @param transactionTimeout at most {@link #LONGEST_TRANSACTION} is used of it
+     * @param requireLock fails when this source-connector is not the one that acts: it must not fence the one that does
+     * @throws KafkaException when the broker does not answer
+     */
+    LaneProducer(Migration migration, int lane, Duration transactionTimeout, Runnable requireLock) {
+        this.migration = migration;
+        this.lane = lane;
+        this.transactionTimeout =
+                transactionTimeout.compareTo(LONGEST_TRANSACTION) < 0 ? transactionTimeout : LONGEST_TRANSACTION;
+        this.requireLock = requireLock;
+        connect();
+    }
+
+    private void connect() {
+        requireLock.run();
+        try {
+            open();
+        } catch (KafkaException e) {
+            // One that has not begun can do nothing; the next attempt begins with another.
+            close();
+            throw e;
+        }
+    }
+
+    private void open() {
+        String id = "wherry-" + migration.name() + "-load-" + lane;
+        producer = KafkaClients.producer(
+                migration,
+                Map.of(
+                        "transactional.id",
+                        id,
+                        "transaction.timeout.ms",
+                        (int) transactionTimeout.toMillis(),
+                        "compression.type",
+                        "lz4",
+                        "linger.ms",
+                        5,
+                        "batch.size",
+                        ChunkReader.BLOCK_BYTES + 64 * 1024,
+                        "max.request.size",
+                        2 * ChunkReader.BLOCK_BYTES,
+                        "buffer.memory",
+                        Math.max(BUFFER_BYTES / migration.load().readers(), 8L * ChunkReader.BLOCK_BYTES),
+                        "client.id",
+                        id));
+        producer.initTransactions();
+    }
+
+    /** Sends header or block. @param done told when it is acknowledged */
+    void send(LoadRecord record, Callback done) {
+        if (producer == null) {
+            connect();
+        }
+        if (open && System.nanoTime() - openedNanos > OPEN_NANOS) {
+            commit();
+        }
+        begin();
+        var ignored = producer.send(LoadRecords.record(migration.topics().load(), lane, record), done);
+    }
+
+    /** Ends the chunk: from the return on it is in Kafka. */
+    void finish(ChunkTrailer trailer) {
+        begin();
+        var ignored = producer.send(LoadRecords.record(migration.topics().load(), lane, trailer));
+        byte[] key = ControlTopic.CHUNK_LOADED.getBytes(StandardCharsets.UTF_8);
+        byte[] note = Json.write(new ChunkLoaded(trailer.table(), trailer.epoch(), trailer.chunk()));
+        var unused = producer.send(new ProducerRecord<>(migration.topics().control(), 0, key, note));
+        commit();
+    }
+
+    private void begin() {
+        if (!open) {
+            producer.beginTransaction();
+            open = true;
+            openedNanos = System.nanoTime();
+        }
+    }
+
+    private void commit() {
+        producer.commitTransaction();
+        open = false;
+    }
+
+    /** Drops what is not committed; the chunk is to be sent again from its header. */
+    void abandon() {
+        if (!open) {
+            return;
+        }
+        open = false;
+        try {
+            producer.abortTransaction();
+        } catch (KafkaException | IllegalStateException e) {
+            // It has failed for good, or cannot tell how its last transaction ended: a new one will know. If that was
+            // committed
+            // after all, the chunk comes twice, and readers pass over the second.
+            Quietly.log("aborting a transaction of lane " + lane, e);
+            close();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (producer != null) {
+            producer.close(CLOSE_WAIT);
+            producer = null;
+        }
+    }
+}

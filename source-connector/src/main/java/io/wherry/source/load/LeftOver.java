@@ -1,0 +1,82 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The tables that rounds of the load leave over, and when to give one up. One that others alter again and again is tried for long. One that
+ * the source refuses to read, though nobody has altered it, is tried a few times only: the statement may have named something that was
+ * renamed since, such as a type, and the next round names it as it is then.
+ */
+final class LeftOver {
+    private static final int MOST_ROUNDS = 20;
+    private static final int MOST_REFUSALS = 3;
+
+    /**
+     * Why a round has left a table over.
+     *
+     * @param altered whether somebody altered, truncated or rewrote it; else the source refused to read it
+     */
+    record Reason(String text, boolean altered) {
+        static Reason altered(String text) {
+            return new Reason(text, true);
+        }
+    }
+
+    private record Tries(int rounds, int alterations, int sameRefusals, Reason last) {}
+
+    private final Map<TableId, Tries> tries = new HashMap<>();
+
+    /** @return why to give the table up; empty = try it in another round */
+    Optional<String> after(TableId table, Reason reason) {
+        Tries before = tries.getOrDefault(table, new Tries(0, 0, 0, reason));
+        int refusals = reason.altered() ? 0 : before.last().equals(reason) ? before.sameRefusals() + 1 : 1;
+        Tries now = new Tries(before.rounds() + 1, before.alterations() + (reason.altered() ? 1 : 0), refusals, reason);
+        tries.put(table, now);
+        if (refusals < MOST_REFUSALS && now.rounds() < MOST_ROUNDS) {
+            return Optional.empty();
+        }
+        tries.remove(table);
+        if (!reason.altered()) {
+            return Optional.of(reason.text());
+        }
+        String often = now.alterations() == now.rounds() ? "each" : String.valueOf(now.alterations());
+        return Optional.of(
+                "it was altered, truncated or rewritten in " + often + " of " + now.rounds() + " rounds (in the last: "
+                        + reason.text() + "). Hold back ALTER TABLE, TRUNCATE and VACUUM FULL of it for a moment, then "
+                        + Remedies.retry(table));
+    }
+
+    /** What the source says, with what helps against it. */
+    static String refused(Migration migration, TableId table, Exception e) {
+        if (!(e instanceof SQLException sql)) {
+            return e.getMessage() + ". Then " + Remedies.retry(table);
+        }
+        return "the source refuses to read it: " + sql.getMessage() + " (SQLSTATE " + Sessions.state(sql) + "). "
+                + remedy(migration, table, sql) + ", then " + Remedies.retry(table);
+    }
+
+    private static String remedy(Migration migration, TableId table, SQLException e) {
+        String role = Identifiers.quote(migration.source().user());
+        return switch (Sessions.state(e)) {
+            case "42501" ->
+                String.valueOf(e.getMessage()).contains("row-level security")
+                        ? "On the source: ALTER ROLE " + role + " BYPASSRLS"
+                        : "On the source, grant what it names; for the table: GRANT SELECT ON " + table.quoted()
+                                + " TO " + role;
+            case "42P01", "42883", "42704", "42703", "3F000" ->
+                "Names without a schema are looked up in pg_catalog alone: name it in full, or on the source"
+                        + " ALTER FUNCTION … SET search_path = … of the function that names it";
+            case "55P03" -> "Wait for what locks it on the source";
+            case "XX001", "XX002" -> "Bring the damaged rows back on the source, from a backup or a standby";
+            default -> "Correct that on the source";
+        };
+    }
+}

@@ -1,0 +1,234 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.config.Migration.Load;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.source.control.ColumnNumbers;
+import io.wherry.source.control.Cut;
+import io.wherry.source.server.Partition;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Cuts tables into chunks of about equal size. */
+final class LoadPlanner {
+    private static final Logger LOG = LoggerFactory.getLogger(LoadPlanner.class);
+    private static final long SMALL_BYTES = 8L << 20;
+    /** Without TID range scans a chunk may cost a scan of the whole table, so they are fewer. */
+    private static final int KEY_CHUNKS_FEWER = 5;
+
+    private static final String BY_PLACE = "ctid";
+    private static final String PLACE_TYPE = "pg_catalog.tid";
+    private static final int SAMPLES_A_CHUNK = 200;
+    private static final int TID_RANGES_SINCE = 14;
+
+    private final Connection session;
+    private final Load load;
+    private final long pageBytes;
+    private final boolean tidRanges;
+    private final long firstTransaction;
+    private final long endTransaction;
+
+    /** @param session under the load's snapshot, whose sample then holds the load's keys */
+    LoadPlanner(Connection session, Load load) throws SQLException {
+        this.session = session;
+        this.load = load;
+        this.tidRanges = Catalog.majorVersion(session) >= TID_RANGES_SINCE;
+        try (PreparedStatement statement =
+                        session.prepareStatement("SELECT pg_catalog.current_setting('block_size')::bigint,"
+                                + " pg_catalog.txid_snapshot_xmin(s), pg_catalog.txid_snapshot_xmax(s)"
+                                + " FROM pg_catalog.txid_current_snapshot() s");
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            pageBytes = row.getLong(1);
+            firstTransaction = row.getLong(2);
+            endTransaction = row.getLong(3);
+        }
+    }
+
+    /** The first transaction that the snapshot cannot know of, with its epoch. */
+    long endTransaction() {
+        return endTransaction;
+    }
+
+    /**
+     * Cuts a table.
+     *
+     * @param numbers of the table's columns
+     * @param epoch of the load plan
+     * @param file number of the file that holds the rows
+     * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
+     */
+    Cut cut(Catalog.Table table, ColumnNumbers numbers, int epoch, long file, String filter) throws SQLException {
+        String by = BY_PLACE;
+        String type = PLACE_TYPE;
+        List<String> bounds = List.of();
+        if (tidRanges) {
+            bounds = tidBounds(table);
+        } else if (!table.primaryKey().isEmpty()) {
+            int count = chunkCount(table.bytes(), KEY_CHUNKS_FEWER * load.chunkBytes(), load.readers(), Long.MAX_VALUE);
+            CatalogColumn key = table.columns().stream()
+                    .filter(column -> column.name().equals(table.primaryKey().get(0)))
+                    .findFirst()
+                    .orElseThrow();
+            // Another schema's type has its operators there, out of reach of our search_path.
+            if (count > 1 && key.type().schema().equals("pg_catalog")) {
+                by = Identifiers.quote(key.name());
+                type = key.type().quoted();
+                bounds = sample(table, key, count);
+            }
+        }
+        return new Cut(
+                table.id(),
+                epoch,
+                table.oid(),
+                file,
+                Cut.columns(table),
+                filter,
+                table.identity(),
+                by,
+                type,
+                bounds,
+                firstTransaction,
+                numbers,
+                List.of());
+    }
+
+    /**
+     * Cuts a table that is carried whole, each partition for itself.
+     *
+     * @param partitions all of it, as the snapshot sees them
+     * @param leaves those of them that hold rows, by number
+     */
+    Cut cutWhole(
+            Catalog.Table whole,
+            ColumnNumbers numbers,
+            int epoch,
+            List<Partition> partitions,
+            Map<Long, Catalog.Table> leaves,
+            LoadSnapshot snapshot) {
+        List<Cut.Part> parts = new ArrayList<>();
+        for (Partition partition : partitions) {
+            Catalog.Table leaf = partition.leaf() ? leaves.get(partition.oid()) : null;
+            List<String> bounds = leaf == null ? null : tidBounds(leaf);
+            parts.add(new Cut.Part(
+                    partition.oid(), partition.id(), partition.attached(), snapshot.file(partition.oid()), bounds));
+        }
+        return new Cut(
+                whole.id(),
+                epoch,
+                whole.oid(),
+                0,
+                Cut.columns(whole),
+                "",
+                List.of(),
+                BY_PLACE,
+                PLACE_TYPE,
+                List.of(),
+                firstTransaction,
+                numbers,
+                parts);
+    }
+
+    /** The chunks of a whole table, numbered through all its partitions. */
+    static List<Chunk> chunks(Catalog.Table whole, Cut cut) {
+        List<Chunk> chunks = new ArrayList<>();
+        for (Cut.Part part : cut.parts()) {
+            for (int i = 0; i < part.chunks(); i++) {
+                String condition = Cut.range(BY_PLACE, PLACE_TYPE, part.bounds(), i, i);
+                chunks.add(new Chunk(
+                        whole, part.id(), part.oid(), cut.numbers(), chunks.size(), condition, "", List.of()));
+            }
+        }
+        return chunks.isEmpty() ? List.of(new Chunk(whole, cut.numbers(), 0, "", "", List.of())) : chunks;
+    }
+
+    private List<String> tidBounds(Catalog.Table table) {
+        long pages = table.heapBytes() / pageBytes;
+        long perPage = pages == 0 ? 1 : Math.max(1, (table.rowsEstimated() + pages - 1) / pages);
+        int count = chunkCount(table.bytes(), load.chunkBytes(), load.readers(), pages * perPage);
+        return tidBounds(pages, perPage, count);
+    }
+
+    static int chunkCount(long bytes, long chunkBytes, int readers, long most) {
+        if (bytes <= Math.min(SMALL_BYTES, chunkBytes)) {
+            return 1;
+        }
+        long wanted = Math.max(readers, (bytes + chunkBytes - 1) / chunkBytes);
+        return (int) Math.max(1, Math.min(Math.min(wanted, most), Integer.MAX_VALUE));
+    }
+
+    /**
+     * Row positions that cut a table into {@code count} parts.
+     *
+     * @param perPage rows a page, as far as known: few pages of giant values must be cut too
+     */
+    static List<String> tidBounds(long pages, long perPage, int count) {
+        List<String> bounds = new ArrayList<>();
+        for (int i = 1; i < count; i++) {
+            long position = pages * perPage * i / count;
+            bounds.add("(" + position / perPage + "," + position % perPage + ")");
+        }
+        return bounds;
+    }
+
+    /**
+     * Values of the key that cut a sample of the table into {@code count} equal parts, ascending and distinct; none when the source refuses
+     * that, so that it is the table's reader who says why.
+     *
+     * <p>What is read is locked until the savepoint: the session keeps the snapshot for the whole load, and a TRUNCATE that waited for it
+     * would hold up the table's readers.
+     */
+    private List<String> sample(Catalog.Table table, CatalogColumn key, int count) throws SQLException {
+        execute("SAVEPOINT sample");
+        try {
+            return sampled(table, key, count);
+        } catch (SQLException e) {
+            LOG.warn("{}: its key cannot be sampled, so it is read in one: {}", table.id(), e.getMessage());
+            return List.of();
+        } finally {
+            execute("ROLLBACK TO SAVEPOINT sample");
+        }
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private List<String> sampled(Catalog.Table table, CatalogColumn key, int count) throws SQLException {
+        long pages = Math.max(1, table.heapBytes() / pageBytes);
+        double percent = Math.min(100, 100.0 * SAMPLES_A_CHUNK * count / pages);
+        String column = Identifiers.quote(key.name());
+        String sql =
+                "SELECT s.value::text FROM (SELECT k.value, pg_catalog.row_number() OVER (ORDER BY k.value) AS place,"
+                        + " pg_catalog.count(*) OVER () AS total FROM (SELECT " + column + " AS value FROM ONLY "
+                        + table.id().quoted()
+                        + String.format(Locale.ROOT, " TABLESAMPLE SYSTEM (%.6f) REPEATABLE (1)) k) s", percent)
+                        + " WHERE s.place > 1 AND (s.place - 1) * ? / s.total > (s.place - 2) * ? / s.total ORDER BY s.place";
+        List<String> values = new ArrayList<>();
+        try (PreparedStatement statement = session.prepareStatement(sql)) {
+            statement.setInt(1, count);
+            statement.setInt(2, count);
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    String value = row.getString(1);
+                    if (values.isEmpty() || !values.get(values.size() - 1).equals(value)) {
+                        values.add(value);
+                    }
+                }
+            }
+        }
+        return values;
+    }
+}

@@ -1,0 +1,264 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.source.control.ColumnNumbers;
+import io.wherry.source.server.OpenSessions;
+import io.wherry.source.server.ReplicationSlot;
+import io.wherry.source.server.ReplicationSlot.Exported;
+import io.wherry.source.server.SlotProof;
+import io.wherry.source.server.TableLocks;
+import io.wherry.source.server.Timelines;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One snapshot that all readers of a load share, kept alive by an idle session. That session is an ordinary one: the
+ * replication session that exported the snapshot first may end, and gives its wal sender back, yet a reader that lost its
+ * connection hours later can still come in.
+ *
+ * <p>No table is locked for longer than one chunk takes. The session that keeps the snapshot must not hold table locks at
+ * all: a TRUNCATE would wait for it, the readers would queue behind the TRUNCATE, and the session waits for the readers.
+ */
+public final class LoadSnapshot implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(LoadSnapshot.class);
+
+    private static final int MOST_ATTEMPTS = 20;
+    private static final int LOCK_SECONDS = 10;
+    private static final String NOW = """
+            SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint, n.nspname, c.relname
+              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = CAST(? AS oid)
+            """;
+
+    private final Migration migration;
+    private final OpenSessions sessions;
+    private final Connection anchor;
+    private final String name;
+    private final Lsn lsn;
+    private final Timeline timeline;
+    private final Map<Long, Long> files;
+    /** Sees what is there now, not the snapshot; opened when it is first wanted. */
+    private Connection present;
+
+    private LoadSnapshot(
+            Migration migration,
+            OpenSessions sessions,
+            Connection anchor,
+            String name,
+            Lsn lsn,
+            Timeline timeline,
+            Map<Long, Long> files) {
+        this.migration = migration;
+        this.sessions = sessions;
+        this.anchor = anchor;
+        this.name = name;
+        this.lsn = lsn;
+        this.timeline = timeline;
+        this.files = files;
+    }
+
+    /**
+     * Makes a slot and takes the snapshot at the very point where it begins.
+     *
+     * <p>The migration's slot is made anew when it cannot be decoded ({@link SlotProof}).
+     *
+     * @param permanent make the migration's slot; else a temporary one, only for its snapshot
+     * @throws RetryableException when none of many slots could be decoded
+     */
+    public static LoadSnapshot take(Migration migration, OpenSessions sessions, TableLocks locks, boolean permanent)
+            throws SQLException {
+        String slot = permanent ? migration.slot() : migration.slot() + "_load";
+        String problem = "";
+        for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+            Connection anchor = sessions.open("load snapshot");
+            Connection replication = null;
+            boolean kept = false;
+            try {
+                Map<Long, Long> files = files(anchor);
+                SlotProof proof = permanent ? SlotProof.begin(anchor) : null;
+                replication = sessions.openReplication("slot");
+                LOG.info("making slot {}; this waits for the transactions that run now", slot);
+                Exported exported = ReplicationSlot.create(replication, slot, !permanent);
+                begin(anchor, exported.snapshot());
+                problem = permanent ? proof.problem(migration, anchor, sessions, locks) : "";
+                if (problem.isEmpty()) {
+                    LoadSnapshot snapshot = new LoadSnapshot(
+                            migration,
+                            sessions,
+                            anchor,
+                            export(anchor),
+                            exported.snapshotLsn(),
+                            Timelines.read(anchor).timeline(),
+                            files);
+                    kept = true;
+                    return snapshot;
+                }
+            } finally {
+                sessions.release(replication);
+                if (!kept) {
+                    sessions.release(anchor);
+                }
+            }
+            LOG.warn("while slot {} was made, {}; making it anew", slot, problem);
+            drop(sessions, slot);
+        }
+        throw new RetryableException("make", "slot " + slot, problem, "Hold that back for a moment");
+    }
+
+    private static void drop(OpenSessions sessions, String slot) throws SQLException {
+        Connection session = sessions.open("slot");
+        try {
+            ReplicationSlot.drop(session, slot);
+        } finally {
+            sessions.release(session);
+        }
+    }
+
+    /** Opens a session for {@link #enter}. */
+    Connection open(String purpose) throws SQLException {
+        return sessions.open(purpose);
+    }
+
+    /** Whether the load is being broken off. */
+    boolean closed() {
+        return sessions.closed();
+    }
+
+    void release(Connection session) {
+        sessions.release(session);
+    }
+
+    /** Begins a transaction that sees exactly this snapshot. */
+    void enter(Connection session) throws SQLException {
+        begin(session, name);
+    }
+
+    void leave(Connection session) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute("COMMIT");
+        }
+    }
+
+    /**
+     * Why what a session has read of a chunk is not what the snapshot holds; empty = it is. The session still has its lock on the
+     * table that it read, so nothing changes meanwhile.
+     *
+     * <p>A table that was rewritten since the snapshot (ALTER TABLE, TRUNCATE) looks empty to it, and a rewrite is not in the
+     * stream. And the server finds tables and columns by the names that they have now, whatever the snapshot: when two tables
+     * have changed names, or a column was dropped and added again, rows of the one are read for those of the other.
+     */
+    synchronized Optional<String> altered(Chunk chunk, ColumnNumbers read) throws SQLException {
+        boolean kept = false;
+        try {
+            if (present == null) {
+                present = sessions.open("load check");
+            }
+            Optional<String> altered = altered(present, chunk, read);
+            kept = true;
+            return altered;
+        } finally {
+            if (!kept) {
+                sessions.release(present);
+                present = null;
+            }
+        }
+    }
+
+    private Optional<String> altered(Connection session, Chunk chunk, ColumnNumbers read) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement(NOW)) {
+            statement.setLong(1, chunk.oid());
+            try (ResultSet row = statement.executeQuery()) {
+                if (!row.next() || file(chunk.oid()) != row.getLong(1)) {
+                    return Optional.of("rewritten since the snapshot");
+                }
+                if (!chunk.reads().equals(new TableId(row.getString(2), row.getString(3)))) {
+                    return Optional.of("another table has the name " + chunk.reads() + " now");
+                }
+            }
+        }
+        long oid = chunk.table().oid();
+        return read.contradiction(ColumnNumbers.read(session, List.of(oid)).getOrDefault(oid, ColumnNumbers.NONE));
+    }
+
+    /** Number of the file that holds the table's rows in the snapshot; 0 = none. */
+    long file(long oid) {
+        return files.getOrDefault(oid, 0L);
+    }
+
+    /** The session that keeps the snapshot. */
+    public Connection session() {
+        return anchor;
+    }
+
+    /** The last commit LSN that the snapshot holds. */
+    public Lsn lsn() {
+        return lsn;
+    }
+
+    /** Of the server whose snapshot it is. */
+    public Timeline timeline() {
+        return timeline;
+    }
+
+    /** Those of the wanted tables that the snapshot holds, the largest first. */
+    List<Catalog.Table> tables(Set<TableId> wanted) throws SQLException {
+        return Catalog.selected(anchor, migration).stream()
+                .filter(table -> wanted.contains(table.id()))
+                .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
+                .toList();
+    }
+
+    private static void begin(Connection session, String snapshot) throws SQLException {
+        try (Statement statement = session.createStatement()) {
+            statement.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+            statement.execute("SET TRANSACTION SNAPSHOT " + Identifiers.literal(snapshot));
+            // A table that others keep locked must not hold up the chunks of all the others for ever.
+            statement.execute("SET LOCAL lock_timeout = '" + LOCK_SECONDS + "s'");
+        }
+    }
+
+    private static String export(Connection session) throws SQLException {
+        try (Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery("SELECT pg_catalog.pg_export_snapshot()")) {
+            row.next();
+            return row.getString(1);
+        }
+    }
+
+    private static Map<Long, Long> files(Connection session) throws SQLException {
+        Map<Long, Long> files = new HashMap<>();
+        try (PreparedStatement statement =
+                        session.prepareStatement("SELECT oid::bigint, pg_catalog.pg_relation_filenode(oid)::bigint"
+                                + " FROM pg_catalog.pg_class WHERE relkind = 'r'");
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                files.put(row.getLong(1), row.getLong(2));
+            }
+        }
+        return files;
+    }
+
+    @Override
+    public void close() {
+        sessions.release(anchor);
+        synchronized (this) {
+            sessions.release(present);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package io.wherry.source.publish;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.KafkaFailures;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.service.Stopped;
+import io.wherry.source.control.ControlTopic;
+import io.wherry.source.control.Memory;
+import io.wherry.source.server.ReplicationSlot;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+
+/** Looks whether the topics of a migration that has begun are still there; made anew they would have a hole. */
+public final class TopicGuard {
+    static final String ANEW =
+            "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again";
+
+    private TopicGuard() {}
+
+    /** @throws DataException when a topic was deleted that the migration has written to */
+    public static void check(Migration migration) {
+        try (Admin admin = KafkaClients.admin(migration)) {
+            Set<String> existing = admin.listTopics().names().get();
+            if (!existing.contains(migration.topics().control())) {
+                return;
+            }
+            Memory memory = ControlTopic.read(migration);
+            Set<String> wanted = new TreeSet<>();
+            for (LoadPlan plan : memory.plans()) {
+                wanted.add(migration.topics().position());
+                wanted.add(migration.topics().load());
+                plan.tables().forEach(table -> wanted.add(table.topic()));
+            }
+            wanted.removeAll(existing);
+            if (!wanted.isEmpty()) {
+                throw new DataException(
+                        "use topic", String.join(", ", wanted), "it was deleted, with what it held", ANEW);
+            }
+        } catch (ExecutionException | KafkaException e) {
+            throw KafkaFailures.explain("list topics", e);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("list topics", e);
+        }
+    }
+
+    /** @throws DataException when slot or position tell of a migration that the control topic does not know */
+    public static void requireRemembered(Connection source, Migration migration, Memory memory) throws SQLException {
+        if (memory.source().isPresent()) {
+            return;
+        }
+        boolean slot = ReplicationSlot.find(source, migration.slot()).isPresent();
+        if (slot || ChangePublisher.lastPosition(migration).isPresent()) {
+            throw new DataException(
+                    "use topic",
+                    migration.topics().control(),
+                    "it knows nothing of this migration, which has begun: "
+                            + (slot ? "slot " + migration.slot() + " exists" : "there is a position in Kafka")
+                            + ". It was deleted or emptied, or the slot is another's",
+                    ANEW);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package io.wherry.source.server;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.ReplicaIdentities;
+import io.wherry.source.server.Identities.Identity;
+import io.wherry.source.server.TableLocks.Change;
+import io.wherry.source.server.TableLocks.Lock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The replica identities that the migration sets to FULL on the source, and gives back at its end. */
+public final class FullIdentities {
+    private static final Logger LOG = LoggerFactory.getLogger(FullIdentities.class);
+
+    private FullIdentities() {}
+
+    /**
+     * Gives a table REPLICA IDENTITY FULL, if its lock is to be had.
+     *
+     * <p>One at a time: each reads the note of what was changed before.
+     *
+     * @return whether it has it
+     */
+    static synchronized boolean set(Connection source, Migration migration, Identity table, TableLocks locks)
+            throws SQLException {
+        // One that is made again and again has another oid each time: the note must not grow with it.
+        ReplicaIdentities noted = ReplicaIdentities.read(source, migration).present(source);
+        boolean done = locks.attempt(source, "REPLICA IDENTITY FULL", table.id(), Lock.EXCLUSIVE, statement -> {
+            noted.with(new ReplicaIdentities.Changed(table.id(), table.identity(), table.index(), table.oid()))
+                    .write(source, migration);
+            statement.execute("ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL");
+        });
+        if (done) {
+            LOG.info(
+                    "{}: {}, so REPLICA IDENTITY FULL is set",
+                    table.id(),
+                    table.lacksKey()
+                            ? "no key that the stream could name rows by"
+                            : "not every column that the stream needs is in its replica identity");
+        }
+        return done;
+    }
+
+    /**
+     * Gives each table that it was taken from its replica identity back, and takes the table out of the publication first: the source
+     * would refuse its updates otherwise. For the end of a migration, when nobody reads the stream any more.
+     *
+     * @param closed ends it
+     * @return whether all have it back
+     */
+    public static boolean restore(Connection source, Migration migration, TableLocks locks, BooleanSupplier closed)
+            throws SQLException {
+        for (ReplicaIdentities noted = ReplicaIdentities.read(source, migration);
+                !noted.changed().isEmpty();
+                noted = ReplicaIdentities.read(source, migration)) {
+            boolean any = false;
+            for (ReplicaIdentities.Changed one : noted.changed()) {
+                any |= restore(source, migration, one, locks);
+            }
+            if (closed.getAsBoolean()) {
+                return false;
+            }
+            if (!any) {
+                Publication.pause("restore replica identities");
+            }
+        }
+        return true;
+    }
+
+    private static boolean restore(
+            Connection source, Migration migration, ReplicaIdentities.Changed one, TableLocks locks)
+            throws SQLException {
+        Optional<Identity> now = Identities.of(source, one.oid());
+        TableId table = now.map(Identity::id).orElse(one.table());
+        List<ReplicaIdentities.Changed> left =
+                new ArrayList<>(ReplicaIdentities.read(source, migration).changed());
+        left.remove(one);
+        List<ReplicaIdentities.Former> restoring = new ReplicaIdentities(List.of(one)).formers(source);
+        // One that is carried whole is published by its root.
+        TableId published = Partition.read(source, migration).stream()
+                .filter(partition -> partition.oid() == one.oid())
+                .map(Partition::root)
+                .findFirst()
+                .orElse(table);
+        boolean drop = Publication.published(source, migration).contains(published);
+        Change change = statement -> {
+            if (drop) {
+                statement.execute(
+                        "ALTER PUBLICATION " + Publication.name(migration) + " DROP TABLE ONLY " + published.quoted());
+            }
+            for (ReplicaIdentities.Former restore : restoring) {
+                statement.execute(restore.before());
+            }
+            new ReplicaIdentities(left).write(source, migration);
+        };
+        if (now.isEmpty()) {
+            return locks.attemptAll(
+                    source, table.toString(), statement -> new ReplicaIdentities(left).write(source, migration));
+        }
+        return locks.attempt(source, "restoring the replica identity", table, Lock.EXCLUSIVE, change);
+    }
+}

@@ -1,0 +1,226 @@
+package io.wherry.source.server;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How the source tells the rows of a table apart in its write-ahead log, and what it therefore does to updates and deletes
+ * once the table is published (PostgreSQL documentation, "Replica Identity", and the messages of
+ * {@code CheckCmdReplicaIdentity}): it refuses them without an identity, and from 18 on where the identity holds a generated
+ * column that is not published. Stored ones can be published, virtual ones cannot.
+ */
+public final class Identities {
+    private static final int REFUSED_SINCE = 18;
+    private static final int FILTERS_SINCE = 15;
+
+    private static final String IDENTITIES = """
+            SELECT oid, nspname, relname, relreplident, index_name, keyed, stored, virtual, other_index, primary_key
+              FROM (SELECT c.oid::bigint, n.nspname, c.relname, c.relreplident::text,
+                           (SELECT x.relname::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                             WHERE i.indrelid = c.oid AND i.indisreplident AND c.relreplident = 'i') AS index_name,
+                           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+                              AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+                              AND :plain) AS keyed,
+                           :stored AS stored, :virtual AS virtual,
+                           (SELECT x.relname::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                             WHERE :refuses AND i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND i.indisunique
+                               AND i.indpred IS NULL AND i.indexprs IS NULL AND :plain
+                               AND NOT EXISTS (SELECT FROM pg_attribute k WHERE k.attrelid = c.oid AND NOT k.attnotnull
+                                                  AND k.attnum = ANY (i.indkey::int2[]))
+                             ORDER BY i.indisprimary DESC, x.relname LIMIT 1) AS other_index,
+                           EXISTS (SELECT FROM pg_index i WHERE :refuses AND i.indrelid = c.oid AND i.indisvalid
+                              AND i.indimmediate AND i.indisprimary AND :plain) AS primary_key
+                      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE c.relkind = 'r' AND c.oid IN (:tables)) found
+            """;
+
+    private static final String GENERATED = "(SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a"
+            + " WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attgenerated = '%s')";
+
+    // A partitioned table in the publication brings its partitions in.
+    private static final String PUBLISHED = """
+            WITH RECURSIVE published(oid) AS (
+                SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = ?
+                UNION
+                SELECT i.inhrelid FROM published p JOIN pg_class c ON c.oid = p.oid AND c.relkind = 'p'
+                  JOIN pg_inherits i ON i.inhparent = p.oid)
+            SELECT oid FROM published""";
+
+    // The server notes which columns a filter uses as dependencies of the table's entry in the publication.
+    private static final String FILTERED_OUTSIDE = """
+            SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+              JOIN pg_class c ON c.oid = r.prrelid AND c.relreplident <> 'f'
+              JOIN pg_depend d ON d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid
+               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
+             WHERE p.pubname = ? AND NOT EXISTS (
+               SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid
+                  AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+                  AND d.refobjsubid = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))""";
+
+    private static final String WITHOUT_IDENTITY =
+            " WHERE relreplident <> 'f' AND NOT keyed OR relreplident = 'f' AND (stored IS NOT NULL OR virtual IS NOT NULL)"
+                    + " ORDER BY oid";
+
+    private static final String OPTION =
+            "SELECT pubgencols::text = 's' FROM pg_catalog.pg_publication WHERE pubname = ?";
+
+    private Identities() {}
+
+    /**
+     * A table's identity.
+     *
+     * @param identity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
+     * @param index that is the identity, for {@code i}; null otherwise, or when it was dropped
+     * @param keyed whether the identity is a key without generated columns
+     * @param stored generated columns that the server stores; empty before 18, where they do no harm
+     * @param virtual generated columns that it does not store
+     * @param otherIndex a unique index that may be the identity; null = none, and before 18
+     * @param primaryKey whether {@code DEFAULT} is an identity without generated columns; false before 18
+     */
+    public record Identity(
+            long oid,
+            TableId id,
+            char identity,
+            String index,
+            boolean keyed,
+            List<String> stored,
+            List<String> virtual,
+            String otherIndex,
+            boolean primaryKey) {
+        /** Whether rows cannot be told apart before it is FULL. */
+        public boolean lacksKey() {
+            return identity != 'f' && !keyed;
+        }
+
+        /** Whether all columns are its identity, or have to be. */
+        private boolean full() {
+            return identity == 'f' || lacksKey();
+        }
+
+        /** Whether the source refuses updates and deletes unless generated columns are published. */
+        boolean needsStored() {
+            return full() && !stored.isEmpty();
+        }
+
+        /** Whether the source refuses updates and deletes once it is published, whatever we do. */
+        public boolean impossible() {
+            return full() && !virtual.isEmpty();
+        }
+
+        /** Why it is impossible. */
+        public String problem() {
+            return "its replica identity would hold the virtual generated column "
+                    + String.join(", ", virtual.stream().map(Identifiers::quote).toList())
+                    + ", which the source does not publish: it would refuse every update and delete";
+        }
+
+        /** What helps where it is impossible. */
+        public String remedy() {
+            String alter = "ALTER TABLE " + id.quoted();
+            if (primaryKey) {
+                return alter + " REPLICA IDENTITY DEFAULT";
+            }
+            return otherIndex != null
+                    ? alter + " REPLICA IDENTITY USING INDEX " + Identifiers.quote(otherIndex)
+                    : "Give it a key (" + alter + " ADD PRIMARY KEY (…)), drop the column, or name the table in"
+                            + " tables.exclude or tables.load-only";
+        }
+    }
+
+    /** Those of the given tables, which are no partitioned ones. */
+    public static List<Identity> of(Connection source, Collection<Long> oids) throws SQLException {
+        try (PreparedStatement statement =
+                source.prepareStatement(sql(source, "SELECT unnest(?::oid[])") + " ORDER BY oid")) {
+            Array numbers = source.createArrayOf("int8", oids.toArray());
+            statement.setArray(1, numbers);
+            return read(statement);
+        }
+    }
+
+    /** Those of published tables, partitions too, of which updates may be refused. */
+    static List<Identity> suspects(Connection source, Migration migration) throws SQLException {
+        try (PreparedStatement statement = source.prepareStatement(sql(source, PUBLISHED) + WITHOUT_IDENTITY)) {
+            statement.setString(1, migration.publication());
+            return read(statement).stream()
+                    .filter(one -> one.lacksKey() || one.needsStored() || one.impossible())
+                    .toList();
+        }
+    }
+
+    /**
+     * Those of published tables whose row filter uses a column that the identity does not hold: the source refuses their updates and
+     * deletes. A filter is made when the identity holds its columns, but that may change.
+     */
+    static List<Identity> filteredOutside(Connection source, Migration migration) throws SQLException {
+        if (Catalog.majorVersion(source) < FILTERS_SINCE) {
+            return List.of();
+        }
+        try (PreparedStatement statement = source.prepareStatement(sql(source, FILTERED_OUTSIDE) + " ORDER BY oid")) {
+            statement.setString(1, migration.publication());
+            return read(statement);
+        }
+    }
+
+    /** Whether the publication publishes stored generated columns. */
+    static boolean publishesStored(Connection source, Migration migration) throws SQLException {
+        if (Catalog.majorVersion(source) < REFUSED_SINCE) {
+            return false;
+        }
+        try (PreparedStatement statement = source.prepareStatement(OPTION)) {
+            statement.setString(1, migration.publication());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next() && row.getBoolean(1);
+            }
+        }
+    }
+
+    /** The one of a table; empty when there is no such table any more. */
+    static Optional<Identity> of(Connection source, long oid) throws SQLException {
+        return of(source, List.of(oid)).stream().findFirst();
+    }
+
+    private static String sql(Connection source, String tables) throws SQLException {
+        int major = Catalog.majorVersion(source);
+        boolean refuses = major >= REFUSED_SINCE;
+        return IDENTITIES
+                .replace(":plain", Catalog.withoutGenerated(major))
+                .replace(":stored", refuses ? GENERATED.formatted('s') : "NULL::text[]")
+                .replace(":virtual", refuses ? GENERATED.formatted('v') : "NULL::text[]")
+                .replace(":refuses", String.valueOf(refuses))
+                .replace(":tables", tables);
+    }
+
+    private static List<Identity> read(PreparedStatement statement) throws SQLException {
+        List<Identity> identities = new ArrayList<>();
+        try (ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                identities.add(new Identity(
+                        row.getLong("oid"),
+                        new TableId(row.getString("nspname"), row.getString("relname")),
+                        row.getString("relreplident").charAt(0),
+                        row.getString("index_name"),
+                        row.getBoolean("keyed"),
+                        names(row.getArray("stored")),
+                        names(row.getArray("virtual")),
+                        row.getString("other_index"),
+                        row.getBoolean("primary_key")));
+            }
+        }
+        return identities;
+    }
+
+    private static List<String> names(Array array) throws SQLException {
+        return array == null ? List.of() : List.of((String[]) array.getArray());
+    }
+}

@@ -1,0 +1,60 @@
+package io.wherry.source.server;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Quietly;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Sessions on the source that can be broken off from another thread: making a slot waits for other people's transactions, and a
+ * COPY for its rows, longer than anybody who closes wants to wait. Safe for use by several threads.
+ */
+public final class OpenSessions implements AutoCloseable {
+    private final Migration migration;
+    private final Set<Connection> sessions = ConcurrentHashMap.newKeySet();
+    private volatile boolean closed;
+
+    public OpenSessions(Migration migration) {
+        this.migration = migration;
+    }
+
+    public Connection open(String purpose) throws SQLException {
+        return keep(Sessions.open(migration, migration.source(), purpose));
+    }
+
+    /** A session for the replication protocol. */
+    public Connection openReplication(String purpose) throws SQLException {
+        return keep(Sessions.openReplication(migration, migration.source(), purpose));
+    }
+
+    public void release(Connection session) {
+        if (session != null) {
+            sessions.remove(session);
+            Quietly.close(session);
+        }
+    }
+
+    private Connection keep(Connection session) throws SQLException {
+        sessions.add(session);
+        if (closed) {
+            session.abort(Runnable::run);
+        }
+        return session;
+    }
+
+    public boolean closed() {
+        return closed;
+    }
+
+    /** Breaks off every session, and those opened later at once. */
+    @Override
+    public void close() {
+        closed = true;
+        for (Connection session : sessions) {
+            Quietly.close(() -> session.abort(Runnable::run));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+package io.wherry.source.server;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Position;
+import io.wherry.contract.service.Stopped;
+import io.wherry.source.control.ControlTopic.SourceIdentity;
+import io.wherry.source.control.Memory;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks, before each start of the stream, whether slot, publication and server are those that Kafka's position speaks of.
+ * Debezium would go on with any, and lose changes without a word.
+ */
+public final class SlotGuard {
+    private static final Logger LOG = LoggerFactory.getLogger(SlotGuard.class);
+    private static final long POLL_MILLIS = 500;
+    private static final String RELOAD = "Nothing is lost that is still on the source: wherry reload makes a new slot"
+            + " and loads all tables again; until then the target stays behind";
+
+    private SlotGuard() {}
+
+    /** Which database the session stands in. */
+    public static SourceIdentity identity(Connection session) throws SQLException {
+        try (PreparedStatement statement = session.prepareStatement("SELECT system_identifier::text,"
+                        + " pg_catalog.current_database() FROM pg_catalog.pg_control_system()");
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return new SourceIdentity(row.getString(1), row.getString(2));
+        }
+    }
+
+    /**
+     * Of all that {@link #check} looks at, only whether the source holds what Kafka has of it.
+     *
+     * @throws DataException when it does not
+     * @throws RetryableException when the source does not answer
+     */
+    public static void checkHistory(Migration migration, Memory memory, Optional<Position> position) {
+        try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
+            Timelines.check(migration, session, Timelines.reached(memory, position));
+        } catch (SQLException e) {
+            throw unreachable(e);
+        }
+    }
+
+    /** @throws DataException when this is not the database that the migration began with */
+    public static void requireSame(SourceIdentity begun, SourceIdentity now) {
+        if (!begun.equals(now)) {
+            throw new DataException(
+                    "use the source",
+                    now.database(),
+                    "the migration began on system " + begun.systemIdentifier() + " database " + begun.database()
+                            + ", this is system " + now.systemIdentifier(),
+                    "Point source.url to the first, or migrate this one under another name");
+        }
+    }
+
+    /**
+     * Waits until nobody else reads the slot, then checks everything.
+     *
+     * @return the source's timeline
+     * @throws DataException when changes were or would be lost
+     * @throws RetryableException when the source does not answer
+     */
+    public static Timeline check(
+            Migration migration, Memory memory, Optional<Position> position, BooleanSupplier closing) {
+        try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
+            memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(session)));
+            Timelines.check(migration, session, Timelines.reached(memory, position));
+            if (!Publication.exists(session, migration)) {
+                throw new DataException(
+                        "stream changes", "publication " + migration.publication(), "it was dropped", RELOAD);
+            }
+            ReplicationSlot.State slot = require(session, migration);
+            for (boolean told = false; slot.active() && !closing.getAsBoolean(); told = true) {
+                if (!told) {
+                    LOG.info("slot {} is still in use by an earlier session; ending it", migration.slot());
+                    // The instance lock is ours: nobody else may read the slot, and the server may take a minute to
+                    // notice
+                    // that the one who did is gone.
+                    ReplicationSlot.endReader(session, migration.slot());
+                }
+                Thread.sleep(POLL_MILLIS);
+                slot = require(session, migration);
+            }
+            requireNotBeyond(slot, migration, memory, position);
+            return Timelines.read(session).timeline();
+        } catch (SQLException e) {
+            throw unreachable(e);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted("wait for the slot", e);
+        }
+    }
+
+    private static SourceIdentity identityOrRetry(Connection session) {
+        try {
+            return identity(session);
+        } catch (SQLException e) {
+            throw unreachable(e);
+        }
+    }
+
+    private static ReplicationSlot.State require(Connection session, Migration migration) throws SQLException {
+        ReplicationSlot.State slot = ReplicationSlot.find(session, migration.slot())
+                .orElseThrow(() -> lost(migration, "it was dropped, so changes were lost"));
+        if (!slot.plugin().equals(ReplicationSlot.PLUGIN) || !slot.database().equals(session.getCatalog())) {
+            throw lost(migration, "it is not ours: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
+        }
+        if (slot.lost()) {
+            throw lost(migration, slot.lostBecause());
+        }
+        return slot;
+    }
+
+    private static void requireNotBeyond(
+            ReplicationSlot.State slot, Migration migration, Memory memory, Optional<Position> position) {
+        Optional<Lsn> firstSnapshot =
+                memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
+        // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.
+        Optional<Lsn> limit = Stream.of(
+                        position.map(Position::endLsn).or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1))),
+                        memory.slotMade().map(made -> new Lsn(made.snapshotLsn().value() + 1)))
+                .flatMap(Optional::stream)
+                .max(Comparator.naturalOrder());
+        if (limit.isPresent() && slot.confirmedFlush().isAfter(limit.get())) {
+            throw lost(
+                    migration,
+                    "it stands at " + slot.confirmedFlush() + ", beyond Kafka's " + limit.get()
+                            + ": somebody else read it, made it anew, or Kafka lost records");
+        }
+    }
+
+    private static DataException lost(Migration migration, String problem) {
+        return new DataException("stream changes", "slot " + migration.slot(), problem, RELOAD);
+    }
+
+    /**
+     * @param snapshot the last commit LSN that a new slot's snapshot holds
+     * @throws DataException when Kafka holds changes that this source does not: its topics would then contradict the load
+     */
+    public static void requireAhead(Migration migration, Lsn snapshot, Optional<Position> position) {
+        if (position.isPresent() && position.get().commitLsn().isAfter(snapshot)) {
+            throw new DataException(
+                    "load again from",
+                    "slot " + migration.slot(),
+                    "Kafka holds changes up to " + position.get().commitLsn() + ", this source stands at " + snapshot
+                            + " only: it has lost what it once committed",
+                    "On the source: SELECT pg_switch_wal(), again until pg_current_wal_lsn() is beyond "
+                            + position.get().commitLsn() + "; then start again");
+        }
+    }
+
+    private static RetryableException unreachable(SQLException e) {
+        return new RetryableException("look at", "the slot", e.getMessage(), "Look whether the source is up", e);
+    }
+}

@@ -1,0 +1,262 @@
+package io.wherry.source.server;
+
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Changes of the source that need locks on tables in use. A lock that is waited for holds up everybody who comes after, the
+ * applications' inserts too: so nobody waits for longer than {@link #WAIT_MILLIS}, tables that an old transaction uses are not
+ * asked for at all, and between two attempts there are pauses that grow to a minute. Who holds the lock is told. Safe for use by
+ * several threads, each with a session of its own.
+ */
+public final class TableLocks {
+    static final int WAIT_MILLIS = 100;
+
+    private static final Logger LOG = LoggerFactory.getLogger(TableLocks.class);
+    private static final long FIRST_PAUSE_MILLIS = 1_000;
+    private static final long LONGEST_PAUSE_MILLIS = 60_000;
+
+    /** The lock was not to be had, a deadlock was found, or somebody has changed the same row of the catalog. */
+    private static final Set<String> NOT_NOW = Set.of("55P03", "40P01", "40001");
+
+    private static final String INTERNAL = "XX000";
+    /** No such table, or, as one made anew under its name, not part of the publication. */
+    private static final Set<String> GONE = Set.of("42P01", "42704", "3F000");
+
+    private static final String HOLDERS = "SELECT l.pid, " + Holder.COLUMNS + """
+              FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+              LEFT JOIN\s""" + Holder.PREPARED + """
+                   x ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
+             WHERE l.locktype = 'relation' AND l.granted AND l.relation = to_regclass(?) AND l.pid IS DISTINCT FROM pg_backend_pid()
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND (? OR l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                                    'AccessExclusiveLock'))
+             ORDER BY x.prepared, a.xact_start LIMIT 1
+            """;
+
+    private static final String USE = """
+            SELECT l.relation::bigint, count(*) FROM pg_locks l WHERE l.locktype = 'relation' AND l.pid <> pg_backend_pid()
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY 1
+            """;
+
+    /** What the lock conflicts with. */
+    public enum Lock {
+        /** Everything: ALTER TABLE … REPLICA IDENTITY. */
+        EXCLUSIVE,
+        /** VACUUM, and changes of the table; neither readers nor writers. */
+        SHARED
+    }
+
+    /** What is done within one transaction. */
+    public interface Change {
+        void make(Statement statement) throws SQLException;
+    }
+
+    private record Waiting(
+            String what, TableId table, Lock lock, long nextNanos, long pauseMillis, Optional<Holder> holder) {
+        boolean isDue() {
+            return (holder.isEmpty() || !holder.get().isOld() || holder.get().isVacuum())
+                    && System.nanoTime() - nextNanos >= 0;
+        }
+
+        Waiting heldBy(Optional<Holder> now) {
+            return new Waiting(what, table, lock, nextNanos, pauseMillis, now);
+        }
+
+        Waiting failed() {
+            long pause = nextPause(pauseMillis);
+            return new Waiting(
+                    what, table, lock, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause), pause, holder);
+        }
+
+        String text() {
+            return what + " of " + table + " waits for a lock of the table"
+                    + holder.map(one -> ", which has " + one.text())
+                            .orElse(" that others take again and again; it is tried again within a minute");
+        }
+    }
+
+    /** The pause after a failed attempt. @param before the last one; 0 = it was the first attempt */
+    static long nextPause(long before) {
+        return before == 0 ? FIRST_PAUSE_MILLIS : Math.min(LONGEST_PAUSE_MILLIS, 2 * before);
+    }
+
+    private final Map<TableId, Waiting> waiting = new ConcurrentHashMap<>();
+    private volatile String transaction;
+
+    /** Whether something waits for a lock on the table, and is not to be tried now. */
+    public boolean rests(TableId table) {
+        Waiting one = waiting.get(table);
+        return one != null && !one.isDue();
+    }
+
+    /** What waits, for people; the same order each time. */
+    public List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        new TreeMap<>(waiting).values().forEach(one -> lines.add(one.text()));
+        Optional.ofNullable(transaction).ifPresent(lines::add);
+        return lines;
+    }
+
+    /** A transaction is waited for as well, of any table; null = not any more. */
+    void waitsToo(String line) {
+        transaction = line;
+    }
+
+    /** Looks again at who holds the locks that are waited for. */
+    public void look(Connection source) throws SQLException {
+        for (Waiting one : waiting.values()) {
+            if (!exists(source, one.table())) {
+                waiting.remove(one.table());
+                continue;
+            }
+            Optional<Holder> holder = holder(source, one.table(), one.lock());
+            waiting.computeIfPresent(one.table(), (table, now) -> now.heldBy(holder));
+        }
+    }
+
+    /**
+     * Tries once, unless somebody uses the table for longer already or a pause is not over.
+     *
+     * @param source in auto-commit mode
+     * @param what is done, such as {@code REPLICA IDENTITY FULL}
+     * @return whether it is done
+     * @throws RetryableException when the table is gone
+     * @throws DataException when the source refuses it
+     */
+    public boolean attempt(Connection source, String what, TableId table, Lock lock, Change change)
+            throws SQLException {
+        Optional<Holder> holder = holder(source, table, lock);
+        Waiting before = waiting.getOrDefault(table, new Waiting(what, table, lock, System.nanoTime(), 0, holder));
+        Waiting now = before.heldBy(holder);
+        if (!now.isDue()) {
+            wait(now, waiting.containsKey(table));
+            return false;
+        }
+        boolean vacuum = holder.isPresent() && holder.get().isVacuum();
+        if (make(source, table.toString(), vacuum ? table : null, change)) {
+            waiting.remove(table);
+            return true;
+        }
+        wait(now.failed().heldBy(holder(source, table, lock)), waiting.containsKey(table));
+        return false;
+    }
+
+    /** Tries once what concerns several tables, without a word when that fails. */
+    boolean attemptAll(Connection source, String object, Change change) throws SQLException {
+        return make(source, object, null, change);
+    }
+
+    private void wait(Waiting one, boolean known) {
+        waiting.put(one.table(), one);
+        if (!known) {
+            LOG.info("{}", one.text());
+        }
+    }
+
+    private static boolean make(Connection source, String object, TableId vacuumed, Change change) throws SQLException {
+        source.setAutoCommit(false);
+        try (Statement statement = source.createStatement()) {
+            if (vacuumed != null) {
+                endVacuum(source, statement, vacuumed);
+            }
+            statement.execute("SET LOCAL lock_timeout = " + WAIT_MILLIS);
+            change.make(statement);
+            source.commit();
+            return true;
+        } catch (SQLException e) {
+            String state = String.valueOf(e.getSQLState());
+            if (GONE.contains(state)) {
+                throw new RetryableException("prepare", object, e.getMessage(), "", e);
+            }
+            if (NOT_NOW.contains(state)
+                    || state.equals(INTERNAL) && String.valueOf(e.getMessage()).contains("concurrently")) {
+                return false;
+            }
+            if (state.startsWith("08") || state.startsWith("57")) {
+                throw e;
+            }
+            throw new DataException("prepare", object, e.getMessage(), "Check the role's rights on the source", e);
+        } finally {
+            rollback(source);
+        }
+    }
+
+    private static void rollback(Connection source) throws SQLException {
+        if (!source.isClosed()) {
+            source.rollback();
+            source.setAutoCommit(true);
+        }
+    }
+
+    /** Waits as only one does whom neither readers nor writers have to wait for, until the server has ended the vacuum. */
+    private static void endVacuum(Connection source, Statement statement, TableId table) throws SQLException {
+        Savepoint before = source.setSavepoint();
+        try {
+            statement.execute("SELECT set_config('lock_timeout', (setting::bigint + 1000)::text, true)"
+                    + " FROM pg_settings WHERE name = 'deadlock_timeout'");
+            statement.execute("LOCK TABLE ONLY " + table.quoted() + " IN SHARE UPDATE EXCLUSIVE MODE");
+        } catch (SQLException e) {
+            // One that prevents wraparound is not ended; then it is waited for.
+            LOG.debug("{}: {}", table, e.getMessage());
+            source.rollback(before);
+        }
+    }
+
+    /** Who holds a lock that conflicts, with the oldest transaction. */
+    private static Optional<Holder> holder(Connection source, TableId table, Lock lock) throws SQLException {
+        try (PreparedStatement statement = source.prepareStatement(HOLDERS)) {
+            statement.setString(1, table.quoted());
+            statement.setBoolean(2, lock == Lock.EXCLUSIVE);
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next() ? Optional.of(Holder.read(row, row.getInt(1), null)) : Optional.empty();
+            }
+        }
+    }
+
+    private static boolean exists(Connection source, TableId table) throws SQLException {
+        try (PreparedStatement statement = source.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
+            statement.setString(1, table.quoted());
+            try (ResultSet row = statement.executeQuery()) {
+                return row.next() && row.getBoolean(1);
+            }
+        }
+    }
+
+    /** The same, those first that fewest use now. */
+    static <T> List<T> byContention(Connection source, List<T> tables, Function<T, Long> oid) throws SQLException {
+        if (tables.size() < 2) {
+            return tables;
+        }
+        Map<Long, Long> use = new HashMap<>();
+        try (PreparedStatement statement = source.prepareStatement(USE);
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                use.put(row.getLong(1), row.getLong(2));
+            }
+        }
+        List<T> ordered = new ArrayList<>(tables);
+        ordered.sort(Comparator.comparing(one -> use.getOrDefault(oid.apply(one), 0L)));
+        return ordered;
+    }
+}
