@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
@@ -21,6 +22,7 @@ import picocli.CommandLine.Help.Ansi;
  * What the docs say of commands and states is generated from the code. After a change run {@code mvn verify
  * -Dwherry.docs=write} and commit what it wrote.
  */
+@Tag("no-servers")
 class DocumentationTest {
     private static final Path DOCS = Path.of("..", "docs");
 

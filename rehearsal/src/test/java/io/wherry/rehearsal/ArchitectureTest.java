@@ -9,10 +9,12 @@ import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTag;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
 /** The modules' and layers' rules, each with the reason. */
+@ArchTag("no-servers")
 @AnalyzeClasses(packages = "io.wherry", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
     @ArchTest

@@ -21,7 +21,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
-import io.wherry.embedded.EmbeddedKafka;
+import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.rehearsal.fixture.StandInServices;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.nio.file.Path;
@@ -36,6 +36,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What happens within a cutover's window and at its ends, on one migration after another state of it. */
 final class CutoverWindowTest {
@@ -51,15 +52,17 @@ final class CutoverWindowTest {
             + " CREATE FUNCTION public.gate() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN"
             + " IF nextval(''public.calls'') > 3 THEN PERFORM pg_sleep(600); END IF; RETURN true; END'";
 
+    @TempDir
+    private Path directory;
+
     private TwoServers servers;
     private Migration migration;
-    private Path directory;
     private CutoverCoordinator coordinator;
     private CutoverCoordinator standby;
 
     @Test
     void aWindowLeavesNothingBehindAndNobodyChangesWhatItIsDecidedOn() throws Exception {
-        try (TwoServers both = new TwoServers(15, 15)) {
+        try (TwoServers both = new TwoServers("window", 15, 15)) {
             servers = both;
             for (var server : List.of(both.source, both.target)) {
                 both.run(server, "postgres", "CREATE DATABASE shop");
@@ -69,9 +72,7 @@ final class CutoverWindowTest {
                     both.source,
                     "shop",
                     "CREATE TABLE public.animal (id int PRIMARY KEY, name text); INSERT INTO public.animal VALUES (1, 'cat')");
-            directory = both.children.temporaryDirectory("wherry-test-");
-            EmbeddedKafka kafka = EmbeddedKafka.start(both.children, directory.resolve("kafka"));
-            migration = migration(kafka, Duration.ofSeconds(10));
+            migration = migration(Duration.ofSeconds(10));
             try (StandInServices services = new StandInServices(both, migration)) {
                 start();
                 awaitTables();
@@ -79,7 +80,7 @@ final class CutoverWindowTest {
                 await(State.IN_SYNC);
                 aComparisonEndsWithItsWindow();
                 theDeadlineEndsADrainThatNeverEnds(services);
-                migration = migration(kafka, LONG);
+                migration = migration(LONG);
                 theLastAbortIsToldAfterARestart();
                 aCoordinatorThatLosesItsLockStandsBy();
                 standby = new CutoverCoordinator(migration, directory.resolve("standby"));
@@ -96,6 +97,7 @@ final class CutoverWindowTest {
                 if (standby != null) {
                     standby.close();
                 }
+                SharedBroker.forget(migration.name());
             }
         }
     }
@@ -201,7 +203,7 @@ final class CutoverWindowTest {
 
     private void everythingThatChangedIsNamed() throws Exception {
         try (Connection target = servers.openTarget()) {
-            Map<TopicPartition, Long> vector = Map.of(new TopicPartition("test.public.animal", 0), 0L);
+            Map<TopicPartition, Long> vector = Map.of(new TopicPartition("window.public.animal", 0), 0L);
             Decision decision = new Decision(new Lsn(1000), vector, Decision.loads(target));
             Map<TableId, Integer> wanted = Map.of(ANIMAL, 2);
             target.setAutoCommit(false);
@@ -313,8 +315,8 @@ final class CutoverWindowTest {
                 .isEqualTo(state));
     }
 
-    private Migration migration(EmbeddedKafka kafka, Duration maxDowntime) {
-        Migration base = servers.migration().withServers(kafka.clientProperties(), "http://unused");
+    private Migration migration(Duration maxDowntime) {
+        Migration base = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
         return new Migration(
                 base.name(),
                 base.source(),

@@ -15,11 +15,10 @@ import io.wherry.coordinator.machine.CoordinatorLoop;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.traffic.TrafficSwitch;
-import io.wherry.embedded.EmbeddedKafka;
+import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.rehearsal.fixture.StandInServices;
 import io.wherry.rehearsal.fixture.StoryText;
 import io.wherry.rehearsal.fixture.TwoServers;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -40,7 +39,7 @@ final class StoryTest {
 
     @Test
     void aStepThatIsAddedToTheListIsPlannedDrawnDoneAndTakenBack() throws Exception {
-        try (TwoServers servers = new TwoServers(15, 17).seeded()) {
+        try (TwoServers servers = new TwoServers("story", 15, 17).seeded()) {
             List<Step> steps = new ArrayList<>(Story.STEPS);
             int verify = steps.indexOf(steps.stream()
                     .filter(step -> step.state() == State.VERIFYING)
@@ -69,9 +68,7 @@ final class StoryTest {
             assertThat(StoryText.runbook(steps))
                     .contains("| `DRAINING` | " + TITLE + " | the cutover aborts | taken back |");
 
-            Path directory = servers.children.temporaryDirectory("wherry-test-");
-            EmbeddedKafka kafka = EmbeddedKafka.start(servers.children, directory.resolve("kafka"));
-            Migration migration = servers.migration().withServers(kafka.clientProperties(), "http://unused");
+            Migration migration = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
             try (StandInServices services = new StandInServices(servers, migration);
                     CoordinatorLoop loop =
                             new CoordinatorLoop(migration, TrafficSwitch.of(migration), steps, Failpoints.NONE)) {
