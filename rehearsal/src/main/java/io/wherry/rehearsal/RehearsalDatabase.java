@@ -21,7 +21,6 @@ import java.util.Optional;
 
 /** The databases of a rehearsal: roles, the empty target, and the source filled from the sample or a dump. */
 public final class RehearsalDatabase {
-    public static final String NAME = RehearsalServers.NAME;
     public static final String PASSWORD = "rehearsal";
     /** Wherry's own role. */
     public static final String OPERATOR = "wherry";
@@ -30,22 +29,39 @@ public final class RehearsalDatabase {
 
     private RehearsalDatabase() {}
 
-    /** Roles and an empty database, on either side. */
-    public static void prepare(EmbeddedPostgres server) {
-        try (Connection connection =
-                        DriverManager.getConnection(server.jdbcUrl("postgres"), server.superuser(), server.password());
+    /** Creates the roles on a new server of either side. */
+    public static void createRoles(EmbeddedPostgres server) {
+        String password = Identifiers.literal(PASSWORD);
+        execute(
+                server,
+                server.superuser(),
+                server.password(),
+                "CREATE ROLE " + OPERATOR + " SUPERUSER LOGIN PASSWORD " + password,
+                "CREATE ROLE " + APPLICATION + " LOGIN PASSWORD " + password);
+    }
+
+    /** Creates an empty database. Our role does so, because the fence of an earlier migration keeps every other role out. */
+    public static void create(EmbeddedPostgres server, String database) {
+        execute(
+                server,
+                OPERATOR,
+                PASSWORD,
+                "CREATE DATABASE " + Identifiers.quote(database) + " TEMPLATE template0 ENCODING 'UTF8'");
+    }
+
+    private static void execute(EmbeddedPostgres server, String user, String password, String... statements) {
+        try (Connection connection = DriverManager.getConnection(server.jdbcUrl("postgres"), user, password);
                 Statement statement = connection.createStatement()) {
-            String password = Identifiers.literal(PASSWORD);
-            statement.execute("CREATE ROLE " + OPERATOR + " SUPERUSER LOGIN PASSWORD " + password);
-            statement.execute("CREATE ROLE " + APPLICATION + " LOGIN PASSWORD " + password);
-            statement.execute("CREATE DATABASE " + NAME + " TEMPLATE template0 ENCODING 'UTF8'");
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
         } catch (SQLException e) {
-            throw new ServerException("Cannot prepare the rehearsal's database: " + e.getMessage(), e);
+            throw new ServerException("Cannot prepare the rehearsal's server: " + e.getMessage(), e);
         }
     }
 
-    public static Endpoint endpoint(EmbeddedPostgres server, String role) {
-        return new Endpoint(server.jdbcUrl(NAME), role, PASSWORD);
+    public static Endpoint endpoint(EmbeddedPostgres server, String database, String role) {
+        return new Endpoint(server.jdbcUrl(database), role, PASSWORD);
     }
 
     /**
@@ -53,21 +69,22 @@ public final class RehearsalDatabase {
      *
      * @param dump plain SQL; empty = the sample with about {@code rows} rows
      */
-    public static void fill(EmbeddedPostgres server, Optional<Path> dump, long rows, PostgresTools tools) {
+    public static void fill(
+            EmbeddedPostgres server, String database, Optional<Path> dump, long rows, PostgresTools tools) {
         try {
             if (dump.isPresent()) {
-                run(server, tools, dump.get(), List.of());
+                run(server, database, tools, dump.get(), List.of());
             } else {
                 Path sample =
                         Files.createTempFile(Path.of(System.getProperty("java.io.tmpdir")), "wherry-sample", ".sql");
                 try (InputStream in = RehearsalDatabase.class.getResourceAsStream("sample.sql")) {
                     Files.copy(in, sample, StandardCopyOption.REPLACE_EXISTING);
-                    run(server, tools, sample, List.of("-v", "rows=" + rows));
+                    run(server, database, tools, sample, List.of("-v", "rows=" + rows));
                 } finally {
                     Files.delete(sample);
                 }
             }
-            grant(server);
+            grant(server, database);
         } catch (IOException e) {
             throw new ServerException("Cannot fill the rehearsal's source: " + e.getMessage(), e);
         }
@@ -77,7 +94,8 @@ public final class RehearsalDatabase {
      * A dump made for a newer server sets parameters that an older one does not know; that alone is no reason to stop, every
      * other error is.
      */
-    private static void run(EmbeddedPostgres server, PostgresTools tools, Path file, List<String> variables)
+    private static void run(
+            EmbeddedPostgres server, String database, PostgresTools tools, Path file, List<String> variables)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 tools.psql().toString(),
@@ -90,7 +108,7 @@ public final class RehearsalDatabase {
                 "-U",
                 server.superuser(),
                 "-d",
-                NAME));
+                database));
         command.addAll(variables);
         command.addAll(List.of("-f", file.toAbsolutePath().toString()));
         Path errors = Files.createTempFile(Path.of(System.getProperty("java.io.tmpdir")), "wherry-psql", ".log");
@@ -119,7 +137,7 @@ public final class RehearsalDatabase {
         }
     }
 
-    private static void grant(EmbeddedPostgres server) {
+    private static void grant(EmbeddedPostgres server, String database) {
         String grants = """
                 DO $$ DECLARE s text; BEGIN
                   FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
@@ -129,7 +147,7 @@ public final class RehearsalDatabase {
                   END LOOP; END $$
                 """;
         try (Connection connection =
-                        DriverManager.getConnection(server.jdbcUrl(NAME), server.superuser(), server.password());
+                        DriverManager.getConnection(server.jdbcUrl(database), server.superuser(), server.password());
                 Statement statement = connection.createStatement()) {
             statement.execute(grants);
             statement.execute("ANALYZE");

@@ -51,9 +51,11 @@ public final class RehearsalServers implements AutoCloseable {
             tools = new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
             source = server("source", sourceVersion);
             target = server("target", targetVersion);
-            RehearsalDatabase.prepare(source);
-            RehearsalDatabase.prepare(target);
-            RehearsalDatabase.fill(source, dump, rows, tools);
+            for (EmbeddedPostgres server : List.of(source, target)) {
+                RehearsalDatabase.createRoles(server);
+                RehearsalDatabase.create(server, NAME);
+            }
+            RehearsalDatabase.fill(source, NAME, dump, rows, tools);
             kafka = EmbeddedKafka.start(processes, directory.resolve("kafka"));
             registry.awaitReady();
             migration = describe();
@@ -80,8 +82,8 @@ public final class RehearsalServers implements AutoCloseable {
                 trafficFile().toString());
         return new Migration(
                 NAME,
-                RehearsalDatabase.endpoint(source, RehearsalDatabase.OPERATOR),
-                RehearsalDatabase.endpoint(target, RehearsalDatabase.OPERATOR),
+                RehearsalDatabase.endpoint(source, NAME, RehearsalDatabase.OPERATOR),
+                RehearsalDatabase.endpoint(target, NAME, RehearsalDatabase.OPERATOR),
                 TargetSchemaMode.CREATE,
                 new Tables(List.of("*"), List.of()),
                 kafka.clientProperties(),
@@ -99,7 +101,7 @@ public final class RehearsalServers implements AutoCloseable {
 
     /** Where the applications look up their database: the source until the file says otherwise. */
     public Endpoint application() {
-        Endpoint endpoint = RehearsalDatabase.endpoint(source, RehearsalDatabase.APPLICATION);
+        Endpoint endpoint = RehearsalDatabase.endpoint(source, NAME, RehearsalDatabase.APPLICATION);
         try {
             return Files.exists(trafficFile())
                     ? new Endpoint(Files.readString(trafficFile()), endpoint.user(), endpoint.password())

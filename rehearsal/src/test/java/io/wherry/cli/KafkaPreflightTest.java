@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.error.Finding;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("no-servers")
 class KafkaPreflightTest {
     @Test
     void aTransactionThatTheBrokerWouldNeverLetThroughIsAnnouncedByCheck() {

@@ -8,10 +8,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The launcher with a {@code java} of ours. */
+@Tag("no-servers")
 class LauncherTest {
     private static final Duration LIMIT = Duration.ofSeconds(30);
 

@@ -1,7 +1,6 @@
 package io.wherry.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.wherry.embedded.Cache;
 import io.wherry.embedded.ChildProcesses;
@@ -9,38 +8,17 @@ import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import io.wherry.rehearsal.fixture.PoolerStandIn;
 import io.wherry.rehearsal.fixture.TestExtension;
-import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Every refusal that docs/limits.md shows is provoked, and its message is the one that is printed; none is left out there. */
-final class LimitsTest {
-    @TempDir
-    private Path directory;
-
-    private static final Pattern URL = Pattern.compile("url: \"([^\"]+)\"");
-
-    private final Set<String> said = new TreeSet<>();
-    private int ran;
-
+final class LimitsTest extends Refusals {
     @Test
     void theMessagesOfTheDocumentAreThosePrinted() throws Exception {
         new PostgresClientInstaller(Cache.standard()).ensure(18);
@@ -58,7 +36,7 @@ final class LimitsTest {
             extensions(source, target);
             virtual(target);
         }
-        assertThat(ran).as("remedies that were run").isGreaterThan(50);
+        assertThat(remediesRun()).as("remedies that were run").isGreaterThan(50);
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
                 .toList();
@@ -66,9 +44,9 @@ final class LimitsTest {
                 .map(line -> Pattern.compile(
                         Arrays.stream(line.split("…", -1)).map(Pattern::quote).collect(Collectors.joining(".+"))))
                 .toList();
-        assertThat(said).as("said, but not in docs/limits.md").allMatch(line -> patterns.stream()
+        assertThat(said()).as("said, but not in docs/limits.md").allMatch(line -> patterns.stream()
                 .anyMatch(p -> p.matcher(line).matches()));
-        assertThat(patterns).as("in docs/limits.md, but not said").allMatch(p -> said.stream()
+        assertThat(patterns).as("in docs/limits.md, but not said").allMatch(p -> said().stream()
                 .anyMatch(line -> p.matcher(line).matches()));
     }
 
@@ -110,10 +88,10 @@ final class LimitsTest {
         Files.createFile(place.resolve("data/standby.signal"));
         replica.restart();
         check(url(replica, "postgres"), url(target, "empty"), "");
-        said.addAll(lines(url(source, "kept"), url(replica, "postgres"), ""));
+        note(url(source, "kept"), url(replica, "postgres"), "");
 
         // The remedy for a table that exists would drop the source's.
-        said.addAll(lines(url(source, "kept"), url(source, "kept"), ""));
+        note(url(source, "kept"), url(source, "kept"), "");
         execute(source, "postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'");
         execute(source, "latin", "CREATE TABLE kept (id int PRIMARY KEY)");
         check(url(source, "latin"), url(target, "empty"), "");
@@ -364,72 +342,5 @@ final class LimitsTest {
 
     private static EmbeddedPostgres start(ChildProcesses processes, int version, Map<String, String> settings) {
         return EmbeddedPostgres.start(processes, version, processes.temporaryDirectory("wherry-limits"), settings);
-    }
-
-    private static String url(EmbeddedPostgres server, String database) {
-        return "{url: \"" + server.jdbcUrl(database) + "\", user: postgres, password: postgres}";
-    }
-
-    /** Keeps what {@code check} says, which must refuse. Then runs the SQL that is offered: after that nothing says so again. */
-    private void check(String source, String target, String more) throws Exception {
-        Set<String> refused = lines(source, target, more);
-        said.addAll(refused);
-        Set<String> left = new TreeSet<>(refused);
-        // One statement may help several.
-        Set<String> done = new HashSet<>();
-        for (String line : refused) {
-            Optional<OfferedSql> offered = OfferedSql.of(line);
-            if (offered.isPresent()) {
-                run(offered.get(), offered.get().onTarget() ? target : source, line, done);
-                left.remove(line);
-                ran++;
-            }
-        }
-        // What is set by ALTER SYSTEM holds a moment after pg_reload_conf.
-        await("the remedies help")
-                .untilAsserted(() -> assertThat(lines(source, target, more)).isSubsetOf(left));
-    }
-
-    private Set<String> lines(String source, String target, String more) throws IOException {
-        Path file = Files.writeString(
-                directory.resolve("m.yaml"),
-                "name: shop\nsource: " + source + "\ntarget: " + target + "\n" + more + "\n");
-        StringWriter out = new StringWriter();
-        int code = Wherry.commandLine()
-                .setOut(new PrintWriter(out))
-                .setErr(new PrintWriter(out))
-                .execute("check", "-f", file.toString());
-        Set<String> lines = out.toString()
-                .lines()
-                .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
-                .collect(Collectors.toCollection(TreeSet::new));
-        boolean refuses = lines.stream().anyMatch(line -> line.startsWith("error: "));
-        assertThat(code).as(out.toString()).isEqualTo(refuses ? ExitCode.CONFIGURATION : 0);
-        return lines;
-    }
-
-    private static void run(OfferedSql offered, String server, String line, Set<String> done) {
-        Matcher url = URL.matcher(server);
-        assertThat(url.find()).isTrue();
-        try (Connection connection = DriverManager.getConnection(url.group(1), "postgres", "postgres");
-                Statement statement = connection.createStatement()) {
-            for (String sql : offered.statements()) {
-                if (done.add(sql)) {
-                    statement.execute(sql);
-                }
-            }
-        } catch (SQLException e) {
-            throw new AssertionError("the remedy of " + line, e);
-        }
-    }
-
-    private static void execute(EmbeddedPostgres server, String database, String... statements) throws SQLException {
-        try (Connection connection =
-                        DriverManager.getConnection(server.jdbcUrl(database), "postgres", server.password());
-                Statement statement = connection.createStatement()) {
-            for (String sql : statements) {
-                statement.execute(sql);
-            }
-        }
     }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.error.DataException;
-import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.ExactText;
 import io.wherry.contract.postgres.Sessions;
@@ -13,14 +12,12 @@ import io.wherry.contract.record.Json;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
-import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import io.wherry.rehearsal.fixture.TestExtension;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -31,7 +28,6 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -87,14 +83,9 @@ class RandomMigrationTest {
 
     @BeforeAll
     static void start() {
-        servers = new ServerPair();
+        servers = ServerPair.shared();
         TestExtension.install(servers.source().major());
         TestExtension.install(servers.target().major());
-    }
-
-    @AfterAll
-    static void stop() {
-        servers.close();
     }
 
     static LongStream seeds() {
@@ -110,15 +101,8 @@ class RandomMigrationTest {
         try {
             migrate(seed, name);
         } catch (Throwable e) {
-            AssertionError failed = new AssertionError("seed " + seed + "; again: " + command(seed), e);
-            try {
-                drop(name);
-            } catch (SQLException left) {
-                failed.addSuppressed(left);
-            }
-            throw failed;
+            throw new AssertionError("seed " + seed + "; again: " + command(seed), e);
         }
-        drop(name);
     }
 
     private static String command(long seed) {
@@ -234,23 +218,6 @@ class RandomMigrationTest {
         }
         String more = new String(Json.write(partitions), StandardCharsets.UTF_8);
         migration.configure("apply: {workers: 2}", "apply: {workers: 2, partitions: " + more + "}");
-    }
-
-    /** Makes room for the next seed: a server has ten slots. */
-    private static void drop(String name) throws SQLException {
-        String database = Identifiers.quote(name);
-        for (EmbeddedPostgres server : List.of(servers.source(), servers.target())) {
-            try (Connection connection = DriverManager.getConnection(
-                            server.jdbcUrl("postgres"), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
-                    Statement statement = connection.createStatement()) {
-                statement.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-                        + Identifiers.literal(name));
-                statement.execute(
-                        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = "
-                                + Identifiers.literal(name));
-                statement.execute("DROP DATABASE " + database);
-            }
-        }
     }
 
     private static void run(HistoryRunner runner, RandomHistory history, int steps) {

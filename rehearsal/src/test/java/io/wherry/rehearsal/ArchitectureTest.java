@@ -1,57 +1,111 @@
 package io.wherry.rehearsal;
 
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTag;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
 /** The modules' and layers' rules, each with the reason. */
+@ArchTag("no-servers")
 @AnalyzeClasses(packages = "io.wherry", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
     @ArchTest
-    static final ArchRule SERVICES_KNOW_THE_CONTRACT_ONLY = layeredArchitecture()
+    static final ArchRule MODULES = layeredArchitecture()
             .consideringOnlyDependenciesInLayers()
             .layer("contract")
             .definedBy("io.wherry.contract..")
+            .layer("embedded")
+            .definedBy("io.wherry.embedded..")
             .layer("source")
             .definedBy("io.wherry.source..")
             .layer("sink")
             .definedBy("io.wherry.sink..")
             .layer("coordinator")
             .definedBy("io.wherry.coordinator..")
-            .layer("rehearsal")
-            .definedBy("io.wherry.rehearsal..")
-            .layer("soak")
-            .definedBy("io.wherry.soak..")
             .layer("cli")
             .definedBy("io.wherry.cli..")
+            .layer("rehearsal")
+            .definedBy("io.wherry.rehearsal..", "io.wherry.soak..", "io.wherry.random..")
             .whereLayer("source")
-            .mayOnlyBeAccessedByLayers("rehearsal", "cli")
+            .mayOnlyBeAccessedByLayers("cli", "rehearsal")
             .whereLayer("sink")
-            .mayOnlyBeAccessedByLayers("rehearsal", "cli")
+            .mayOnlyBeAccessedByLayers("cli", "rehearsal")
             .whereLayer("coordinator")
-            .mayOnlyBeAccessedByLayers("rehearsal", "cli")
-            .whereLayer("rehearsal")
-            .mayOnlyBeAccessedByLayers("soak", "cli")
-            .whereLayer("soak")
-            .mayOnlyBeAccessedByLayers("cli")
+            .mayOnlyBeAccessedByLayers("cli", "rehearsal")
+            .whereLayer("embedded")
+            .mayOnlyBeAccessedByLayers("cli", "rehearsal")
             .whereLayer("cli")
+            .mayOnlyBeAccessedByLayers("rehearsal")
+            .whereLayer("rehearsal")
             .mayNotBeAccessedByAnyLayer()
             .because("services run on different machines and versions: what they share is the contract, never each"
-                    + " other's code; move what both need to contract");
+                    + " other's code; and a process that migrates carries no rehearsal, soak or random histories");
 
     @ArchTest
-    static final ArchRule ONLY_THE_SOURCE_KNOWS_DEBEZIUM = noClasses()
+    static final ArchRule CONTRACT_ROOMS = Rooms.of(
+                    "io.wherry.contract", "kafka", "service", "record", "postgres", "config", "name", "error")
+            .because(
+                    "a name or an error means the same to everybody, so neither knows who uses it; what stands in topics"
+                            + " does not depend on how topics are read");
+
+    @ArchTest
+    static final ArchRule SOURCE_ROOMS = Rooms.of(
+                    "io.wherry.source", "", "check", "load", "debezium", "publish", "decode", "server", "control")
+            .because(
+                    "a row goes from the server's bytes by the decoder to the publisher; nothing on that way knows what"
+                            + " runs it, and what is remembered in Kafka knows nobody");
+
+    @ArchTest
+    static final ArchRule SINK_ROOMS = Rooms.of(
+                    "io.wherry.sink", "", "plan", "load", "apply", "read", "write", "merge", "table", "state")
+            .because(
+                    "what a batch does to the target is decided from records and the catalog alone, so that the decision"
+                            + " can be tested without servers");
+
+    @ArchTest
+    static final ArchRule COORDINATOR_ROOMS = Rooms.of(
+                    "io.wherry.coordinator",
+                    "",
+                    "http",
+                    "preflight",
+                    "machine",
+                    "cutover",
+                    "fence",
+                    "traffic",
+                    "verify",
+                    "follow",
+                    "watch",
+                    "schema",
+                    "carry",
+                    "journal",
+                    "dump",
+                    "row",
+                    "sql",
+                    "thread")
+            .because(
+                    "the machine decides and the others act or watch; what acts must not know who asked, or a step could"
+                            + " be reached past the journal");
+
+    @ArchTest
+    static final ArchRule REHEARSAL_ROOMS = Rooms.of("io.wherry", "rehearsal.cli", "soak", "rehearsal", "random")
+            .because("histories are made without knowing what runs them");
+
+    @ArchTest
+    static final ArchRule ONE_ROOM_KNOWS_DEBEZIUM = noClasses()
             .that()
-            .resideOutsideOfPackage("io.wherry.source..")
+            .resideOutsideOfPackage("io.wherry.source.debezium")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("io.debezium..", "org.apache.kafka.connect..")
-            .because("the engine's internals are pinned and tested in one module");
+            .because("the engine's internals are pinned, and tested, in one place: a new version is looked at there");
 
     @ArchTest
     static final ArchRule ONE_CLASS_KNOWS_THE_REGISTRY_CLIENT = noClasses()
@@ -67,12 +121,11 @@ class ArchitectureTest {
             .that()
             .resideInAPackage("io.wherry.contract..")
             .and()
-            .doNotHaveSimpleName("Ends")
+            .resideOutsideOfPackage("io.wherry.contract.service")
             .should()
             .dependOnClassesThat()
             .haveFullyQualifiedName("java.lang.Thread")
-            .because(
-                    "the contract holds facts and codecs; loops and threads belong to the services, whose end Ends awaits");
+            .because("the contract holds facts and codecs; how a service's threads pause and end stands in one room");
 
     @ArchTest
     static final ArchRule ONLY_THE_COMMAND_LINE_EXITS = noClasses()
@@ -95,17 +148,11 @@ class ArchitectureTest {
                             + " given, for people");
 
     @ArchTest
-    static final ArchRule PACKAGES_ARE_FLAT = classes()
+    static final ArchRule ONLY_A_TERM_OPENS_SESSIONS_THAT_CHANGE_THE_TARGET = noClasses()
+            .that()
+            .doNotHaveSimpleName("Term")
             .should()
-            .resideInAnyPackage(
-                    "io.wherry.contract",
-                    "io.wherry.source",
-                    "io.wherry.sink",
-                    "io.wherry.coordinator",
-                    "io.wherry.rehearsal",
-                    "io.wherry.soak",
-                    "io.wherry.random",
-                    "io.wherry.cli")
-            .because(
-                    "one flat package a module (and one each for the soak and the command line) keeps every concern in sight");
+            .callMethodWhere(target(name("openForScripts")).and(target(owner(simpleName("Databases")))))
+            .because("a coordinator that another one has replaced must change nothing: Term.open checks that, and a"
+                    + " successor ends what it opened");
 }

@@ -62,7 +62,7 @@ public final class HttpApi implements AutoCloseable {
         // them
         // all. In seconds; read by the server's class when it is first used. An answer may take as long as a cutover
         // does.
-        System.setProperty("sun.net.httpserver.maxReqTime", "10");
+        System.setProperty("sun.net.httpserver.maxReqTime", System.getProperty("wherry.http.request-seconds", "10"));
     }
 
     private final Http configured;

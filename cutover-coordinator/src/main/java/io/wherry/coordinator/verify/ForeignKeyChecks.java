@@ -72,12 +72,14 @@ public final class ForeignKeyChecks {
 
     private final Migration migration;
     private final Connection source;
+    private final int mostMillisEach;
     private final Map<Long, List<Relation>> tables = new HashMap<>();
     private final long endNanos = System.nanoTime() + MOST_MILLIS * 1_000_000;
 
-    private ForeignKeyChecks(Migration migration, Connection source) {
+    private ForeignKeyChecks(Migration migration, Connection source, int mostMillisEach) {
         this.migration = migration;
         this.source = source;
+        this.mostMillisEach = mostMillisEach;
     }
 
     /** A table, or a partition of the one that it is listed with. */
@@ -96,9 +98,14 @@ public final class ForeignKeyChecks {
 
     /** What is found; nothing of it refuses the migration. */
     public static List<Finding> check(Migration migration) throws SQLException {
+        return check(migration, MOST_MILLIS_EACH);
+    }
+
+    /** @param mostMillisEach that the rows of one key may take */
+    public static List<Finding> check(Migration migration, int mostMillisEach) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "check")) {
             source.setReadOnly(true);
-            return new ForeignKeyChecks(migration, source).findings();
+            return new ForeignKeyChecks(migration, source, mostMillisEach).findings();
         }
     }
 
@@ -113,7 +120,7 @@ public final class ForeignKeyChecks {
         List<Key> keys =
                 Queries.list(source, ForeignKeyChecks::key, KEYS.formatted(inherited ? "k.conparentid = 0" : "true"));
         // Of the rows only: a catalog that answers slowly, or that others lock, is waited for.
-        Queries.execute(source, "SET statement_timeout = " + MOST_MILLIS_EACH);
+        Queries.execute(source, "SET statement_timeout = " + mostMillisEach);
         List<Finding> findings = new ArrayList<>();
         for (Key key : keys) {
             finding(key).ifPresent(findings::add);

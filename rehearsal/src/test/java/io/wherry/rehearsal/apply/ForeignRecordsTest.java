@@ -6,9 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.wherry.contract.kafka.KafkaClients;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
-import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import io.wherry.sink.SinkApplier;
 import java.io.ByteArrayOutputStream;
@@ -23,8 +21,6 @@ import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.internals.RecordHeader;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -48,22 +44,6 @@ class ForeignRecordsTest {
                 {"name": "commit_lsn", "type": "long"}, {"name": "order", "type": "long"},
                 {"name": "tx_id", "type": "long"}, {"name": "ts_ms", "type": "long"}]}}]}
             """;
-
-    private static ChildProcesses children;
-    private static EmbeddedPostgres postgres;
-
-    @BeforeAll
-    static void start() {
-        children = new ChildProcesses();
-        postgres = EmbeddedPostgres.start(
-                children, 15, children.temporaryDirectory("wherry-foreign").resolve("target"), Map.of());
-    }
-
-    @AfterAll
-    static void stop() {
-        postgres.close();
-        children.close();
-    }
 
     @Test
     void somebodyElsesRecordInAChangeTopicIsAppliedOrStopsTheOtherTables() throws Exception {
@@ -189,7 +169,7 @@ class ForeignRecordsTest {
     }
 
     private static SinkFixture begun(String name) throws Exception {
-        SinkFixture sink = new SinkFixture(postgres, SharedBroker.clientProperties(), name, 1);
+        SinkFixture sink = new SinkFixture(SharedServer.target(15), name, 1);
         sink.prepareTarget(
                 "CREATE TABLE public.item (id int PRIMARY KEY, body text)",
                 "CREATE TABLE public.other (id int PRIMARY KEY, body text)");

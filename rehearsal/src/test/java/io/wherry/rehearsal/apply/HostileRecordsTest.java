@@ -12,14 +12,11 @@ import io.wherry.contract.postgres.TableShape.ColumnDefinition;
 import io.wherry.contract.postgres.TableShape.EarlierRows;
 import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.contract.record.LoadPlan;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
-import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import io.wherry.sink.SinkApplier;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -36,13 +33,7 @@ class HostileRecordsTest {
 
     @Test
     void definitionsInTopicsAndTheRegistryAreRunAsSqlByTheTargetsRole() throws Exception {
-        try (ChildProcesses children = new ChildProcesses();
-                EmbeddedPostgres postgres = EmbeddedPostgres.start(
-                        children,
-                        15,
-                        children.temporaryDirectory("wherry-hostile").resolve("target"),
-                        Map.of());
-                SinkFixture sink = new SinkFixture(postgres, SharedBroker.clientProperties(), "hostile_records", 1)) {
+        try (SinkFixture sink = new SinkFixture(SharedServer.target(15), "hostile_records", 1)) {
             sink.prepareTarget(java.util.Arrays.stream(TABLES)
                     .map(table -> "CREATE TABLE public." + table + " (id int PRIMARY KEY)")
                     .toArray(String[]::new));

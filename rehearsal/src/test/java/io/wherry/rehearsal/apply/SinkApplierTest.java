@@ -7,36 +7,22 @@ import static io.wherry.rehearsal.fixture.SinkFixture.truncate;
 import static io.wherry.rehearsal.fixture.SinkFixture.update;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LoadRecords.Block;
 import io.wherry.contract.record.LoadRecords.ChunkHeader;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedKafka;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import io.wherry.sink.SinkApplier;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -45,29 +31,13 @@ final class SinkApplierTest {
             "CREATE TABLE public.people (id int PRIMARY KEY, email text UNIQUE, note text, born date)";
     private static final String LOG = "CREATE TABLE public.log (at int, line json, weight numeric)";
 
-    private static ChildProcesses children;
-    private static EmbeddedPostgres postgres;
-    private static EmbeddedKafka kafka;
     private static int count;
 
     private SinkFixture sink;
 
-    @BeforeAll
-    static void startServers() {
-        children = new ChildProcesses();
-        Path directory = children.temporaryDirectory("wherry-sink-");
-        postgres = EmbeddedPostgres.start(children, 17, directory.resolve("target"), Map.of("fsync", "off"));
-        kafka = EmbeddedKafka.start(children, directory.resolve("kafka"));
-    }
-
-    @AfterAll
-    static void stopServers() {
-        children.close();
-    }
-
     @BeforeEach
     void begin() throws SQLException {
-        sink = new SinkFixture(postgres, kafka.clientProperties(), "sink" + count++, 2);
+        sink = new SinkFixture(SharedServer.target(17), "sink" + count++, 2);
     }
 
     @AfterEach
@@ -198,94 +168,6 @@ final class SinkApplierTest {
         sink.awaitQuery("SELECT epoch FROM wherry.applier", "3");
     }
 
-    @Test
-    void secondInstanceWaitsAndTakesOver() throws SQLException {
-        sink.prepareTarget(PEOPLE);
-        SinkApplier first = sink.startSink();
-        sink.plan(1, 1, "people");
-        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
-        sink.ready("people");
-        SinkApplier second = sink.startSink();
-        sink.commit(101, insert("people", 2, "b", null, null));
-        sink.awaitDrained("people");
-        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("1");
-        first.close();
-        sink.commit(102, insert("people", 3, "c", null, null));
-        sink.awaitDrained("people");
-        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("2");
-        second.close();
-    }
-
-    /** Seen to fail when the predecessor's sessions were left alone: its successor waits for its locks for ever. */
-    @Test
-    void aPredecessorThatHangsInATransactionHoldsNobodyUp() throws SQLException {
-        sink.prepareTarget(PEOPLE);
-        SinkApplier first = sink.startSink();
-        sink.plan(1, 1, "people");
-        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
-        sink.ready("people");
-        sink.awaitDrained("people");
-        first.close();
-        // A stopped process, or a machine without a network: its lock is gone, its worker's transaction is not.
-        try (Connection hanging = Sessions.open(sink.migration, sink.migration.target(), "sink worker 0");
-                Statement statement = hanging.createStatement()) {
-            hanging.setAutoCommit(false);
-            statement.execute("UPDATE wherry.checkpoint SET next_offset = next_offset");
-            statement.execute("UPDATE public.people SET note = 'half a batch'");
-            sink.startSink();
-            sink.commit(101, update("people", 1, "b", UNCHANGED, null));
-            sink.awaitDrained("people");
-            assertThat(sink.query("SELECT * FROM public.people")).isEqualTo("1|b|null|null");
-        }
-    }
-
-    @Test
-    void zombieBehindALostLockIsFenced() throws SQLException {
-        sink.prepareTarget(PEOPLE);
-        SinkApplier zombie = sink.startSink();
-        sink.plan(1, 1, "people");
-        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
-        sink.ready("people");
-        sink.awaitDrained("people");
-        // Another instance has taken over, and this one does not know: it still holds its sessions.
-        sink.execute("WITH taken AS (UPDATE wherry.applier SET epoch = 7) UPDATE wherry.checkpoint SET epoch = 7");
-        sink.commit(101, insert("people", 2, "b", null, null));
-        // It writes nothing as epoch 1 any more; it stands by, and as the lock is free it takes over in its turn.
-        org.awaitility.Awaitility.await()
-                .atMost(java.time.Duration.ofMinutes(1))
-                .until(() -> sink.query("SELECT epoch FROM wherry.applier").equals("8"));
-        sink.awaitDrained("people");
-        assertThat(sink.query("SELECT count(*) FROM public.people")).isEqualTo("2");
-        assertThat(zombie.done().toCompletableFuture()).isNotDone();
-    }
-
-    /**
-     * Seen to fail when the switch row left the epoch alone, and a sink-applier did not ask for it: the row that serves was
-     * overwritten, and its table emptied.
-     */
-    @Test
-    void anApplierThatLivesOnAfterTheSwitchRowNeitherWritesNorTruncates() throws SQLException {
-        sink.prepareTarget(PEOPLE);
-        SinkApplier left = sink.startSink();
-        SinkApplier standby = sink.startSink();
-        sink.plan(1, 1, "people");
-        sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
-        sink.ready("people");
-        sink.awaitDrained("people");
-        // What the coordinator's transaction does.
-        sink.execute("WITH ended AS (UPDATE wherry.applier SET epoch = epoch + 1 RETURNING epoch),"
-                + " switched AS (INSERT INTO wherry.journal (state) VALUES ('SWITCHING'))"
-                + " UPDATE wherry.checkpoint SET epoch = ended.epoch FROM ended");
-        sink.commit(101, update("people", 1, "overwritten", null, null), insert("people", 2, "b", null, null));
-        sink.commit(102, truncate("people"));
-        SinkApplier restarted = sink.startSink();
-        for (SinkApplier applier : java.util.List.of(left, standby, restarted)) {
-            assertThat(applier.done()).succeedsWithin(java.time.Duration.ofMinutes(1));
-        }
-        assertThat(sink.query("SELECT * FROM public.people")).isEqualTo("1|a|null|null");
-        assertThat(sink.query("SELECT epoch FROM wherry.applier")).isEqualTo("2");
-    }
-
     /** pgstream#959: rows that fail are dropped. Seen to fail when a DELETE that finds no row was passed over. */
     @Test
     void aTableThatContradictsStopsAloneUntilItIsCleared() throws SQLException {
@@ -328,84 +210,6 @@ final class SinkApplierTest {
         sink.ready("people");
         sink.awaitDrained("people");
         assertThat(sink.query("SELECT id FROM public.people ORDER BY id")).isEqualTo("2\n7");
-    }
-
-    @Test
-    void aValueLargerThanARecordArrivesWhole() throws SQLException {
-        sink.prepareTarget(PEOPLE);
-        sink.startSink();
-        sink.plan(1, 1, "people");
-        sink.chunk(0, "people", 1, 0);
-        sink.ready("people");
-        sink.commit(101, insert("people", 1, "a", "ä\"\\".repeat(1_000_000), null), insert("people", 2, "b", "", null));
-        sink.awaitDrained("people");
-        assertThat(
-                        sink.query(
-                                "SELECT id, length(note), note = repeat(E'\\u00e4\"\\\\', 1000000) FROM public.people ORDER BY id"))
-                .isEqualTo("1|3000000|t\n2|0|f");
-    }
-
-    /** A worker reads one of them at a time, and ends batches before, between and after them. */
-    @Test
-    void largeValuesOfManyTablesArriveWhole() throws SQLException {
-        String[] tables = openEmptyTables(6);
-        Random random = new Random(3);
-        List<String> expected = new ArrayList<>();
-        int id = 0;
-        for (int transaction = 101; transaction < 107; transaction++) {
-            List<SinkFixture.Event> events = new ArrayList<>();
-            for (int i = 0; i < 20; i++) {
-                String value = Integer.toHexString(random.nextInt())
-                        .repeat(random.nextInt(3) == 0 ? random.nextInt(1_000_000) : random.nextInt(10));
-                events.add(insert(tables[random.nextInt(tables.length)], ++id, value));
-                expected.add(id + "|" + value.length() + "|" + md5(value));
-            }
-            sink.commit(transaction, events.toArray(SinkFixture.Event[]::new));
-        }
-        sink.awaitDrained(tables);
-        String all = Stream.of(tables).map(table -> "TABLE public." + table).collect(Collectors.joining(" UNION ALL "));
-        assertThat(sink.query("SELECT id, length(v), md5(v) FROM (" + all + ") ORDER BY id"))
-                .isEqualTo(String.join("\n", expected));
-    }
-
-    /** The others of its worker wait for a value that is begun: not for one whose end never comes. */
-    @Test
-    void halfALargeValueStopsItsTableAndNoOther() throws SQLException {
-        String[] tables = openEmptyTables(6);
-        sink.commitFirstPart(101, insert(tables[0], 1, "x".repeat(1_000_000)));
-        sink.awaitQuery(
-                "SELECT table_name, stopped_because LIKE '%its last parts are missing%' FROM wherry.relation"
-                        + " WHERE stopped_because IS NOT NULL",
-                tables[0] + "|t");
-        String[] others = Arrays.copyOfRange(tables, 1, tables.length);
-        sink.commit(102, Stream.of(others).map(table -> insert(table, 1, "x")).toArray(SinkFixture.Event[]::new));
-        sink.awaitDrained(others);
-        for (String table : others) {
-            assertThat(sink.query("SELECT v FROM public." + table)).isEqualTo("x");
-        }
-    }
-
-    private String[] openEmptyTables(int count) throws SQLException {
-        String[] tables = IntStream.range(0, count).mapToObj(n -> "t" + n).toArray(String[]::new);
-        sink.prepareTarget(Stream.of(tables)
-                .map(table -> "CREATE TABLE public." + table + " (id int PRIMARY KEY, v text)")
-                .toArray(String[]::new));
-        sink.startSink();
-        sink.plan(1, 1, tables);
-        for (String table : tables) {
-            sink.chunk(0, table, 1, 0);
-        }
-        sink.ready(tables);
-        return tables;
-    }
-
-    private static String md5(String text) {
-        try {
-            byte[] digest = MessageDigest.getInstance("MD5").digest(text.getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest);
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has it", e);
-        }
     }
 
     @Test
@@ -481,24 +285,5 @@ final class SinkApplierTest {
                         "random", new Object[] {old[0], old[1]}, new Object[] {row[0], row[1], row[2], UNCHANGED}));
             }
         }
-    }
-
-    @Test
-    void theTargetMayRestart() throws SQLException {
-        sink.prepareTarget(PEOPLE);
-        SinkApplier applier = sink.startSink();
-        sink.plan(1, 1, "people");
-        sink.chunk(0, "people", 1, 0);
-        sink.ready("people");
-        sink.commit(101, insert("people", 1, "a", null, null));
-        sink.awaitDrained("people");
-        sink.disconnect();
-        postgres.kill();
-        sink.commit(102, insert("people", 2, "b", null, null));
-        postgres.restart();
-        sink.connect();
-        sink.awaitDrained("people");
-        assertThat(sink.query("SELECT id FROM public.people ORDER BY id")).isEqualTo("1\n2");
-        assertThat(applier.done().toCompletableFuture()).isNotDone();
     }
 }

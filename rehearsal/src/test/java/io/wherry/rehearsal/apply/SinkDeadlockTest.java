@@ -5,14 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
-import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class SinkDeadlockTest {
@@ -22,13 +19,7 @@ class SinkDeadlockTest {
      */
     @Test
     void aDeadlockOverTheCountersOfTwoTablesEndsAllWorkersAndBeginsThemAnew() throws Exception {
-        try (ChildProcesses children = new ChildProcesses();
-                EmbeddedPostgres postgres = EmbeddedPostgres.start(
-                        children,
-                        15,
-                        children.temporaryDirectory("wherry-deadlock").resolve("target"),
-                        Map.of());
-                SinkFixture sink = new SinkFixture(postgres, SharedBroker.clientProperties(), "deadlock", 1)) {
+        try (SinkFixture sink = new SinkFixture(SharedServer.target(15), "deadlock", 1)) {
             sink.prepareTarget(
                     "CREATE TABLE public.a (id int PRIMARY KEY)", "CREATE TABLE public.b (id int PRIMARY KEY)");
             sink.startSink();

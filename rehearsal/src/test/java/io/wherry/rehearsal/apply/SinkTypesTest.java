@@ -3,19 +3,23 @@ package io.wherry.rehearsal.apply;
 import static io.wherry.rehearsal.fixture.SinkFixture.UNCHANGED;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedKafka;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.contract.postgres.TableShape.Column;
+import io.wherry.contract.record.ChangeSchemas;
+import io.wherry.contract.record.LoadRecords.Block;
+import io.wherry.contract.record.LoadRecords.ChunkHeader;
+import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import io.wherry.rehearsal.fixture.SinkFixture.Event;
-import java.nio.file.Path;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.postgresql.PGConnection;
 
 /** Every type's odd values arrive as they were, by both COPY formats and by changes: compared as binary images on the server. */
 final class SinkTypesTest {
@@ -114,38 +118,21 @@ final class SinkTypesTest {
             "CREATE EXTENSION ltree SCHEMA public",
             "CREATE EXTENSION cube SCHEMA public");
 
-    private static ChildProcesses children;
-    private static EmbeddedPostgres postgres;
-    private static EmbeddedKafka kafka;
-
-    @BeforeAll
-    static void startServers() {
-        children = new ChildProcesses();
-        Path directory = children.temporaryDirectory("wherry-types-");
-        postgres = EmbeddedPostgres.start(children, 17, directory.resolve("target"), Map.of("fsync", "off"));
-        kafka = EmbeddedKafka.start(children, directory.resolve("kafka"));
-    }
-
-    @AfterAll
-    static void stopServers() {
-        children.close();
-    }
-
     @Test
     void loadAndChangesCarryEveryValue() throws SQLException {
-        try (SinkFixture sink = new SinkFixture(postgres, kafka.clientProperties(), "types", 1)) {
+        try (SinkFixture sink = new SinkFixture(SharedServer.target(17), "types", 1)) {
             prepare(sink);
             sink.startSink();
             sink.plan(1, 1, "changed", "keyless", "from_text", "from_binary");
-            sink.copyChunk(0, "from_text", 1, 0, false, "SELECT * FROM public.expected");
-            sink.copyChunk(0, "from_binary", 1, 0, true, "SELECT * FROM public.expected_binary");
+            copyChunk(sink, 0, "from_text", 1, 0, false, "SELECT * FROM public.expected");
+            copyChunk(sink, 0, "from_binary", 1, 0, true, "SELECT * FROM public.expected_binary");
             sink.chunk(1, "changed", 1, 0);
             sink.chunk(1, "keyless", 1, 0);
             sink.ready("changed", "keyless", "from_text", "from_binary");
             assertThat(different(sink, "from_text", "expected")).isEmpty();
             assertThat(different(sink, "from_binary", "expected_binary")).isEmpty();
 
-            List<Object[]> rows = sink.rows("changed", "public.expected ORDER BY id");
+            List<Object[]> rows = rows(sink, "changed", "public.expected ORDER BY id");
             sink.commit(101, events(rows, row -> SinkFixture.insert("changed", row)));
             sink.commit(101, events(rows, row -> SinkFixture.insert("keyless", row)));
             sink.awaitDrained("changed", "keyless");
@@ -201,6 +188,55 @@ final class SinkTypesTest {
             queries.add(query.formatted(i, type, table, expected));
         }
         return sink.query(String.join(" UNION ALL ", queries));
+    }
+
+    /** Sends what COPY gives for a query as a chunk. */
+    private static void copyChunk(
+            SinkFixture sink, int lane, String table, int epoch, int chunk, boolean binary, String query)
+            throws SQLException {
+        ByteArrayOutputStream content = new ByteArrayOutputStream();
+        long rows;
+        try {
+            rows = sink.target()
+                    .unwrap(PGConnection.class)
+                    .getCopyAPI()
+                    .copyOut("COPY (" + query + ") TO STDOUT (FORMAT " + (binary ? "binary" : "text") + ")", content);
+        } catch (IOException e) {
+            throw new AssertionError("memory does not fail", e);
+        }
+        ChunkHeader header = sink.header(table, epoch, chunk);
+        header = new ChunkHeader(header.table(), epoch, chunk, header.snapshotLsn(), binary, header.columns());
+        sink.load(
+                lane,
+                List.of(header, new Block(content.toByteArray()), sink.trailer(header, rows, content.toByteArray())));
+    }
+
+    /** The result's rows as events carry them: booleans and integers as such, everything else as the server's text. */
+    private static List<Object[]> rows(SinkFixture sink, String table, String from) throws SQLException {
+        List<Column> columns = sink.columns(table);
+        List<Object[]> result = new ArrayList<>();
+        String fields = columns.stream()
+                .map(c -> "CASE WHEN " + c.name() + " IS NULL THEN NULL ELSE format('%s', " + c.name() + ") END")
+                .collect(Collectors.joining(", "));
+        try (Statement statement = sink.target().createStatement();
+                ResultSet row = statement.executeQuery("SELECT " + fields + " FROM " + from)) {
+            while (row.next()) {
+                Object[] values = new Object[columns.size()];
+                for (int i = 0; i < values.length; i++) {
+                    String text = row.getString(i + 1);
+                    values[i] = text == null
+                            ? null
+                            : switch (ChangeSchemas.encoding(columns.get(i).type())) {
+                                case BOOLEAN -> text.equals("t");
+                                case INT -> Integer.valueOf(text);
+                                case LONG -> Long.valueOf(text);
+                                default -> text;
+                            };
+                }
+                result.add(values);
+            }
+        }
+        return result;
     }
 
     private static void prepare(SinkFixture sink) throws SQLException {

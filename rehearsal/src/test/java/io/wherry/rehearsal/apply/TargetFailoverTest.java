@@ -22,7 +22,7 @@ class TargetFailoverTest {
 
     @Test
     void whatItLostIsAppliedAgainAndTold() throws Exception {
-        try (MigrationFixture migration = new MigrationFixture("failover", 15, 15)) {
+        try (MigrationFixture migration = MigrationFixture.alone("failover", 15, 15)) {
             migration.fillWithSample(20_000);
             migration.file("");
             migration.startAll();
@@ -46,7 +46,7 @@ class TargetFailoverTest {
 
     @Test
     void aFenceThatItForgotIsOpenedAndASwitchThatItForgotIsNot() throws Exception {
-        try (MigrationFixture migration = new MigrationFixture("forgotten", 15, 15)) {
+        try (MigrationFixture migration = MigrationFixture.alone("forgotten", 15, 15)) {
             migration.fillWithSample(1_000);
             migration.file("");
             migration.startProcess("source");

@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
-import io.wherry.rehearsal.fixture.ServerPair;
 import java.sql.SQLException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -27,8 +26,7 @@ class ChangedIdentitiesTest {
      */
     @Test
     void updatesOfAFilteredTableGoOnUnderAnotherKeyAndIdentitiesOfRenamedTablesAreGivenBack() throws Exception {
-        try (ServerPair servers = new ServerPair(15, 15);
-                MigrationFixture migration = MigrationFixture.between(servers, "identities")) {
+        try (MigrationFixture migration = new MigrationFixture("identities", 15, 15)) {
             migration.file("tables: {where: {public.filtered: \"kind = 'kept'\"}}");
             Endpoint source = migration.migration().source();
             migration.execute(

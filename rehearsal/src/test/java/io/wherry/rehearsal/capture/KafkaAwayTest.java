@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 /** The broker is away for longer than its clients wait, which are set to wait for seconds instead of minutes. */
 class KafkaAwayTest {
     private static final Duration LIMIT = Duration.ofMinutes(3);
-    private static final long AWAY_MILLIS = 15_000;
+    private static final long AWAY_MILLIS = 9_000;
 
     @Test
     void aBrokerThatIsAwayForMinutesEndsTheLoadAndItsSnapshot() throws Exception {

@@ -15,8 +15,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -27,17 +25,8 @@ import org.junit.jupiter.api.Test;
 final class OtherPartitionsTest {
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 
-    private static ServerPair servers;
-
-    @BeforeAll
-    static void start() {
-        servers = new ServerPair(Integer.getInteger("wherry.source", 15), Integer.getInteger("wherry.target", 17));
-    }
-
-    @AfterAll
-    static void stop() {
-        servers.close();
-    }
+    private final ServerPair servers =
+            ServerPair.shared(Integer.getInteger("wherry.source", 15), Integer.getInteger("wherry.target", 17));
 
     @Test
     void rowsFindTheirPartitionWhereverItIs() throws Exception {

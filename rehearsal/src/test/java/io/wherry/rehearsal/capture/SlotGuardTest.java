@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 class SlotGuardTest {
     @Test
     void droppedWhileUpThenLostWhileDown() throws Exception {
-        try (MigrationFixture migration = new MigrationFixture("slot", 15, 15)) {
+        try (MigrationFixture migration = MigrationFixture.alone("slot", 15, 15)) {
             migration.file("");
             String slot = migration.migration().slot();
             migration.execute(

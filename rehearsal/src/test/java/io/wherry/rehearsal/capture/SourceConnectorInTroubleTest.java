@@ -33,7 +33,7 @@ class SourceConnectorInTroubleTest {
 
     @BeforeAll
     static void start() throws Exception {
-        migration = new MigrationFixture("ahead", 15, 15);
+        migration = MigrationFixture.alone("ahead", 15, 15);
         migration.file("");
         migration.execute(
                 migration.migration().source(),

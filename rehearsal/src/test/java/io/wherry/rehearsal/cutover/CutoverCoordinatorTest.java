@@ -7,15 +7,17 @@ import io.wherry.contract.record.Json;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.journal.StateMachine;
 import io.wherry.coordinator.machine.StateTime;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.schema.SchemaCompare;
 import io.wherry.coordinator.verify.DataCompare;
-import io.wherry.embedded.EmbeddedKafka;
+import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.rehearsal.fixture.StandInServices;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.net.URI;
@@ -31,14 +33,15 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 final class CutoverCoordinatorTest {
+    private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
+
     @Test
-    void aDifferenceAbortsAndTheNextCutoverCompletes() throws Exception {
-        try (TwoServers servers = new TwoServers(11, 17).seeded()) {
-            Path directory = servers.children.temporaryDirectory("wherry-test-");
-            EmbeddedKafka kafka = EmbeddedKafka.start(servers.children, directory.resolve("kafka"));
-            Migration migration = servers.migration().withServers(kafka.clientProperties(), "http://unused");
+    void aDifferenceAbortsAndTheNextCutoverCompletes(@TempDir Path directory) throws Exception {
+        try (TwoServers servers = new TwoServers("difference", 11, 17).seeded()) {
+            Migration migration = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
             CutoverCoordinator coordinator = new CutoverCoordinator(migration, directory);
             try (StandInServices services = new StandInServices(servers, migration)) {
                 coordinator.start();
@@ -76,7 +79,7 @@ final class CutoverCoordinatorTest {
                         Connection source = servers.openSource()) {
                     Fence.Plan plan = Fence.plan(source, migration.cutover().fence(), List.of());
                     Journal journal = Journal.read(target).orElseThrow();
-                    journal.advance(target, StateMachine.Event.CUTOVER, Map.of("fence", plan));
+                    journal.advance(target, MACHINE.require(journal.state(), Event.CUTOVER), Map.of("fence", plan));
                     Fence.close(source, plan);
                 }
                 coordinator = new CutoverCoordinator(migration, directory);
@@ -107,6 +110,7 @@ final class CutoverCoordinatorTest {
                 assertThat(new DataCompare(migration).run().differences()).isEmpty();
             } finally {
                 coordinator.close();
+                SharedBroker.forget(migration.name());
             }
         }
     }

@@ -21,23 +21,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** What a target cannot take is known before the fence, and what is left to do after the switch never comes back to it. */
 class CutoverGateTest {
-    private static ServerPair servers;
-
-    @BeforeAll
-    static void start() {
-        servers = new ServerPair();
-    }
-
-    @AfterAll
-    static void stop() {
-        servers.close();
-    }
+    private final ServerPair servers = ServerPair.shared();
 
     /**
      * Rows deleted while triggers were off, and rows that refer to what is not carried. Seen without it: SWITCHING for ever, the traffic

@@ -12,9 +12,11 @@ import io.wherry.coordinator.journal.State;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a journal knows of a cutover that Kafka remembers. */
+@Tag("no-servers")
 final class CutoverMarkTest {
     private static final Instant BEGUN = Instant.parse("2026-01-01T00:00:00Z");
     private static final Fence.Plan FENCE =

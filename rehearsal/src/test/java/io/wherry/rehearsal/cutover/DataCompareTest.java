@@ -6,6 +6,8 @@ import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.verify.DataCompare;
 import io.wherry.rehearsal.fixture.TwoServers;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -18,55 +20,66 @@ final class DataCompareTest {
             + "INSERT INTO public.hay SELECT i, ROW(i / 3.0, ARRAY[0.1, NULL]::real[], '[0.1,0.7)', 'a')::public.measured, ARRAY['[0.1,2)', 'empty', NULL]::public.span[],"
             + " '(0.1,0.2),(3,4)', ARRAY['(0.1,,,\"\")', NULL, '(,,,)']::public.measured[], 'v' || i, 'ab', i / 3.0, ARRAY[0.1, i / 7.0], i, '\\x00', '{\"a\": [1]}',"
             + " repeat('x', 10) FROM generate_series(1, 3000) AS i;"
-            + "UPDATE public.hay SET m = ROW(0.1, '{}', 'empty', NULL), v = '', f = 0, d = '{0}', big = repeat('x', 1500000) WHERE id IN (7, 8);"
+            + "UPDATE public.hay SET m = ROW(0.1, '{}', 'empty', NULL), v = '', f = 0, d = '{0}', n = 7, big = repeat('x', 1500000) WHERE id BETWEEN 7 AND 17;"
             + "INSERT INTO public.keyless VALUES ('a'), ('a'), (NULL), (''); INSERT INTO public.pure VALUES (1)";
+
+    private static final int ALIKE = 10;
+    private static final List<String> CHANGES = List.of(
+            "m.f = 0.10000000000000002",
+            "m.note = ''",
+            "m = NULL",
+            "s[1] = '[0.10000000000000002,2)'",
+            "s[1] = '[0.1,2]'",
+            "s[3] = 'empty'",
+            "s = '[0:2]={\"[0.1,2)\",empty,NULL}'",
+            "k = '(0.1,0.2),(3,4.000000000000001)'",
+            "k = '(0.1,0.2)'",
+            "ms[1].f = 0.10000000000000002",
+            "ms[2] = '(,,,)'",
+            "ms[3] = NULL",
+            "v = NULL",
+            "f = '-0'",
+            "d = '{-0}'",
+            "n = 7.0",
+            "b = '\\x0000'",
+            "j = '{\"a\": [1.0]}'",
+            "big = repeat('x', 1499999) || 'y'",
+            "c = 'abc'",
+            "v = '\"\"'");
 
     @ParameterizedTest
     @CsvSource({"10, 18", "11, 17", "15, 15"})
     void everyAlterationOfOneRowIsFoundAndNamed(int from, int to) throws Exception {
         try (TwoServers servers = new TwoServers(from, to)) {
-            for (var server : java.util.List.of(servers.source, servers.target)) {
+            for (var server : List.of(servers.source, servers.target)) {
                 servers.run(server, "postgres", "CREATE DATABASE shop");
                 servers.run(server, "shop", TABLES);
             }
             DataCompare compare = new DataCompare(servers.migration());
             assertThat(compare.run().differences()).isEmpty();
-            for (String change : new String[] {
-                "m.f = 0.10000000000000002",
-                "m.note = ''",
-                "m = NULL",
-                "s[1] = '[0.10000000000000002,2)'",
-                "s[1] = '[0.1,2]'",
-                "s[3] = 'empty'",
-                "s = '[0:2]={\"[0.1,2)\",empty,NULL}'",
-                "k = '(0.1,0.2),(3,4.000000000000001)'",
-                "k = '(0.1,0.2)'",
-                "ms[1].f = 0.10000000000000002",
-                "ms[2] = '(,,,)'",
-                "ms[3] = NULL",
-                "v = NULL",
-                "f = '-0'",
-                "d = '{-0}'",
-                "n = 7.0",
-                "b = '\\x0000'",
-                "j = '{\"a\": [1.0]}'",
-                "big = repeat('x', 1499999) || 'y'",
-                "c = 'abc'",
-                "v = '\"\"'"
-            }) {
-                servers.run(servers.target, "shop", "UPDATE public.hay SET " + change + " WHERE id = 7");
+            // Ten rows are alike from 7 on, as many as are named, and each is altered in another way.
+            for (int first = 0; first < CHANGES.size(); first += ALIKE) {
+                List<String> changes = CHANGES.subList(first, Math.min(CHANGES.size(), first + ALIKE));
+                List<String> keys = new ArrayList<>();
+                for (int i = 0; i < changes.size(); i++) {
+                    int id = 7 + i;
+                    keys.add("(" + id + ")");
+                    servers.run(
+                            servers.target, "shop", "UPDATE public.hay SET " + changes.get(i) + " WHERE id = " + id);
+                }
                 DataComparison found = compare.run();
                 assertThat(found.equal()).isFalse();
                 TableResult hay = table(found, "hay");
-                assertThat(hay.differing()).as(change).isEqualTo(1);
-                assertThat(hay.keys()).as(change).containsExactly("(7)");
+                assertThat(hay.keys()).as("each of %s", changes).containsExactlyInAnyOrderElementsOf(keys);
+                assertThat(hay.differing()).as("each of %s", changes).isEqualTo(changes.size());
                 assertThat(table(found, "pure").equal()).isTrue();
                 servers.run(
                         servers.target,
                         "shop",
-                        "DELETE FROM public.hay WHERE id = 7; INSERT INTO public.hay SELECT 7, m, s, k, ms, v, c, f, d, 7, b, j, big"
-                                + " FROM public.hay WHERE id = 8");
-                assertThat(compare.run().differences()).as("after " + change).isEmpty();
+                        "DELETE FROM public.hay WHERE id BETWEEN 7 AND 16; INSERT INTO public.hay"
+                                + " SELECT i, m, s, k, ms, v, c, f, d, n, b, j, big FROM public.hay, generate_series(7, 16) i"
+                                + " WHERE id = 17");
+                assertThat(compare.run().differences()).as("after %s", changes).isEmpty();
             }
             servers.run(
                     servers.target,

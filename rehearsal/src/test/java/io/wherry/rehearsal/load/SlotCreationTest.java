@@ -76,7 +76,7 @@ class SlotCreationTest {
 
     private Connection begin() throws SQLException {
         Connection session = DriverManager.getConnection(
-                migration.source().jdbcUrl(RehearsalDatabase.NAME),
+                migration.source().jdbcUrl(migration.database()),
                 RehearsalDatabase.OPERATOR,
                 RehearsalDatabase.PASSWORD);
         session.setAutoCommit(false);

@@ -14,14 +14,12 @@ import org.junit.jupiter.api.Test;
 
 /** Names that go to other tables and columns while the migration runs. */
 class TableIdentityTest {
-    private ServerPair servers;
     private MigrationFixture migration;
     private Endpoint source;
 
     @BeforeEach
     void start() throws SQLException {
-        servers = new ServerPair();
-        migration = MigrationFixture.between(servers, "identity");
+        migration = MigrationFixture.between(ServerPair.shared(), "identity");
         migration.file("");
         source = migration.migration().source();
     }
@@ -29,7 +27,6 @@ class TableIdentityTest {
     @AfterEach
     void stop() {
         migration.close();
-        servers.close();
     }
 
     private void create(String table, String columns, String row) throws SQLException {

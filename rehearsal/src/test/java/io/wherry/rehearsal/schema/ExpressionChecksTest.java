@@ -12,9 +12,10 @@ import io.wherry.rehearsal.fixture.TwoServers;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -112,18 +113,23 @@ final class ExpressionChecksTest {
     /** Seen to fail before: the time limit for the rows of one key was the catalog's too, and ended the preflight with an error. */
     @Test
     void aSourceWhoseCatalogAnswersSlowlyIsNoReasonToRefuse() throws Exception {
+        int limit = 200;
+        String waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                + " AND clock_timestamp() - query_start > interval '1 second'";
         try (Connection other = servers.openSource();
                 Statement statement = other.createStatement()) {
             other.setAutoCommit(false);
             statement.execute("LOCK TABLE pg_catalog.pg_constraint IN ACCESS EXCLUSIVE MODE");
             CompletableFuture<List<Finding>> findings = CompletableFuture.supplyAsync(() -> {
                 try {
-                    return ForeignKeyChecks.check(servers.migration());
+                    return ForeignKeyChecks.check(servers.migration(), limit);
                 } catch (SQLException e) {
                     throw new IllegalStateException(e);
                 }
             });
-            TimeUnit.SECONDS.sleep(4);
+            Awaitility.await("the catalog is waited for, longer than rows may be")
+                    .atMost(Duration.ofMinutes(1))
+                    .until(() -> Queries.number(other, waits) == 1);
             other.rollback();
             assertThat(findings.get()).isEmpty();
         }

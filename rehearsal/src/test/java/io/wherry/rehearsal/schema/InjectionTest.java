@@ -38,8 +38,7 @@ class InjectionTest {
 
     @Test
     void namesAndValuesAreNeverRun() throws Exception {
-        try (ServerPair servers = new ServerPair();
-                MigrationFixture fixture = MigrationFixture.between(servers, "injection")) {
+        try (MigrationFixture fixture = MigrationFixture.between(ServerPair.shared(), "injection")) {
             for (String name : NAMES) {
                 String role = "CREATE ROLE " + q("r" + name);
                 fixture.execute(fixture.migration().source(), role);

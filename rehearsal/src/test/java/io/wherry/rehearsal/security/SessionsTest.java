@@ -10,7 +10,6 @@ import io.wherry.contract.postgres.PoolerException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.PoolerStandIn;
-import io.wherry.rehearsal.fixture.ServerPair;
 import java.net.Socket;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -25,7 +24,6 @@ import org.junit.jupiter.api.Test;
 
 /** What a session of ours has, whatever role, database, server and machine say. */
 final class SessionsTest {
-    private static ServerPair servers;
     private static MigrationFixture fixture;
     private static Migration migration;
 
@@ -36,15 +34,13 @@ final class SessionsTest {
 
     @BeforeAll
     static void start() throws Exception {
-        servers = new ServerPair(11, 18);
-        fixture = MigrationFixture.between(servers, "sessions");
+        fixture = new MigrationFixture("any-session", 11, 18);
         migration = fixture.migration();
     }
 
     @AfterAll
     static void stop() {
         fixture.close();
-        servers.close();
     }
 
     @Test
@@ -127,6 +123,7 @@ final class SessionsTest {
                 assertThat(show(session, "tcp_keepalives_idle")).isEqualTo("30");
                 assertThat(show(replication, "tcp_keepalives_idle")).isEqualTo("30");
                 assertThat(show(lock, "tcp_keepalives_idle")).isEqualTo("3");
+                assertLockIsFreeWithinTenSeconds(lock);
             }
         }
         try (Socket socket = new KeptAliveSockets().createSocket()) {
@@ -135,12 +132,27 @@ final class SessionsTest {
         }
     }
 
+    /** Of a machine that is gone the server hears by its own looking, and a standby then takes over. */
+    private static void assertLockIsFreeWithinTenSeconds(Connection lock) throws SQLException {
+        try (Statement statement = lock.createStatement();
+                ResultSet row = statement.executeQuery("SELECT 1000 * (current_setting('tcp_keepalives_idle')::int"
+                        + " + current_setting('tcp_keepalives_interval')::int"
+                        + " * current_setting('tcp_keepalives_count')::int),"
+                        + " (SELECT setting::int FROM pg_settings WHERE name = 'tcp_user_timeout')")) {
+            row.next();
+            assertThat(row.getLong(1)).isPositive().isLessThan(10_000 - Sessions.LOCK_POLL_MILLIS);
+            if (row.getObject(2) != null) {
+                assertThat(row.getLong(2)).isPositive().isLessThan(10_000 - Sessions.LOCK_POLL_MILLIS);
+            }
+        }
+    }
+
     @Test
     void aPoolerThatLeavesOutTheSettingsOfASessionIsNotTakenForTheServer() throws Exception {
         for (boolean ignores : List.of(false, true)) {
-            try (PoolerStandIn pooler = new PoolerStandIn(servers.target().port(), ignores)) {
+            try (PoolerStandIn pooler = new PoolerStandIn(fixture.target().port(), ignores)) {
                 Endpoint target = new Endpoint(
-                        migration.target().url().replace(":" + servers.target().port(), ":" + pooler.port()),
+                        migration.target().url().replace(":" + fixture.target().port(), ":" + pooler.port()),
                         migration.target().user(),
                         migration.target().password());
                 assertThatThrownBy(() -> Sessions.open(migration, target, "test"))

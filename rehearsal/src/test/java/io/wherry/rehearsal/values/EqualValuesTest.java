@@ -2,15 +2,28 @@ package io.wherry.rehearsal.values;
 
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Rows whose values are equal and not identical: under a collation that knows no case, of another scale, with blanks. */
 class EqualValuesTest {
     /** Without a key a row is found by the bytes of its values; with one, its key's bytes come to the target too. */
+    @Test
+    void eachRowKeepsItsBytes() throws Exception {
+        eachRowKeepsItsBytes(12, 18);
+    }
+
+    /** From version 12 on the sink-applier asks every target the same. */
+    @Tag("slow")
     @ParameterizedTest
-    @CsvSource({"15, 15", "12, 18", "18, 18"})
-    void eachRowKeepsItsBytes(int source, int target) throws Exception {
+    @CsvSource({"15, 15", "18, 18"})
+    void eachRowKeepsItsBytesBetweenOtherVersions(int source, int target) throws Exception {
+        eachRowKeepsItsBytes(source, target);
+    }
+
+    private static void eachRowKeepsItsBytes(int source, int target) throws Exception {
         try (MigrationFixture migration = new MigrationFixture("equal-" + source + "-" + target, source, target)) {
             migration.executeFile("equal.sql");
             migration.startCoordinator();

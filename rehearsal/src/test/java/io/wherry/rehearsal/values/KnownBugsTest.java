@@ -204,7 +204,7 @@ class KnownBugsTest {
 
     private static Connection open() throws SQLException {
         return DriverManager.getConnection(
-                migration.source().jdbcUrl(RehearsalDatabase.NAME),
+                migration.source().jdbcUrl(migration.database()),
                 RehearsalDatabase.OPERATOR,
                 RehearsalDatabase.PASSWORD);
     }

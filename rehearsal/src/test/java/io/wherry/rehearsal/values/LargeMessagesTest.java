@@ -21,8 +21,7 @@ final class LargeMessagesTest {
     @Tag("slow")
     @Test
     void messagesOfSixtyMegabytesThatAreNotForUsFillTheHeapOfTheSourceConnector() throws Exception {
-        try (ServerPair servers = new ServerPair();
-                MigrationFixture migration = MigrationFixture.between(servers, "messages")) {
+        try (MigrationFixture migration = MigrationFixture.between(ServerPair.shared(), "messages")) {
             migration.file("");
             Endpoint source = migration.migration().source();
             migration.execute(

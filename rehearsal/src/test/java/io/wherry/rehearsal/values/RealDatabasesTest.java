@@ -14,7 +14,6 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,18 +21,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Databases made by others arrive exactly on a newer version: loaded, changed while changes stream, every row written anew, and cut over. */
 final class RealDatabasesTest {
-    private static ServerPair servers;
+    private final ServerPair servers = ServerPair.shared(15, 17);
 
     @BeforeAll
-    static void start() {
-        servers = new ServerPair(15, 17);
+    static void install() {
         TestExtension.install(15);
         TestExtension.install(17);
-    }
-
-    @AfterAll
-    static void stop() {
-        servers.close();
     }
 
     @ParameterizedTest
@@ -43,7 +36,7 @@ final class RealDatabasesTest {
         try (MigrationFixture migration = MigrationFixture.between(servers, database)) {
             migration.psql(scripts.resolve("dump.sql"));
             migration.startAll();
-            migration.awaitStreaming();
+            migration.awaitSlot();
             migration.psql(scripts.resolve("changes.sql"));
             migration.awaitState(State.IN_SYNC);
             migration.execute(migration.migration().source(), everyRowAnew(migration));

@@ -98,7 +98,7 @@ final class TypesEndToEndTest {
             makeHostile(migration, servers.source(), migration.migration().source());
             makeHostile(migration, servers.target(), migration.migration().target());
             migration.startAll();
-            migration.awaitStreaming();
+            migration.awaitSlot();
             migration.psqlAsSuperuser(scripts.resolve("changes.sql"));
             migration.awaitState(State.IN_SYNC);
             migration.psqlAsSuperuser(scripts.resolve("changes.sql"));

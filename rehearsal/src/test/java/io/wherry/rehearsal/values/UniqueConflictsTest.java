@@ -1,7 +1,7 @@
 package io.wherry.rehearsal.values;
 
+import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.journal.State;
-import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -16,8 +16,8 @@ class UniqueConflictsTest {
             migration.executeFile("unique.sql");
             if (!superuser) {
                 migration.execute(
-                        RehearsalDatabase.endpoint(migration.target(), RehearsalDatabase.OPERATOR),
-                        "ALTER DATABASE " + RehearsalDatabase.NAME + " OWNER TO wherry",
+                        migration.migration().target(),
+                        "ALTER DATABASE " + Identifiers.quote(migration.database()) + " OWNER TO wherry",
                         "ALTER SCHEMA public OWNER TO wherry",
                         "ALTER ROLE wherry NOSUPERUSER");
             }

@@ -5,11 +5,8 @@ import static io.wherry.rehearsal.fixture.SinkFixture.insert;
 import static io.wherry.rehearsal.fixture.SinkFixture.update;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
-import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Keys that {@code ON CONFLICT} cannot name, on servers that have them all. */
@@ -23,10 +20,7 @@ class UnnamedKeysTest {
      */
     @Test
     void changesOfATableWhoseKeyOnConflictCannotNameStopTheTable() throws Exception {
-        try (ChildProcesses children = new ChildProcesses();
-                EmbeddedPostgres postgres = EmbeddedPostgres.start(
-                        children, 18, children.temporaryDirectory("wherry-keys").resolve("target"), Map.of());
-                SinkFixture sink = new SinkFixture(postgres, SharedBroker.clientProperties(), "unnamed_keys", 1)) {
+        try (SinkFixture sink = new SinkFixture(SharedServer.target(18), "unnamed_keys", 1)) {
             sink.execute("CREATE EXTENSION btree_gist");
             sink.execute("CREATE TYPE public.size AS ENUM ('s', 'm')");
             sink.prepareTarget(

@@ -3,11 +3,7 @@ package io.wherry.source.decode;
 import static io.wherry.source.decode.WireMessages.UNCHANGED;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.TableShape;
-import io.wherry.contract.postgres.TableShape.Column;
-import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.ColumnNumbers;
@@ -22,7 +18,6 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
@@ -34,12 +29,6 @@ final class RowDecoderTest {
     private static final int OID = 16400;
     private static final TableId TABLE = new TableId("public", "item");
     private static final String[] NAMES = {"id", "name", "flag", "big", "odd name"};
-    private static final Map<Long, TypeName> TYPES = Map.of(
-            23L, new TypeName("pg_catalog", "int4"),
-            25L, new TypeName("pg_catalog", "text"),
-            16L, new TypeName("pg_catalog", "bool"),
-            20L, new TypeName("pg_catalog", "int8"),
-            1700L, new TypeName("pg_catalog", "numeric"));
     private static final long[] TYPE_OIDS = {23, 25, 16, 20, 1700};
     private static final boolean[] KEY_FIRST = {true, false, false, false, false};
     private static final boolean[] ALL = {true, true, true, true, true};
@@ -50,7 +39,7 @@ final class RowDecoderTest {
 
     private static final long NOW = 1_800_000_000_000L;
 
-    private final Registry registry = new Registry();
+    private final KeptSchemas registry = new KeptSchemas();
     private final Transactions transactions = new Transactions();
     private final CaptureCounts counts = new CaptureCounts();
 
@@ -88,7 +77,7 @@ final class RowDecoderTest {
     /** From 18 on the server is asked to send stored generated columns where it would refuse updates without. */
     @Test
     void aGeneratedColumnThatTheServerSendsIsNoColumnOfTheRecord() {
-        RowDecoder decoder = decoder(1, new Generated(Set.of("flag", "odd name")));
+        RowDecoder decoder = decoder(1, new ItemShapes.Generated(Set.of("flag", "odd name")));
         relation(decoder, 'f', ALL);
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "2", "3.0"));
@@ -234,7 +223,7 @@ final class RowDecoderTest {
 
     @Test
     void partitionsOfAWholeTableGoByItsNameAndATruncateOfSomeIsABreak() {
-        RowDecoder decoder = decoder(1, new Parts(Set.of(OID, OID + 1), true));
+        RowDecoder decoder = decoder(1, new ItemShapes.Parts(Set.of(OID, OID + 1), true));
         part(decoder, OID, "item_1");
         part(decoder, OID + 1, "item_2");
         take(decoder, WireMessages.begin(1000, 0, 7));
@@ -254,7 +243,7 @@ final class RowDecoderTest {
 
     @Test
     void aPartitionThatNamesRowsOtherwiseIsABreak() {
-        RowDecoder decoder = decoder(2, new Parts(Set.of(OID), false));
+        RowDecoder decoder = decoder(2, new ItemShapes.Parts(Set.of(OID), false));
         part(decoder, OID, "item_1");
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "2", "3"));
@@ -289,47 +278,12 @@ final class RowDecoderTest {
         assertThat(transactions.values).isEmpty();
     }
 
-    private record Generated(Set<String> names) implements Shapes {
-        @Override
-        public TableShape of(Relation relation) {
-            return shape(relation);
-        }
-
-        @Override
-        public Set<String> generated(Relation relation) {
-            return names;
-        }
-    }
-
-    /** All of {@link #TABLE}, which is carried whole. */
-    private record Parts(Set<Integer> all, boolean named) implements Shapes {
-        @Override
-        public TableShape of(Relation relation) {
-            return shape(relation);
-        }
-
-        @Override
-        public Carrier carrier(Relation relation) {
-            return new Carrier(0, TABLE);
-        }
-
-        @Override
-        public boolean namesRows(Relation partition, TableShape shape) {
-            return named;
-        }
-
-        @Override
-        public boolean isAll(TableId whole, Set<Integer> truncated) {
-            return truncated.equals(all);
-        }
-    }
-
     private static void part(RowDecoder decoder, int oid, String name) {
         take(decoder, WireMessages.relation(oid, "public", name, 'd', NAMES, TYPE_OIDS, KEY_FIRST));
     }
 
     private RowDecoder decoder(int partitions) {
-        return decoder(partitions, RowDecoderTest::shape);
+        return decoder(partitions, ItemShapes::shape);
     }
 
     private RowDecoder decoder(int partitions, Shapes shapes) {
@@ -344,21 +298,6 @@ final class RowDecoderTest {
                 counts,
                 ORIGIN,
                 Clock.fixed(Instant.ofEpochMilli(NOW), ZoneOffset.UTC));
-    }
-
-    private static TableShape shape(Relation relation) {
-        List<String> identity = relation.replicaIdentity() == 'f'
-                ? List.of()
-                : relation.columns().stream()
-                        .filter(Relation.RelationColumn::identity)
-                        .map(Relation.RelationColumn::name)
-                        .toList();
-        return new TableShape(
-                relation.id(),
-                relation.columns().stream()
-                        .map(column -> new Column(column.name(), TYPES.get(column.typeOid())))
-                        .toList(),
-                identity);
     }
 
     private static void relation(RowDecoder decoder, char replicaIdentity, boolean[] identity) {
@@ -409,26 +348,6 @@ final class RowDecoderTest {
             values.add(plain ? value : value.toString());
         }
         return values;
-    }
-
-    private static final class Registry implements SchemaRegistry {
-        private final List<Schema> schemas = new ArrayList<>();
-
-        @Override
-        public int register(String subject, Schema schema) {
-            schemas.add(schema);
-            return schemas.size() - 1;
-        }
-
-        @Override
-        public Schema byId(int id) {
-            return schemas.get(id);
-        }
-
-        @Override
-        public OptionalInt latest(String subject) {
-            return OptionalInt.empty();
-        }
     }
 
     private static final class Transactions implements SourceTransactions {
