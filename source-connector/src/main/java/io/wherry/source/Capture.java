@@ -20,8 +20,10 @@ import io.wherry.source.debezium.ChangeStream;
 import io.wherry.source.decode.SchemasAhead;
 import io.wherry.source.load.BlockBudget;
 import io.wherry.source.load.FailedTables;
+import io.wherry.source.load.LoadLedger;
 import io.wherry.source.load.LoadRounds;
 import io.wherry.source.load.LoadSnapshot;
+import io.wherry.source.load.LoadTopics;
 import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.publish.TopicGuard;
 import io.wherry.source.publish.TopicWatch;
@@ -47,14 +49,12 @@ import java.util.Set;
 final class Capture implements AutoCloseable {
     private final Migration migration;
     private final InstanceLock lock;
-    private final CaptureCounts counts;
-    private final BlockBudget budget;
     private final Failpoints failpoints;
     private final ControlTopic control;
     private final ConfluentRegistry registry;
     private final SourceAccess source;
     private final KnownTables known;
-    private final FailedTables failed = new FailedTables();
+    private final LoadLedger ledger;
     private final TermThreads threads = new TermThreads();
     private final OperatorProblem problem = new OperatorProblem();
     private final OperatorOrders orders;
@@ -68,15 +68,14 @@ final class Capture implements AutoCloseable {
     Capture(Migration migration, InstanceLock lock, CaptureCounts counts, BlockBudget budget, Failpoints failpoints) {
         this.migration = migration;
         this.lock = lock;
-        this.counts = counts;
-        this.budget = budget;
+        ledger = new LoadLedger(counts, budget, new FailedTables());
         this.failpoints = failpoints;
         control = new ControlTopic(migration);
         source = new SourceAccess(migration, new OpenSessions(migration), new TableLocks());
         known = new KnownTables(new Routes(), new TableFiles(), new WholeTables(migration, control, source.locks()));
-        orders = new OperatorOrders(migration, failed, threads);
+        orders = new OperatorOrders(migration, ledger.failed(), threads);
         watch = new SourceWatch(
-                source, known, new NewTables(migration, control, known.routes(), source.locks(), failed));
+                source, known, new NewTables(migration, control, known.routes(), source.locks(), ledger.failed()));
         tables = new TablePreparation(source, known, control, failpoints, threads::closing);
         slot = new SlotPreparation(source, known.routes(), control, failpoints);
         loading = new Loading(migration, this::rounds, threads, problem);
@@ -113,14 +112,14 @@ final class Capture implements AutoCloseable {
     }
 
     private SourceStatus status() {
-        List<FailedLoad> failures = new ArrayList<>(failed.list());
+        List<FailedLoad> failures = new ArrayList<>(ledger.failed().list());
         failures.addAll(known.wholes().problems());
         String problemNow = problem.text();
         return new SourceStatus(
-                loading.loaded() && failed.list().isEmpty() ? "STREAMING" : "LOADING",
+                loading.loaded() && ledger.failed().list().isEmpty() ? "STREAMING" : "LOADING",
                 System.currentTimeMillis(),
-                budget.peak(),
-                counts.captured(),
+                ledger.budget().peak(),
+                ledger.counts().captured(),
                 failures,
                 known.routes().replaced(),
                 problemNow == null ? streaming.hindrance() : problemNow,
@@ -191,19 +190,11 @@ final class Capture implements AutoCloseable {
 
     private LoadRounds rounds(Set<TableId> wanted, KafkaTopics.Layout layout) {
         return new LoadRounds(
-                migration,
-                known.routes(),
+                source,
+                known,
+                new LoadTopics(layout, control, lock::heartbeat),
+                ledger,
                 wanted,
-                layout,
-                control,
-                source.sessions(),
-                failed,
-                lock::heartbeat,
-                counts,
-                budget,
-                known.files(),
-                known.wholes(),
-                source.locks(),
                 this::registerSchemas,
                 failpoints);
     }
@@ -213,7 +204,7 @@ final class Capture implements AutoCloseable {
                 migration,
                 known.routes(),
                 registry,
-                counts,
+                ledger.counts(),
                 known.files(),
                 known.wholes(),
                 timeline,

@@ -16,8 +16,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * Follows the control topic for what others write there while the term acts: the operator's orders, and the switch of a cutover.
- * One thread opens
- * it, and another follows it then.
+ * One thread opens it, and another follows it then.
  */
 final class OperatorOrders implements AutoCloseable {
     private final Migration migration;

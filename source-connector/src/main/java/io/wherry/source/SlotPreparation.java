@@ -12,7 +12,7 @@ import io.wherry.source.control.ControlTopic.SlotMade;
 import io.wherry.source.control.Memory;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
-import io.wherry.source.load.LoadRounds;
+import io.wherry.source.control.TableIdentities;
 import io.wherry.source.load.LoadSnapshot;
 import io.wherry.source.publish.ChangePublisher;
 import io.wherry.source.server.ReplicationSlot;
@@ -50,7 +50,7 @@ final class SlotPreparation {
         routes.bind(prepared.memory().identities());
         if (first != null) {
             // The stream begins where this snapshot ends.
-            routes.bind(LoadRounds.identities(first.session(), migration, prepared.tables()));
+            routes.bind(TableIdentities.read(first.session(), migration, prepared.tables()));
         }
         return first;
     }
@@ -75,7 +75,7 @@ final class SlotPreparation {
             Timelines.passBy(session, position.get().endLsn());
         }
         failpoints.before(Effect.SLOT);
-        LoadSnapshot snapshot = LoadSnapshot.take(migration, source.sessions(), source.locks(), true);
+        LoadSnapshot snapshot = LoadSnapshot.take(source, true);
         failpoints.after(Effect.SLOT);
         if (memory.slotWanted()) {
             SlotGuard.requireAhead(migration, snapshot.lsn(), position);

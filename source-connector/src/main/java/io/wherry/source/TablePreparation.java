@@ -13,8 +13,10 @@ import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.publish.TopicGuard;
 import io.wherry.source.server.KnownTables;
 import io.wherry.source.server.Publication;
+import io.wherry.source.server.RowFilters;
 import io.wherry.source.server.SlotGuard;
 import io.wherry.source.server.SourceAccess;
+import io.wherry.source.server.TablePublishing;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -110,7 +112,7 @@ final class TablePreparation {
             known.routes().replaced(table, why);
             control.unloaded(table);
         });
-        Publication.refilter(session, migration, replaced.keySet(), source.locks());
+        RowFilters.takeOutChanged(session, migration, replaced.keySet(), source.locks());
         return replaced.isEmpty() ? memory : ControlTopic.read(migration);
     }
 
@@ -123,11 +125,11 @@ final class TablePreparation {
     private void publish(Connection session, List<Catalog.Table> tables, Set<TableId> selected, boolean begun)
             throws SQLException {
         if (!begun) {
-            Publication.ensure(session, migration, tables, source.locks(), closing);
+            TablePublishing.ensure(session, migration, tables, source.locks(), closing);
             if (closing.getAsBoolean()) {
                 throw new RetryableException("publish tables on", "the source", "the source-connector is closed", "");
             }
-        } else if (!Publication.publish(session, migration, tables, source.locks())) {
+        } else if (!TablePublishing.publish(session, migration, tables, source.locks())) {
             Set<TableId> published = Publication.published(session, migration);
             selected.removeIf(table -> migration.tables().follows(table) && !published.contains(table));
         }
