@@ -96,10 +96,11 @@ final class Capture implements AutoCloseable {
         threads.start("prepare", this::prepareAndStart);
         while (!threads.ending()) {
             lock.heartbeat();
-            lookAtSource();
+            // Before looking for more to load: nothing is loaded after the switch.
             if (prepared) {
                 orders.follow();
             }
+            lookAtSource();
             control.status(status());
             streaming.requirePulse();
             threads.tick();
@@ -127,7 +128,7 @@ final class Capture implements AutoCloseable {
     }
 
     private void lookAtSource() {
-        if (threads.closing()) {
+        if (threads.ending()) {
             return;
         }
         try {

@@ -55,7 +55,9 @@ final class Loading {
     void startAnother(Set<TableId> tables) {
         loaded = false;
         KafkaTopics.Layout layout = KafkaTopics.ensure(
-                migration, tables, ControlTopic.read(migration).plannedPartitions());
+                migration,
+                tables,
+                ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
         start(tables, layout, null);
     }
 

@@ -119,12 +119,8 @@ final class Streaming {
     private void streamOnce(Timeline timeline, Duration transactionTimeout) {
         try (ChangeStream started = opening.open(timeline, transactionTimeout)) {
             stream.set(started);
-            // After the publisher has begun. The coordinator writes that record first and fences the publisher then: so
-            // this publisher sees the record, or is fenced.
-            if (ControlTopic.read(migration).switched().isPresent()) {
-                threads.endBySwitch();
-            }
-            if (!threads.ending()) {
+            ControlTopic.read(migration).requireNoSwitch();
+            if (!threads.closing()) {
                 LOG.info("streaming from slot {}", migration.slot());
                 started.run();
             }

@@ -12,12 +12,15 @@ import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.cutover.Decision;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.embedded.EmbeddedKafka;
 import io.wherry.rehearsal.fixture.StandInServices;
 import io.wherry.rehearsal.fixture.TwoServers;
@@ -36,6 +39,7 @@ import org.junit.jupiter.api.Test;
 
 /** What happens within a cutover's window and at its ends, on one migration after another state of it. */
 final class CutoverWindowTest {
+    private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
     private static final Duration LONG = Duration.ofMinutes(2);
     private static final TableId ANIMAL = new TableId("public", "animal");
     private static final String COMPARING = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
@@ -77,6 +81,7 @@ final class CutoverWindowTest {
                 theDeadlineEndsADrainThatNeverEnds(services);
                 migration = migration(kafka, LONG);
                 theLastAbortIsToldAfterARestart();
+                aCoordinatorThatLosesItsLockStandsBy();
                 standby = new CutoverCoordinator(migration, directory.resolve("standby"));
                 standby.start();
                 CompletableFuture<CutoverResult> ofStandby =
@@ -120,6 +125,40 @@ final class CutoverWindowTest {
         assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.DRAINING);
         assertThat(coordinator.status().lastAbort().reason()).contains("max-downtime");
         assertThat(coordinator.status().lastAbort().at()).startsWith("20");
+    }
+
+    /**
+     * Another session gets the lock while this coordinator has nothing to write to its journal. Without the fix: it went on being in
+     * sync, gave orders, and would have built, followed and tried on a target that another coordinator looks after.
+     */
+    private void aCoordinatorThatLosesItsLockStandsBy() throws Exception {
+        try (Connection other = servers.openTarget();
+                Connection seeing = servers.openTarget()) {
+            CompletableFuture<Void> locked = CompletableFuture.runAsync(() -> {
+                try {
+                    Queries.string(other, "SELECT pg_advisory_lock(?)::text", Term.LOCK.number());
+                } catch (SQLException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            Awaitility.await()
+                    .atMost(LONG)
+                    .until(() -> Queries.truth(seeing, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"));
+            Queries.strings(
+                    seeing,
+                    "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE application_name = 'wherry test coordinator'");
+            locked.get(1, TimeUnit.MINUTES);
+            Awaitility.await().atMost(LONG).untilAsserted(() -> assertThat(
+                            coordinator.status().waitsFor())
+                    .contains("another coordinator"));
+            assertThatThrownBy(() -> coordinator.reload(Optional.of("public.animal")))
+                    .isInstanceOf(RetryableException.class)
+                    .hasMessageContaining("another coordinator");
+        }
+        Awaitility.await()
+                .atMost(LONG)
+                .untilAsserted(() -> assertThat(coordinator.status().waitsFor()).doesNotContain("another coordinator"));
+        await(State.IN_SYNC);
     }
 
     /** A table that is loaded again within the window is no longer what was compared: no switch row is committed. */
@@ -218,10 +257,11 @@ final class CutoverWindowTest {
             Fence.Plan plan = Fence.plan(source, migration.cutover().fence(), List.of());
             // As one that dies has left it: its last transaction is still on its way.
             Journal journal = Journal.read(target).orElseThrow();
-            journal.advance(target, Event.CUTOVER, Map.of("fence", plan));
-            journal.advance(target, Event.FENCED, Map.of("fenceLsn", "0/1"));
-            journal.advance(target, Event.DRAINED, Map.of());
-            long row = journal.advance(target, Event.VERIFIED, Map.of()) == State.PREPARING_TARGET
+            journal.advance(target, MACHINE.require(journal.state(), Event.CUTOVER), Map.of("fence", plan));
+            journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of("fenceLsn", "0/1"));
+            journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of());
+            long row = journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of())
+                            == State.PREPARING_TARGET
                     ? journal.last().id()
                     : 0;
             dying.setAutoCommit(false);

@@ -96,13 +96,13 @@ public final class LoadRounds {
                 return;
             }
             // Before reading what is in Kafka: an earlier process that still runs could add to that, if it were not
-            // fenced.
+            // fenced. And a switch that is not in Kafka yet will fence these lanes.
             for (int lane = 0; lane < topics.layout().lanes(); lane++) {
                 lanes.add(topics.open(migration, lane));
             }
             LeftOver leftOver = new LeftOver();
             while (!sessions.closed()) {
-                Memory memory = ControlTopic.read(migration);
+                Memory memory = ControlTopic.read(migration).requireNoSwitch();
                 Set<TableId> missing = missing(memory);
                 if (snapshot == null && !missing.isEmpty()) {
                     if (bind(missing)) {
