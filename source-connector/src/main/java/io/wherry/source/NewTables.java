@@ -14,11 +14,13 @@ import io.wherry.source.control.Memory;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
 import io.wherry.source.control.Routes.Identity;
+import io.wherry.source.control.TableIdentities;
 import io.wherry.source.load.FailedTables;
-import io.wherry.source.load.LoadRounds;
 import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.server.Publication;
+import io.wherry.source.server.RowFilters;
 import io.wherry.source.server.TableLocks;
+import io.wherry.source.server.TablePublishing;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -128,7 +130,7 @@ final class NewTables {
         Map<TableId, Identity> loaded = memory.identities();
         loaded.keySet().retainAll(memory.loaded().keySet());
         loaded.keySet().removeIf(table -> !migration.tables().follows(table));
-        Map<TableId, Identity> now = LoadRounds.identities(session, migration, loaded.keySet());
+        Map<TableId, Identity> now = TableIdentities.read(session, migration, loaded.keySet());
         Set<TableId> published = Publication.published(session, migration);
         Map<TableId, String> replaced = new HashMap<>();
         now.forEach((table, identity) -> {
@@ -177,8 +179,8 @@ final class NewTables {
             String topic = migration.topics().changes(table);
             routes.put(new Route(table, topic, layout.partitions().get(table)));
         }
-        Publication.refilter(session, migration, names, locks);
-        if (!Publication.publish(session, migration, fresh, locks)) {
+        RowFilters.takeOutChanged(session, migration, names, locks);
+        if (!TablePublishing.publish(session, migration, fresh, locks)) {
             Set<TableId> now = Publication.published(session, migration);
             names.removeIf(table -> migration.tables().follows(table) && !now.contains(table));
         }

@@ -6,7 +6,6 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Stopped;
-import io.wherry.source.control.CaptureCounts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -28,9 +27,7 @@ final class FullLoad {
     private final Queue<Chunk> queue;
     private final Queue<Chunk> setAside = new ConcurrentLinkedQueue<>();
     private final Map<TableId, LeftOver.Reason> givenUp = new ConcurrentHashMap<>();
-    private final FailedTables failedTables;
-    private final CaptureCounts counts;
-    private final BlockBudget budget;
+    private final LoadLedger ledger;
     private final Failpoints failpoints;
     private final List<LaneProducer> lanes;
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
@@ -42,17 +39,13 @@ final class FullLoad {
             LoadPlan plan,
             List<Chunk> chunks,
             List<LaneProducer> lanes,
-            FailedTables failedTables,
-            CaptureCounts counts,
-            BlockBudget budget,
+            LoadLedger ledger,
             Failpoints failpoints) {
         this.migration = migration;
         this.snapshot = snapshot;
         this.plan = plan;
         this.lanes = lanes;
-        this.failedTables = failedTables;
-        this.counts = counts;
-        this.budget = budget;
+        this.ledger = ledger;
         this.failpoints = failpoints;
         this.queue = new ConcurrentLinkedQueue<>(chunks);
     }
@@ -100,7 +93,7 @@ final class FullLoad {
     }
 
     BlockBudget budget() {
-        return budget;
+        return ledger.budget();
     }
 
     Failpoints failpoints() {
@@ -118,7 +111,7 @@ final class FullLoad {
                 return null;
             }
             TableId table = chunk.table().id();
-            if (failedTables.contains(table)) {
+            if (ledger.failed().contains(table)) {
                 setAside.add(chunk);
             } else if (!givenUp.containsKey(table)) {
                 return chunk;
@@ -129,7 +122,7 @@ final class FullLoad {
 
     private Chunk retried() {
         for (Chunk chunk : setAside) {
-            if (!failedTables.contains(chunk.table().id()) && setAside.remove(chunk)) {
+            if (!ledger.failed().contains(chunk.table().id()) && setAside.remove(chunk)) {
                 return chunk;
             }
         }
@@ -138,7 +131,7 @@ final class FullLoad {
 
     /** The table's chunks cannot be read: those left are set aside until the operator says to try again. */
     void failTable(Chunk chunk, String reason) {
-        failedTables.add(chunk.table().id(), reason);
+        ledger.failed().add(chunk.table().id(), reason);
         setAside.add(chunk);
     }
 
@@ -149,7 +142,7 @@ final class FullLoad {
 
     /** The chunk is in Kafka. */
     void chunkDone(Chunk chunk, long rows) {
-        counts.rowsRead(chunk.table().id(), rows);
+        ledger.counts().rowsRead(chunk.table().id(), rows);
     }
 
     /** What was read of the table is void, as when it was altered since the snapshot: another round is to read it. */

@@ -12,7 +12,7 @@ import io.wherry.source.server.OpenSessions;
 import io.wherry.source.server.ReplicationSlot;
 import io.wherry.source.server.ReplicationSlot.Exported;
 import io.wherry.source.server.SlotProof;
-import io.wherry.source.server.TableLocks;
+import io.wherry.source.server.SourceAccess;
 import io.wherry.source.server.Timelines;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One snapshot that all readers of a load share, kept alive by an idle session. That session is an ordinary one: the
- * replication session that exported the snapshot first may end, and gives its wal sender back, yet a reader that lost its
- * connection hours later can still come in.
+ * replication session that exported the snapshot first may end, which frees its wal sender, and a reader that lost its
+ * connection hours later can still enter the snapshot.
  *
  * <p>No table is locked for longer than one chunk takes. The session that keeps the snapshot must not hold table locks at
  * all: a TRUNCATE would wait for it, the readers would queue behind the TRUNCATE, and the session waits for the readers.
@@ -41,11 +41,6 @@ public final class LoadSnapshot implements AutoCloseable {
 
     private static final int MOST_ATTEMPTS = 20;
     private static final int LOCK_SECONDS = 10;
-    private static final String NOW = """
-            SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint, n.nspname, c.relname
-              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = CAST(? AS oid)
-            """;
-
     private final Migration migration;
     private final OpenSessions sessions;
     private final Connection anchor;
@@ -53,8 +48,7 @@ public final class LoadSnapshot implements AutoCloseable {
     private final Lsn lsn;
     private final Timeline timeline;
     private final Map<Long, Long> files;
-    /** Sees what is there now, not the snapshot; opened when it is first wanted. */
-    private Connection present;
+    private final AlterationCheck present;
 
     private LoadSnapshot(
             Migration migration,
@@ -71,18 +65,20 @@ public final class LoadSnapshot implements AutoCloseable {
         this.lsn = lsn;
         this.timeline = timeline;
         this.files = files;
+        present = new AlterationCheck(sessions);
     }
 
     /**
-     * Makes a slot and takes the snapshot at the very point where it begins.
+     * Creates a slot and takes the snapshot at the very point where the slot begins.
      *
-     * <p>The migration's slot is made anew when it cannot be decoded ({@link SlotProof}).
+     * <p>The migration's slot is re-created when it cannot be decoded ({@link SlotProof}).
      *
-     * @param permanent make the migration's slot; else a temporary one, only for its snapshot
+     * @param permanent create the migration's slot; else a temporary one, only for its snapshot
      * @throws RetryableException when none of many slots could be decoded
      */
-    public static LoadSnapshot take(Migration migration, OpenSessions sessions, TableLocks locks, boolean permanent)
-            throws SQLException {
+    public static LoadSnapshot take(SourceAccess source, boolean permanent) throws SQLException {
+        Migration migration = source.migration();
+        OpenSessions sessions = source.sessions();
         String slot = permanent ? migration.slot() : migration.slot() + "_load";
         String problem = "";
         for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
@@ -96,7 +92,7 @@ public final class LoadSnapshot implements AutoCloseable {
                 LOG.info("making slot {}; this waits for the transactions that run now", slot);
                 Exported exported = ReplicationSlot.create(replication, slot, !permanent);
                 begin(anchor, exported.snapshot());
-                problem = permanent ? proof.problem(migration, anchor, sessions, locks) : "";
+                problem = permanent ? proof.problem(migration, anchor, sessions, source.locks()) : "";
                 if (problem.isEmpty()) {
                     LoadSnapshot snapshot = new LoadSnapshot(
                             migration,
@@ -155,45 +151,9 @@ public final class LoadSnapshot implements AutoCloseable {
         }
     }
 
-    /**
-     * Why what a session has read of a chunk is not what the snapshot holds; empty = it is. The session still has its lock on the
-     * table that it read, so nothing changes meanwhile.
-     *
-     * <p>A table that was rewritten since the snapshot (ALTER TABLE, TRUNCATE) looks empty to it, and a rewrite is not in the
-     * stream. And the server finds tables and columns by the names that they have now, whatever the snapshot: when two tables
-     * have changed names, or a column was dropped and added again, rows of the one are read for those of the other.
-     */
-    synchronized Optional<String> altered(Chunk chunk, ColumnNumbers read) throws SQLException {
-        boolean kept = false;
-        try {
-            if (present == null) {
-                present = sessions.open("load check");
-            }
-            Optional<String> altered = altered(present, chunk, read);
-            kept = true;
-            return altered;
-        } finally {
-            if (!kept) {
-                sessions.release(present);
-                present = null;
-            }
-        }
-    }
-
-    private Optional<String> altered(Connection session, Chunk chunk, ColumnNumbers read) throws SQLException {
-        try (PreparedStatement statement = session.prepareStatement(NOW)) {
-            statement.setLong(1, chunk.oid());
-            try (ResultSet row = statement.executeQuery()) {
-                if (!row.next() || file(chunk.oid()) != row.getLong(1)) {
-                    return Optional.of("rewritten since the snapshot");
-                }
-                if (!chunk.reads().equals(new TableId(row.getString(2), row.getString(3)))) {
-                    return Optional.of("another table has the name " + chunk.reads() + " now");
-                }
-            }
-        }
-        long oid = chunk.table().oid();
-        return read.contradiction(ColumnNumbers.read(session, List.of(oid)).getOrDefault(oid, ColumnNumbers.NONE));
+    /** Why what a session has read of a chunk is not what the snapshot holds, as {@link AlterationCheck} sees it; empty = it is. */
+    Optional<String> altered(Chunk chunk, ColumnNumbers read) throws SQLException {
+        return present.altered(chunk, file(chunk.oid()), read);
     }
 
     /** Number of the file that holds the table's rows in the snapshot; 0 = none. */
@@ -228,7 +188,7 @@ public final class LoadSnapshot implements AutoCloseable {
         try (Statement statement = session.createStatement()) {
             statement.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
             statement.execute("SET TRANSACTION SNAPSHOT " + Identifiers.literal(snapshot));
-            // A table that others keep locked must not hold up the chunks of all the others for ever.
+            // A table that others keep locked must not hold up the chunks of all other tables forever.
             statement.execute("SET LOCAL lock_timeout = '" + LOCK_SECONDS + "s'");
         }
     }
@@ -257,8 +217,6 @@ public final class LoadSnapshot implements AutoCloseable {
     @Override
     public void close() {
         sessions.release(anchor);
-        synchronized (this) {
-            sessions.release(present);
-        }
+        present.close();
     }
 }

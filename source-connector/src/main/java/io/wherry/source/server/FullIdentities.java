@@ -68,7 +68,7 @@ public final class FullIdentities {
                 return false;
             }
             if (!any) {
-                Publication.pause("restore replica identities");
+                TableLocks.pause("restore replica identities");
             }
         }
         return true;

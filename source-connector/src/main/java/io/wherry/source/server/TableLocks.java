@@ -3,15 +3,12 @@ package io.wherry.source.server;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.service.Stopped;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,15 +16,14 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Changes of the source that need locks on tables in use. A lock that is waited for holds up everybody who comes after, the
- * applications' inserts too: so nobody waits for longer than {@link #WAIT_MILLIS}, tables that an old transaction uses are not
- * asked for at all, and between two attempts there are pauses that grow to a minute. Who holds the lock is told. Safe for use by
- * several threads, each with a session of its own.
+ * Changes of the source that need locks on tables in use. A lock request that waits holds up every later one, also the
+ * applications' inserts: so no request waits for longer than {@link #WAIT_MILLIS}, a table that an old transaction uses is
+ * not locked at all, and the pauses between two attempts grow to a minute. The holder of the lock is reported. Safe for use
+ * by several threads, each with a session of its own.
  */
 public final class TableLocks {
     static final int WAIT_MILLIS = 100;
@@ -35,6 +31,7 @@ public final class TableLocks {
     private static final Logger LOG = LoggerFactory.getLogger(TableLocks.class);
     private static final long FIRST_PAUSE_MILLIS = 1_000;
     private static final long LONGEST_PAUSE_MILLIS = 60_000;
+    private static final long BETWEEN_MILLIS = 500;
 
     /** The lock was not to be had, a deadlock was found, or somebody has changed the same row of the catalog. */
     private static final Set<String> NOT_NOW = Set.of("55P03", "40P01", "40001");
@@ -42,22 +39,6 @@ public final class TableLocks {
     private static final String INTERNAL = "XX000";
     /** No such table, or, as one made anew under its name, not part of the publication. */
     private static final Set<String> GONE = Set.of("42P01", "42704", "3F000");
-
-    private static final String HOLDERS = "SELECT l.pid, " + Holder.COLUMNS + """
-              FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-              LEFT JOIN\s""" + Holder.PREPARED + """
-                   x ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
-             WHERE l.locktype = 'relation' AND l.granted AND l.relation = to_regclass(?) AND l.pid IS DISTINCT FROM pg_backend_pid()
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-               AND (? OR l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-                                    'AccessExclusiveLock'))
-             ORDER BY x.prepared, a.xact_start LIMIT 1
-            """;
-
-    private static final String USE = """
-            SELECT l.relation::bigint, count(*) FROM pg_locks l WHERE l.locktype = 'relation' AND l.pid <> pg_backend_pid()
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY 1
-            """;
 
     /** What the lock conflicts with. */
     public enum Lock {
@@ -126,11 +107,11 @@ public final class TableLocks {
     /** Looks again at who holds the locks that are waited for. */
     public void look(Connection source) throws SQLException {
         for (Waiting one : waiting.values()) {
-            if (!exists(source, one.table())) {
+            if (!LockHolders.exists(source, one.table())) {
                 waiting.remove(one.table());
                 continue;
             }
-            Optional<Holder> holder = holder(source, one.table(), one.lock());
+            Optional<Holder> holder = LockHolders.of(source, one.table(), one.lock() == Lock.EXCLUSIVE);
             waiting.computeIfPresent(one.table(), (table, now) -> now.heldBy(holder));
         }
     }
@@ -146,7 +127,7 @@ public final class TableLocks {
      */
     public boolean attempt(Connection source, String what, TableId table, Lock lock, Change change)
             throws SQLException {
-        Optional<Holder> holder = holder(source, table, lock);
+        Optional<Holder> holder = LockHolders.of(source, table, lock == Lock.EXCLUSIVE);
         Waiting before = waiting.getOrDefault(table, new Waiting(what, table, lock, System.nanoTime(), 0, holder));
         Waiting now = before.heldBy(holder);
         if (!now.isDue()) {
@@ -158,13 +139,22 @@ public final class TableLocks {
             waiting.remove(table);
             return true;
         }
-        wait(now.failed().heldBy(holder(source, table, lock)), waiting.containsKey(table));
+        wait(now.failed().heldBy(LockHolders.of(source, table, lock == Lock.EXCLUSIVE)), waiting.containsKey(table));
         return false;
     }
 
     /** Tries once what concerns several tables, without a word when that fails. */
     boolean attemptAll(Connection source, String object, Change change) throws SQLException {
         return make(source, object, null, change);
+    }
+
+    /** Waits between two attempts at what concerns several tables. */
+    static void pause(String operation) {
+        try {
+            Thread.sleep(BETWEEN_MILLIS);
+        } catch (InterruptedException e) {
+            throw Stopped.interrupted(operation, e);
+        }
     }
 
     private void wait(Waiting one, boolean known) {
@@ -221,42 +211,5 @@ public final class TableLocks {
             LOG.debug("{}: {}", table, e.getMessage());
             source.rollback(before);
         }
-    }
-
-    /** Who holds a lock that conflicts, with the oldest transaction. */
-    private static Optional<Holder> holder(Connection source, TableId table, Lock lock) throws SQLException {
-        try (PreparedStatement statement = source.prepareStatement(HOLDERS)) {
-            statement.setString(1, table.quoted());
-            statement.setBoolean(2, lock == Lock.EXCLUSIVE);
-            try (ResultSet row = statement.executeQuery()) {
-                return row.next() ? Optional.of(Holder.read(row, row.getInt(1), null)) : Optional.empty();
-            }
-        }
-    }
-
-    private static boolean exists(Connection source, TableId table) throws SQLException {
-        try (PreparedStatement statement = source.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
-            statement.setString(1, table.quoted());
-            try (ResultSet row = statement.executeQuery()) {
-                return row.next() && row.getBoolean(1);
-            }
-        }
-    }
-
-    /** The same, those first that fewest use now. */
-    static <T> List<T> byContention(Connection source, List<T> tables, Function<T, Long> oid) throws SQLException {
-        if (tables.size() < 2) {
-            return tables;
-        }
-        Map<Long, Long> use = new HashMap<>();
-        try (PreparedStatement statement = source.prepareStatement(USE);
-                ResultSet row = statement.executeQuery()) {
-            while (row.next()) {
-                use.put(row.getLong(1), row.getLong(2));
-            }
-        }
-        List<T> ordered = new ArrayList<>(tables);
-        ordered.sort(Comparator.comparing(one -> use.getOrDefault(oid.apply(one), 0L)));
-        return ordered;
     }
 }

@@ -161,7 +161,7 @@ public final class WholeTables {
                 .filter(table -> table.id().equals(whole))
                 .toList();
         try {
-            return Publication.publish(session, migration, tables, locks);
+            return TablePublishing.publish(session, migration, tables, locks);
         } catch (DataException e) {
             problem(whole, e.explained());
             return false;

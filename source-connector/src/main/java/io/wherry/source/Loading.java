@@ -1,0 +1,82 @@
+package io.wherry.source;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
+import io.wherry.source.control.ControlTopic;
+import io.wherry.source.load.LoadRounds;
+import io.wherry.source.load.LoadSnapshot;
+import io.wherry.source.publish.ChangePublisher;
+import io.wherry.source.publish.KafkaTopics;
+import io.wherry.source.server.SlotGuard;
+import java.util.Set;
+
+/** The loads of one term, one at a time, each in a thread of its own. */
+final class Loading {
+    /** Prepares the load of tables. */
+    interface Planning {
+        LoadRounds plan(Set<TableId> tables, KafkaTopics.Layout layout);
+    }
+
+    private final Migration migration;
+    private final Planning planning;
+    private final TermThreads threads;
+    private final OperatorProblem problem;
+    /** No load runs: all is loaded, except what was given up. */
+    private volatile boolean loaded;
+
+    Loading(Migration migration, Planning planning, TermThreads threads, OperatorProblem problem) {
+        this.migration = migration;
+        this.planning = planning;
+        this.threads = threads;
+        this.problem = problem;
+    }
+
+    /** Whether no load runs: all is loaded, except what was given up. */
+    boolean loaded() {
+        return loaded;
+    }
+
+    /** Before the first load of the term: whether earlier terms have loaded everything. */
+    void loadedBefore(boolean everything) {
+        loaded = everything;
+    }
+
+    /**
+     * Starts the first load of the term.
+     *
+     * @param first snapshot of the slot just made, or null when the slot is older
+     */
+    void start(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
+        threads.start("load", () -> load(tables, layout, first));
+    }
+
+    /** Starts another load, once the load before has ended. @param tables all that are to be loaded unless they are */
+    void startAnother(Set<TableId> tables) {
+        loaded = false;
+        KafkaTopics.Layout layout = KafkaTopics.ensure(
+                migration,
+                tables,
+                ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
+        start(tables, layout, null);
+    }
+
+    private void load(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
+        if (first == null && !historyServes()) {
+            return;
+        }
+        planning.plan(tables, layout).run(first);
+        loaded = true;
+    }
+
+    /** Whether the source holds all that Kafka has of it: a load that went on otherwise would mix two histories. */
+    private boolean historyServes() {
+        try {
+            SlotGuard.checkHistory(migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration));
+            return true;
+        } catch (DataException e) {
+            problem.declare(e);
+            return false;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+package io.wherry.source;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.kafka.TopicTail;
+import io.wherry.contract.record.Json;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.record.SwitchDecided;
+import io.wherry.contract.service.Quietly;
+import io.wherry.source.control.ControlTopic;
+import io.wherry.source.control.Memory;
+import io.wherry.source.load.FailedTables;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/**
+ * Follows the control topic for what others write there while the term acts: the operator's orders, and the switch of a cutover.
+ * One thread opens it, and another follows it then.
+ */
+final class OperatorOrders implements AutoCloseable {
+    private final Migration migration;
+    private final FailedTables failed;
+    private final TermThreads threads;
+    private volatile TopicTail tail;
+    /** Tables that were given up are to be loaded again. */
+    private boolean retry;
+
+    OperatorOrders(Migration migration, FailedTables failed, TermThreads threads) {
+        this.migration = migration;
+        this.failed = failed;
+        this.threads = threads;
+    }
+
+    /** Opens the control topic. @return what is remembered there; {@link #follow} goes on behind it */
+    Memory open() {
+        tail = new TopicTail(migration, migration.topics().control());
+        return ControlTopic.read(tail);
+    }
+
+    /**
+     * Follows what has come since the last call.
+     *
+     * @throws RetryableException when the operator ordered a new load
+     */
+    void follow() {
+        for (ConsumerRecord<byte[], byte[]> record : tail.poll(Duration.ZERO)) {
+            String key = record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+            if (SwitchDecided.KEY.equals(key)) {
+                threads.endBySwitch();
+            }
+            if (Order.KEY.equals(key)) {
+                Order order = Json.read(record, Order.class);
+                if (order.kind() == Order.Kind.RETRY) {
+                    retry |= failed.retry(order);
+                } else {
+                    // The next term finds the order in the control topic, and the tables to load with it.
+                    throw new RetryableException("capture", "", "the operator ordered a new load", "");
+                }
+            }
+        }
+    }
+
+    /** Whether tables that were given up are to be loaded again, and no load has begun since the order. */
+    boolean wantRetry() {
+        return retry;
+    }
+
+    /** A load begins: the load includes the tables of all orders so far. */
+    void loadBegins() {
+        retry = false;
+    }
+
+    @Override
+    public void close() {
+        Quietly.close(tail);
+    }
+}

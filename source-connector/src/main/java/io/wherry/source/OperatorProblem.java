@@ -1,0 +1,31 @@
+package io.wherry.source;
+
+import io.wherry.contract.error.DataException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The problem for which capturing stands still until the operator acts: no further attempt can solve it. Safe for use by several
+ * threads.
+ */
+final class OperatorProblem {
+    private static final Logger LOG = LoggerFactory.getLogger(OperatorProblem.class);
+
+    private volatile String text;
+
+    void declare(DataException e) {
+        if (text == null) {
+            LOG.error("{}", e.explained());
+        }
+        text = e.explained();
+    }
+
+    void clear() {
+        text = null;
+    }
+
+    /** The problem, for people; null = none. */
+    String text() {
+        return text;
+    }
+}

@@ -1,0 +1,137 @@
+package io.wherry.source;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.source.control.ControlTopic;
+import io.wherry.source.control.ControlTopic.SourceIdentity;
+import io.wherry.source.control.Memory;
+import io.wherry.source.publish.KafkaTopics;
+import io.wherry.source.publish.TopicGuard;
+import io.wherry.source.server.KnownTables;
+import io.wherry.source.server.Publication;
+import io.wherry.source.server.RowFilters;
+import io.wherry.source.server.SlotGuard;
+import io.wherry.source.server.SourceAccess;
+import io.wherry.source.server.TablePublishing;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What is prepared for the selected tables before a term captures them: topics, guards and the publication. */
+final class TablePreparation {
+    private static final Logger LOG = LoggerFactory.getLogger(TablePreparation.class);
+
+    private final SourceAccess source;
+    private final Migration migration;
+    private final KnownTables known;
+    private final ControlTopic control;
+    private final Failpoints failpoints;
+    private final BooleanSupplier closing;
+
+    /**
+     * The tables that the term captures.
+     *
+     * @param memory what Kafka remembers of them
+     * @param layout their topics
+     */
+    record Prepared(Memory memory, Set<TableId> tables, KafkaTopics.Layout layout) {
+        /** Whether all of them are loaded. */
+        boolean loaded() {
+            return memory.loaded().keySet().containsAll(tables);
+        }
+    }
+
+    /** @param closing ends the wait for locks */
+    TablePreparation(
+            SourceAccess source,
+            KnownTables known,
+            ControlTopic control,
+            Failpoints failpoints,
+            BooleanSupplier closing) {
+        this.source = source;
+        this.migration = source.migration();
+        this.known = known;
+        this.control = control;
+        this.failpoints = failpoints;
+        this.closing = closing;
+    }
+
+    /**
+     * Prepares all tables, or, once the migration has begun, those whose locks are to be had.
+     *
+     * @param remembered as Kafka remembers it at the beginning of the term
+     */
+    Prepared prepare(Connection session, Memory remembered) throws SQLException {
+        Memory memory = remembered;
+        List<Catalog.Table> tables = NewTables.withoutUnfit(session, migration, memory);
+        Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+        KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
+        TopicGuard.requireRemembered(session, migration, memory);
+        requireSameSource(session, memory);
+        boolean begun = !memory.plans().isEmpty();
+        // SlotGuard reports a publication that was dropped: what was written meanwhile cannot be decoded any more.
+        boolean publish = !begun || memory.slotWanted() || Publication.exists(session, migration);
+        if (publish && begun) {
+            memory = unloadReplaced(session, memory);
+        }
+        if (publish) {
+            failpoints.before(Effect.PUBLICATION);
+            publish(session, tables, selected, begun);
+            failpoints.after(Effect.PUBLICATION);
+        }
+        known.files().loaded(memory.loaded());
+        known.files().look(session);
+        memory.partitions().forEach(known.wholes()::know);
+        return new Prepared(memory, selected, layout);
+    }
+
+    private void requireSameSource(Connection session, Memory memory) throws SQLException {
+        SourceIdentity identity = SlotGuard.identity(session);
+        if (memory.source().isPresent()) {
+            SlotGuard.requireSame(memory.source().get(), identity);
+        } else {
+            control.source(identity);
+        }
+    }
+
+    /** A table that is not what was loaded under its name has to be loaded again. */
+    private Memory unloadReplaced(Connection session, Memory memory) throws SQLException {
+        Map<TableId, String> replaced = NewTables.replaced(session, migration, memory);
+        replaced.forEach((table, why) -> {
+            LOG.warn("{}: {}; it is loaded again", table, why);
+            known.routes().replaced(table, why);
+            control.unloaded(table);
+        });
+        RowFilters.takeOutChanged(session, migration, replaced.keySet(), source.locks());
+        return replaced.isEmpty() ? memory : ControlTopic.read(migration);
+    }
+
+    /**
+     * The very first start waits for all tables, as the slot is made after them. Later the others must not wait for a table
+     * whose lock is not to be had: that table is new, and is taken in when it is published.
+     *
+     * @param selected loses the tables that are left for later
+     */
+    private void publish(Connection session, List<Catalog.Table> tables, Set<TableId> selected, boolean begun)
+            throws SQLException {
+        if (!begun) {
+            TablePublishing.ensure(session, migration, tables, source.locks(), closing);
+            if (closing.getAsBoolean()) {
+                throw new RetryableException("publish tables on", "the source", "the source-connector is closed", "");
+            }
+        } else if (!TablePublishing.publish(session, migration, tables, source.locks())) {
+            Set<TableId> published = Publication.published(session, migration);
+            selected.removeIf(table -> migration.tables().follows(table) && !published.contains(table));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+package io.wherry.source.load;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.LoadPlan.Resumed;
+import io.wherry.source.control.ColumnNumbers;
+import io.wherry.source.control.Cut;
+import io.wherry.source.control.Memory;
+import io.wherry.source.control.Memory.Resumable;
+import io.wherry.source.control.Routes.Identity;
+import io.wherry.source.control.TableIdentities;
+import io.wherry.source.publish.KafkaTopics;
+import io.wherry.source.server.KnownTables;
+import io.wherry.source.server.Partition;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Plans rounds of the load: which chunks are read of each table that a snapshot holds. */
+final class RoundPlanner {
+    private static final Logger LOG = LoggerFactory.getLogger(RoundPlanner.class);
+
+    private final Migration migration;
+    private final KnownTables known;
+    private final KafkaTopics.Layout layout;
+
+    /** @param known gets the file that each table is loaded from, and the partitions of tables that are carried whole */
+    RoundPlanner(Migration migration, KnownTables known, KafkaTopics.Layout layout) {
+        this.migration = migration;
+        this.known = known;
+        this.layout = layout;
+    }
+
+    /** Plans a round over those of the missing tables that the snapshot holds. A table that can goes on with the chunks it lacks. */
+    RoundPlan plan(LoadSnapshot snapshot, Set<TableId> missing, Memory memory) throws SQLException {
+        int epoch = memory.lastEpoch() + 1;
+        LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
+        List<Chunk> chunks = new ArrayList<>();
+        List<LoadPlan.Table> planned = new ArrayList<>();
+        List<Cut> cuts = new ArrayList<>();
+        List<Partition> partitions = Partition.read(snapshot.session(), migration);
+        Map<Long, Catalog.Table> leaves = leaves(snapshot.session(), partitions);
+        List<TableId> moved = new ArrayList<>();
+        Map<TableId, Identity> identities = TableIdentities.read(snapshot.session(), migration, missing);
+        for (Catalog.Table table : snapshot.tables(missing)) {
+            Identity identity = identities.get(table.id());
+            if (!known.routes().hold(table.id(), identity)) {
+                // Its name or columns went to others between binding and snapshot: changes from after the snapshot may
+                // have been left out.
+                moved.add(table.id());
+                continue;
+            }
+            ColumnNumbers numbers = identity.columns();
+            String filter = migration.tables().whereClause(table.id());
+            long file = snapshot.file(table.oid());
+            known.files().loaded(table.id(), file);
+            // Changes tell which rows of finished chunks are stale, so only a table whose changes are followed resumes.
+            Optional<Resumable> resumable = migration.tables().follows(table.id())
+                    ? memory.resumable(table, numbers, file, filter, planner.endTransaction())
+                    : Optional.empty();
+            List<Chunk> parts;
+            if (resumable.isPresent()) {
+                parts = chunksLeft(table, numbers, filter, resumable.get(), planner.endTransaction());
+            } else if (table.partitioned()) {
+                Cut cut = planner.cutWhole(table, numbers, epoch, of(table, partitions), leaves, snapshot);
+                cuts.add(cut);
+                known.wholes().know(table.id(), cut.parts());
+                parts = LoadPlanner.chunks(table, cut);
+            } else {
+                Cut cut = planner.cut(table, numbers, epoch, file, filter);
+                cuts.add(cut);
+                parts = chunks(table, numbers, filter, cut, Set.of());
+            }
+            chunks.addAll(parts);
+            planned.add(planned(table, parts.size(), resumable));
+        }
+        LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned, layout.lanes(), snapshot.timeline());
+        return new RoundPlan(plan, cuts, chunks, moved);
+    }
+
+    private static Map<Long, Catalog.Table> leaves(Connection session, List<Partition> partitions)
+            throws SQLException {
+        return partitions.isEmpty()
+                ? Map.of()
+                : Catalog.tables(session).stream().collect(Collectors.toMap(Catalog.Table::oid, Function.identity()));
+    }
+
+    private static List<Partition> of(Catalog.Table whole, List<Partition> partitions) {
+        return partitions.stream()
+                .filter(partition -> partition.root().equals(whole.id()))
+                .toList();
+    }
+
+    private LoadPlan.Table planned(Catalog.Table table, int parts, Optional<Resumable> resumable) {
+        return new LoadPlan.Table(
+                table.id(),
+                migration.topics().changes(table.id()),
+                layout.partitions().get(table.id()),
+                resumable.map(r -> r.cut().size() + 1).orElse(parts),
+                table.rowsEstimated(),
+                table.bytes(),
+                resumable
+                        .map(r -> new Resumed(
+                                r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
+                        .orElse(null),
+                table.oid(),
+                Catalog.shape(table.columns()));
+    }
+
+    /** The chunks that are not in Kafka, and one more with the rows of the others that were written since. */
+    private static List<Chunk> chunksLeft(
+            Catalog.Table table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
+        Cut cut = resumable.cut();
+        LOG.info(
+                "{}: {} of {} chunks are in Kafka, going on",
+                table.id(),
+                resumable.chunks().size(),
+                cut.size());
+        List<Chunk> left = chunks(table, numbers, filter, cut, resumable.chunks());
+        String changed = cut.changed(resumable.chunks(), endTransaction);
+        left.add(new Chunk(table, numbers, cut.size(), changed, filter, cut.key()));
+        return left;
+    }
+
+    /** @param done numbers of the chunks to leave out */
+    private static List<Chunk> chunks(
+            Catalog.Table table, ColumnNumbers numbers, String filter, Cut cut, Set<Integer> done) {
+        List<Chunk> chunks = new ArrayList<>();
+        for (int i = 0; i < cut.size(); i++) {
+            if (!done.contains(i)) {
+                chunks.add(new Chunk(table, numbers, i, cut.condition(i), filter, List.of()));
+            }
+        }
+        return chunks;
+    }
+}
