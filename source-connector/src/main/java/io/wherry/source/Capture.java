@@ -9,7 +9,7 @@ import io.wherry.contract.kafka.ConfluentRegistry;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.Json;
@@ -304,8 +304,8 @@ final class Capture implements AutoCloseable {
             if (switched) {
                 return;
             }
-            List<Catalog.Table> tables = NewTables.withoutUnfit(session, migration, memory);
-            Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+            List<CatalogTable> tables = NewTables.withoutUnfit(session, migration, memory);
+            Set<TableId> selected = tables.stream().map(CatalogTable::id).collect(Collectors.toSet());
             KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
             TopicGuard.requireRemembered(session, migration, memory);
             SourceIdentity identity = SlotGuard.identity(session);
@@ -353,7 +353,7 @@ final class Capture implements AutoCloseable {
      *
      * @param selected loses those that are left for later
      */
-    private void publish(Connection session, List<Catalog.Table> tables, Set<TableId> selected, boolean begun)
+    private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean begun)
             throws SQLException {
         if (!begun) {
             Publication.ensure(session, migration, tables, locks, () -> closing);

@@ -6,7 +6,10 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.PoolerException;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.source.server.Holder;
 import io.wherry.source.server.Publication;
@@ -117,7 +120,7 @@ public final class SourcePreflight {
     }
 
     private void run(boolean eachTable) throws SQLException {
-        int major = Catalog.majorVersion(session);
+        int major = ServerVersion.major(session);
         if (major < OLDEST) {
             error(
                     "source",
@@ -137,7 +140,7 @@ public final class SourcePreflight {
         slot();
         findings.addAll(SlotLimits.check(session));
         role();
-        List<Catalog.Table> tables = Catalog.selected(session, migration);
+        List<CatalogTable> tables = SelectedTables.read(session, migration);
         if (tables.isEmpty() && !Catalog.tables(session).isEmpty()) {
             error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
         }

@@ -4,7 +4,10 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogColumns;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.LoadPlan.Resumed;
 import io.wherry.contract.service.Effect;
@@ -193,7 +196,7 @@ public final class LoadRounds {
     /** The tables that have the names, as the session's snapshot sees them. */
     public static Map<TableId, Identity> identities(Connection session, Migration migration, Set<TableId> names)
             throws SQLException {
-        Map<TableId, Long> oids = Catalog.selectedOids(session, migration);
+        Map<TableId, Long> oids = SelectedTables.oids(session, migration);
         oids.keySet().retainAll(names);
         Map<Long, ColumnNumbers> columns = ColumnNumbers.read(session, oids.values());
         Map<TableId, Identity> identities = new HashMap<>();
@@ -221,13 +224,13 @@ public final class LoadRounds {
         List<LoadPlan.Table> planned = new ArrayList<>();
         List<Cut> cuts = new ArrayList<>();
         List<Partition> partitions = Partition.read(snapshot.session(), migration);
-        Map<Long, Catalog.Table> leaves = partitions.isEmpty()
+        Map<Long, CatalogTable> leaves = partitions.isEmpty()
                 ? Map.of()
                 : Catalog.tables(snapshot.session()).stream()
-                        .collect(Collectors.toMap(Catalog.Table::oid, Function.identity()));
+                        .collect(Collectors.toMap(CatalogTable::oid, Function.identity()));
         List<TableId> moved = new ArrayList<>();
         Map<TableId, Identity> identities = identities(snapshot.session(), migration, missing);
-        for (Catalog.Table table : snapshot.tables(missing)) {
+        for (CatalogTable table : snapshot.tables(missing)) {
             Identity identity = identities.get(table.id());
             if (!routes.hold(table.id(), identity)) {
                 // Its name or columns went to others between binding and snapshot: changes from after the snapshot may
@@ -272,7 +275,7 @@ public final class LoadRounds {
                                     r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
                             .orElse(null),
                     table.oid(),
-                    Catalog.shape(table.columns())));
+                    CatalogColumns.shape(table.columns())));
         }
         control.cut(cuts);
         LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned, layout.lanes(), snapshot.timeline());
@@ -293,7 +296,7 @@ public final class LoadRounds {
         return left;
     }
 
-    private static List<Partition> of(Catalog.Table whole, List<Partition> partitions) {
+    private static List<Partition> of(CatalogTable whole, List<Partition> partitions) {
         return partitions.stream()
                 .filter(partition -> partition.root().equals(whole.id()))
                 .toList();
@@ -301,7 +304,7 @@ public final class LoadRounds {
 
     /** Those not in Kafka, and one more with what was written since to the rows of the others. */
     private static List<Chunk> chunksLeft(
-            Catalog.Table table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
+            CatalogTable table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
         Cut cut = resumable.cut();
         LOG.info(
                 "{}: {} of {} chunks are in Kafka, going on",

@@ -5,7 +5,9 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.service.Stopped;
 import io.wherry.source.server.Identities.Identity;
 import io.wherry.source.server.TableLocks.Lock;
@@ -58,7 +60,7 @@ public final class Publication {
     public static void ensure(
             Connection source,
             Migration migration,
-            List<Catalog.Table> selected,
+            List<CatalogTable> selected,
             TableLocks locks,
             BooleanSupplier closed)
             throws SQLException {
@@ -76,17 +78,17 @@ public final class Publication {
      * @return whether all are in it
      */
     public static boolean publish(
-            Connection source, Migration migration, List<Catalog.Table> selected, TableLocks locks)
+            Connection source, Migration migration, List<CatalogTable> selected, TableLocks locks)
             throws SQLException {
-        List<Catalog.Table> tables = selected.stream()
+        List<CatalogTable> tables = selected.stream()
                 .filter(table -> migration.tables().follows(table.id()))
                 .toList();
         create(source, migration);
         Map<Long, TableId> roots = new HashMap<>();
         Partition.read(source, migration).forEach(partition -> roots.put(partition.oid(), partition.root()));
         Set<TableId> unidentified = new HashSet<>();
-        Map<TableId, Catalog.Table> byName =
-                tables.stream().collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
+        Map<TableId, CatalogTable> byName =
+                tables.stream().collect(Collectors.toMap(CatalogTable::id, Function.identity()));
         for (Identity one : TableLocks.byContention(source, identities(source, tables, roots), Identity::oid)) {
             TableId carrier = byName.containsKey(one.id()) ? one.id() : roots.getOrDefault(one.oid(), one.id());
             if (one.needsStored()) {
@@ -98,7 +100,7 @@ public final class Publication {
             }
         }
         Set<TableId> published = published(source, migration);
-        List<Catalog.Table> missing = tables.stream()
+        List<CatalogTable> missing = tables.stream()
                 .filter(t -> !published.contains(t.id()) && !unidentified.contains(t.id()))
                 .toList();
         return add(source, migration, missing, locks) && unidentified.isEmpty();
@@ -107,7 +109,7 @@ public final class Publication {
     private static void create(Connection source, Migration migration) throws SQLException {
         if (!exists(source, migration)) {
             String publish =
-                    Catalog.majorVersion(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
+                    ServerVersion.major(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
             alter(source, migration, "CREATE PUBLICATION " + name(migration) + " WITH (publish = '" + publish + "')");
         }
     }
@@ -125,9 +127,9 @@ public final class Publication {
     }
 
     /** Of the tables, and of the partitions of those that are carried whole. */
-    private static List<Identity> identities(Connection source, List<Catalog.Table> tables, Map<Long, TableId> roots)
+    private static List<Identity> identities(Connection source, List<CatalogTable> tables, Map<Long, TableId> roots)
             throws SQLException {
-        Set<TableId> names = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+        Set<TableId> names = tables.stream().map(CatalogTable::id).collect(Collectors.toSet());
         Set<Long> oids = new HashSet<>();
         tables.forEach(table -> oids.add(table.oid()));
         roots.forEach((partition, root) -> {
@@ -139,17 +141,17 @@ public final class Publication {
     }
 
     /** A partition that would not name its rows as the table does that carries it. */
-    private static boolean lacksLikeWhole(Identity one, Catalog.Table whole) {
+    private static boolean lacksLikeWhole(Identity one, CatalogTable whole) {
         return whole != null
                 && whole.partitioned()
-                && one.identity() != 'f'
+                && one.identity() != ReplicaIdentity.FULL
                 && whole.primaryKey().isEmpty();
     }
 
     /** Adds them together, and, when one cannot be locked, each for itself. */
-    private static boolean add(Connection source, Migration migration, List<Catalog.Table> missing, TableLocks locks)
+    private static boolean add(Connection source, Migration migration, List<CatalogTable> missing, TableLocks locks)
             throws SQLException {
-        List<Catalog.Table> free =
+        List<CatalogTable> free =
                 missing.stream().filter(table -> !locks.rests(table.id())).toList();
         String add = "ALTER PUBLICATION " + name(migration) + " ADD TABLE ";
         if (free.isEmpty()
@@ -161,7 +163,7 @@ public final class Publication {
             return free.size() == missing.size();
         }
         boolean all = free.size() == missing.size();
-        for (Catalog.Table table : TableLocks.byContention(source, free, Catalog.Table::oid)) {
+        for (CatalogTable table : TableLocks.byContention(source, free, CatalogTable::oid)) {
             all &= locks.attempt(
                     source,
                     "ALTER PUBLICATION … ADD TABLE",
@@ -231,7 +233,7 @@ public final class Publication {
 
     // ONLY: a parent would otherwise bring its children in, also those that are excluded. A partitioned table that is
     // carried whole brings in all its partitions, those to come too, from the moment they are made.
-    private static String names(List<Catalog.Table> tables, Migration migration) {
+    private static String names(List<CatalogTable> tables, Migration migration) {
         return tables.stream()
                 .map(t -> "ONLY " + t.id().quoted() + migration.tables().whereClause(t.id()))
                 .collect(Collectors.joining(", "));
@@ -243,7 +245,7 @@ public final class Publication {
      */
     public static void refilter(Connection source, Migration migration, Set<TableId> tables, TableLocks locks)
             throws SQLException {
-        if (tables.isEmpty() || Catalog.majorVersion(source) < 15) {
+        if (tables.isEmpty() || ServerVersion.major(source) < 15) {
             return;
         }
         Set<TableId> filtered = new HashSet<>();

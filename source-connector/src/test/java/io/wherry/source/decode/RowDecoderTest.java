@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.ReplicaIdentity;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.postgres.TableShape.Column;
 import io.wherry.contract.postgres.TableShape.TypeName;
@@ -316,7 +317,7 @@ final class RowDecoderTest {
     }
 
     private static TableShape shape(Relation relation) {
-        List<String> identity = relation.replicaIdentity() == 'f'
+        List<String> identity = relation.replicaIdentity() == ReplicaIdentity.FULL
                 ? List.of()
                 : relation.columns().stream()
                         .filter(Relation.RelationColumn::identity)
