@@ -3,12 +3,14 @@ package io.wherry.source.server;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.service.Backoff;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -18,7 +20,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,8 +34,8 @@ public final class TableLocks {
     static final int WAIT_MILLIS = 100;
 
     private static final Logger LOG = LoggerFactory.getLogger(TableLocks.class);
-    private static final long FIRST_PAUSE_MILLIS = 1_000;
-    private static final long LONGEST_PAUSE_MILLIS = 60_000;
+    private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
     /** The lock was not to be had, a deadlock was found, or somebody has changed the same row of the catalog. */
     private static final Set<String> NOT_NOW = Set.of("55P03", "40P01", "40001");
@@ -73,20 +74,19 @@ public final class TableLocks {
     }
 
     private record Waiting(
-            String what, TableId table, Lock lock, long nextNanos, long pauseMillis, Optional<Holder> holder) {
+            String what, TableId table, Lock lock, long nextNanos, Backoff pauses, Optional<Holder> holder) {
         boolean isDue() {
             return (holder.isEmpty() || !holder.get().isOld() || holder.get().isVacuum())
                     && System.nanoTime() - nextNanos >= 0;
         }
 
         Waiting heldBy(Optional<Holder> now) {
-            return new Waiting(what, table, lock, nextNanos, pauseMillis, now);
+            return new Waiting(what, table, lock, nextNanos, pauses, now);
         }
 
         Waiting failed() {
-            long pause = nextPause(pauseMillis);
             return new Waiting(
-                    what, table, lock, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause), pause, holder);
+                    what, table, lock, System.nanoTime() + pauses.next().toNanos(), pauses, holder);
         }
 
         String text() {
@@ -96,9 +96,9 @@ public final class TableLocks {
         }
     }
 
-    /** The pause after a failed attempt. @param before the last one; 0 = it was the first attempt */
-    static long nextPause(long before) {
-        return before == 0 ? FIRST_PAUSE_MILLIS : Math.min(LONGEST_PAUSE_MILLIS, 2 * before);
+    /** The pauses between attempts at one lock. */
+    static Backoff pauses() {
+        return new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
     }
 
     private final Map<TableId, Waiting> waiting = new ConcurrentHashMap<>();
@@ -147,7 +147,7 @@ public final class TableLocks {
     public boolean attempt(Connection source, String what, TableId table, Lock lock, Change change)
             throws SQLException {
         Optional<Holder> holder = holder(source, table, lock);
-        Waiting before = waiting.getOrDefault(table, new Waiting(what, table, lock, System.nanoTime(), 0, holder));
+        Waiting before = waiting.getOrDefault(table, new Waiting(what, table, lock, System.nanoTime(), pauses(), holder));
         Waiting now = before.heldBy(holder);
         if (!now.isDue()) {
             wait(now, waiting.containsKey(table));
