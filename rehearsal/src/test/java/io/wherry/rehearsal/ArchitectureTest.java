@@ -1,5 +1,9 @@
 package io.wherry.rehearsal;
 
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 
@@ -140,4 +144,13 @@ class ArchitectureTest {
             .because(
                     "the wall clock jumps: lag that is not known any more would count as known; an order says when it was"
                             + " given, for people");
+
+    @ArchTest
+    static final ArchRule ONLY_A_TERM_OPENS_SESSIONS_THAT_CHANGE_THE_TARGET = noClasses()
+            .that()
+            .doNotHaveSimpleName("Term")
+            .should()
+            .callMethodWhere(target(name("openForScripts")).and(target(owner(simpleName("Databases")))))
+            .because("a coordinator that another one has replaced must change nothing: Term.open checks that, and a"
+                    + " successor ends what it opened");
 }

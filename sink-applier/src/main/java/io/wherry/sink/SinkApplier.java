@@ -9,6 +9,7 @@ import io.wherry.contract.kafka.ConfluentRegistry;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TargetState;
+import io.wherry.contract.record.SwitchDecided;
 import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Ends;
@@ -139,7 +140,7 @@ public final class SinkApplier implements Service {
     }
 
     private boolean endSwitched() {
-        LOG.info("The cutover has switched to {}: this sink-applier ends, nothing more is applied", migration.target());
+        LOG.info("{}", SwitchDecided.ends("sink-applier", "applied", migration));
         return true;
     }
 

@@ -142,10 +142,11 @@ final class Capture implements AutoCloseable {
         start("prepare", this::prepareAndStart);
         while (!closing && !switched) {
             lock.heartbeat();
-            lookAtSource();
+            // Before looking for more to load: after the switch nothing is.
             if (prepared) {
                 follow(orders.poll(Duration.ZERO));
             }
+            lookAtSource();
             control.status(new SourceStatus(
                     loaded && failed.list().isEmpty() ? "STREAMING" : "LOADING",
                     System.currentTimeMillis(),
@@ -213,7 +214,7 @@ final class Capture implements AutoCloseable {
     }
 
     private void lookAtSource() {
-        if (closing) {
+        if (closing || switched) {
             return;
         }
         try {
@@ -253,7 +254,9 @@ final class Capture implements AutoCloseable {
         loaded = false;
         retried = false;
         KafkaTopics.Layout layout = KafkaTopics.ensure(
-                migration, tables, ControlTopic.read(migration).plannedPartitions());
+                migration,
+                tables,
+                ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
         start("load", () -> load(tables, layout, null));
     }
 
@@ -501,14 +504,8 @@ final class Capture implements AutoCloseable {
                 layout.transactionTimeout(),
                 failpoints)) {
             stream.set(started);
-            // After the publisher has begun. The coordinator writes that record first and fences the publisher then: so
-            // this
-            // one sees the record, or is fenced.
-            if (ControlTopic.read(migration).switched().isPresent()) {
-                switched = true;
-                wake();
-            }
-            if (!closing && !switched) {
+            ControlTopic.read(migration).requireNoSwitch();
+            if (!closing) {
                 LOG.info("streaming from slot {}", migration.slot());
                 started.run();
             }

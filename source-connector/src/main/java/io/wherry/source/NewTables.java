@@ -162,7 +162,7 @@ final class NewTables {
         Set<TableId> names = new HashSet<>();
         fresh.forEach(table -> names.add(table.id()));
         KafkaTopics.Layout layout = KafkaTopics.ensure(
-                migration, names, ControlTopic.read(migration).plannedPartitions());
+                migration, names, ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
         for (TableId table : names) {
             if (!begun.add(table)) {
                 continue;

@@ -9,6 +9,7 @@ import io.wherry.contract.error.StuckException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.SwitchDecided;
 import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
@@ -91,9 +92,7 @@ public final class SourceConnector implements Service {
     }
 
     private void endSwitched() {
-        LOG.info(
-                "The cutover has switched to {}: this source-connector ends, nothing more is captured",
-                migration.target());
+        LOG.info("{}", SwitchDecided.ends("source-connector", "captured", migration));
         try (Connection source = Sessions.open(migration, migration.source(), "restore")) {
             FullIdentities.restore(source, migration, new TableLocks(), () -> closing);
         } catch (SQLException | WherryException e) {

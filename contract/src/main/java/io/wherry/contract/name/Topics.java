@@ -4,6 +4,9 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Names of the Kafka topics of one migration.
@@ -48,12 +51,32 @@ public record Topics(String name) {
         return topic.substring(0, LONGEST - digest.length()) + digest;
     }
 
-    /**
-     * Transactional id under which changes and positions are written. Each source-connector that begins fences the one before
-     * by it, and the coordinator fences all of them once the switch is decided.
-     */
+    /** Transactional id under which changes and positions are written; see {@link #transactionalIds}. */
     public String changesTransactionalId() {
         return "wherry-" + name + "-source";
+    }
+
+    /** Transactional id under which the source-connector writes the control topic; see {@link #transactionalIds}. */
+    public String controlTransactionalId() {
+        return "wherry-" + name + "-control";
+    }
+
+    /** Transactional id under which a lane of the load is written; see {@link #transactionalIds}. */
+    public String loadTransactionalId(int lane) {
+        return "wherry-" + name + "-load-" + lane;
+    }
+
+    /**
+     * All that a source-connector writes under, but for its status. Each source-connector that begins fences the one before by these, and
+     * the coordinator fences all of them once the switch row is committed.
+     *
+     * @param lanes partitions of the load topic
+     */
+    public List<String> transactionalIds(int lanes) {
+        return Stream.concat(
+                        Stream.of(changesTransactionalId(), controlTransactionalId()),
+                        IntStream.range(0, lanes).mapToObj(this::loadTransactionalId))
+                .toList();
     }
 
     private static String escape(String part, boolean underscoreAllowed) {

@@ -1,12 +1,11 @@
 package io.wherry.coordinator.carry;
 
-import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Opening;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.RoleMap;
 import java.sql.Connection;
@@ -58,15 +57,6 @@ public final class LargeObjects {
     private final Migration migration;
     private final Opening sessions;
     private final RoleMap roles;
-
-    /** Where the sessions come from. */
-    public interface Opening {
-        Connection open(Endpoint endpoint, String purpose) throws SQLException;
-    }
-
-    public LargeObjects(Migration migration) {
-        this(migration, (endpoint, purpose) -> Sessions.open(migration, endpoint, purpose));
-    }
 
     public LargeObjects(Migration migration, Opening sessions) {
         this.migration = migration;

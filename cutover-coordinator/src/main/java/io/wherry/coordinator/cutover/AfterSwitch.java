@@ -8,8 +8,8 @@ import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.fence.Logins;
-import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
 import java.sql.Connection;
@@ -40,6 +40,7 @@ public final class AfterSwitch implements AutoCloseable {
     private static final String KEY_WAITS = "500ms";
 
     private final Migration migration;
+    private final Term term;
     private final Consumer<Observation> tell;
     private final Thread thread = Threads.named("wherry-after-switch").newThread(this::work);
     private final Set<String> refused = new HashSet<>();
@@ -50,8 +51,9 @@ public final class AfterSwitch implements AutoCloseable {
     private boolean begun;
     private Fence.Plan fence;
 
-    public AfterSwitch(Migration migration, Consumer<Observation> tell) {
+    public AfterSwitch(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
+        this.term = term;
         this.tell = tell;
     }
 
@@ -117,7 +119,7 @@ public final class AfterSwitch implements AutoCloseable {
 
     /** @return why it has to be tried again; empty = everything was tried to its end */
     private String attempt() {
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "validate")) {
+        try (Connection target = term.open("validate")) {
             if (Queries.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
                 Queries.execute(target, "SET session_replication_role = replica");

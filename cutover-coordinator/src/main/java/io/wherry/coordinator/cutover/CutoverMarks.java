@@ -11,9 +11,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,36 +46,61 @@ final class CutoverMarks implements AutoCloseable {
 
     /**
      * Writes the mark of a cutover whose switch row is committed, and ends capturing for good: first the record that every
-     * source-connector reads once it has become able to publish, then the fence against those that were able before.
+     * source-connector reads once it has become able to write, then the fence against those that were able before.
      *
      * @throws RetryableException when Kafka does not take it in time
      */
     void writeSwitched(CutoverMark mark) {
         write(mark);
         write(SwitchDecided.KEY, new SwitchDecided(mark.at()));
-        String id = migration.topics().changesTransactionalId();
         try (Admin admin = KafkaClients.admin(migration)) {
-            admin.fenceProducers(List.of(id), new FenceProducersOptions().timeoutMs(FENCE_MILLIS))
-                    .all()
-                    .get();
+            // One call for each, all on their way at once: a single call for all of them took 0.7 s instead of 0.03,
+            // and
+            // applications wait.
+            List<KafkaFuture<Void>> fenced = migration.topics().transactionalIds(lanes(admin)).stream()
+                    .map(id -> admin.fenceProducers(List.of(id), new FenceProducersOptions().timeoutMs(FENCE_MILLIS))
+                            .all())
+                    .toList();
+            KafkaFuture.allOf(fenced.toArray(KafkaFuture[]::new)).get();
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof AuthorizationException)) {
-                throw unreachable(id, e.getCause());
+                throw unreachable(e.getCause());
             }
             LOG.warn(
                     "The source-connector reads within a second that it ends, but is not kept from writing until then: {}",
                     e.getCause().getMessage());
         } catch (KafkaException e) {
-            throw unreachable(id, e);
+            throw unreachable(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw unreachable(id, e);
+            throw unreachable(e);
         }
     }
 
-    private static RetryableException unreachable(String id, Throwable cause) {
+    private int lanes(Admin admin) throws ExecutionException, InterruptedException {
+        String topic = migration.topics().load();
+        try {
+            return admin.describeTopics(List.of(topic), new DescribeTopicsOptions().timeoutMs(FENCE_MILLIS))
+                    .topicNameValues()
+                    .get(topic)
+                    .get()
+                    .partitions()
+                    .size();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+                return 0;
+            }
+            throw e;
+        }
+    }
+
+    private RetryableException unreachable(Throwable cause) {
         return new RetryableException(
-                "end the producer", id, String.valueOf(cause.getMessage()), "Check that Kafka is up", cause);
+                "end the producers of the source-connector of",
+                migration.name(),
+                String.valueOf(cause.getMessage()),
+                "Check that Kafka is up",
+                cause);
     }
 
     /**

@@ -5,7 +5,6 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.fence.Fence;
@@ -18,7 +17,6 @@ import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
 import io.wherry.coordinator.watch.Observation.StepDone;
 import io.wherry.coordinator.watch.Observation.StepFailed;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -80,12 +78,14 @@ public final class CutoverRun {
     public void enter(State state, Journal journal) {
         retryDue = false;
         long row = journal.last().id();
+        CutoverSteps.Claim claim = steps.claim(row);
         switch (state) {
             case FENCING -> {
                 CutoverMark mark = mark(journal, false);
                 start(state, row, Event.FENCED, () -> {
+                    claim.require();
                     steps.marks().write(mark);
-                    Lsn fenceLsn = steps.fence(mark.fence(), () -> requireLast(row), window);
+                    Lsn fenceLsn = steps.fence(mark.fence(), claim, window);
                     return Map.of("fenceLsn", fenceLsn);
                 });
             }
@@ -106,7 +106,7 @@ public final class CutoverRun {
                 CutoverMark mark = mark(journal, true);
                 start(state, row, Event.SWITCHED, () -> {
                     boolean noted = noted(mark);
-                    steps.moveTraffic(fenceLsn(journal).toString());
+                    steps.moveTraffic(fenceLsn(journal).toString(), claim);
                     if (!noted) {
                         steps.marks().writeSwitched(mark);
                     }
@@ -115,7 +115,7 @@ public final class CutoverRun {
             }
             case ABORTING ->
                 start(state, row, Event.UNFENCED, () -> {
-                    steps.unfence(fencePlan(journal), () -> requireLast(row));
+                    steps.unfence(fencePlan(journal), claim);
                     return Map.of();
                 });
             case COMPLETED -> finish(Outcome.COMPLETED, "", journal);
@@ -135,12 +135,6 @@ public final class CutoverRun {
         } catch (RetryableException e) {
             LOG.warn("{}", e.explained());
             return false;
-        }
-    }
-
-    private void requireLast(long row) throws SQLException {
-        try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
-            Journal.requireLast(target, row);
         }
     }
 

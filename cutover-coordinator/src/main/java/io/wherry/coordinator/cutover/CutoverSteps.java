@@ -26,7 +26,9 @@ import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Opening;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.traffic.TrafficSwitch;
 import io.wherry.coordinator.verify.DataCompare;
@@ -57,14 +59,17 @@ public final class CutoverSteps implements AutoCloseable {
     private static final long SETTLE_MILLIS = 150;
 
     private final Migration migration;
+    private final Term term;
     private final Progress progress;
     private final TrafficSwitch traffic;
     private final Failpoints failpoints;
     private final FenceLock fenceLock;
     private final CutoverMarks marks;
 
-    public CutoverSteps(Migration migration, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
+    public CutoverSteps(
+            Migration migration, Term term, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
+        this.term = term;
         this.progress = progress;
         this.traffic = traffic;
         this.failpoints = failpoints;
@@ -73,12 +78,25 @@ public final class CutoverSteps implements AutoCloseable {
     }
 
     /**
-     * That the journal's last row is the one which made this coordinator act. To be asked after the lock of the fence is taken:
+     * That the term goes on, and the journal's last row is the one which made this coordinator act. The fence asks after its lock is taken:
      * whoever writes a later row changes the fence only after that, and ends the session that has the lock.
      */
     public interface Claim {
-        /** @throws FencedException when another coordinator has written since */
+        /**
+         * @throws FencedException when another coordinator has written since
+         * @throws SQLException when the term has ended
+         */
         void require() throws SQLException;
+    }
+
+    /** @param row number of the journal's row that asks for the step */
+    public Claim claim(long row) {
+        return () -> {
+            try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
+                term.require(target);
+                Journal.requireLast(target, row);
+            }
+        };
     }
 
     public Fence.Plan planFence() throws SQLException {
@@ -173,11 +191,12 @@ public final class CutoverSteps implements AutoCloseable {
     /** VERIFYING: every row and large object of both sides, after the last of the latter have been brought over. */
     DataComparison verify(Window window) throws SQLException, InterruptedException {
         try (BoundSessions sessions = new BoundSessions(migration, window)) {
+            Opening checked = term.check(sessions::open);
             window.waitsFor("the large objects that have changed");
-            new LargeObjects(migration, sessions::open).synchronize();
+            new LargeObjects(migration, checked).synchronize();
             window.waitsFor("rows of extensions");
             try (Connection source = sessions.open(migration.source(), "extensions");
-                    Connection target = sessions.open(migration.target(), Databases.CHANGES + "extensions")) {
+                    Connection target = checked.open(migration.target(), Databases.CHANGES + "extensions")) {
                 target.setAutoCommit(false);
                 new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
                 target.commit();
@@ -196,7 +215,7 @@ public final class CutoverSteps implements AutoCloseable {
     void prepareAndCommitSwitch(Journal journal, Decision decision, Window window)
             throws SQLException, InterruptedException {
         try (Connection source = openSource();
-                Connection target = Databases.openForScripts(migration, migration.target(), "prepare")) {
+                Connection target = term.open("prepare")) {
             // A second sentinel: what was committed behind the fence, by whatever way, is on the target by now and
             // shows.
             Map<TopicPartition, Long> ends = drained(Heartbeat.emit(source), window);
@@ -233,7 +252,10 @@ public final class CutoverSteps implements AutoCloseable {
     }
 
     /** SWITCHING: forward only, every part idempotent. */
-    void moveTraffic(String fenceLsn) throws SQLException, InterruptedException {
+    public void moveTraffic(String fenceLsn, Claim claim) throws SQLException, InterruptedException {
+        // Counterexample without it: stopped here, it comes back when the applications have long been where an operator
+        // wants them.
+        claim.require();
         failpoints.before(Effect.TRAFFIC);
         traffic.move(fenceLsn);
         failpoints.after(Effect.TRAFFIC);
@@ -295,12 +317,7 @@ public final class CutoverSteps implements AutoCloseable {
             LOG.warn(
                     "The target has lost the journal of the cutover of {}: the source is opened",
                     mark.get().at());
-            long row = journal.last().id();
-            unfence(mark.get().fence(), () -> {
-                try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
-                    Journal.requireLast(target, row);
-                }
-            });
+            unfence(mark.get().fence(), claim(journal.last().id()));
         }
         return memory == CutoverMark.Memory.FENCE_LOST;
     }

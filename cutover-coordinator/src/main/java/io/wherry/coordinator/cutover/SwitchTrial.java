@@ -6,8 +6,8 @@ import io.wherry.coordinator.carry.MaterializedViews;
 import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
-import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
@@ -40,6 +40,7 @@ public final class SwitchTrial implements AutoCloseable {
     private static final String RULE = "RULE";
 
     private final Migration migration;
+    private final Term term;
     private final Consumer<Observation> tell;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-switch-trial"));
     private final List<Runnable> waiting = new ArrayList<>();
@@ -49,8 +50,9 @@ public final class SwitchTrial implements AutoCloseable {
     private boolean running;
     private long dueMillis;
 
-    public SwitchTrial(Migration migration, Consumer<Observation> tell) {
+    public SwitchTrial(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
+        this.term = term;
         this.tell = tell;
     }
 
@@ -136,7 +138,7 @@ public final class SwitchTrial implements AutoCloseable {
     }
 
     private void attempt(List<String> found) throws SQLException {
-        try (Connection target = Databases.openForScripts(migration, migration.target(), "try the switch")) {
+        try (Connection target = term.open("try the switch")) {
             target.setAutoCommit(false);
             List<Ddl> pending = DdlStore.pending(target, Stage.SWITCH);
             List<Ddl> refreshes = pending.stream()

@@ -3,6 +3,7 @@ package io.wherry.coordinator.fence;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.sql.AdvisoryLock;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -19,15 +20,11 @@ import java.sql.SQLException;
  */
 public final class FenceLock implements AutoCloseable {
     // Of the source's database, whatever the migration: two that fence the same source would open it for one another.
-    private static final long KEY = 0x57686572727946L;
+    private static final AdvisoryLock LOCK = new AdvisoryLock(0x57686572727946L);
     private static final String PURPOSE = "fence";
 
-    private static final String END_HOLDER = """
-            SELECT pg_terminate_backend(l.pid)::text FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-               AND l.classid::bigint << 32 | l.objid::bigint = ? AND a.application_name = left(?, 63)
-            """;
+    private static final String END_HOLDER =
+            "SELECT pg_terminate_backend(a.pid)::text" + AdvisoryLock.HOLDER + " AND a.application_name = left(?, 63)";
 
     private final Migration migration;
     private Connection session;
@@ -83,7 +80,7 @@ public final class FenceLock implements AutoCloseable {
             session = fresh;
             // The server takes a moment to end it.
             Queries.execute(fresh, "SET lock_timeout = '10s'");
-            Queries.string(fresh, "SELECT pg_advisory_lock(?)::text", KEY);
+            Queries.string(fresh, "SELECT pg_advisory_lock(?)::text", LOCK.number());
         }
         act(act);
     }
@@ -91,7 +88,7 @@ public final class FenceLock implements AutoCloseable {
     private boolean endHolder() throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "fence takeover")) {
             String name = Sessions.APPLICATION + migration.name() + " " + PURPOSE;
-            return !Queries.strings(source, END_HOLDER, KEY, name).isEmpty();
+            return !Queries.strings(source, END_HOLDER, LOCK.number(), name).isEmpty();
         }
     }
 
@@ -112,7 +109,7 @@ public final class FenceLock implements AutoCloseable {
         }
         close();
         Connection fresh = Sessions.openLock(migration, migration.source(), PURPOSE);
-        if (Queries.truth(fresh, "SELECT pg_try_advisory_lock(?)", KEY)) {
+        if (LOCK.take(fresh)) {
             session = fresh;
             return true;
         }

@@ -2,6 +2,7 @@ package io.wherry.coordinator.follow;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.carry.LargeObjects;
@@ -12,6 +13,7 @@ import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.schema.RowIndex;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.ScriptSessions;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
 import io.wherry.coordinator.watch.Observation.Built;
@@ -44,6 +46,7 @@ public final class IndexBuilder implements AutoCloseable {
     private static final long AFTER_FAILURE_NANOS = 10_000_000_000L;
 
     private final Migration migration;
+    private final Term term;
     private final Failpoints failpoints;
     private final Consumer<Observation> tell;
     private final ThreadPoolExecutor workers;
@@ -51,12 +54,13 @@ public final class IndexBuilder implements AutoCloseable {
     /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
     private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
 
-    public IndexBuilder(Migration migration, Consumer<Observation> tell, Failpoints failpoints) {
+    public IndexBuilder(Migration migration, Term term, Consumer<Observation> tell, Failpoints failpoints) {
         this.migration = migration;
+        this.term = term;
         this.failpoints = failpoints;
         this.tell = tell;
         int workersWanted = Math.max(2, Math.min(MOST_AT_ONCE, migration.load().readers()));
-        this.sessions = new ScriptSessions(migration, "index");
+        this.sessions = new ScriptSessions(term, "index");
         this.workers = new ThreadPoolExecutor(
                 workersWanted,
                 workersWanted,
@@ -137,7 +141,8 @@ public final class IndexBuilder implements AutoCloseable {
             Queries.execute(target, "ANALYZE " + parent);
         }
         target.commit();
-        new LargeObjects(migration).synchronize();
+        new LargeObjects(migration, term.check((endpoint, purpose) -> Sessions.open(migration, endpoint, purpose)))
+                .synchronize();
     }
 
     /**

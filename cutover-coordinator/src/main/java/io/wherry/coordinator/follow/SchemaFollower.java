@@ -8,7 +8,7 @@ import io.wherry.coordinator.schema.SchemaAdditions;
 import io.wherry.coordinator.schema.SchemaAdditions.Addition;
 import io.wherry.coordinator.schema.SchemaCopy;
 import io.wherry.coordinator.schema.SchemaDrift;
-import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
 import io.wherry.coordinator.watch.Observation.Followed;
@@ -41,6 +41,7 @@ public final class SchemaFollower implements AutoCloseable {
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
 
     private final Migration migration;
+    private final Term term;
     /** Otherwise the schema is somebody else's, and what differs is only told. */
     private final boolean ours;
 
@@ -67,8 +68,9 @@ public final class SchemaFollower implements AutoCloseable {
         ALL
     }
 
-    public SchemaFollower(Migration migration, Consumer<Observation> tell) {
+    public SchemaFollower(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
+        this.term = term;
         this.ours = migration.schema() == Migration.TargetSchemaMode.CREATE;
         this.tell = tell;
     }
@@ -152,7 +154,7 @@ public final class SchemaFollower implements AutoCloseable {
         running.add(object);
         worker.execute(() -> {
             String problem = null;
-            try (Connection target = Databases.openForScripts(migration, migration.target(), "schema")) {
+            try (Connection target = term.open("schema")) {
                 target.setAutoCommit(false);
                 work.run(target);
                 target.commit();

@@ -10,6 +10,7 @@ import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.schema.SchemaCopy;
 import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.watch.KnownTarget;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -20,14 +21,13 @@ import java.util.Optional;
  * The coordinator's own session on the target: it holds the lock that lets one coordinator act at a time, and writes the
  * journal. Not safe for use by several threads.
  */
-final class Control implements AutoCloseable {
-    // Any number that nobody else uses; the lock lives in the target database.
-    private static final long LOCK = 0x57686572727943L;
-
+public final class Control implements AutoCloseable {
+    private final Term term;
     private final Connection target;
     private final Journal journal;
 
-    private Control(Connection target, Journal journal) {
+    private Control(Term term, Connection target, Journal journal) {
+        this.term = term;
         this.target = target;
         this.journal = journal;
     }
@@ -35,13 +35,14 @@ final class Control implements AutoCloseable {
     /**
      * Takes the lock; the first time also brings the schema to the target. Empty while another coordinator holds the lock.
      *
+     * @param term begins with the lock, and ends when this is closed
      * @throws DataException when the target refuses a statement of the source's schema
      */
-    static Optional<Control> take(Migration migration, Failpoints failpoints) throws SQLException {
+    public static Optional<Control> take(Migration migration, Term term, Failpoints failpoints) throws SQLException {
         Connection target = Sessions.openLock(migration, migration.target(), "coordinator");
         Optional<Control> control = Optional.empty();
         try {
-            if (Queries.truth(target, "SELECT pg_try_advisory_lock(?)", LOCK)) {
+            if (Term.LOCK.take(target)) {
                 Sessions.endOthers(target, migration, Databases.CHANGES);
                 if (Journal.read(target).isEmpty()) {
                     KnownTarget.requireMeant(migration, target);
@@ -50,8 +51,9 @@ final class Control implements AutoCloseable {
                     failpoints.after(Effect.SCHEMA);
                 }
                 requireOurs(target, migration);
-                control = Optional.of(
-                        new Control(target, Journal.read(target).orElseThrow().with(failpoints)));
+                Journal journal = Journal.read(target).orElseThrow().with(failpoints);
+                term.begin(target);
+                control = Optional.of(new Control(term, target, journal));
             }
             return control;
         } finally {
@@ -94,12 +96,18 @@ final class Control implements AutoCloseable {
         return target;
     }
 
-    Journal journal() {
+    public Journal journal() {
         return journal;
+    }
+
+    /** @throws SQLException when the session is lost, and the lock with it */
+    public void requireTerm() throws SQLException {
+        term.require(target);
     }
 
     @Override
     public void close() throws SQLException {
+        term.end();
         target.close();
     }
 }

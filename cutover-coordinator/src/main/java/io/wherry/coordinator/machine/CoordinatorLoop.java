@@ -25,6 +25,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.journal.StateMachine;
 import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.row.DataComparison;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.traffic.TrafficSwitch;
@@ -64,9 +65,11 @@ public final class CoordinatorLoop implements AutoCloseable {
     private static final Duration LAST_CHANCE = Duration.ofSeconds(15);
     private static final long MARKS_PAUSE_NANOS = 10_000_000_000L;
     private static final long ASKED_MILLIS = 5_000;
+    private static final long TERM_MILLIS = 1_000;
 
     private final Migration migration;
     private final Failpoints failpoints;
+    private final Term term;
     private final BlockingQueue<Observation> queue = new LinkedBlockingQueue<>();
     private final Progress progress = new Progress();
     private final Latencies latencies = new Latencies();
@@ -91,6 +94,7 @@ public final class CoordinatorLoop implements AutoCloseable {
     private boolean marksRead;
     private boolean switchLost;
     private long marksAskedNanos;
+    private long termSeenMillis;
     private volatile Set<TableId> halted = Set.of();
     private volatile boolean applying;
     private volatile boolean closing;
@@ -99,16 +103,17 @@ public final class CoordinatorLoop implements AutoCloseable {
     public CoordinatorLoop(Migration migration, TrafficSwitch traffic, Failpoints failpoints) {
         this.migration = migration;
         this.failpoints = failpoints;
+        this.term = new Term(migration);
         this.gate = new Gate(migration.cutover());
-        this.observers = new Observers(migration, progress, queue::add, () -> applying, () -> halted, pulse);
-        this.indexes = new IndexBuilder(migration, queue::add, failpoints);
-        this.steps = new CutoverSteps(migration, progress, traffic, failpoints);
+        this.observers = new Observers(migration, term, progress, queue::add, () -> applying, () -> halted, pulse);
+        this.indexes = new IndexBuilder(migration, term, queue::add, failpoints);
+        this.steps = new CutoverSteps(migration, term, progress, traffic, failpoints);
         this.run = new CutoverRun(migration, steps, queue::add);
-        this.orders = new Orders(migration, progress);
-        this.follower = new SchemaFollower(migration, queue::add);
+        this.orders = new Orders(migration, term, progress);
+        this.follower = new SchemaFollower(migration, term, queue::add);
         this.watch = new SchemaWatch(migration, queue::add);
-        this.trial = new SwitchTrial(migration, queue::add);
-        this.afterwards = new AfterSwitch(migration, queue::add);
+        this.trial = new SwitchTrial(migration, term, queue::add);
+        this.afterwards = new AfterSwitch(migration, term, queue::add);
         this.board = new StatusBoard(migration, facts, gate, run, follower, watch, trial, afterwards);
     }
 
@@ -289,7 +294,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         pulse.turned(MonotonicClock.millis());
         String waitsFor;
         try {
-            control = Control.take(migration, failpoints).orElse(null);
+            control = Control.take(migration, term, failpoints).orElse(null);
             marksRead = false;
             if (control != null && knowsOfCutover()) {
                 return;
@@ -508,7 +513,19 @@ public final class CoordinatorLoop implements AutoCloseable {
         }
     }
 
+    /**
+     * Within the window the steps ask, each before it acts: this thread must not wait for a target that does not answer, as it ends the
+     * window.
+     */
+    private void requireTerm(long now) throws SQLException {
+        if (!control.journal().state().inWindow() && now - termSeenMillis >= TERM_MILLIS) {
+            control.requireTerm();
+            termSeenMillis = now;
+        }
+    }
+
     private void decide(long now) throws SQLException {
+        requireTerm(now);
         if (!marksRead && System.nanoTime() - marksAskedNanos > MARKS_PAUSE_NANOS) {
             knowsOfCutover();
         }

@@ -4,10 +4,10 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Order;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.watch.ControlWriter;
 import io.wherry.coordinator.watch.Progress;
 import java.sql.Connection;
@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /** Gives the operator's orders about tables: to the source-connector by the control topic, to the sink-applier by the target. */
-final class Orders {
+public final class Orders {
     private static final String STOPPED =
             "SELECT stopped_because FROM wherry.relation WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
     // Of the reason that was read: it may have stopped again by another.
@@ -25,10 +25,12 @@ final class Orders {
             + " WHERE (schema_name, table_name) = (?, ?) AND stopped_because = ?";
 
     private final Migration migration;
+    private final Term term;
     private final Progress progress;
 
-    Orders(Migration migration, Progress progress) {
+    public Orders(Migration migration, Term term, Progress progress) {
         this.migration = migration;
+        this.term = term;
         this.progress = progress;
     }
 
@@ -38,8 +40,9 @@ final class Orders {
      * @param table by name; empty = all
      * @return the tables that are meant
      * @throws DataException when there is no such table, a cutover is under way or the target serves
+     * @throws SQLException also when the term has ended
      */
-    List<TableId> give(Order.Kind kind, Optional<String> table, State state) throws SQLException {
+    public List<TableId> give(Order.Kind kind, Optional<String> table, State state) throws SQLException {
         Set<TableId> known = progress.planned();
         String operation = kind == Order.Kind.RETRY ? "retry" : "load again";
         List<TableId> meant = known.stream()
@@ -58,8 +61,9 @@ final class Orders {
                     "the state is " + state,
                     passing ? "Wait for the end of the cutover, or wherry abort" : "The target serves: it is too late");
         }
-        if (kind == Order.Kind.RETRY) {
-            try (Connection target = Sessions.open(migration, migration.target(), "retry")) {
+        // Only a coordinator whose term goes on knows that no cutover is under way.
+        try (Connection target = term.open("order")) {
+            if (kind == Order.Kind.RETRY) {
                 for (TableId id : meant) {
                     retry(target, id, table.isPresent());
                 }

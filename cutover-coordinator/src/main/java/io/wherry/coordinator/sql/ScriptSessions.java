@@ -1,6 +1,5 @@
 package io.wherry.coordinator.sql;
 
-import io.wherry.contract.config.Migration;
 import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -11,13 +10,13 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * table: of 5,000 tables it was twelve minutes.
  */
 public final class ScriptSessions implements AutoCloseable {
-    private final Migration migration;
+    private final Term term;
     private final String purpose;
     private final ConcurrentLinkedQueue<Connection> idle = new ConcurrentLinkedQueue<>();
 
-    /** @param purpose as of {@link Databases#openForScripts} */
-    public ScriptSessions(Migration migration, String purpose) {
-        this.migration = migration;
+    /** @param purpose as of {@link Term#open} */
+    public ScriptSessions(Term term, String purpose) {
+        this.term = term;
         this.purpose = purpose;
     }
 
@@ -57,7 +56,7 @@ public final class ScriptSessions implements AutoCloseable {
                 session.close();
             }
         }
-        return Databases.openForScripts(migration, migration.target(), purpose);
+        return term.open(purpose);
     }
 
     /** Ends the sessions that no job uses. */

@@ -15,6 +15,7 @@ import io.wherry.contract.record.ReplicaIdentities;
 import io.wherry.contract.record.SourceStatus;
 import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Repeater;
 import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
@@ -78,6 +79,7 @@ public final class Observers implements AutoCloseable {
             """;
 
     private final Migration migration;
+    private final Term term;
     private final Progress progress;
     private final Consumer<Observation> tell;
     private final BooleanSupplier applying;
@@ -93,6 +95,7 @@ public final class Observers implements AutoCloseable {
      */
     public Observers(
             Migration migration,
+            Term term,
             Progress progress,
             Consumer<Observation> tell,
             BooleanSupplier applying,
@@ -100,6 +103,7 @@ public final class Observers implements AutoCloseable {
             Pulse pulse) {
         this.pulse = pulse;
         this.migration = migration;
+        this.term = term;
         this.progress = progress;
         this.tell = tell;
         this.applying = applying;
@@ -276,6 +280,7 @@ public final class Observers implements AutoCloseable {
         }
         KnownTarget now;
         try (Connection target = Sessions.open(migration, migration.target(), "known target")) {
+            term.require(target);
             now = KnownTarget.read(migration, target);
         }
         if (!KnownTarget.last(migration).equals(Optional.of(now))) {

@@ -43,7 +43,7 @@ public final class Progress {
     }
 
     /** A load plan; plans come in the order of their epochs. */
-    synchronized void planned(LoadPlan plan) {
+    public synchronized void planned(LoadPlan plan) {
         begun = true;
         plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
         plan.tables().forEach(table -> tables.put(table.id(), table));

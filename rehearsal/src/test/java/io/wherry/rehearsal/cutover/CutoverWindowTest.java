@@ -18,6 +18,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.embedded.EmbeddedKafka;
 import io.wherry.rehearsal.fixture.StandInServices;
 import io.wherry.rehearsal.fixture.TwoServers;
@@ -77,6 +78,7 @@ final class CutoverWindowTest {
                 theDeadlineEndsADrainThatNeverEnds(services);
                 migration = migration(kafka, LONG);
                 theLastAbortIsToldAfterARestart();
+                aCoordinatorThatLosesItsLockStandsBy();
                 standby = new CutoverCoordinator(migration, directory.resolve("standby"));
                 standby.start();
                 CompletableFuture<CutoverResult> ofStandby =
@@ -120,6 +122,40 @@ final class CutoverWindowTest {
         assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.DRAINING);
         assertThat(coordinator.status().lastAbort().reason()).contains("max-downtime");
         assertThat(coordinator.status().lastAbort().at()).startsWith("20");
+    }
+
+    /**
+     * Another session gets the lock while this coordinator has nothing to write to its journal. Without the fix: it went on being in
+     * sync, gave orders, and would have built, followed and tried on a target that another coordinator looks after.
+     */
+    private void aCoordinatorThatLosesItsLockStandsBy() throws Exception {
+        try (Connection other = servers.openTarget();
+                Connection seeing = servers.openTarget()) {
+            CompletableFuture<Void> locked = CompletableFuture.runAsync(() -> {
+                try {
+                    Queries.string(other, "SELECT pg_advisory_lock(?)::text", Term.LOCK.number());
+                } catch (SQLException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            Awaitility.await()
+                    .atMost(LONG)
+                    .until(() -> Queries.truth(seeing, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"));
+            Queries.strings(
+                    seeing,
+                    "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE application_name = 'wherry test coordinator'");
+            locked.get(1, TimeUnit.MINUTES);
+            Awaitility.await().atMost(LONG).untilAsserted(() -> assertThat(
+                            coordinator.status().waitsFor())
+                    .contains("another coordinator"));
+            assertThatThrownBy(() -> coordinator.reload(Optional.of("public.animal")))
+                    .isInstanceOf(RetryableException.class)
+                    .hasMessageContaining("another coordinator");
+        }
+        Awaitility.await()
+                .atMost(LONG)
+                .untilAsserted(() -> assertThat(coordinator.status().waitsFor()).doesNotContain("another coordinator"));
+        await(State.IN_SYNC);
     }
 
     /** A table that is loaded again within the window is no longer what was compared: no switch row is committed. */

@@ -13,6 +13,7 @@ import io.wherry.coordinator.cutover.CutoverSteps;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.fence.FenceLock;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.traffic.TrafficSwitch;
@@ -257,7 +258,8 @@ final class FenceTest {
 
     private static CutoverSteps steps(TwoServers servers) {
         Migration migration = servers.migration();
-        return new CutoverSteps(migration, new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+        return new CutoverSteps(
+                migration, new Term(migration), new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
     }
 
     private static Window window() {

@@ -62,9 +62,10 @@ class StandbyTest {
 
             migration.awaitState(State.IN_SYNC);
             migration.stopWriting();
-            migration.cutOverAndCompare();
+            // Once the switch has ended those that act, it ends these as well.
             assertThat(migration.isAlive("source-2")).as("stands by").isTrue();
             assertThat(migration.isAlive("sink-2")).as("stands by").isTrue();
+            migration.cutOverAndCompare();
         }
     }
 

@@ -72,7 +72,7 @@ public final class ControlTopic implements AutoCloseable {
     public ControlTopic(Migration migration) {
         topic = migration.topics().control();
         statusTopic = migration.topics().status();
-        String id = "wherry-" + migration.name() + "-control";
+        String id = migration.topics().controlTransactionalId();
         Map<String, Object> settings =
                 Map.of("linger.ms", 0, "compression.type", "lz4", "max.request.size", 16 << 20, "client.id", id);
         statusProducer = KafkaClients.producer(migration, settings);

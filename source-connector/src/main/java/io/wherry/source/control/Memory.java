@@ -1,5 +1,6 @@
 package io.wherry.source.control;
 
+import io.wherry.contract.error.FencedException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.record.Json;
@@ -102,6 +103,21 @@ public final class Memory {
     /** Says that a cutover has switched to the target: nothing more may be captured. */
     public Optional<SwitchDecided> switched() {
         return switched;
+    }
+
+    /**
+     * To be asked before a topic is made, and once a producer has begun. The coordinator writes the record of the switch first and fences
+     * the producers then, so a producer that may write after the fence finds the record.
+     *
+     * @return this
+     * @throws FencedException when a cutover has switched to the target
+     */
+    public Memory requireNoSwitch() {
+        if (switched.isPresent()) {
+            throw new FencedException(
+                    "capture", "the source", "the cutover has switched to the target", "Nothing more is captured");
+        }
+        return this;
     }
 
     public List<LoadPlan> plans() {

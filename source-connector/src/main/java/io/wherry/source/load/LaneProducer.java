@@ -23,7 +23,8 @@ import org.apache.kafka.common.KafkaException;
  * transaction, so nobody can see one without the other; a long chunk begins with transactions that hold its blocks alone.
  *
  * <p>Opening it fences an earlier source-connector on the same lane. Without that: a stopped process wakes after another has
- * read the control topic and planned the chunks left, and its chunk comes to the target beside the same chunk of the other.
+ * read the control topic and planned the chunks left, and its chunk comes to the target beside the same chunk of the other. Who opens it
+ * reads that topic next: it tells whether anything may still be captured.
  * Not safe for use by several threads.
  */
 final class LaneProducer implements AutoCloseable {
@@ -69,7 +70,7 @@ final class LaneProducer implements AutoCloseable {
     }
 
     private void open() {
-        String id = "wherry-" + migration.name() + "-load-" + lane;
+        String id = migration.topics().loadTransactionalId(lane);
         producer = KafkaClients.producer(
                 migration,
                 Map.of(
@@ -96,6 +97,7 @@ final class LaneProducer implements AutoCloseable {
     void send(LoadRecord record, Callback done) {
         if (producer == null) {
             connect();
+            ControlTopic.read(migration).requireNoSwitch();
         }
         if (open && System.nanoTime() - openedNanos > OPEN_NANOS) {
             commit();

@@ -128,13 +128,13 @@ public final class LoadRounds {
                 return;
             }
             // Before reading what is in Kafka: an earlier process that still runs could add to it, but for being
-            // fenced.
+            // fenced. And a switch that is not in Kafka yet will fence these.
             for (int lane = 0; lane < layout.lanes(); lane++) {
                 lanes.add(new LaneProducer(migration, lane, layout.transactionTimeout(), requireLock));
             }
             LeftOver leftOver = new LeftOver();
             while (!sessions.closed()) {
-                Memory memory = ControlTopic.read(migration);
+                Memory memory = ControlTopic.read(migration).requireNoSwitch();
                 Set<TableId> missing = missing(memory);
                 if (snapshot == null && !missing.isEmpty()) {
                     if (bind(missing)) {

@@ -1,0 +1,160 @@
+package io.wherry.rehearsal.cutover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Order;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.coordinator.cutover.CutoverSteps;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Control;
+import io.wherry.coordinator.machine.Orders;
+import io.wherry.coordinator.schema.SchemaCopy;
+import io.wherry.coordinator.sql.Databases;
+import io.wherry.coordinator.sql.Opening;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.sql.Term;
+import io.wherry.coordinator.traffic.TrafficSwitch;
+import io.wherry.coordinator.watch.Progress;
+import io.wherry.rehearsal.fixture.TwoServers;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A coordinator that has lost its lock on the target, does not know, and acts between two rows of its journal. */
+final class TermTest {
+    private static final TableId TABLE = new TableId("public", "t");
+    private static final String LOST = "does not hold the lock on the target any more";
+
+    private TwoServers servers;
+    private Migration migration;
+    private Term replaced;
+    private Term successor;
+
+    @BeforeEach
+    void start() throws Exception {
+        servers = new TwoServers(15, 15);
+        for (var server : List.of(servers.source, servers.target)) {
+            servers.run(server, "postgres", "CREATE DATABASE shop");
+        }
+        servers.run(servers.source, "shop", "CREATE TABLE public.t (id int PRIMARY KEY)");
+        migration = servers.migration();
+        new SchemaCopy(migration, TwoServers.tools(migration)).run();
+        replaced = new Term(migration);
+        successor = new Term(migration);
+    }
+
+    @AfterEach
+    void stop() {
+        servers.close();
+    }
+
+    /** Seen to fail without the check: the sessions opened, and another coordinator's target would have been changed. */
+    @Test
+    void noSessionThatChangesTheTargetIsOpened() throws Exception {
+        try (Control lost = take(replaced);
+                Connection early = replaced.open("index")) {
+            Queries.execute(early, "CREATE TABLE public.early ()");
+            endLockOf(lost);
+            assertThatThrownBy(() -> replaced.open("index")).hasMessageContaining(LOST);
+            try (Control held = take(successor);
+                    Connection of = successor.open("index")) {
+                assertThatThrownBy(() -> Queries.execute(early, "CREATE TABLE public.late ()"))
+                        .as("a session from before the successor")
+                        .isInstanceOf(SQLException.class);
+                assertThatThrownBy(() -> replaced.open("index")).hasMessageContaining(LOST);
+                Opening checked = replaced.check((endpoint, purpose) -> Sessions.open(migration, endpoint, purpose));
+                assertThatThrownBy(() -> checked.open(migration.target(), Databases.CHANGES + "large objects"))
+                        .hasMessageContaining(LOST);
+                checked.open(migration.source(), "large objects").close();
+                Queries.execute(of, "CREATE TABLE public.late ()");
+                assertThat(held.journal().state()).isEqualTo(State.LOADING);
+            }
+        }
+    }
+
+    /** Seen to fail without the check: the table that the successor's cutover finds stopped was let go on. */
+    @Test
+    void noOrderIsGiven() throws Exception {
+        Progress progress = new Progress();
+        progress.planned(new LoadPlan(1, Lsn.ZERO, List.of(new LoadPlan.Table(TABLE, "test.public.t", 1, 1, 0, 0))));
+        servers.run(
+                servers.target,
+                "shop",
+                "INSERT INTO wherry.relation (schema_name, table_name, topic, partitions, load_epoch, snapshot_lsn, chunks,"
+                        + " rows_estimated, bytes_estimated, stopped_because)"
+                        + " VALUES ('public', 't', 'test.public.t', 1, 1, '0/0', 1, 0, 0, 'a conflict')");
+        try (Control lost = take(replaced)) {
+            endLockOf(lost);
+            try (Control held = take(successor)) {
+                assertThat(held.journal().state()).isEqualTo(State.LOADING);
+                Orders orders = new Orders(migration, replaced, progress);
+                for (Order.Kind kind : Order.Kind.values()) {
+                    assertThatThrownBy(() -> orders.give(kind, Optional.of("public.t"), State.IN_SYNC))
+                            .hasMessageContaining(LOST);
+                }
+            }
+        }
+        try (Connection target = servers.openTarget()) {
+            assertThat(Queries.string(target, "SELECT stopped_because FROM wherry.relation"))
+                    .contains("a conflict");
+        }
+    }
+
+    /** Seen to fail without the check: whoever came back in SWITCHING ran the command once more, hours later perhaps. */
+    @Test
+    void noTrafficIsMoved() throws Exception {
+        AtomicBoolean moved = new AtomicBoolean();
+        TrafficSwitch traffic = new TrafficSwitch() {
+            @Override
+            public List<String> plan() {
+                return List.of();
+            }
+
+            @Override
+            public void move(String fenceLsn) {
+                moved.set(true);
+            }
+        };
+        try (Control lost = take(replaced);
+                CutoverSteps steps = new CutoverSteps(migration, replaced, new Progress(), traffic, Failpoints.NONE)) {
+            CutoverSteps.Claim claim = steps.claim(lost.journal().last().id());
+            steps.moveTraffic("0/1", claim);
+            assertThat(moved.getAndSet(false)).as("under its term").isTrue();
+            endLockOf(lost);
+            try (Control held = take(successor)) {
+                assertThat(held.journal().last())
+                        .as("the same row")
+                        .isEqualTo(lost.journal().last());
+                assertThatThrownBy(() -> steps.moveTraffic("0/1", claim)).hasMessageContaining(LOST);
+                assertThat(moved).isFalse();
+            }
+        }
+    }
+
+    private Control take(Term term) {
+        return Awaitility.await()
+                .until(() -> Control.take(migration, term, Failpoints.NONE), Optional::isPresent)
+                .orElseThrow();
+    }
+
+    /** As when the network between a process that is stopped and the server breaks: the process does not know. */
+    private void endLockOf(Control control) throws SQLException {
+        control.requireTerm();
+        servers.run(
+                servers.target,
+                "shop",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'wherry test coordinator'");
+    }
+}
