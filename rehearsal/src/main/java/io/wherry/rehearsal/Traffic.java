@@ -3,7 +3,7 @@ package io.wherry.rehearsal;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.Table;
+import io.wherry.contract.postgres.CatalogTable;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -37,7 +37,7 @@ public final class Traffic implements AutoCloseable {
     private static final long RECONNECT_MILLIS = 10;
 
     private final Supplier<Endpoint> database;
-    private final List<Table> tables;
+    private final List<CatalogTable> tables;
     private final Map<Long, Set<String>> foreignColumns;
     private final long seed;
     private final double perWriterNanos;
@@ -108,7 +108,7 @@ public final class Traffic implements AutoCloseable {
     private void write(int writer) {
         Random random = new Random(seed * 31 + writer);
         List<TrafficTable> shapes = new ArrayList<>();
-        for (Table table : tables) {
+        for (CatalogTable table : tables) {
             shapes.add(new TrafficTable(
                     table, foreignColumns.getOrDefault(table.oid(), Set.of()), FIRST_KEY + writer * KEYS_EACH));
         }

@@ -1,8 +1,8 @@
 package io.wherry.rehearsal;
 
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
-import io.wherry.contract.postgres.Catalog.Table;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -25,7 +25,7 @@ final class TrafficTable {
     private static final int SAMPLE = 400;
     private static final Set<String> INTEGERS = Set.of("int2", "int4", "int8");
 
-    private final Table table;
+    private final CatalogTable table;
     private final Set<String> foreign;
     private final List<List<String>> keys = new ArrayList<>();
     private final List<List<String>> ownKeys = new ArrayList<>();
@@ -35,7 +35,7 @@ final class TrafficTable {
      * @param foreign columns that refer to other tables: a new key must keep their values
      * @param firstKey of the numbers used for new keys; distinct for each connection
      */
-    TrafficTable(Table table, Set<String> foreign, long firstKey) {
+    TrafficTable(CatalogTable table, Set<String> foreign, long firstKey) {
         this.table = table;
         this.foreign = foreign;
         this.nextKey = firstKey;

@@ -5,8 +5,9 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Heartbeat;
 import io.wherry.contract.record.Json;
@@ -125,8 +126,8 @@ final class Drain implements AutoCloseable {
 
     private Quiet quiet() throws SQLException {
         try (Connection session = Sessions.open(migration, source, "soak")) {
-            Set<TableId> tables = Catalog.selected(session, migration).stream()
-                    .map(Catalog.Table::id)
+            Set<TableId> tables = SelectedTables.read(session, migration).stream()
+                    .map(CatalogTable::id)
                     .collect(Collectors.toSet());
             return new Quiet(tables, Heartbeat.emit(session));
         }

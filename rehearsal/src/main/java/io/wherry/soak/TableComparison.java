@@ -4,7 +4,10 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.rehearsal.CopyText;
 import java.io.IOException;
@@ -33,13 +36,13 @@ final class TableComparison {
         Map<TableId, TableDifference> found = new TreeMap<>(Comparator.comparing(TableId::toString));
         try (Connection left = Sessions.open(migration, source, "soak");
                 Connection right = Sessions.open(migration, target, "soak")) {
-            boolean sameVersion = Catalog.majorVersion(left) == Catalog.majorVersion(right);
-            for (Catalog.Table table : Catalog.selected(left, migration)) {
+            boolean sameVersion = ServerVersion.major(left) == ServerVersion.major(right);
+            for (CatalogTable table : SelectedTables.read(left, migration)) {
                 List<String> key = table.identity();
                 String columns = Stream.concat(
                                 key.stream(),
                                 table.columns().stream()
-                                        .map(Catalog.CatalogColumn::name)
+                                        .map(CatalogColumn::name)
                                         .filter(column -> !key.contains(column)))
                         .map(Identifiers::quote)
                         .collect(Collectors.joining(", "));

@@ -10,6 +10,7 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TargetState;
 import io.wherry.contract.record.SwitchDecided;
+import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
@@ -80,7 +81,7 @@ public final class SinkApplier implements Service {
     }
 
     private void supervise() {
-        Duration pause = FIRST_PAUSE;
+        Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
         boolean switched = false;
         while (!closing.isRequested() && !switched) {
             long begun = System.nanoTime();
@@ -88,13 +89,13 @@ public final class SinkApplier implements Service {
                 switched = applyUntilFailure();
             } catch (RetryableException | FencedException e) {
                 // Fenced: another one applies, and has the lock; this one stands by.
-                boolean lasted = System.nanoTime() - begun > LONGEST_PAUSE.toNanos();
-                pause = lasted ? FIRST_PAUSE : pause;
+                if (System.nanoTime() - begun > LONGEST_PAUSE.toNanos()) {
+                    backoff.reset();
+                }
+                Duration pause = backoff.next();
                 LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis());
                 LOG.debug("Its cause", e);
                 closing.await(pause);
-                Duration doubled = pause.multipliedBy(2);
-                pause = doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
             } catch (WherryException e) {
                 // Whoever started it says why it ended; twice would be once too often.
                 LOG.debug("The sink-applier ends", e);

@@ -3,7 +3,8 @@ package io.wherry.source;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.source.check.FilterChecks;
 import io.wherry.source.check.TableChecks;
@@ -76,9 +77,8 @@ final class NewTables {
      * The selected tables at a start, but for those that came since the migration began and cannot be replicated: they are told of
      * again and again, and hold up no other.
      */
-    static List<Catalog.Table> withoutUnfit(Connection session, Migration migration, Memory memory)
-            throws SQLException {
-        List<Catalog.Table> tables = new ArrayList<>(Catalog.selected(session, migration));
+    static List<CatalogTable> withoutUnfit(Connection session, Migration migration, Memory memory) throws SQLException {
+        List<CatalogTable> tables = new ArrayList<>(SelectedTables.read(session, migration));
         if (!memory.plans().isEmpty()) {
             Set<TableId> planned = memory.plans().stream()
                     .flatMap(plan -> plan.tables().stream())
@@ -96,7 +96,7 @@ final class NewTables {
             refused.clear();
         }
         lookAtColumns(session);
-        Map<TableId, Long> names = Catalog.selectedOids(session, migration);
+        Map<TableId, Long> names = SelectedTables.oids(session, migration);
         Set<TableId> published = Publication.published(session, migration);
         names.entrySet().removeIf(table -> !isNew(table.getKey(), table.getValue(), published));
         names.keySet().removeAll(refused);
@@ -155,7 +155,7 @@ final class NewTables {
      */
     Set<TableId> takeIn(Connection session) throws SQLException {
         Set<TableId> published = Publication.published(session, migration);
-        List<Catalog.Table> fresh = Catalog.selected(session, migration).stream()
+        List<CatalogTable> fresh = SelectedTables.read(session, migration).stream()
                 .filter(table -> isNew(table.id(), table.oid(), published)
                         && !locks.rests(table.id())
                         && !refused(session, table))
@@ -192,7 +192,7 @@ final class NewTables {
     Set<TableId> known(Connection session) throws SQLException {
         Set<TableId> known = new HashSet<>(routes.tables());
         known.removeAll(begun);
-        known.retainAll(Catalog.selectedNames(session, migration));
+        known.retainAll(SelectedTables.names(session, migration));
         return known;
     }
 
@@ -207,7 +207,7 @@ final class NewTables {
         return migration.tables().follows(table) && (!published.contains(table) || bound == null || bound.oid() != oid);
     }
 
-    private boolean refused(Connection session, Catalog.Table table) {
+    private boolean refused(Connection session, CatalogTable table) {
         List<Finding> errors = errors(session, migration, table);
         for (Finding error : errors) {
             LOG.warn("{} is new on the source and cannot be replicated: {}", table.id(), error);
@@ -219,7 +219,7 @@ final class NewTables {
         return !errors.isEmpty();
     }
 
-    private static List<Finding> errors(Connection session, Migration migration, Catalog.Table table) {
+    private static List<Finding> errors(Connection session, Migration migration, CatalogTable table) {
         try {
             List<Finding> all = new ArrayList<>(TableChecks.check(session, migration, List.of(table)));
             FilterChecks.check(session, migration, List.of(table)).stream()

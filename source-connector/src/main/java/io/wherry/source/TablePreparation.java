@@ -3,7 +3,7 @@ package io.wherry.source;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.source.control.ControlTopic;
@@ -73,8 +73,8 @@ final class TablePreparation {
      */
     Prepared prepare(Connection session, Memory remembered) throws SQLException {
         Memory memory = remembered;
-        List<Catalog.Table> tables = NewTables.withoutUnfit(session, migration, memory);
-        Set<TableId> selected = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+        List<CatalogTable> tables = NewTables.withoutUnfit(session, migration, memory);
+        Set<TableId> selected = tables.stream().map(CatalogTable::id).collect(Collectors.toSet());
         KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
         TopicGuard.requireRemembered(session, migration, memory);
         requireSameSource(session, memory);
@@ -122,7 +122,7 @@ final class TablePreparation {
      *
      * @param selected loses the tables that are left for later
      */
-    private void publish(Connection session, List<Catalog.Table> tables, Set<TableId> selected, boolean begun)
+    private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean begun)
             throws SQLException {
         if (!begun) {
             TablePublishing.ensure(session, migration, tables, source.locks(), closing);

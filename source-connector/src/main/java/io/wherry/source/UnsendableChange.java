@@ -3,7 +3,8 @@ package io.wherry.source;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.source.check.LargeValueChecks;
 import io.wherry.source.check.WholeChecks;
@@ -49,7 +50,7 @@ final class UnsendableChange {
     /** The stream does not say of which table the change is. */
     private static String tables(Migration migration) {
         try (Connection session = Sessions.open(migration, migration.source(), "large values")) {
-            List<Catalog.Table> tables = Catalog.selected(session, migration).stream()
+            List<CatalogTable> tables = SelectedTables.read(session, migration).stream()
                     .filter(table -> migration.tables().follows(table.id()))
                     .toList();
             String found = LargeValueChecks.check(session, WholeChecks.leaves(session, migration, tables)).stream()

@@ -1,38 +1,67 @@
 package io.wherry.contract.service;
 
-import java.util.concurrent.TimeUnit;
+import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
-/** Longer and longer pauses between attempts; short again after one that lasted. Not safe for use by several threads. */
+/**
+ * Longer and longer pauses between attempts: each is twice the one before, up to the longest. The pauses themselves may be asked for
+ * by several threads; only one waits.
+ */
 public final class Backoff {
-    private static final long FIRST_MILLIS = 250;
-    private static final long LONGEST_MILLIS = 15_000;
+    private static final Duration FIRST = Duration.ofMillis(250);
+    private static final Duration LONGEST = Duration.ofSeconds(15);
     private static final long LOOK_MILLIS = 250;
 
+    private final Duration first;
+    private final Duration longest;
     private final BooleanSupplier closing;
-    private long millis = FIRST_MILLIS;
+    private Duration next;
 
     /** @param closing ends a pause early when true */
     public Backoff(BooleanSupplier closing) {
+        this(FIRST, LONGEST, closing);
+    }
+
+    /** For a caller that waits in its own way, by {@link #next}. */
+    public Backoff(Duration first, Duration longest) {
+        this(first, longest, () -> false);
+    }
+
+    private Backoff(Duration first, Duration longest, BooleanSupplier closing) {
+        this.first = first;
+        this.longest = longest;
         this.closing = closing;
+        this.next = first;
+    }
+
+    /** The pause before the next attempt; the pause after it is longer. */
+    public synchronized Duration next() {
+        Duration pause = next;
+        Duration doubled = pause.multipliedBy(2);
+        next = doubled.compareTo(longest) < 0 ? doubled : longest;
+        return pause;
+    }
+
+    /** The next pause is the first one again. */
+    public synchronized void reset() {
+        next = first;
     }
 
     /**
-     * Waits before the next attempt.
+     * Waits before the next attempt; as briefly as at first after an attempt that lasted.
      *
      * @param began {@link System#nanoTime} when the failed attempt began
      */
     public void pause(long began) {
-        if (System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(2 * LONGEST_MILLIS)) {
-            millis = FIRST_MILLIS;
+        if (System.nanoTime() - began > longest.multipliedBy(2).toNanos()) {
+            reset();
         }
         try {
-            for (long left = millis; left > 0 && !closing.getAsBoolean(); left -= LOOK_MILLIS) {
+            for (long left = next().toMillis(); left > 0 && !closing.getAsBoolean(); left -= LOOK_MILLIS) {
                 Thread.sleep(Math.min(left, LOOK_MILLIS));
             }
         } catch (InterruptedException e) {
             throw Stopped.interrupted("wait", e);
         }
-        millis = Math.min(LONGEST_MILLIS, 2 * millis);
     }
 }

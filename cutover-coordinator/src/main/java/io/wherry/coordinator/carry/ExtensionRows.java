@@ -5,7 +5,7 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.coordinator.carry.ExtensionTables.Pair;
 import io.wherry.coordinator.carry.ExtensionTables.When;
 import io.wherry.coordinator.row.DataComparison.TableResult;

@@ -2,6 +2,7 @@ package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Backoff;
 import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
@@ -13,6 +14,7 @@ import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -30,8 +32,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class AfterSwitch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AfterSwitch.class);
-    private static final long FIRST_PAUSE_MILLIS = 1_000;
-    private static final long LONGEST_PAUSE_MILLIS = 60_000;
+    private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
     /** A validation holds no writer up while it waits; a key that is made holds them all up. */
     private static final String VALIDATION_WAITS = "10s";
 
@@ -83,7 +85,7 @@ public final class AfterSwitch implements AutoCloseable {
     }
 
     private void work() {
-        long pause = FIRST_PAUSE_MILLIS;
+        Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
         tellLogins();
         try {
             while (!closing) {
@@ -94,11 +96,11 @@ public final class AfterSwitch implements AutoCloseable {
                     tell.accept(new Observation.AfterwardsDone());
                     return;
                 }
+                long pause = backoff.next().toMillis();
                 LOG.warn("After the cutover, tried again in {} ms: {}", pause, waits);
                 left = "foreign keys are still to be validated on the target, tried again: " + waits
                         + "; applications can work meanwhile";
                 TimeUnit.MILLISECONDS.sleep(pause);
-                pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
             }
         } catch (InterruptedException e) {
             LOG.debug("ended before the foreign keys were validated", e);

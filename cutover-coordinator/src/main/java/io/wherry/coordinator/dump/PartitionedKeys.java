@@ -1,7 +1,7 @@
 package io.wherry.coordinator.dump;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -51,7 +51,7 @@ public record PartitionedKeys(Map<Key, List<Leaf>> leaves) {
 
     /** As they are on the source. */
     public static PartitionedKeys read(Connection source) throws SQLException {
-        if (Catalog.majorVersion(source) < FIRST_PARTITIONED) {
+        if (ServerVersion.major(source) < FIRST_PARTITIONED) {
             return NONE;
         }
         Map<Key, List<Leaf>> leaves = new HashMap<>();
@@ -68,7 +68,7 @@ public record PartitionedKeys(Map<Key, List<Leaf>> leaves) {
 
     /** How the keys can be made on this target without reading rows. */
     public Way on(Connection target) throws SQLException {
-        return new Way(Catalog.majorVersion(target) >= FIRST_NOT_VALID, leaves);
+        return new Way(ServerVersion.major(target) >= FIRST_NOT_VALID, leaves);
     }
 
     /**

@@ -2,7 +2,7 @@ package io.wherry.coordinator.fence;
 
 import io.wherry.contract.config.Migration.FenceMode;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -58,7 +58,7 @@ final class FenceRights {
             missing.add("our role may not set NOLOGIN; ALTER ROLE " + role
                     + " CREATEROLE, or use cutover.fence.mode: no-connect");
         }
-        if (Catalog.majorVersion(source) >= 16) {
+        if (ServerVersion.major(source) >= 16) {
             Queries.strings(
                             source,
                             ROLES + "NOT rolsuper AND NOT pg_has_role(oid, 'MEMBER WITH ADMIN OPTION') ORDER BY 1",

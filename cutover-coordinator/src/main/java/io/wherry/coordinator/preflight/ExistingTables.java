@@ -3,7 +3,8 @@ package io.wherry.coordinator.preflight;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.PartitionRoots;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -48,7 +49,7 @@ final class ExistingTables {
 
     // Foreign keys are triggers too, of the server's own making. Those of a partition fire for rows that come by its
     // root.
-    private static final String FIRING = Catalog.ROOTS + """
+    private static final String FIRING = PartitionRoots.WITH + """
             , here AS (SELECT c.oid, c.relkind, coalesce(root.nspname, n.nspname) AS nspname,
                               coalesce(root.relname, c.relname) AS relname, n.nspname AS own_schema, c.relname AS own_name
                          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -157,7 +158,7 @@ final class ExistingTables {
     }
 
     private static Map<TableId, Map<String, Column>> columns(Connection database) throws SQLException {
-        String generated = Catalog.majorVersion(database) >= 12 ? "a.attgenerated <> ''" : "false";
+        String generated = ServerVersion.major(database) >= 12 ? "a.attgenerated <> ''" : "false";
         record Row(TableId table, String name, Column column) {}
         return Queries.list(
                         database,

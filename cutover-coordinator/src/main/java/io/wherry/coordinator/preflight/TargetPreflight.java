@@ -7,8 +7,8 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.PoolerException;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.carry.ExtensionTables;
 import io.wherry.coordinator.carry.LargeObjects;
@@ -90,7 +90,7 @@ public final class TargetPreflight {
                 Connection source = preflight.open(migration.source(), "source")) {
             if (source != null && target != null) {
                 preflight.servers(source, target);
-                if (Catalog.majorVersion(source) < OLDEST) {
+                if (ServerVersion.major(source) < OLDEST) {
                     return List.copyOf(preflight.findings);
                 }
                 preflight.databaseRights(source, target);
@@ -141,8 +141,8 @@ public final class TargetPreflight {
     }
 
     private void servers(Connection source, Connection target) throws SQLException {
-        int from = Catalog.majorVersion(source);
-        int to = Catalog.majorVersion(target);
+        int from = ServerVersion.major(source);
+        int to = ServerVersion.major(target);
         if (to < from) {
             error(
                     "target",

@@ -4,7 +4,9 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.RoleMap;
 import java.sql.Connection;
@@ -148,7 +150,7 @@ final class TargetRights {
     }
 
     private void extensions(Connection source) throws SQLException {
-        String forSuperusers = Catalog.majorVersion(target) >= 13 ? "superuser AND NOT trusted" : "superuser";
+        String forSuperusers = ServerVersion.major(target) >= 13 ? "superuser AND NOT trusted" : "superuser";
         List<String> restricted = Queries.strings(
                 target,
                 "SELECT v.name FROM pg_available_extension_versions v JOIN pg_available_extensions e"
@@ -165,7 +167,7 @@ final class TargetRights {
     }
 
     private void existingTables(Connection source) throws SQLException {
-        for (Catalog.Table table : Catalog.selected(source, migration)) {
+        for (CatalogTable table : SelectedTables.read(source, migration)) {
             Queries.string(
                             target,
                             "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass(?)"
@@ -184,7 +186,7 @@ final class TargetRights {
 
     /** A role that is missing is told of elsewhere. */
     private boolean mayGiveTo(String owner) throws SQLException {
-        String set = Catalog.majorVersion(target) >= 16 ? " AND pg_has_role(oid, 'SET')" : "";
+        String set = ServerVersion.major(target) >= 16 ? " AND pg_has_role(oid, 'SET')" : "";
         return !exists(owner)
                 || Queries.truth(
                         target, "SELECT pg_has_role(oid, 'USAGE')" + set + " FROM pg_roles WHERE rolname = ?", owner);

@@ -5,6 +5,9 @@ import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.PartitionRoots;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
@@ -20,7 +23,7 @@ import java.util.stream.Collectors;
 
 /** Checks tables that are on the target before a migration has begun there. */
 public final class TargetTables {
-    private static final String FOREIGN = Catalog.ROOTS + """
+    private static final String FOREIGN = PartitionRoots.WITH + """
             SELECT root.nspname, root.relname, n.nspname, c.relname FROM root
               JOIN pg_class c ON c.oid = root.partition AND c.relkind = 'f' JOIN pg_namespace n ON n.oid = c.relnamespace
              ORDER BY 3, 4
@@ -34,7 +37,7 @@ public final class TargetTables {
 
     static List<Finding> check(Migration migration, Connection source, Connection target) throws SQLException {
         List<Finding> findings = new ArrayList<>();
-        Map<TableId, Catalog.Table> onTarget = new HashMap<>();
+        Map<TableId, CatalogTable> onTarget = new HashMap<>();
         Catalog.withPartitioned(target).forEach(table -> onTarget.put(table.id(), table));
         Map<TableId, TableId> foreign = new TreeMap<>();
         Queries.list(
@@ -44,10 +47,10 @@ public final class TargetTables {
                         new TableId(row.getString(3), row.getString(4))),
                 FOREIGN);
         boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
-        List<Catalog.Table> selected = Catalog.selected(source, migration);
+        List<CatalogTable> selected = SelectedTables.read(source, migration);
         // Tables that are not selected are created too.
-        for (Catalog.Table table : existing ? selected : Catalog.tables(source)) {
-            Catalog.Table twin = onTarget.get(table.id());
+        for (CatalogTable table : existing ? selected : Catalog.tables(source)) {
+            CatalogTable twin = onTarget.get(table.id());
             String object = "table " + table.id();
             if (twin == null) {
                 if (existing) {
@@ -77,7 +80,7 @@ public final class TargetTables {
         }
         if (existing) {
             Set<TableId> common =
-                    selected.stream().map(Catalog.Table::id).collect(Collectors.toCollection(TreeSet::new));
+                    selected.stream().map(CatalogTable::id).collect(Collectors.toCollection(TreeSet::new));
             common.retainAll(onTarget.keySet());
             for (TableId table : common) {
                 TableId root = onTarget.get(table).root();
@@ -94,7 +97,7 @@ public final class TargetTables {
         return findings;
     }
 
-    private static boolean hasRows(Connection target, Catalog.Table table) throws SQLException {
+    private static boolean hasRows(Connection target, CatalogTable table) throws SQLException {
         return Queries.truth(target, "SELECT EXISTS (SELECT FROM " + table.rows() + ")");
     }
 }

@@ -1,8 +1,8 @@
 package io.wherry.coordinator.row;
 
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -70,7 +70,7 @@ public final class RowHash {
      *
      * @param rows as in {@link #table}
      */
-    public static String sortedRows(Catalog.Table table, List<CatalogColumn> columns, RowTypes types, String rows) {
+    public static String sortedRows(CatalogTable table, List<CatalogColumn> columns, RowTypes types, String rows) {
         List<String> naming = table.identity().isEmpty()
                 ? table.columns().stream().map(CatalogColumn::name).toList()
                 : table.identity();

@@ -1,7 +1,7 @@
 package io.wherry.coordinator.row;
 
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Array;
 import java.sql.Connection;
@@ -47,7 +47,7 @@ public record RowTypes(Map<Long, String> bases, Map<Long, UnaryOperator<String>>
     public static RowTypes read(Connection source, Connection target) throws SQLException {
         Map<Long, String> bases = new HashMap<>();
         Queries.list(source, row -> bases.put(row.getLong(1), row.getString(2)), DOMAIN_BASES);
-        boolean alike = Catalog.majorVersion(source) < FLOATS_CHANGED == Catalog.majorVersion(target) < FLOATS_CHANGED;
+        boolean alike = ServerVersion.major(source) < FLOATS_CHANGED == ServerVersion.major(target) < FLOATS_CHANGED;
         return new RowTypes(bases, alike ? Map.of() : new Floating(source).texts());
     }
 

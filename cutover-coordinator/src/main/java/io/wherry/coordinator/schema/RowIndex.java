@@ -2,7 +2,7 @@ package io.wherry.coordinator.schema;
 
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.PartitionRoots;
 import io.wherry.coordinator.dump.DeferredDdl;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
@@ -23,7 +23,7 @@ public final class RowIndex {
 
     // The applier compares these types by their own operator first, whatever the collation. The column with the most
     // values serves best; a hash takes texts of any length, which a btree does not.
-    private static final String COLUMN = Catalog.ROOTS + """
+    private static final String COLUMN = PartitionRoots.WITH + """
             SELECT a.attname, t.typname IN ('text', 'varchar') AS hashed, c.oid::bigint
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid

@@ -1,8 +1,8 @@
 package io.wherry.coordinator.schema;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -187,7 +187,7 @@ public final class SchemaAdditions {
     }
 
     private List<Addition> additions(boolean whole) throws SQLException {
-        if (Catalog.majorVersion(source) >= 12) {
+        if (ServerVersion.major(source) >= 12) {
             add(difference(source, target, GENERATED));
         }
         if (whole) {
@@ -284,7 +284,7 @@ public final class SchemaAdditions {
     }
 
     private static List<Found> list(Connection database, String sql) throws SQLException {
-        String notGenerated = Catalog.majorVersion(database) >= 12 ? "a.attgenerated = ''" : "true";
+        String notGenerated = ServerVersion.major(database) >= 12 ? "a.attgenerated = ''" : "true";
         return Queries.list(
                 database,
                 row -> new Found(

@@ -2,7 +2,7 @@ package io.wherry.coordinator.schema;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Migration;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.dump.ColumnParameters;
 import io.wherry.coordinator.dump.DumpScript;
@@ -63,7 +63,7 @@ public final class SchemaCompare {
         try (Connection source = Sessions.open(migration, migration.source(), "compare schema");
                 Connection target = Sessions.open(migration, migration.target(), "compare schema")) {
             // Roles that are mapped to one become one in grants too, as a server of the target sees it.
-            boolean alike = Catalog.majorVersion(source) == Catalog.majorVersion(target)
+            boolean alike = ServerVersion.major(source) == ServerVersion.major(target)
                     && migration.roleMap().isEmpty();
             boolean scratch = !alike
                     && Queries.truth(

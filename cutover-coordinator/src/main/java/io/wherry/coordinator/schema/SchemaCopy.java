@@ -4,7 +4,9 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TargetState;
 import io.wherry.coordinator.carry.ExtensionRows;
@@ -67,7 +69,7 @@ public final class SchemaCopy {
     public static int toolsVersion(Migration migration) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "check");
                 Connection target = Sessions.open(migration, migration.target(), "check")) {
-            return Math.max(Catalog.majorVersion(source), Catalog.majorVersion(target));
+            return Math.max(ServerVersion.major(source), ServerVersion.major(target));
         }
     }
 
@@ -75,7 +77,7 @@ public final class SchemaCopy {
     public static PostgresTools tools(Migration migration) throws SQLException {
         int source;
         try (Connection session = Sessions.open(migration, migration.source(), "check")) {
-            source = Catalog.majorVersion(session);
+            source = ServerVersion.major(session);
         }
         return PostgresTools.locate(source);
     }
@@ -139,7 +141,7 @@ public final class SchemaCopy {
     public void add(Connection target, Set<TableId> wanted) throws SQLException {
         Set<TableId> tables = new HashSet<>(wanted);
         // Who asks has looked some time ago.
-        tables.removeAll(Catalog.names(target, migration));
+        tables.removeAll(SelectedTables.namesWithPartitioned(target, migration));
         if (tables.isEmpty()) {
             return;
         }
@@ -266,8 +268,8 @@ public final class SchemaCopy {
                     dumpTool.section(archive, "post-data"),
                     dumpTool.entries(archive, "post-data"),
                     dumpTool.database(archive),
-                    Catalog.selected(source, migration).stream()
-                            .map(Catalog.Table::id)
+                    SelectedTables.read(source, migration).stream()
+                            .map(CatalogTable::id)
                             .collect(Collectors.toSet()),
                     MaterializedViews.read(source),
                     PartitionedKeys.read(source),

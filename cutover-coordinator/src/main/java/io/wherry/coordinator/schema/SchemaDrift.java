@@ -5,8 +5,9 @@ import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.carry.ExtensionRows;
 import io.wherry.coordinator.schema.SchemaAdditions.Addition;
 import io.wherry.coordinator.sql.Queries;
@@ -74,9 +75,9 @@ public record SchemaDrift(
             boolean built,
             Set<TableId> halted)
             throws SQLException {
-        Map<TableId, Long> oids = Catalog.selectedOids(source, migration);
+        Map<TableId, Long> oids = SelectedTables.oids(source, migration);
         Set<TableId> selected = new TreeSet<>(oids.keySet());
-        Set<TableId> onTarget = Catalog.names(target, migration);
+        Set<TableId> onTarget = SelectedTables.namesWithPartitioned(target, migration);
         boolean create = migration.schema() == TargetSchemaMode.CREATE;
         List<String> obstacles = new ArrayList<>();
         Set<TableId> gone = new TreeSet<>(planned);
@@ -209,7 +210,7 @@ public record SchemaDrift(
     }
 
     private static Map<TableId, Map<String, String>> columns(Connection database) throws SQLException {
-        String generated = Catalog.majorVersion(database) >= 12 ? "a.attgenerated <> ''" : "false";
+        String generated = ServerVersion.major(database) >= 12 ? "a.attgenerated <> ''" : "false";
         Map<TableId, Map<String, String>> columns = new TreeMap<>();
         Queries.list(
                 database,

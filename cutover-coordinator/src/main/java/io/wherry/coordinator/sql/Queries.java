@@ -1,6 +1,6 @@
 package io.wherry.coordinator.sql;
 
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -81,7 +81,7 @@ public final class Queries {
     /** Whether the role may set {@code session_replication_role}: a superuser, or granted so (15 and newer). */
     public static boolean maySetReplicationRole(Connection database) throws SQLException {
         return superuser(database)
-                || Catalog.majorVersion(database) >= 15
+                || ServerVersion.major(database) >= 15
                         && truth(database, "SELECT has_parameter_privilege('session_replication_role', 'SET')");
     }
 }

@@ -4,7 +4,10 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.carry.ExtensionRows;
 import io.wherry.coordinator.carry.LargeObjects;
 import io.wherry.coordinator.row.DataComparison;
@@ -66,23 +69,23 @@ public final class DataCompare {
 
     private DataComparison run(BoundSessions sessions) throws SQLException, InterruptedException {
         long began = System.nanoTime();
-        List<Catalog.Table> tables;
-        Map<TableId, Catalog.Table> onTarget;
+        List<CatalogTable> tables;
+        Map<TableId, CatalogTable> onTarget;
         RowTypes types;
         boolean extended;
         try (Connection source = sessions.open(migration.source(), "compare");
                 Connection target = sessions.open(migration.target(), "compare")) {
             // The largest first, so that it does not run alone at the end.
-            tables = Catalog.selected(source, migration).stream()
+            tables = SelectedTables.read(source, migration).stream()
                     .filter(table -> migration.tables().follows(table.id()))
-                    .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
+                    .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                     .toList();
             onTarget = Catalog.withPartitioned(target).stream()
-                    .collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
-            extended = Math.min(Catalog.majorVersion(source), Catalog.majorVersion(target)) >= 11;
+                    .collect(Collectors.toMap(CatalogTable::id, Function.identity()));
+            extended = Math.min(ServerVersion.major(source), ServerVersion.major(target)) >= 11;
             types = RowTypes.read(source, target);
         }
-        Queue<Catalog.Table> queue = new ConcurrentLinkedQueue<>(tables);
+        Queue<CatalogTable> queue = new ConcurrentLinkedQueue<>(tables);
         ExecutorService sources = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-source"));
         ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare"));
         try {
@@ -115,8 +118,8 @@ public final class DataCompare {
     /** Compares tables of the queue, one after another over one session a side: logging in costs as much as a small table. */
     private List<TableResult> compareAll(
             BoundSessions sessions,
-            Queue<Catalog.Table> queue,
-            Map<TableId, Catalog.Table> onTarget,
+            Queue<CatalogTable> queue,
+            Map<TableId, CatalogTable> onTarget,
             RowTypes types,
             boolean extended,
             ExecutorService sources)
@@ -124,7 +127,7 @@ public final class DataCompare {
         List<TableResult> results = new ArrayList<>();
         try (Connection source = sessions.open(migration.source(), "compare");
                 Connection target = sessions.open(migration.target(), "compare")) {
-            for (Catalog.Table table = queue.poll(); table != null; table = queue.poll()) {
+            for (CatalogTable table = queue.poll(); table != null; table = queue.poll()) {
                 results.add(compare(
                         sessions,
                         table,
@@ -153,8 +156,8 @@ public final class DataCompare {
 
     private TableResult compare(
             BoundSessions sessions,
-            Catalog.Table table,
-            Catalog.Table onTarget,
+            CatalogTable table,
+            CatalogTable onTarget,
             OnBoth onBoth,
             RowTypes types,
             boolean extended)

@@ -5,7 +5,7 @@ import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Array;
@@ -116,7 +116,7 @@ public final class ForeignKeyChecks {
                         .add(new Relation(
                                 new TableId(row.getString(2), row.getString(3)), row.getBoolean(4), row.getLong(5))),
                 TABLES);
-        boolean inherited = Catalog.majorVersion(source) >= 11;
+        boolean inherited = ServerVersion.major(source) >= 11;
         List<Key> keys =
                 Queries.list(source, ForeignKeyChecks::key, KEYS.formatted(inherited ? "k.conparentid = 0" : "true"));
         // Of the rows only: a catalog that answers slowly, or that others lock, is waited for.

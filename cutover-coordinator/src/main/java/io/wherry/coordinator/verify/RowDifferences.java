@@ -2,7 +2,7 @@ package io.wherry.coordinator.verify;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Migration;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.sql.BoundSessions;
 import java.sql.Connection;
@@ -33,7 +33,7 @@ final class RowDifferences {
      * @param ofSource query that gives md5 and key, ordered by md5 bytewise
      * @param ofTarget the same for the target
      */
-    TableResult find(Catalog.Table table, String ofSource, String ofTarget, long sourceRows, long targetRows)
+    TableResult find(CatalogTable table, String ofSource, String ofTarget, long sourceRows, long targetRows)
             throws SQLException {
         Set<String> keys = new LinkedHashSet<>();
         long beyond = 0;

@@ -2,7 +2,7 @@ package io.wherry.coordinator.row;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.TableShape.TypeName;
 import java.util.List;
 import java.util.Map;

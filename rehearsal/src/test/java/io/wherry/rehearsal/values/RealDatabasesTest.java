@@ -1,8 +1,9 @@
 package io.wherry.rehearsal.values;
 
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
@@ -54,7 +55,7 @@ final class RealDatabasesTest {
         List<String> statements = new ArrayList<>(List.of("SET session_replication_role = replica"));
         try (Connection source =
                 Sessions.open(migration.migration(), migration.migration().source(), "test")) {
-            for (Catalog.Table table : Catalog.selected(source, migration.migration())) {
+            for (CatalogTable table : SelectedTables.read(source, migration.migration())) {
                 String columns = table.writable().stream()
                         .filter(c -> !c.identityKind().equals("a"))
                         .map(CatalogColumn::name)

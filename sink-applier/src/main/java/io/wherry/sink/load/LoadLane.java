@@ -11,6 +11,7 @@ import io.wherry.contract.record.LoadRecords.Block;
 import io.wherry.contract.record.LoadRecords.ChunkHeader;
 import io.wherry.contract.record.LoadRecords.ChunkTrailer;
 import io.wherry.contract.record.LoadRecords.LoadRecord;
+import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.state.Checkpoints;
@@ -47,7 +48,7 @@ public final class LoadLane {
     private static final Duration POLL = Duration.ofMillis(100);
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
-    private static final int MOST_DOUBLINGS = 6;
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(16);
 
     // A lane holds what one fetch brought and the fetch after it; all lanes together stay below 32 MiB.
     private static final int FETCHED_BYTES = 16 << 20;
@@ -80,6 +81,7 @@ public final class LoadLane {
     private ChunkHeader open;
     private long openOffset;
     private long failedOffset = -1;
+    private final Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
     private int failures;
     private ChunkWriter writer;
 
@@ -265,12 +267,16 @@ public final class LoadLane {
             throw failure;
         }
         int loadEpoch = open.epoch();
-        failures = openOffset == failedOffset ? failures + 1 : 1;
+        if (openOffset != failedOffset) {
+            failures = 0;
+            backoff.reset();
+        }
+        failures++;
         failedOffset = openOffset;
         close();
         if (failures <= migration.load().retries()) {
             LOG.warn("{}; trying again", failure.explained());
-            stop.await(FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, MOST_DOUBLINGS)));
+            stop.await(backoff.next());
             return false;
         }
         failedOffset = -1;

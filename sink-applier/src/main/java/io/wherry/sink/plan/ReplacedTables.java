@@ -5,7 +5,7 @@ import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.sink.state.Barriers;
@@ -111,7 +111,7 @@ final class ReplacedTables {
     }
 
     private boolean differs(LoadPlan.Table now) throws SQLException {
-        return now.shape() != 0 && now.shape() != Catalog.shape(target, now.id());
+        return now.shape() != 0 && now.shape() != CatalogColumns.shape(target, now.id());
     }
 
     /** @return why they could not be dropped; null = they are gone */

@@ -4,8 +4,8 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.ExactText;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.sink.table.TargetColumn.Equality;
 import io.wherry.sink.table.TargetTable.UniqueKey;
@@ -108,7 +108,7 @@ public final class TargetCatalog {
 
     /** The table's columns by name, with their types as SQL text. */
     public static Map<String, TableDrift.Existing> existing(Connection target, TableId id) throws SQLException {
-        String generated = Catalog.majorVersion(target) >= 12 ? "attgenerated <> ''" : "false";
+        String generated = ServerVersion.major(target) >= 12 ? "attgenerated <> ''" : "false";
         Map<String, TableDrift.Existing> columns = new LinkedHashMap<>();
         try (PreparedStatement statement =
                 target.prepareStatement("SELECT attname, format_type(atttypid, atttypmod), " + generated
@@ -157,7 +157,7 @@ public final class TargetCatalog {
 
     private static Map<String, TargetColumn> columns(Connection target, TableId id) throws SQLException {
         String sql = COLUMNS.formatted(
-                Catalog.majorVersion(target) >= 12 ? "a.attgenerated <> ''" : "false", deterministic(target));
+                ServerVersion.major(target) >= 12 ? "a.attgenerated <> ''" : "false", deterministic(target));
         Map<String, TargetColumn> columns = new LinkedHashMap<>();
         try (PreparedStatement statement = target.prepareStatement(sql)) {
             statement.setString(1, id.quoted());
@@ -172,7 +172,7 @@ public final class TargetCatalog {
     }
 
     private static String deterministic(Connection target) throws SQLException {
-        return Catalog.majorVersion(target) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true";
+        return ServerVersion.major(target) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true";
     }
 
     private static TargetColumn column(ResultSet row) throws SQLException {

@@ -3,8 +3,10 @@ package io.wherry.source.check;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -26,11 +28,11 @@ public final class FilterChecks {
 
     private FilterChecks() {}
 
-    public static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+    public static List<Finding> check(Connection session, Migration migration, List<CatalogTable> tables)
             throws SQLException {
         List<Finding> findings = new ArrayList<>();
         Set<String> unknown = new HashSet<>(migration.tables().where().keySet());
-        for (Catalog.Table table : tables) {
+        for (CatalogTable table : tables) {
             String condition = migration.tables().where().get(table.id().toString());
             unknown.remove(table.id().toString());
             if (condition != null) {
@@ -47,7 +49,7 @@ public final class FilterChecks {
     }
 
     private static void check(
-            Connection session, Migration migration, Catalog.Table table, String condition, List<Finding> findings)
+            Connection session, Migration migration, CatalogTable table, String condition, List<Finding> findings)
             throws SQLException {
         String name = table.id().toString();
         if (table.partitioned()) {
@@ -69,7 +71,7 @@ public final class FilterChecks {
         if (!migration.tables().follows(table.id())) {
             return;
         }
-        if (Catalog.majorVersion(session) < FILTERS_SINCE) {
+        if (ServerVersion.major(session) < FILTERS_SINCE) {
             findings.add(Finding.error(
                     name,
                     "has a row filter, which servers before " + FILTERS_SINCE + " cannot apply to changes",
@@ -81,7 +83,7 @@ public final class FilterChecks {
                 .filter(names(condition)::contains)
                 .filter(column -> !table.identity().contains(column))
                 .toList();
-        if (table.replicaIdentity() != 'f' && !table.identity().isEmpty() && !outside.isEmpty()) {
+        if (table.replicaIdentity() != ReplicaIdentity.FULL && !table.identity().isEmpty() && !outside.isEmpty()) {
             findings.add(Finding.error(
                     name,
                     "its row filter uses "
@@ -90,13 +92,14 @@ public final class FilterChecks {
                                     outside.stream().map(Identifiers::quote).toList())
                             + ", not part of its replica identity: the source would refuse every update and delete",
                     "On the source: ALTER TABLE " + table.id().quoted() + " REPLICA IDENTITY FULL"));
-        } else if (table.replicaIdentity() != 'f' && !table.identity().isEmpty()) {
+        } else if (table.replicaIdentity() != ReplicaIdentity.FULL
+                && !table.identity().isEmpty()) {
             warnOfValuesStoredApart(session, table, findings);
         }
     }
 
     /** The stream leaves them out of a row that an update of its key brings into the filter: the sink-applier stops there. */
-    private static void warnOfValuesStoredApart(Connection session, Catalog.Table table, List<Finding> findings)
+    private static void warnOfValuesStoredApart(Connection session, CatalogTable table, List<Finding> findings)
             throws SQLException {
         List<String> apart = new ArrayList<>();
         try (PreparedStatement statement = session.prepareStatement("SELECT attname FROM pg_catalog.pg_attribute"

@@ -2,7 +2,8 @@ package io.wherry.source.check;
 
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -38,12 +39,11 @@ public final class LargeValueChecks {
     private LargeValueChecks() {}
 
     /** @param tables that the role may read */
-    public static List<Finding> check(Connection session, List<Catalog.Table> tables) throws SQLException {
+    public static List<Finding> check(Connection session, List<CatalogTable> tables) throws SQLException {
         List<Finding> findings = new ArrayList<>();
-        for (Catalog.Table table : tables) {
-            List<Catalog.CatalogColumn> columns = table.writable().stream()
-                    .filter(Catalog.CatalogColumn::variable)
-                    .toList();
+        for (CatalogTable table : tables) {
+            List<CatalogColumn> columns =
+                    table.writable().stream().filter(CatalogColumn::variable).toList();
             if (!columns.isEmpty() && table.bytes() - table.heapBytes() >= CARRIED_BYTES / COMPRESSION) {
                 check(session, table, columns, findings);
             }
@@ -52,7 +52,7 @@ public final class LargeValueChecks {
     }
 
     private static void check(
-            Connection session, Catalog.Table table, List<Catalog.CatalogColumn> columns, List<Finding> findings)
+            Connection session, CatalogTable table, List<CatalogColumn> columns, List<Finding> findings)
             throws SQLException {
         long pages = Math.max(1, table.heapBytes() / PAGE_BYTES);
         double percent = Math.min(100, 100.0 * SAMPLED_PAGES / pages);
@@ -78,14 +78,14 @@ public final class LargeValueChecks {
         }
     }
 
-    private static String largest(Catalog.CatalogColumn column) {
+    private static String largest(CatalogColumn column) {
         String name = Identifiers.quote(column.name());
         boolean known = column.type().schema().equals("pg_catalog")
                 && LENGTH_KNOWN.contains(column.type().name());
         return "max(pg_catalog." + (known ? "octet_length(" : "pg_column_size(") + name + "))";
     }
 
-    private static void judge(Catalog.Table table, Catalog.CatalogColumn column, long bytes, List<Finding> findings) {
+    private static void judge(CatalogTable table, CatalogColumn column, long bytes, List<Finding> findings) {
         boolean bytea = column.type().name().equals("bytea");
         String object = table.id() + " column " + column.name();
         long megabytes = bytes / 1_000_000;

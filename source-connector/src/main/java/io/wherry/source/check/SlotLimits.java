@@ -1,7 +1,7 @@
 package io.wherry.source.check;
 
 import io.wherry.contract.error.Finding;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -25,7 +25,7 @@ final class SlotLimits {
     private SlotLimits() {}
 
     static List<Finding> check(Connection session) throws SQLException {
-        int major = Catalog.majorVersion(session);
+        int major = ServerVersion.major(session);
         List<Finding> findings = new ArrayList<>();
         Double keep = major < KEEP_SINCE
                 ? null

@@ -4,6 +4,9 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -66,11 +69,12 @@ public final class SourcePreflight {
     }
 
     private void run(boolean eachTable) throws SQLException {
-        int major = Catalog.majorVersion(session);
+        int major = ServerVersion.major(session);
         if (major < OLDEST) {
             error(
                     "source",
-                    "PostgreSQL " + values.text("SHOW server_version") + " has no pgoutput, so its changes cannot be captured",
+                    "PostgreSQL " + values.text("SHOW server_version")
+                            + " has no pgoutput, so its changes cannot be captured",
                     "Upgrade it to " + OLDEST + " or newer first, by pg_upgrade");
             return;
         }
@@ -86,7 +90,7 @@ public final class SourcePreflight {
         findings.addAll(SlotChecks.check(session, migration));
         findings.addAll(SlotLimits.check(session));
         findings.addAll(RoleChecks.check(session, migration, role));
-        List<Catalog.Table> tables = Catalog.selected(session, migration);
+        List<CatalogTable> tables = SelectedTables.read(session, migration);
         if (tables.isEmpty() && !Catalog.tables(session).isEmpty()) {
             error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
         }

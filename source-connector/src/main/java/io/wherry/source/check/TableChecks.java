@@ -3,8 +3,9 @@ package io.wherry.source.check;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.ExactText;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.source.server.Identities;
 import io.wherry.source.server.Identities.Identity;
 import java.sql.Array;
@@ -53,21 +54,21 @@ public final class TableChecks {
 
     private record Rights(String owner, boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
 
-    public static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+    public static List<Finding> check(Connection session, Migration migration, List<CatalogTable> tables)
             throws SQLException {
         Map<Long, Rights> rights = rights(session);
         String role = Identifiers.quote(migration.source().user());
         List<Finding> findings = new ArrayList<>();
         Map<Long, Identity> identities =
-                Identities.of(session, tables.stream().map(Catalog.Table::oid).toList()).stream()
+                Identities.of(session, tables.stream().map(CatalogTable::oid).toList()).stream()
                         .collect(Collectors.toMap(Identity::oid, Function.identity()));
-        for (Catalog.Table table : tables) {
+        for (CatalogTable table : tables) {
             check(migration, table, rights.get(table.oid()), identities.get(table.oid()), role, findings);
             if (migration.apply().partitions().getOrDefault(table.id().toString(), 1) > 1) {
                 checkKey(session, table, findings);
             }
         }
-        List<Catalog.Table> readable =
+        List<CatalogTable> readable =
                 tables.stream().filter(t -> rights.get(t.oid()).readable).toList();
         findings.addAll(LargeValueChecks.check(session, WholeChecks.leaves(session, migration, readable)));
         return findings;
@@ -75,7 +76,7 @@ public final class TableChecks {
 
     private static void check(
             Migration migration,
-            Catalog.Table table,
+            CatalogTable table,
             Rights rights,
             Identity identity,
             String role,
@@ -130,9 +131,9 @@ public final class TableChecks {
     }
 
     /** Counterexample: 1.0 is deleted and 1.00 inserted; in two partitions the insert may be applied first, and then deleted. */
-    private static void checkKey(Connection session, Catalog.Table table, List<Finding> findings) throws SQLException {
+    private static void checkKey(Connection session, CatalogTable table, List<Finding> findings) throws SQLException {
         String sql = INEXACT.formatted(
-                Catalog.majorVersion(session) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true");
+                ServerVersion.major(session) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true");
         try (PreparedStatement statement = session.prepareStatement(sql)) {
             Array key = session.createArrayOf("text", table.identity().toArray());
             statement.setLong(1, table.oid());

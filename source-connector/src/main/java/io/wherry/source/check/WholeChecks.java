@@ -7,6 +7,9 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.source.server.Identities;
 import io.wherry.source.server.Identities.Identity;
 import io.wherry.source.server.Partition;
@@ -33,14 +36,14 @@ public final class WholeChecks {
         this.role = Identifiers.quote(migration.source().user());
     }
 
-    public static List<Finding> check(Connection session, Migration migration, List<Catalog.Table> tables)
+    public static List<Finding> check(Connection session, Migration migration, List<CatalogTable> tables)
             throws SQLException {
         WholeChecks checks = new WholeChecks(migration);
-        List<Catalog.Table> wholes =
-                tables.stream().filter(Catalog.Table::partitioned).toList();
-        checks.settings(Catalog.majorVersion(session), wholes);
+        List<CatalogTable> wholes =
+                tables.stream().filter(CatalogTable::partitioned).toList();
+        checks.settings(ServerVersion.major(session), wholes);
         List<Partition> partitions = Partition.read(session, migration);
-        for (Catalog.Table whole : wholes) {
+        for (CatalogTable whole : wholes) {
             boolean followed = migration.tables().follows(whole.id());
             partitions.stream()
                     .filter(partition -> partition.root().equals(whole.id()))
@@ -51,11 +54,11 @@ public final class WholeChecks {
     }
 
     /** The tables, with the partitions that hold rows in the place of whole ones. */
-    public static List<Catalog.Table> leaves(Connection session, Migration migration, List<Catalog.Table> tables)
+    public static List<CatalogTable> leaves(Connection session, Migration migration, List<CatalogTable> tables)
             throws SQLException {
         Set<TableId> wholes = tables.stream()
-                .filter(Catalog.Table::partitioned)
-                .map(Catalog.Table::id)
+                .filter(CatalogTable::partitioned)
+                .map(CatalogTable::id)
                 .collect(Collectors.toSet());
         if (wholes.isEmpty()) {
             return tables;
@@ -64,7 +67,7 @@ public final class WholeChecks {
         Partition.read(session, migration).stream()
                 .filter(partition -> partition.leaf() && partition.readable())
                 .forEach(partition -> readable.add(partition.oid()));
-        List<Catalog.Table> leaves = new ArrayList<>(
+        List<CatalogTable> leaves = new ArrayList<>(
                 tables.stream().filter(table -> !table.partitioned()).toList());
         Catalog.tables(session).stream()
                 .filter(table -> wholes.contains(table.root()) && readable.contains(table.oid()))
@@ -72,7 +75,7 @@ public final class WholeChecks {
         return leaves;
     }
 
-    private void settings(int version, List<Catalog.Table> wholes) {
+    private void settings(int version, List<CatalogTable> wholes) {
         for (String pattern : migration.tables().whole()) {
             if (wholes.stream()
                     .noneMatch(whole -> Patterns.matches(pattern, whole.id().toString()))) {
@@ -88,7 +91,7 @@ public final class WholeChecks {
                     "is for targets that are partitioned otherwise, and target.schema: create copies the source's partitions",
                     "Make the tables on the target and use target.schema: existing, or remove tables.whole"));
         }
-        for (Catalog.Table whole : wholes) {
+        for (CatalogTable whole : wholes) {
             String name = whole.id().toString();
             if (version < SOURCE_SINCE) {
                 findings.add(Finding.error(
@@ -107,7 +110,7 @@ public final class WholeChecks {
     }
 
     /** Partitions that have FULL, or get it, where the source could not publish what it holds. */
-    private void identities(Connection session, List<Catalog.Table> wholes, List<Partition> partitions)
+    private void identities(Connection session, List<CatalogTable> wholes, List<Partition> partitions)
             throws SQLException {
         for (Identity one :
                 Identities.of(session, partitions.stream().map(Partition::oid).toList())) {
@@ -126,7 +129,7 @@ public final class WholeChecks {
         }
     }
 
-    private void partition(Catalog.Table whole, Partition partition, boolean followed) {
+    private void partition(CatalogTable whole, Partition partition, boolean followed) {
         String name = partition.id().toString();
         String of = ", part of " + whole.id() + " that is carried whole";
         String quoted = partition.id().quoted();
@@ -157,7 +160,7 @@ public final class WholeChecks {
                     "is unlogged: its changes are not in the write-ahead log" + of,
                     "ALTER TABLE " + quoted + " SET LOGGED");
         }
-        if (partition.replicaIdentity() == 'i') {
+        if (partition.replicaIdentity() == ReplicaIdentity.INDEX) {
             error(
                     name,
                     "has a replica identity by an index, which may name other rows of the whole" + of,

@@ -2,8 +2,8 @@ package io.wherry.source.control;
 
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedSet;
@@ -61,7 +61,7 @@ public record Cut(
     private static final long TRANSACTION_NUMBERS = 1L << 32;
 
     /** Names and types of the columns that a load reads. */
-    public static List<String> columns(Catalog.Table table) {
+    public static List<String> columns(CatalogTable table) {
         List<String> columns = new ArrayList<>();
         for (CatalogColumn column : table.writable()) {
             columns.add(column.name() + " " + column.type().quoted() + " " + column.typeOid());
@@ -110,7 +110,7 @@ public record Cut(
 
     /** Whether a load of the table as it is now can go on with these chunks. */
     public boolean fits(
-            Catalog.Table now, ColumnNumbers numbersNow, long fileNow, String filterNow, long endTransaction) {
+            CatalogTable now, ColumnNumbers numbersNow, long fileNow, String filterNow, long endTransaction) {
         return !key.isEmpty()
                 && key.equals(now.identity())
                 && oid == now.oid()

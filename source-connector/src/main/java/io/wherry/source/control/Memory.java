@@ -2,7 +2,7 @@ package io.wherry.source.control;
 
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Order;
@@ -201,7 +201,7 @@ public final class Memory {
 
     /** @param endTransaction the first that the present snapshot cannot know of */
     public Optional<Resumable> resumable(
-            Catalog.Table table, ColumnNumbers numbers, long file, String filter, long endTransaction) {
+            CatalogTable table, ColumnNumbers numbers, long file, String filter, long endTransaction) {
         Cut cut = cuts.get(table.id());
         SortedSet<Integer> done = new TreeSet<>(
                 cut == null

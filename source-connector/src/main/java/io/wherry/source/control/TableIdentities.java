@@ -2,7 +2,7 @@ package io.wherry.source.control;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.source.control.Routes.Identity;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -17,7 +17,7 @@ public final class TableIdentities {
     /** The tables that have the names, as the session's snapshot sees them. */
     public static Map<TableId, Identity> read(Connection session, Migration migration, Set<TableId> names)
             throws SQLException {
-        Map<TableId, Long> oids = Catalog.selectedOids(session, migration);
+        Map<TableId, Long> oids = SelectedTables.oids(session, migration);
         oids.keySet().retainAll(names);
         Map<Long, ColumnNumbers> columns = ColumnNumbers.read(session, oids.values());
         Map<TableId, Identity> identities = new HashMap<>();

@@ -1,6 +1,6 @@
 package io.wherry.source.decode;
 
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.TableShape.ColumnDefinition;
 import io.wherry.contract.postgres.TableShape.EarlierRows;
 import io.wherry.source.decode.Relation.RelationColumn;
@@ -46,7 +46,7 @@ final class ColumnDefinitions {
     static Map<String, ColumnDefinition> read(
             Connection session, Relation relation, long oid, Long loadedFile, TableFiles files) throws SQLException {
         // Its only element, in the text of its type.
-        String missing = Catalog.majorVersion(session) >= MISSING_VALUES_SINCE
+        String missing = ServerVersion.major(session) >= MISSING_VALUES_SINCE
                 ? "CAST(CAST(a.attmissingval AS text) AS text[])"
                 : "NULL::text[]";
         Map<String, ColumnDefinition> definitions = new HashMap<>();

@@ -1,6 +1,7 @@
 package io.wherry.source.decode;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.ReplicaIdentity;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -12,9 +13,8 @@ import java.util.Set;
  * Replication Message Formats").
  *
  * @param oid of the table
- * @param replicaIdentity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
  */
-public record Relation(int oid, TableId id, char replicaIdentity, List<RelationColumn> columns) {
+public record Relation(int oid, TableId id, ReplicaIdentity replicaIdentity, List<RelationColumn> columns) {
     /**
      * @param identity part of the replica identity
      * @param typeOid of the column's type
@@ -53,7 +53,7 @@ public record Relation(int oid, TableId id, char replicaIdentity, List<RelationC
         int oid = message.getInt();
         String schema = text(message);
         String table = text(message);
-        char replicaIdentity = (char) message.get();
+        ReplicaIdentity replicaIdentity = ReplicaIdentity.of((char) message.get());
         int count = message.getShort();
         List<RelationColumn> columns = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {

@@ -3,7 +3,9 @@ package io.wherry.source.decode;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.PartitionRoots;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.postgres.TableShape.Column;
@@ -43,12 +45,9 @@ public final class RelationShapes implements Shapes, AutoCloseable {
               JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid) JOIN pg_namespace n ON n.oid = r.relnamespace
              WHERE c.oid = ?::oid
             """;
-    private static final String PRIMARY_KEY = Catalog.ROOTS + """
-            SELECT a.attname FROM pg_catalog.pg_index i
-              CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
-              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-             WHERE %s AND i.indisprimary AND i.indimmediate
-               AND i.indrelid = coalesce((SELECT parent FROM root WHERE partition = ?::oid AND ?), ?::oid)
+    private static final String PRIMARY_KEY = PartitionRoots.WITH + """
+            SELECT unnest(:primary_key) FROM pg_class c
+             WHERE c.oid = coalesce((SELECT parent FROM root WHERE partition = ?::oid AND ?), ?::oid)
             """;
 
     private static final int SENT_SINCE = 18;
@@ -92,7 +91,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     @Override
     public Set<String> generated(Relation relation) {
         try {
-            if (Catalog.majorVersion(session()) < SENT_SINCE) {
+            if (ServerVersion.major(session()) < SENT_SINCE) {
                 return Set.of();
             }
             Set<String> names = new HashSet<>();
@@ -165,7 +164,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     @Override
     public boolean namesRows(Relation partition, TableShape shape) {
         try {
-            return partition.replicaIdentity() == 'f'
+            return partition.replicaIdentity() == ReplicaIdentity.FULL
                     || Set.copyOf(shape.identity()).equals(Set.copyOf(primaryKey(partition)));
         } catch (SQLException e) {
             throw unreadable(partition.id(), e);
@@ -200,10 +199,12 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     }
 
     private List<String> identity(Relation relation) throws SQLException {
-        List<String> primaryKey = relation.replicaIdentity() == 'f' ? primaryKey(relation) : List.of();
+        List<String> primaryKey = relation.replicaIdentity() == ReplicaIdentity.FULL ? primaryKey(relation) : List.of();
         List<String> identity = new ArrayList<>();
         for (RelationColumn column : relation.columns()) {
-            boolean part = relation.replicaIdentity() == 'f' ? primaryKey.contains(column.name()) : column.identity();
+            boolean part = relation.replicaIdentity() == ReplicaIdentity.FULL
+                    ? primaryKey.contains(column.name())
+                    : column.identity();
             if (part) {
                 identity.add(column.name());
             }
@@ -234,7 +235,8 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     private List<String> primaryKey(Relation relation) throws SQLException {
         List<String> names = new ArrayList<>();
         try (PreparedStatement statement = session()
-                .prepareStatement(PRIMARY_KEY.formatted(Catalog.identifies(Catalog.majorVersion(session()))))) {
+                .prepareStatement(PRIMARY_KEY.replace(
+                        ":primary_key", ReplicaIdentity.primaryKey(ServerVersion.major(session()))))) {
             long oid = Integer.toUnsignedLong(relation.oid());
             statement.setLong(1, oid);
             statement.setBoolean(2, migration.tables().isWhole(relation.id()));

@@ -3,7 +3,8 @@ package io.wherry.source.decode;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
@@ -32,15 +33,14 @@ public final class SchemasAhead {
     private static final Logger LOG = LoggerFactory.getLogger(SchemasAhead.class);
     private static final String RELATIONS = """
             SELECT c.oid::bigint, n.nspname, c.relname, c.relreplident::text, a.attname, a.atttypid::bigint, a.atttypmod,
-                   coalesce(a.attnum = ANY (i.indkey::int2[]), false)
+                   coalesce(a.attnum = ANY (:key_columns), false)
               FROM pg_catalog.pg_publication p
               JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
               JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                   AND %s
-              LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indimmediate
-                   AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+                   AND :sent
+              LEFT JOIN pg_catalog.pg_index i ON :identity
              WHERE p.pubname = ?
              ORDER BY c.oid, a.attnum
             """;
@@ -76,18 +76,25 @@ public final class SchemasAhead {
         }
     }
 
+    private static String relations(int major) {
+        return RELATIONS
+                .replace(":sent", major >= 12 ? "a.attgenerated = ''" : "true")
+                .replace(":identity", ReplicaIdentity.INDEX_OF_TABLE)
+                .replace(":key_columns", ReplicaIdentity.keyColumns(major));
+    }
+
     private static List<Relation> relations(Migration migration) throws SQLException {
         Map<Long, Relation> relations = new LinkedHashMap<>();
         try (Connection session = Sessions.open(migration, migration.source(), "schemas");
-                PreparedStatement statement = session.prepareStatement(
-                        RELATIONS.formatted(Catalog.majorVersion(session) >= 12 ? "a.attgenerated = ''" : "true"))) {
+                PreparedStatement statement = session.prepareStatement(relations(ServerVersion.major(session)))) {
             statement.setString(1, migration.publication());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
                     long oid = row.getLong(1);
                     if (!relations.containsKey(oid)) {
                         TableId table = new TableId(row.getString(2), row.getString(3));
-                        char identity = row.getString(4).charAt(0);
+                        ReplicaIdentity identity =
+                                ReplicaIdentity.of(row.getString(4).charAt(0));
                         relations.put(oid, new Relation((int) oid, table, identity, new ArrayList<>()));
                     }
                     relations

@@ -1,6 +1,6 @@
 package io.wherry.source.load;
 
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
 import java.util.Set;
 
 /**

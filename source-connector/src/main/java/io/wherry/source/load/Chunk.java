@@ -2,8 +2,8 @@ package io.wherry.source.load;
 
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.source.control.ColumnNumbers;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
  * @param replaces key columns: its rows take the place of those with the same key; empty = there are none
  */
 record Chunk(
-        Catalog.Table table,
+        CatalogTable table,
         TableId reads,
         long oid,
         ColumnNumbers numbers,
@@ -29,7 +29,7 @@ record Chunk(
         String filter,
         List<String> replaces) {
     Chunk(
-            Catalog.Table table,
+            CatalogTable table,
             ColumnNumbers numbers,
             int number,
             String condition,

@@ -2,8 +2,9 @@ package io.wherry.source.load;
 
 import io.wherry.contract.config.Migration.Load;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.source.control.ColumnNumbers;
 import io.wherry.source.control.Cut;
 import io.wherry.source.server.Partition;
@@ -42,7 +43,7 @@ final class LoadPlanner {
     LoadPlanner(Connection session, Load load) throws SQLException {
         this.session = session;
         this.load = load;
-        this.tidRanges = Catalog.majorVersion(session) >= TID_RANGES_SINCE;
+        this.tidRanges = ServerVersion.major(session) >= TID_RANGES_SINCE;
         try (PreparedStatement statement =
                         session.prepareStatement("SELECT pg_catalog.current_setting('block_size')::bigint,"
                                 + " pg_catalog.txid_snapshot_xmin(s), pg_catalog.txid_snapshot_xmax(s)"
@@ -68,7 +69,7 @@ final class LoadPlanner {
      * @param file number of the file that holds the rows
      * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
      */
-    Cut cut(Catalog.Table table, ColumnNumbers numbers, int epoch, long file, String filter) throws SQLException {
+    Cut cut(CatalogTable table, ColumnNumbers numbers, int epoch, long file, String filter) throws SQLException {
         String by = BY_PLACE;
         String type = PLACE_TYPE;
         List<String> bounds = List.of();
@@ -110,15 +111,15 @@ final class LoadPlanner {
      * @param leaves those of them that hold rows, by number
      */
     Cut cutWhole(
-            Catalog.Table whole,
+            CatalogTable whole,
             ColumnNumbers numbers,
             int epoch,
             List<Partition> partitions,
-            Map<Long, Catalog.Table> leaves,
+            Map<Long, CatalogTable> leaves,
             LoadSnapshot snapshot) {
         List<Cut.Part> parts = new ArrayList<>();
         for (Partition partition : partitions) {
-            Catalog.Table leaf = partition.leaf() ? leaves.get(partition.oid()) : null;
+            CatalogTable leaf = partition.leaf() ? leaves.get(partition.oid()) : null;
             List<String> bounds = leaf == null ? null : tidBounds(leaf);
             parts.add(new Cut.Part(
                     partition.oid(), partition.id(), partition.attached(), snapshot.file(partition.oid()), bounds));
@@ -140,7 +141,7 @@ final class LoadPlanner {
     }
 
     /** The chunks of a whole table, numbered through all its partitions. */
-    static List<Chunk> chunks(Catalog.Table whole, Cut cut) {
+    static List<Chunk> chunks(CatalogTable whole, Cut cut) {
         List<Chunk> chunks = new ArrayList<>();
         for (Cut.Part part : cut.parts()) {
             for (int i = 0; i < part.chunks(); i++) {
@@ -152,7 +153,7 @@ final class LoadPlanner {
         return chunks.isEmpty() ? List.of(new Chunk(whole, cut.numbers(), 0, "", "", List.of())) : chunks;
     }
 
-    private List<String> tidBounds(Catalog.Table table) {
+    private List<String> tidBounds(CatalogTable table) {
         long pages = table.heapBytes() / pageBytes;
         long perPage = pages == 0 ? 1 : Math.max(1, (table.rowsEstimated() + pages - 1) / pages);
         int count = chunkCount(table.bytes(), load.chunkBytes(), load.readers(), pages * perPage);
@@ -188,7 +189,7 @@ final class LoadPlanner {
      * <p>What is read is locked until the savepoint: the session keeps the snapshot for the whole load, and a TRUNCATE that waited for it
      * would hold up the table's readers.
      */
-    private List<String> sample(Catalog.Table table, CatalogColumn key, int count) throws SQLException {
+    private List<String> sample(CatalogTable table, CatalogColumn key, int count) throws SQLException {
         execute("SAVEPOINT sample");
         try {
             return sampled(table, key, count);
@@ -206,7 +207,7 @@ final class LoadPlanner {
         }
     }
 
-    private List<String> sampled(Catalog.Table table, CatalogColumn key, int count) throws SQLException {
+    private List<String> sampled(CatalogTable table, CatalogColumn key, int count) throws SQLException {
         long pages = Math.max(1, table.heapBytes() / pageBytes);
         double percent = Math.min(100, 100.0 * SAMPLES_A_CHUNK * count / pages);
         String column = Identifiers.quote(key.name());

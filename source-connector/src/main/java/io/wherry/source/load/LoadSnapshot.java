@@ -4,8 +4,9 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.source.control.ColumnNumbers;
 import io.wherry.source.server.OpenSessions;
@@ -177,10 +178,10 @@ public final class LoadSnapshot implements AutoCloseable {
     }
 
     /** Those of the wanted tables that the snapshot holds, the largest first. */
-    List<Catalog.Table> tables(Set<TableId> wanted) throws SQLException {
-        return Catalog.selected(anchor, migration).stream()
+    List<CatalogTable> tables(Set<TableId> wanted) throws SQLException {
+        return SelectedTables.read(anchor, migration).stream()
                 .filter(table -> wanted.contains(table.id()))
-                .sorted(Comparator.comparingLong(Catalog.Table::bytes).reversed())
+                .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                 .toList();
     }
 

@@ -3,6 +3,8 @@ package io.wherry.source.load;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogColumns;
+import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.LoadPlan.Resumed;
 import io.wherry.source.control.ColumnNumbers;
@@ -49,10 +51,10 @@ final class RoundPlanner {
         List<LoadPlan.Table> planned = new ArrayList<>();
         List<Cut> cuts = new ArrayList<>();
         List<Partition> partitions = Partition.read(snapshot.session(), migration);
-        Map<Long, Catalog.Table> leaves = leaves(snapshot.session(), partitions);
+        Map<Long, CatalogTable> leaves = leaves(snapshot.session(), partitions);
         List<TableId> moved = new ArrayList<>();
         Map<TableId, Identity> identities = TableIdentities.read(snapshot.session(), migration, missing);
-        for (Catalog.Table table : snapshot.tables(missing)) {
+        for (CatalogTable table : snapshot.tables(missing)) {
             Identity identity = identities.get(table.id());
             if (!known.routes().hold(table.id(), identity)) {
                 // Its name or columns went to others between binding and snapshot: changes from after the snapshot may
@@ -88,20 +90,19 @@ final class RoundPlanner {
         return new RoundPlan(plan, cuts, chunks, moved);
     }
 
-    private static Map<Long, Catalog.Table> leaves(Connection session, List<Partition> partitions)
-            throws SQLException {
+    private static Map<Long, CatalogTable> leaves(Connection session, List<Partition> partitions) throws SQLException {
         return partitions.isEmpty()
                 ? Map.of()
-                : Catalog.tables(session).stream().collect(Collectors.toMap(Catalog.Table::oid, Function.identity()));
+                : Catalog.tables(session).stream().collect(Collectors.toMap(CatalogTable::oid, Function.identity()));
     }
 
-    private static List<Partition> of(Catalog.Table whole, List<Partition> partitions) {
+    private static List<Partition> of(CatalogTable whole, List<Partition> partitions) {
         return partitions.stream()
                 .filter(partition -> partition.root().equals(whole.id()))
                 .toList();
     }
 
-    private LoadPlan.Table planned(Catalog.Table table, int parts, Optional<Resumable> resumable) {
+    private LoadPlan.Table planned(CatalogTable table, int parts, Optional<Resumable> resumable) {
         return new LoadPlan.Table(
                 table.id(),
                 migration.topics().changes(table.id()),
@@ -114,12 +115,12 @@ final class RoundPlanner {
                                 r.epoch(), List.copyOf(r.chunks()), r.cut().key()))
                         .orElse(null),
                 table.oid(),
-                Catalog.shape(table.columns()));
+                CatalogColumns.shape(table.columns()));
     }
 
     /** The chunks that are not in Kafka, and one more with the rows of the others that were written since. */
     private static List<Chunk> chunksLeft(
-            Catalog.Table table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
+            CatalogTable table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
         Cut cut = resumable.cut();
         LOG.info(
                 "{}: {} of {} chunks are in Kafka, going on",
@@ -134,7 +135,7 @@ final class RoundPlanner {
 
     /** @param done numbers of the chunks to leave out */
     private static List<Chunk> chunks(
-            Catalog.Table table, ColumnNumbers numbers, String filter, Cut cut, Set<Integer> done) {
+            CatalogTable table, ColumnNumbers numbers, String filter, Cut cut, Set<Integer> done) {
         List<Chunk> chunks = new ArrayList<>();
         for (int i = 0; i < cut.size(); i++) {
             if (!done.contains(i)) {

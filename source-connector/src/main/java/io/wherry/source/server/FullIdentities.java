@@ -33,7 +33,8 @@ public final class FullIdentities {
         // One that is made again and again has another oid each time: the note must not grow with it.
         ReplicaIdentities noted = ReplicaIdentities.read(source, migration).present(source);
         boolean done = locks.attempt(source, "REPLICA IDENTITY FULL", table.id(), Lock.EXCLUSIVE, statement -> {
-            noted.with(new ReplicaIdentities.Changed(table.id(), table.identity(), table.index(), table.oid()))
+            noted.with(new ReplicaIdentities.Changed(
+                            table.id(), table.identity().code(), table.index(), table.oid()))
                     .write(source, migration);
             statement.execute("ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL");
         });

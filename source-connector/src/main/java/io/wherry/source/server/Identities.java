@@ -3,7 +3,8 @@ package io.wherry.source.server;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -29,18 +30,13 @@ public final class Identities {
               FROM (SELECT c.oid::bigint, n.nspname, c.relname, c.relreplident::text,
                            (SELECT x.relname::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
                              WHERE i.indrelid = c.oid AND i.indisreplident AND c.relreplident = 'i') AS index_name,
-                           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
-                              AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
-                              AND :plain) AS keyed,
+                           EXISTS (SELECT FROM pg_index i WHERE :identity AND :plain) AS keyed,
                            :stored AS stored, :virtual AS virtual,
                            (SELECT x.relname::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-                             WHERE :refuses AND i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND i.indisunique
-                               AND i.indpred IS NULL AND i.indexprs IS NULL AND :plain
-                               AND NOT EXISTS (SELECT FROM pg_attribute k WHERE k.attrelid = c.oid AND NOT k.attnotnull
-                                                  AND k.attnum = ANY (i.indkey::int2[]))
+                             WHERE :refuses AND i.indrelid = c.oid AND :usable AND :plain
                              ORDER BY i.indisprimary DESC, x.relname LIMIT 1) AS other_index,
                            EXISTS (SELECT FROM pg_index i WHERE :refuses AND i.indrelid = c.oid AND i.indisvalid
-                              AND i.indimmediate AND i.indisprimary AND :plain) AS primary_key
+                              AND :primary AND :plain) AS primary_key
                       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                      WHERE c.relkind = 'r' AND c.oid IN (:tables)) found
             """;
@@ -64,9 +60,7 @@ public final class Identities {
               JOIN pg_depend d ON d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid
                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
              WHERE p.pubname = ? AND NOT EXISTS (
-               SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid
-                  AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
-                  AND d.refobjsubid = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))""";
+               SELECT FROM pg_index i WHERE :identity AND d.refobjsubid = ANY (:key_columns))""";
 
     private static final String WITHOUT_IDENTITY =
             " WHERE relreplident <> 'f' AND NOT keyed OR relreplident = 'f' AND (stored IS NOT NULL OR virtual IS NOT NULL)"
@@ -80,8 +74,7 @@ public final class Identities {
     /**
      * A table's identity.
      *
-     * @param identity {@code d}efault, {@code n}othing, {@code f}ull or {@code i}ndex
-     * @param index that is the identity, for {@code i}; null otherwise, or when it was dropped
+     * @param index that is the identity, for INDEX; null otherwise, or when it was dropped
      * @param keyed whether the identity is a key without generated columns
      * @param stored generated columns that the server stores; empty before 18, where they do no harm
      * @param virtual generated columns that it does not store
@@ -91,7 +84,7 @@ public final class Identities {
     public record Identity(
             long oid,
             TableId id,
-            char identity,
+            ReplicaIdentity identity,
             String index,
             boolean keyed,
             List<String> stored,
@@ -100,12 +93,12 @@ public final class Identities {
             boolean primaryKey) {
         /** Whether rows cannot be told apart before it is FULL. */
         public boolean lacksKey() {
-            return identity != 'f' && !keyed;
+            return identity != ReplicaIdentity.FULL && !keyed;
         }
 
         /** Whether all columns are its identity, or have to be. */
         private boolean full() {
-            return identity == 'f' || lacksKey();
+            return identity == ReplicaIdentity.FULL || lacksKey();
         }
 
         /** Whether the source refuses updates and deletes unless generated columns are published. */
@@ -163,7 +156,7 @@ public final class Identities {
      * deletes. A filter is made when the identity holds its columns, but that may change.
      */
     static List<Identity> filteredOutside(Connection source, Migration migration) throws SQLException {
-        if (Catalog.majorVersion(source) < FILTERS_SINCE) {
+        if (ServerVersion.major(source) < FILTERS_SINCE) {
             return List.of();
         }
         try (PreparedStatement statement = source.prepareStatement(sql(source, FILTERED_OUTSIDE) + " ORDER BY oid")) {
@@ -174,7 +167,7 @@ public final class Identities {
 
     /** Whether the publication publishes stored generated columns. */
     static boolean publishesStored(Connection source, Migration migration) throws SQLException {
-        if (Catalog.majorVersion(source) < REFUSED_SINCE) {
+        if (ServerVersion.major(source) < REFUSED_SINCE) {
             return false;
         }
         try (PreparedStatement statement = source.prepareStatement(OPTION)) {
@@ -191,14 +184,18 @@ public final class Identities {
     }
 
     private static String sql(Connection source, String tables) throws SQLException {
-        int major = Catalog.majorVersion(source);
+        int major = ServerVersion.major(source);
         boolean refuses = major >= REFUSED_SINCE;
         return IDENTITIES
-                .replace(":plain", Catalog.withoutGenerated(major))
+                .replace(":tables", tables)
+                .replace(":identity", ReplicaIdentity.INDEX_OF_TABLE)
+                .replace(":primary", ReplicaIdentity.PRIMARY_KEY)
+                .replace(":usable", ReplicaIdentity.USABLE_INDEX)
+                .replace(":plain", ReplicaIdentity.withoutGenerated(major))
+                .replace(":key_columns", ReplicaIdentity.keyColumns(major))
                 .replace(":stored", refuses ? GENERATED.formatted('s') : "NULL::text[]")
                 .replace(":virtual", refuses ? GENERATED.formatted('v') : "NULL::text[]")
-                .replace(":refuses", String.valueOf(refuses))
-                .replace(":tables", tables);
+                .replace(":refuses", String.valueOf(refuses));
     }
 
     private static List<Identity> read(PreparedStatement statement) throws SQLException {
@@ -208,7 +205,7 @@ public final class Identities {
                 identities.add(new Identity(
                         row.getLong("oid"),
                         new TableId(row.getString("nspname"), row.getString("relname")),
-                        row.getString("relreplident").charAt(0),
+                        ReplicaIdentity.of(row.getString("relreplident").charAt(0)),
                         row.getString("index_name"),
                         row.getBoolean("keyed"),
                         names(row.getArray("stored")),

@@ -2,7 +2,9 @@ package io.wherry.source.server;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.PartitionRoots;
+import io.wherry.contract.postgres.ReplicaIdentity;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -27,7 +29,7 @@ public record Partition(
         TableId root,
         long parent,
         char kind,
-        char replicaIdentity,
+        ReplicaIdentity replicaIdentity,
         boolean unlogged,
         String attached,
         boolean born,
@@ -35,7 +37,7 @@ public record Partition(
         boolean readable,
         boolean owned,
         boolean filtered) {
-    private static final String PARTITIONS = Catalog.ROOTS + """
+    private static final String PARTITIONS = PartitionRoots.WITH + """
             SELECT c.oid::bigint, n.nspname, c.relname, root.nspname AS root_schema, root.relname AS root_name,
                    i.inhparent::bigint, c.relkind::text, c.relreplident::text, c.relpersistence = 'u' AS unlogged,
                    i.xmin::text AS attached, coalesce(pg_relation_filenode(c.oid)::bigint, 0) AS file,
@@ -66,7 +68,7 @@ public record Partition(
                             root,
                             row.getLong("inhparent"),
                             row.getString("relkind").charAt(0),
-                            row.getString("relreplident").charAt(0),
+                            ReplicaIdentity.of(row.getString("relreplident").charAt(0)),
                             row.getBoolean("unlogged"),
                             row.getString("attached"),
                             row.getBoolean("born"),
@@ -86,9 +88,10 @@ public record Partition(
     }
 
     /** Whether its updates and deletes would not name the row as the whole table's key does. */
-    public boolean lacksIdentity(Catalog.Table whole) {
+    public boolean lacksIdentity(CatalogTable whole) {
         return leaf()
-                && replicaIdentity != 'f'
-                && (replicaIdentity == 'n' || whole.primaryKey().isEmpty());
+                && replicaIdentity != ReplicaIdentity.FULL
+                && (replicaIdentity == ReplicaIdentity.NOTHING
+                        || whole.primaryKey().isEmpty());
     }
 }

@@ -4,7 +4,7 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -38,7 +38,7 @@ public final class Publication {
     static void create(Connection source, Migration migration) throws SQLException {
         if (!exists(source, migration)) {
             String publish =
-                    Catalog.majorVersion(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
+                    ServerVersion.major(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
             alter(source, migration, "CREATE PUBLICATION " + name(migration) + " WITH (publish = '" + publish + "')");
         }
     }

@@ -1,8 +1,8 @@
 package io.wherry.source.server;
 
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -58,7 +58,7 @@ public final class ReplicationSlot {
      * @param temporary dropped at the session's end
      */
     public static Exported create(Connection replication, String name, boolean temporary) throws SQLException {
-        String export = Catalog.majorVersion(replication) >= 15 ? "(SNAPSHOT 'export')" : "EXPORT_SNAPSHOT";
+        String export = ServerVersion.major(replication) >= 15 ? "(SNAPSHOT 'export')" : "EXPORT_SNAPSHOT";
         String command = "CREATE_REPLICATION_SLOT " + Identifiers.quote(name) + (temporary ? " TEMPORARY" : "")
                 + " LOGICAL " + PLUGIN + " " + export;
         try (Statement statement = replication.createStatement();
@@ -69,8 +69,8 @@ public final class ReplicationSlot {
     }
 
     public static Optional<State> find(Connection session, String name) throws SQLException {
-        String walStatus = Catalog.majorVersion(session) >= 13 ? "wal_status" : "NULL::text";
-        String invalidation = Catalog.majorVersion(session) >= 17 ? "invalidation_reason" : "NULL::text";
+        String walStatus = ServerVersion.major(session) >= 13 ? "wal_status" : "NULL::text";
+        String invalidation = ServerVersion.major(session) >= 17 ? "invalidation_reason" : "NULL::text";
         try (PreparedStatement statement = session.prepareStatement("SELECT coalesce(plugin, '') AS plugin,"
                 + " coalesce(database, '') AS database, active, confirmed_flush_lsn::text AS flushed, "
                 + walStatus + " AS wal_status, " + invalidation

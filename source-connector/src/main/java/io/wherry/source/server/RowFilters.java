@@ -3,7 +3,7 @@ package io.wherry.source.server;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.ServerVersion;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -24,7 +24,7 @@ public final class RowFilters {
      */
     public static void takeOutChanged(Connection source, Migration migration, Set<TableId> tables, TableLocks locks)
             throws SQLException {
-        if (tables.isEmpty() || Catalog.majorVersion(source) < 15) {
+        if (tables.isEmpty() || ServerVersion.major(source) < 15) {
             return;
         }
         Set<TableId> filtered = new HashSet<>();
@@ -53,8 +53,8 @@ public final class RowFilters {
             if (locks.attemptAll(
                     source,
                     table.toString(),
-                    statement -> statement.execute(
-                            "ALTER PUBLICATION " + Publication.name(migration) + " DROP TABLE ONLY " + table.quoted()))) {
+                    statement -> statement.execute("ALTER PUBLICATION " + Publication.name(migration)
+                            + " DROP TABLE ONLY " + table.quoted()))) {
                 return;
             }
             TableLocks.pause("take " + table + " out of the publication");

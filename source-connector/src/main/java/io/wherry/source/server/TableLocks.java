@@ -3,11 +3,13 @@ package io.wherry.source.server;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Stopped;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +17,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,8 +30,8 @@ public final class TableLocks {
     static final int WAIT_MILLIS = 100;
 
     private static final Logger LOG = LoggerFactory.getLogger(TableLocks.class);
-    private static final long FIRST_PAUSE_MILLIS = 1_000;
-    private static final long LONGEST_PAUSE_MILLIS = 60_000;
+    private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
     private static final long BETWEEN_MILLIS = 500;
 
     /** The lock was not to be had, a deadlock was found, or somebody has changed the same row of the catalog. */
@@ -54,20 +55,19 @@ public final class TableLocks {
     }
 
     private record Waiting(
-            String what, TableId table, Lock lock, long nextNanos, long pauseMillis, Optional<Holder> holder) {
+            String what, TableId table, Lock lock, long nextNanos, Backoff pauses, Optional<Holder> holder) {
         boolean isDue() {
             return (holder.isEmpty() || !holder.get().isOld() || holder.get().isVacuum())
                     && System.nanoTime() - nextNanos >= 0;
         }
 
         Waiting heldBy(Optional<Holder> now) {
-            return new Waiting(what, table, lock, nextNanos, pauseMillis, now);
+            return new Waiting(what, table, lock, nextNanos, pauses, now);
         }
 
         Waiting failed() {
-            long pause = nextPause(pauseMillis);
             return new Waiting(
-                    what, table, lock, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause), pause, holder);
+                    what, table, lock, System.nanoTime() + pauses.next().toNanos(), pauses, holder);
         }
 
         String text() {
@@ -77,9 +77,9 @@ public final class TableLocks {
         }
     }
 
-    /** The pause after a failed attempt. @param before the last one; 0 = it was the first attempt */
-    static long nextPause(long before) {
-        return before == 0 ? FIRST_PAUSE_MILLIS : Math.min(LONGEST_PAUSE_MILLIS, 2 * before);
+    /** The pauses between attempts at one lock. */
+    static Backoff pauses() {
+        return new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
     }
 
     private final Map<TableId, Waiting> waiting = new ConcurrentHashMap<>();
@@ -128,7 +128,8 @@ public final class TableLocks {
     public boolean attempt(Connection source, String what, TableId table, Lock lock, Change change)
             throws SQLException {
         Optional<Holder> holder = LockHolders.of(source, table, lock == Lock.EXCLUSIVE);
-        Waiting before = waiting.getOrDefault(table, new Waiting(what, table, lock, System.nanoTime(), 0, holder));
+        Waiting before =
+                waiting.getOrDefault(table, new Waiting(what, table, lock, System.nanoTime(), pauses(), holder));
         Waiting now = before.heldBy(holder);
         if (!now.isDue()) {
             wait(now, waiting.containsKey(table));

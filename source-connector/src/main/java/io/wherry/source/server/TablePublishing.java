@@ -2,7 +2,8 @@ package io.wherry.source.server;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.ReplicaIdentity;
 import io.wherry.source.server.Identities.Identity;
 import io.wherry.source.server.TableLocks.Lock;
 import java.sql.Connection;
@@ -29,7 +30,7 @@ public final class TablePublishing {
     public static void ensure(
             Connection source,
             Migration migration,
-            List<Catalog.Table> selected,
+            List<CatalogTable> selected,
             TableLocks locks,
             BooleanSupplier closed)
             throws SQLException {
@@ -46,18 +47,17 @@ public final class TablePublishing {
      *
      * @return whether all tables are in the publication
      */
-    public static boolean publish(
-            Connection source, Migration migration, List<Catalog.Table> selected, TableLocks locks)
+    public static boolean publish(Connection source, Migration migration, List<CatalogTable> selected, TableLocks locks)
             throws SQLException {
-        List<Catalog.Table> tables = selected.stream()
+        List<CatalogTable> tables = selected.stream()
                 .filter(table -> migration.tables().follows(table.id()))
                 .toList();
         Publication.create(source, migration);
         Map<Long, TableId> roots = new HashMap<>();
         Partition.read(source, migration).forEach(partition -> roots.put(partition.oid(), partition.root()));
         Set<TableId> unidentified = new HashSet<>();
-        Map<TableId, Catalog.Table> byName =
-                tables.stream().collect(Collectors.toMap(Catalog.Table::id, Function.identity()));
+        Map<TableId, CatalogTable> byName =
+                tables.stream().collect(Collectors.toMap(CatalogTable::id, Function.identity()));
         for (Identity one : LockHolders.byContention(source, identities(source, tables, roots), Identity::oid)) {
             TableId carrier = byName.containsKey(one.id()) ? one.id() : roots.getOrDefault(one.oid(), one.id());
             if (one.needsStored()) {
@@ -69,16 +69,16 @@ public final class TablePublishing {
             }
         }
         Set<TableId> published = Publication.published(source, migration);
-        List<Catalog.Table> missing = tables.stream()
+        List<CatalogTable> missing = tables.stream()
                 .filter(t -> !published.contains(t.id()) && !unidentified.contains(t.id()))
                 .toList();
         return add(source, migration, missing, locks) && unidentified.isEmpty();
     }
 
     /** The identities of the tables, and of the partitions of tables that are carried whole. */
-    private static List<Identity> identities(Connection source, List<Catalog.Table> tables, Map<Long, TableId> roots)
+    private static List<Identity> identities(Connection source, List<CatalogTable> tables, Map<Long, TableId> roots)
             throws SQLException {
-        Set<TableId> names = tables.stream().map(Catalog.Table::id).collect(Collectors.toSet());
+        Set<TableId> names = tables.stream().map(CatalogTable::id).collect(Collectors.toSet());
         Set<Long> oids = new HashSet<>();
         tables.forEach(table -> oids.add(table.oid()));
         roots.forEach((partition, root) -> {
@@ -90,17 +90,17 @@ public final class TablePublishing {
     }
 
     /** Whether it is a partition that would not name its rows as the table that carries the partition does. */
-    private static boolean lacksLikeWhole(Identity one, Catalog.Table whole) {
+    private static boolean lacksLikeWhole(Identity one, CatalogTable whole) {
         return whole != null
                 && whole.partitioned()
-                && one.identity() != 'f'
+                && one.identity() != ReplicaIdentity.FULL
                 && whole.primaryKey().isEmpty();
     }
 
     /** Adds the tables together, or each by itself when one of them cannot be locked. */
-    private static boolean add(Connection source, Migration migration, List<Catalog.Table> missing, TableLocks locks)
+    private static boolean add(Connection source, Migration migration, List<CatalogTable> missing, TableLocks locks)
             throws SQLException {
-        List<Catalog.Table> free =
+        List<CatalogTable> free =
                 missing.stream().filter(table -> !locks.rests(table.id())).toList();
         String add = "ALTER PUBLICATION " + Publication.name(migration) + " ADD TABLE ";
         if (free.isEmpty()
@@ -112,7 +112,7 @@ public final class TablePublishing {
             return free.size() == missing.size();
         }
         boolean all = free.size() == missing.size();
-        for (Catalog.Table table : LockHolders.byContention(source, free, Catalog.Table::oid)) {
+        for (CatalogTable table : LockHolders.byContention(source, free, CatalogTable::oid)) {
             all &= locks.attempt(
                     source,
                     "ALTER PUBLICATION … ADD TABLE",
@@ -123,9 +123,10 @@ public final class TablePublishing {
         return all;
     }
 
-    // ONLY: a parent would otherwise bring in its children, also excluded ones. A partitioned table that is carried whole
+    // ONLY: a parent would otherwise bring in its children, also excluded ones. A partitioned table that is carried
+    // whole
     // brings in all its partitions, later ones from the moment they are created.
-    private static String members(List<Catalog.Table> tables, Migration migration) {
+    private static String members(List<CatalogTable> tables, Migration migration) {
         return tables.stream()
                 .map(t -> "ONLY " + t.id().quoted() + migration.tables().whereClause(t.id()))
                 .collect(Collectors.joining(", "));

@@ -4,7 +4,8 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.record.SourceStatus.FailedLoad;
 import io.wherry.source.control.ControlTopic;
 import io.wherry.source.control.ControlTopic.PartitionSeen;
@@ -100,7 +101,7 @@ public final class WholeTables {
         if (known.isEmpty()) {
             return;
         }
-        Set<TableId> selected = Catalog.selectedNames(session, migration);
+        Set<TableId> selected = SelectedTables.names(session, migration);
         known.keySet().retainAll(selected);
         problems.keySet().retainAll(selected);
         // Before the catalog is read: one that is made in between is not missing.
@@ -157,7 +158,7 @@ public final class WholeTables {
 
     /** Without a key the server refuses updates of a new partition until it has another identity. */
     private boolean identified(Connection session, TableId whole) throws SQLException {
-        List<Catalog.Table> tables = Catalog.selected(session, migration).stream()
+        List<CatalogTable> tables = SelectedTables.read(session, migration).stream()
                 .filter(table -> table.id().equals(whole))
                 .toList();
         try {

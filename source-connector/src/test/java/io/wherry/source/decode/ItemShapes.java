@@ -1,6 +1,7 @@
 package io.wherry.source.decode;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.ReplicaIdentity;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.postgres.TableShape.Column;
 import io.wherry.contract.postgres.TableShape.TypeName;
@@ -21,7 +22,7 @@ final class ItemShapes {
     private ItemShapes() {}
 
     static TableShape shape(Relation relation) {
-        List<String> identity = relation.replicaIdentity() == 'f'
+        List<String> identity = relation.replicaIdentity() == ReplicaIdentity.FULL
                 ? List.of()
                 : relation.columns().stream()
                         .filter(Relation.RelationColumn::identity)

@@ -3,8 +3,9 @@ package io.wherry.source.load;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Catalog.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.ReplicaIdentity;
 import io.wherry.contract.postgres.TableShape.TypeName;
 import io.wherry.source.control.ColumnNumbers;
 import io.wherry.source.control.Cut;
@@ -92,7 +93,7 @@ final class LoadPlannerTest {
 
     @Test
     void chunksOfAWholeTableAreNumberedThroughItsPartitions() {
-        Catalog.Table table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
+        CatalogTable table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
         Cut cut = whole(
                 new Cut.Part(11, new TableId("s", "a"), "700", 11, List.of("(3,0)")),
                 new Cut.Part(12, new TableId("s", "above"), "701", 0, null),
@@ -112,7 +113,7 @@ final class LoadPlannerTest {
 
     @Test
     void aLoadDoesNotGoOnWithChunksOfAColumnThatWasDroppedAndAddedAgain() {
-        Catalog.Table table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
+        CatalogTable table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
         Cut cut = new Cut(
                 table.id(),
                 1,
@@ -159,15 +160,16 @@ final class LoadPlannerTest {
     void generatedColumnsAreNotReadAndChildTablesKeepTheirRows() {
         CatalogColumn generated = new CatalogColumn(
                 "sum", new TypeName("pg_catalog", "int4"), 'b', 23, 0, false, false, "", true, "integer");
-        Catalog.Table table =
+        CatalogTable table =
                 table(List.of(column("x", "pg_catalog", "int4", 'b', 0), generated, column("y", "s", "mood", 'e', 0)));
         assertThat(new Chunk(table, NUMBERS, 0, "", "", List.of()).copy())
                 .isEqualTo("COPY (SELECT \"x\", \"y\" FROM ONLY \"a b\".\"T\") TO STDOUT (FORMAT text)");
     }
 
-    private static Catalog.Table table(List<CatalogColumn> columns) {
+    private static CatalogTable table(List<CatalogColumn> columns) {
         TableId id = new TableId("a b", "T");
-        return new Catalog.Table(1, id, id, false, 'd', false, columns, List.of("x"), List.of("x"), 0, 0, 0);
+        return new CatalogTable(
+                1, id, id, false, ReplicaIdentity.DEFAULT, false, columns, List.of("x"), List.of("x"), 0, 0, 0);
     }
 
     private static CatalogColumn column(String name, String schema, String type, char kind, long element) {

@@ -2,6 +2,7 @@ package io.wherry.source.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.service.Backoff;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -41,9 +42,9 @@ final class HolderTest {
     @Test
     void whoWaitsForALockAsksMoreAndMoreRarely() {
         List<Long> pauses = new ArrayList<>();
-        for (long pause = 0; pauses.size() < 9; ) {
-            pause = TableLocks.nextPause(pause);
-            pauses.add(pause);
+        Backoff backoff = TableLocks.pauses();
+        while (pauses.size() < 9) {
+            pauses.add(backoff.next().toMillis());
         }
         assertThat(pauses).containsExactly(1_000L, 2_000L, 4_000L, 8_000L, 16_000L, 32_000L, 60_000L, 60_000L, 60_000L);
         assertThat(TableLocks.WAIT_MILLIS).isLessThanOrEqualTo(100);
