@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,8 +37,6 @@ public final class EmbeddedKafka implements AutoCloseable {
             "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4");
     private static final String CLIENT_FILE = "client.properties";
     private static final String TEMPORARY = "tmp";
-    private static final String JAAS = "sasl.jaas.config";
-    private static final String USER = "wherry";
     private static final int SECRET_BYTES = 24;
     private static final Duration FORMAT_LIMIT = Duration.ofMinutes(1);
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
@@ -49,8 +46,7 @@ public final class EmbeddedKafka implements AutoCloseable {
     private final Path libraries;
     private final Path directory;
     private final Ports ports;
-    private final Optional<Proxied> proxied;
-    private final String secret;
+    private final KafkaConfiguration configuration;
     private Child server;
 
     private record Ports(int broker, int controller) {}
@@ -74,8 +70,7 @@ public final class EmbeddedKafka implements AutoCloseable {
         this.libraries = libraries;
         this.directory = directory;
         this.ports = ports;
-        this.proxied = proxied;
-        this.secret = secret;
+        this.configuration = new KafkaConfiguration(ports.broker(), ports.controller(), proxied, secret, data());
     }
 
     /** As {@link #start(ChildProcesses, Path, Map, Optional)} without settings and proxy. */
@@ -139,7 +134,7 @@ public final class EmbeddedKafka implements AutoCloseable {
             try (InputStream stream = Files.newInputStream(clientFile)) {
                 earlier.load(stream);
             }
-            Matcher known = Pattern.compile("password=\"([0-9a-f]+)\"").matcher(earlier.getProperty(JAAS, ""));
+            Matcher known = Pattern.compile("password=\"([0-9a-f]+)\"").matcher(earlier.getProperty(KafkaConfiguration.JAAS, ""));
             if (known.find()) {
                 return known.group(1);
             }
@@ -150,7 +145,7 @@ public final class EmbeddedKafka implements AutoCloseable {
     }
 
     private void prepare(Map<String, String> settings) throws IOException {
-        Map<String, String> all = configuration();
+        Map<String, String> all = configuration.broker();
         all.putAll(settings);
         Directories.writePrivate(configurationFile(), text(all));
         Directories.writePrivate(clientFile(), text(clientProperties()));
@@ -179,56 +174,6 @@ public final class EmbeddedKafka implements AutoCloseable {
         return properties.entrySet().stream()
                 .map(entry -> entry.getKey() + "=" + entry.getValue() + "\n")
                 .collect(Collectors.joining());
-    }
-
-    private Map<String, String> configuration() {
-        Map<String, String> properties = new LinkedHashMap<>();
-        properties.put("process.roles", "broker,controller");
-        properties.put("node.id", "1");
-        String broker = "BROKER://127.0.0.1:" + ports.broker();
-        properties.put(
-                "listeners",
-                broker + ",CONTROLLER://127.0.0.1:" + ports.controller()
-                        + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.port()).orElse(""));
-        properties.put(
-                "advertised.listeners",
-                broker
-                        + proxied.map(p -> ",PROXIED://127.0.0.1:" + p.proxyPort())
-                                .orElse(""));
-        properties.put(
-                "listener.security.protocol.map",
-                "BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,PROXIED:SASL_PLAINTEXT");
-        properties.put("sasl.enabled.mechanisms", "PLAIN");
-        properties.put("sasl.mechanism.inter.broker.protocol", "PLAIN");
-        properties.put("sasl.mechanism.controller.protocol", "PLAIN");
-        for (String listener : List.of("broker", "controller", "proxied")) {
-            properties.put(
-                    "listener.name." + listener + ".plain.sasl.jaas.config",
-                    login(" user_" + USER + "=\"" + secret + "\""));
-        }
-        properties.put("inter.broker.listener.name", "BROKER");
-        properties.put("controller.listener.names", "CONTROLLER");
-        properties.put("controller.quorum.voters", "1@127.0.0.1:" + ports.controller());
-        properties.put("log.dirs", data().toString());
-        properties.put("offsets.topic.replication.factor", "1");
-        properties.put("offsets.topic.num.partitions", "4");
-        properties.put("transaction.state.log.replication.factor", "1");
-        properties.put("transaction.state.log.min.isr", "1");
-        properties.put("transaction.state.log.num.partitions", "4");
-        properties.put("group.initial.rebalance.delay.ms", "0");
-        properties.put("auto.create.topics.enable", "false");
-        properties.put("log.retention.ms", "-1");
-        properties.put("log.retention.bytes", "-1");
-        // One Kafka transaction may span a source transaction of hours; the default limit is 15 minutes.
-        properties.put("transaction.max.timeout.ms", "86400000");
-        // The cleaner allocates 128 MiB at start by default; it has only the two internal topics to clean.
-        properties.put("log.cleaner.dedupe.buffer.size", "4194304");
-        properties.put("num.network.threads", "2");
-        properties.put("num.io.threads", "4");
-        // After a kill the restarted broker is refused until its former self's session (9 s by default) has ended.
-        properties.put("broker.session.timeout.ms", "4000");
-        properties.put("broker.heartbeat.interval.ms", "500");
-        return properties;
     }
 
     private Path configurationFile() {
@@ -284,22 +229,12 @@ public final class EmbeddedKafka implements AutoCloseable {
 
     /** What a client needs to connect and log in. */
     public Map<String, String> clientProperties() {
-        Map<String, String> properties = new LinkedHashMap<>();
-        properties.put("bootstrap.servers", bootstrapServers());
-        properties.put("security.protocol", "SASL_PLAINTEXT");
-        properties.put("sasl.mechanism", "PLAIN");
-        properties.put(JAAS, login(""));
-        return properties;
+        return configuration.client();
     }
 
     /** Holds {@link #clientProperties()}, for Kafka's own tools; our own user alone may read it. */
     public Path clientFile() {
         return directory.resolve(CLIENT_FILE);
-    }
-
-    private String login(String accepted) {
-        return "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"" + USER + "\" password=\""
-                + secret + "\"" + accepted + ";";
     }
 
     /** The broker's log file. */

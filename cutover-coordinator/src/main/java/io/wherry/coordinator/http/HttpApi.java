@@ -6,10 +6,8 @@ import io.wherry.contract.config.Migration.Http;
 import io.wherry.contract.config.Migration.Reading;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.DataException;
-import io.wherry.contract.error.Masking;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.record.Json;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.thread.MonotonicClock;
@@ -17,18 +15,10 @@ import io.wherry.coordinator.thread.Threads;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.SecureRandom;
 import java.sql.SQLException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -36,7 +26,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,13 +38,8 @@ public final class HttpApi implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HttpApi.class);
     private static final Set<String> CHANGING = Set.of("/api/cutover", "/api/abort", "/api/retry", "/api/reload");
     private static final int LARGEST_BODY = 64 * 1024;
-    private static final int TOKEN_BYTES = 32;
     private static final int THREADS = 64;
-    private static final int OWN_TOKEN_LENGTH = 2 * TOKEN_BYTES;
-    private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
-    private static final Pattern ADDRESS = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-fA-F:.%]+]");
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
-    private static final Pattern PORT = Pattern.compile(":[0-9]{1,5}$");
 
     static {
         // A client that sends its request byte by byte would else hold a thread for as long as it likes, and a few of
@@ -68,25 +52,27 @@ public final class HttpApi implements AutoCloseable {
     private final Http configured;
     private final Path stateDirectory;
     private final Coordinator coordinator;
+    private final HostNames hosts;
     private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, Threads.named("wherry-http"));
     private HttpServer server;
-    private byte[] token;
+    private AccessToken token;
 
     public HttpApi(Http configured, Path stateDirectory, Coordinator coordinator) {
         this.configured = configured;
+        this.hosts = new HostNames(configured);
         this.stateDirectory = stateDirectory;
         this.coordinator = coordinator;
     }
 
     /** The file that holds a token we made. */
     public static Path tokenFile(Path stateDirectory) {
-        return stateDirectory.resolve("token");
+        return AccessToken.file(stateDirectory);
     }
 
     /** @throws ConfigurationException when the address cannot be listened on, or the token's file not be written */
     public void start() {
         try {
-            token = configured.token().orElseGet(this::ownToken).getBytes(StandardCharsets.UTF_8);
+            token = AccessToken.of(configured, stateDirectory);
             String host = configured.host().replace("[", "").replace("]", "");
             server = HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), configured.port()), 0);
         } catch (IOException e) {
@@ -103,32 +89,6 @@ public final class HttpApi implements AutoCloseable {
 
     public int port() {
         return server.getAddress().getPort();
-    }
-
-    private record Reply(int status, String type, byte[] body) {
-        static Reply json(int status, Object value) {
-            return new Reply(status, "application/json", Json.write(value));
-        }
-
-        static Reply text(int status, String text) {
-            return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
-        }
-
-        /** Without secrets and values of rows. */
-        Reply masked() {
-            if (!type.equals("application/json")) {
-                return text(status, Masking.mask(new String(body, StandardCharsets.UTF_8)));
-            }
-            try {
-                return json(status, Masking.mask(Json.mapper().readTree(body)));
-            } catch (IOException e) {
-                throw new IllegalStateException("our own JSON cannot be read", e);
-            }
-        }
-
-        static Reply error(int status, String error, String remedy) {
-            return json(status, Map.of("error", error, "remedy", remedy));
-        }
     }
 
     private void serve(HttpExchange exchange) throws IOException {
@@ -152,7 +112,7 @@ public final class HttpApi implements AutoCloseable {
     }
 
     private Reply reply(HttpExchange exchange) {
-        if (!named(exchange.getRequestHeaders().getFirst("Host"))) {
+        if (!hosts.include(exchange.getRequestHeaders().getFirst("Host"))) {
             return Reply.error(
                     421,
                     "this host name is not ours",
@@ -169,7 +129,7 @@ public final class HttpApi implements AutoCloseable {
         boolean guarded = changes
                 || shows(query)
                 || configured.reading() == Reading.TOKEN && !(ALWAYS_FREE.contains(path) && query == null);
-        if (guarded && !authorized(exchange.getRequestHeaders().getFirst("Authorization"))) {
+        if (guarded && !token.isIn(exchange.getRequestHeaders().getFirst("Authorization"))) {
             return Reply.error(
                     401,
                     "a token is needed",
@@ -221,31 +181,11 @@ public final class HttpApi implements AutoCloseable {
     /** Whether passwords and values of rows are asked for, by somebody who has the token: the answer was refused else. */
     private boolean valuesShown(HttpExchange exchange) {
         return shows(exchange.getRequestURI().getQuery())
-                && authorized(exchange.getRequestHeaders().getFirst("Authorization"));
+                && token.isIn(exchange.getRequestHeaders().getFirst("Authorization"));
     }
 
     private static boolean shows(String query) {
         return query != null && List.of(query.split("&")).contains("showValues=true");
-    }
-
-    /**
-     * Whether the request was meant for us. A page in somebody's browser whose name its owner lets resolve to our address
-     * (DNS rebinding) would otherwise be of our origin, and read what it likes; its name stands in the Host header, where an
-     * address cannot be such a name. Nobody can make a browser send the Authorization header that changing calls need, as we
-     * answer no preflight.
-     */
-    private boolean named(String header) {
-        if (header == null) {
-            return false;
-        }
-        String host = PORT.matcher(header).replaceFirst("").toLowerCase(Locale.ROOT);
-        if (LOOPBACK.matcher(configured.host()).matches()) {
-            return LOOPBACK.matcher(host).matches();
-        }
-        return host.equals("localhost")
-                || ADDRESS.matcher(host).matches()
-                || host.equalsIgnoreCase(configured.host())
-                || configured.names().stream().anyMatch(host::equalsIgnoreCase);
     }
 
     /** Whether this process works: if not, only its end helps. */
@@ -292,41 +232,6 @@ public final class HttpApi implements AutoCloseable {
         return failure instanceof SQLException
                 ? Reply.error(503, "the databases: " + failure.getMessage(), "Check that both are up")
                 : Reply.error(500, String.valueOf(failure.getMessage()), "See the log");
-    }
-
-    /** In constant time, so that the time taken does not tell how much of a guess was right. */
-    private boolean authorized(String header) {
-        return header != null
-                && MessageDigest.isEqual(
-                        header.getBytes(StandardCharsets.UTF_8),
-                        ("Bearer " + new String(token, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8));
-    }
-
-    private String ownToken() {
-        Path file = tokenFile(stateDirectory);
-        try {
-            if (Files.exists(file) && Files.readString(file).strip().length() == OWN_TOKEN_LENGTH) {
-                return Files.readString(file).strip();
-            }
-            byte[] random = new byte[TOKEN_BYTES];
-            new SecureRandom().nextBytes(random);
-            String made = HexFormat.of().formatHex(random);
-            Files.createDirectories(stateDirectory);
-            // Moved to its place when it is whole: half a token, or none, would be easy to guess.
-            Path whole = Files.createTempFile(
-                    stateDirectory,
-                    "token",
-                    ".new",
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-            Files.writeString(whole, made);
-            Files.move(whole, file, StandardCopyOption.ATOMIC_MOVE);
-            return made;
-        } catch (IOException e) {
-            throw new ConfigurationException(
-                    file.toString(),
-                    "cannot be used: " + e.getMessage(),
-                    "Make the directory writable, or set http.token");
-        }
     }
 
     @Override

@@ -6,7 +6,6 @@ import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
 import io.wherry.contract.name.Identifiers;
-import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.PoolerException;
 import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
@@ -22,7 +21,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /** What must hold on the target, and between both sides, before a migration starts. Changes nothing. */
 public final class TargetPreflight {
@@ -59,19 +57,6 @@ public final class TargetPreflight {
              WHERE NOT a.attisdropped AND split_part(parameter, '=', 1) NOT IN ('n_distinct', 'n_distinct_inherited') ORDER BY 1
             """;
 
-    /** Of the database, with the provider that decides (15 and newer). */
-    private static final String COLLATION = """
-            SELECT concat_ws(', ', datcollate, datctype, CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'ICU ' WHEN 'b' THEN 'builtin '
-                     END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', ''))
-              FROM pg_database d WHERE datname = current_database()
-            """;
-
-    private static final String RANGES_OF_TEXT = """
-            SELECT n.nspname, c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
-              JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE p.partstrat = 'r' AND (SELECT oid FROM pg_collation WHERE collname = 'default') = ANY (p.partcollation::oid[])
-             ORDER BY 1, 2
-            """;
     private static final String SYSTEM =
             "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
                     + " WHERE datname = current_database()";
@@ -108,7 +93,7 @@ public final class TargetPreflight {
                 preflight.fence(source);
                 preflight.extensions(source, target);
                 preflight.columnParameters(source);
-                preflight.encoding(source, target);
+                preflight.findings.addAll(TextChecks.check(source, target));
                 preflight.tables(source, target);
             }
         } catch (SQLException e) {
@@ -240,36 +225,6 @@ public final class TargetPreflight {
                     Finding.info(
                             "column parameter " + parameter,
                             "is set on the source, is not PostgreSQL's own, and is left out where the target's server does not know it"));
-        }
-    }
-
-    private void encoding(Connection source, Connection target) throws SQLException {
-        String database = "SELECT %s FROM pg_database WHERE datname = current_database()";
-        String encoding = database.formatted("pg_encoding_to_char(encoding)");
-        if (!Queries.string(source, encoding).equals(Queries.string(target, encoding))) {
-            error(
-                    "target",
-                    "has encoding " + Queries.string(target, encoding).orElse("") + ", the source "
-                            + Queries.string(source, encoding).orElse(""),
-                    "CREATE DATABASE … TEMPLATE template0 ENCODING '"
-                            + Queries.string(source, encoding).orElse("") + "'");
-        }
-        Optional<String> from = Queries.string(source, COLLATION);
-        Optional<String> to = Queries.string(target, COLLATION);
-        if (from.equals(to)) {
-            return;
-        }
-        findings.add(Finding.warning(
-                "target",
-                "has collation " + to.orElse("") + ", the source " + from.orElse("") + ": texts may sort differently",
-                "Create the target database with the source's locale provider and locale (LC_COLLATE, LC_CTYPE)"));
-        for (TableId table :
-                Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), RANGES_OF_TEXT)) {
-            findings.add(Finding.warning(
-                    table.toString(),
-                    "is partitioned by ranges of text, which the target sorts by another collation: a row that belongs to another"
-                            + " partition there stops its table",
-                    "Create the target database with the source's locale provider and locale (LC_COLLATE, LC_CTYPE)"));
         }
     }
 

@@ -1,19 +1,14 @@
 package io.wherry.coordinator.schema;
 
 import io.wherry.contract.config.Migration;
-import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TargetState;
 import io.wherry.coordinator.carry.ExtensionRows;
 import io.wherry.coordinator.carry.ExtensionTables;
-import io.wherry.coordinator.carry.MaterializedViews;
-import io.wherry.coordinator.dump.ColumnParameters;
-import io.wherry.coordinator.dump.DatabaseEntries;
 import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
@@ -21,17 +16,10 @@ import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.dump.DumpScript;
 import io.wherry.coordinator.dump.DumpScript.Entry;
 import io.wherry.coordinator.dump.DumpTool;
-import io.wherry.coordinator.dump.FormerIdentities;
-import io.wherry.coordinator.dump.PartitionedKeys;
 import io.wherry.coordinator.dump.PostgresTools;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Queries;
-import io.wherry.coordinator.sql.RoleMap;
-import io.wherry.coordinator.thread.TemporaryFiles;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -41,16 +29,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Brings the source's schema to the target: what tables need at once (pg_dump's pre-data section), and the rest into
  * {@code wherry.ddl} for later, so that a restarted coordinator goes on with the same dump.
  */
 public final class SchemaCopy {
-    private static final Logger LOG = LoggerFactory.getLogger(SchemaCopy.class);
-
     private static final Set<Stage> AT_SWITCH = Set.of(Stage.SWITCH, Stage.AFTER);
     private static final String PARTITIONED = """
             SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -89,7 +73,7 @@ public final class SchemaCopy {
      * @throws SQLException when a statement of the dump fails on the target; nothing is changed then
      */
     public void run() throws SQLException {
-        Dump dump = migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : Dump.EMPTY;
+        SchemaDump dump = migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : SchemaDump.empty(migration);
         try (Connection target = Databases.openForSchema(migration, migration.target(), "schema")) {
             Set<String> known = Databases.settings(target);
             boolean superuser = Queries.superuser(target);
@@ -101,7 +85,7 @@ public final class SchemaCopy {
                     migration.name(),
                     dump.sourceSystem(),
                     dump.deferred());
-            List<Entry> preData = preData(target, dump, known);
+            List<Entry> preData = dump.preData(target, known);
             String script = DumpScript.script(preData, migration.publication(), superuser);
             if (!script.isEmpty()) {
                 Optional<String> path = Databases.searchPath(target);
@@ -109,7 +93,7 @@ public final class SchemaCopy {
                 restore(target, path);
             }
             extensionRows(target);
-            DdlStore.insert(target, deferred(target, dump, known));
+            DdlStore.insert(target, dump.deferred(target, known));
             Journal.first(target);
             target.commit();
         }
@@ -160,12 +144,12 @@ public final class SchemaCopy {
                 Queries.execute(target, "CREATE SCHEMA " + Identifiers.quote(table.schema()));
             }
         }
-        Dump dump = dump(all);
+        SchemaDump dump = dump(all);
         Set<String> known = Databases.settings(target);
         boolean superuser = Queries.superuser(target);
-        Map<Boolean, List<Entry>> preData = preData(target, dump, known).stream()
+        Map<Boolean, List<Entry>> preData = dump.preData(target, known).stream()
                 .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
-        List<Entry> later = new ArrayList<>(postData(dump, known));
+        List<Entry> later = new ArrayList<>(dump.postData(known));
         Queries.execute(target, DumpScript.script(preData.get(false), migration.publication(), superuser));
         later.addAll(preData.get(true));
         List<Ddl> waiting = new ArrayList<>();
@@ -199,8 +183,8 @@ public final class SchemaCopy {
      * transaction.
      */
     public void refreshDeferred(Connection target) throws SQLException {
-        Dump dump = dump(Set.of());
-        List<Ddl> waiting = new ArrayList<>(deferred(target, dump, Databases.settings(target)));
+        SchemaDump dump = dump(Set.of());
+        List<Ddl> waiting = new ArrayList<>(dump.deferred(target, Databases.settings(target)));
         waiting.removeIf(ddl -> !AT_SWITCH.contains(ddl.stage()));
         DdlStore.forget(target, AT_SWITCH);
         DdlStore.append(target, waiting);
@@ -209,10 +193,10 @@ public final class SchemaCopy {
 
     /** Loads the source's whole schema into an empty database, without data and without our state; for comparisons. */
     void copyInto(Connection empty) throws SQLException {
-        Dump dump = dump(Set.of());
+        SchemaDump dump = dump(Set.of());
         Set<String> known = Databases.settings(empty);
-        List<Entry> preData = preData(empty, dump, known);
-        List<Entry> postData = postData(dump, known);
+        List<Entry> preData = dump.preData(empty, known);
+        List<Entry> postData = dump.postData(known);
         Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
         for (Ddl ddl : DeferredDdl.plan(
                 postData,
@@ -224,110 +208,8 @@ public final class SchemaCopy {
         }
     }
 
-    private record Dump(
-            String sourceSystem,
-            String deferred,
-            String preData,
-            long preDataEntries,
-            String postData,
-            long postDataEntries,
-            String database,
-            Set<TableId> loaded,
-            MaterializedViews views,
-            PartitionedKeys keys,
-            FormerIdentities identities) {
-        static final Dump EMPTY = new Dump(
-                "",
-                "",
-                "",
-                0,
-                "",
-                0,
-                "",
-                Set.of(),
-                MaterializedViews.NONE,
-                PartitionedKeys.NONE,
-                FormerIdentities.NONE);
-    }
-
     /** @param tables only these; empty = all there is */
-    private Dump dump(Set<TableId> tables) throws SQLException {
-        Path archive = null;
-        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
-            archive = TemporaryFiles.create("wherry-schema", ".dump");
-            // Before the dump, so that what changes in between is brought once more rather than not at all.
-            String deferred = SchemaAdditions.fingerprint(source);
-            FormerIdentities identities = FormerIdentities.read(source, migration);
-            dumpTool.archive(migration.source(), archive, tables);
-            return new Dump(
-                    Queries.string(source, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
-                            .orElse(""),
-                    deferred,
-                    dumpTool.section(archive, "pre-data"),
-                    dumpTool.entries(archive, "pre-data"),
-                    dumpTool.section(archive, "post-data"),
-                    dumpTool.entries(archive, "post-data"),
-                    dumpTool.database(archive),
-                    SelectedTables.read(source, migration).stream()
-                            .map(CatalogTable::id)
-                            .collect(Collectors.toSet()),
-                    MaterializedViews.read(source),
-                    PartitionedKeys.read(source),
-                    identities.and(FormerIdentities.read(source, migration)));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } finally {
-            DumpTool.delete(archive);
-        }
-    }
-
-    /** What comes after the tables: pg_dump's post-data, and what it says of the database itself. */
-    private List<Ddl> deferred(Connection target, Dump dump, Set<String> known) throws SQLException {
-        List<Entry> entries = new ArrayList<>(postData(dump, known));
-        entries.addAll(DatabaseEntries.of(
-                DumpScript.entries(dump.database(), known), target.getCatalog(), new RoleMap(migration.roleMap())));
-        return DeferredDdl.plan(
-                entries,
-                migration.publication(),
-                dump.loaded(),
-                dump.views().refreshes(target),
-                dump.keys().on(target));
-    }
-
-    /**
-     * With the replica identities from before the migration, and without columns' parameters that the server does not know.
-     */
-    private List<Entry> preData(Connection server, Dump dump, Set<String> known) throws SQLException {
-        List<Entry> entries = mapped(entries(dump.preData(), known, dump.preDataEntries(), "pre-data"));
-        Set<String> unknown = ColumnParameters.notCarried(server, entries);
-        if (!unknown.isEmpty()) {
-            LOG.warn(
-                    "Parameters of columns are not carried, as the target does not know them or they are the source's server's own: {}",
-                    String.join(", ", unknown));
-        }
-        return dump.identities().ofTables(ColumnParameters.without(entries, unknown));
-    }
-
-    private List<Entry> postData(Dump dump, Set<String> known) {
-        return dump.identities()
-                .ofIndexes(mapped(entries(dump.postData(), known, dump.postDataEntries(), "post-data")));
-    }
-
-    private List<Entry> mapped(List<Entry> entries) {
-        RoleMap roles = new RoleMap(migration.roleMap());
-        return entries.stream().map(entry -> entry.with(roles::statement)).toList();
-    }
-
-    /** @throws DataException when we read another number of entries than pg_restore: a statement would be lost */
-    private static List<Entry> entries(String script, Set<String> known, long expected, String section) {
-        List<Entry> entries = DumpScript.entries(script, known);
-        if (entries.size() != expected) {
-            throw new DataException(
-                    "read",
-                    "pg_dump's " + section,
-                    entries.size() + " entries found where pg_restore counts " + expected,
-                    "Report this with the output of pg_dump --schema-only of the source");
-        }
-        return entries;
+    private SchemaDump dump(Set<TableId> tables) throws SQLException {
+        return SchemaDump.take(migration, dumpTool, tables);
     }
 }

@@ -135,7 +135,7 @@ public record SchemaDrift(
             deferred = !Queries.truth(
                     target,
                     "SELECT deferred IS NOT DISTINCT FROM ? FROM wherry.migration",
-                    SchemaAdditions.fingerprint(source));
+                    DeferredFingerprint.read(source));
         }
         ExtensionRows rows = new ExtensionRows(migration);
         List<String> unfit = rows.obstacles(source, target);

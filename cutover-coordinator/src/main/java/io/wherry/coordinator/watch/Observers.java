@@ -14,11 +14,9 @@ import io.wherry.contract.record.Position;
 import io.wherry.contract.record.ReplicaIdentities;
 import io.wherry.contract.record.SourceStatus;
 import io.wherry.coordinator.schema.SchemaDrift;
-import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Repeater;
-import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
 import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
 import io.wherry.coordinator.watch.Observation.Relation;
 import io.wherry.coordinator.watch.Observation.Slot;
@@ -29,7 +27,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -39,45 +36,13 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.TopicPartition;
 
 /** The threads that watch source, Kafka and target, and tell the coordinator what they see. They change nothing. */
 public final class Observers implements AutoCloseable {
     /** Between two heartbeats. */
     public static final long PERIOD_MILLIS = 1_000;
 
-    private static final long CHECKPOINT_POLL_MILLIS = 25;
     private static final Duration WAIT = Duration.ofMillis(500);
-    private static final String SLOT = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, ";
-
-    private static final String LIMITS = "wal_status, (SELECT setting::bigint * 1048576 FROM pg_catalog.pg_settings"
-            + " WHERE name = 'max_slot_wal_keep_size' AND setting <> '-1'), safe_wal_size";
-
-    private static final String NO_LIMITS = "NULL::text, NULL::bigint, NULL::bigint";
-
-    // Of an instance that stands by there is a session too, but not with the lock.
-    private static final String SINK_SILENT = """
-            SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - max(a.state_change)) * 1000)::bigint
-              FROM pg_catalog.pg_stat_activity a
-             WHERE a.datname = pg_catalog.current_database() AND a.application_name = 'wherry ' || ? || ' sink'
-               AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted)
-            """;
-
-    private static final String IDLE =
-            ", CASE WHEN NOT active THEN (SELECT greatest(0, setting::bigint - extract(epoch FROM"
-                    + " clock_timestamp() - inactive_since)::bigint) FROM pg_catalog.pg_settings"
-                    + " WHERE name = 'idle_replication_slot_timeout' AND setting <> '0') END";
-
-    private static final String RELATIONS = """
-            SELECT r.schema_name, r.table_name, r.load_epoch, r.chunks, coalesce(c.chunks, 0) AS done,
-                   coalesce(c.rows, 0) AS loaded_rows, coalesce(c.bytes, 0) AS loaded_bytes, r.ready_at IS NOT NULL AS ready,
-                   r.stopped_because, r.inserts, r.updates, r.deletes
-              FROM wherry.relation r
-              LEFT JOIN (SELECT schema_name, table_name, load_epoch, count(*) AS chunks, sum(rows) AS rows,
-                                sum(bytes) AS bytes FROM wherry.chunk GROUP BY 1, 2, 3) c
-                USING (schema_name, table_name, load_epoch)
-            """;
-
     private final Migration migration;
     private final Term term;
     private final Progress progress;
@@ -116,7 +81,7 @@ public final class Observers implements AutoCloseable {
                 thread("target", this::watchTarget),
                 thread("schema", this::watchSchema),
                 thread("known target", this::noteTarget),
-                thread("heartbeat", this::followHeartbeats));
+                thread("heartbeat", new Arrivals(migration, progress, tell, applying, newest)));
     }
 
     private Repeater thread(String name, Repeater.Work work) {
@@ -183,28 +148,9 @@ public final class Observers implements AutoCloseable {
 
     private void watchSource(Repeater repeater) throws SQLException, InterruptedException {
         try (Connection source = Sessions.open(migration, migration.source(), "heartbeat")) {
-            int major = source.getMetaData().getDatabaseMajorVersion();
-            String slotQuery = SLOT
-                    + (major >= 13 ? LIMITS : NO_LIMITS)
-                    + (major >= 18 ? IDLE : ", NULL::bigint")
-                    + (major >= 17 ? ", invalidation_reason" : ", NULL::text")
-                    + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?";
+            SlotReading reading = new SlotReading(source, migration.slot());
             while (!repeater.closing()) {
-                Slot slot = Queries.list(
-                                source,
-                                row -> new Slot(
-                                        row.getObject(1, Long.class),
-                                        row.getBoolean(2),
-                                        row.getString(3),
-                                        row.getObject(4, Long.class),
-                                        row.getObject(5, Long.class),
-                                        row.getObject(6, Long.class),
-                                        row.getString(7)),
-                                slotQuery,
-                                migration.slot())
-                        .stream()
-                        .findFirst()
-                        .orElse(Slot.MISSING);
+                Slot slot = reading.read();
                 long emitted = MonotonicClock.millis();
                 Lsn lsn = Heartbeat.emit(source);
                 HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
@@ -223,28 +169,10 @@ public final class Observers implements AutoCloseable {
         try (Connection target = Sessions.open(migration, migration.target(), "watch");
                 DrainProbe probe = new DrainProbe(migration, target, progress)) {
             while (!repeater.closing()) {
-                List<Relation> relations = Queries.list(
-                        target,
-                        row -> new Relation(
-                                new TableId(row.getString(1), row.getString(2)),
-                                row.getInt(3),
-                                row.getInt(4),
-                                row.getInt(5),
-                                row.getLong(6),
-                                row.getLong(7),
-                                row.getBoolean(8),
-                                row.getString(9),
-                                row.getLong(10),
-                                row.getLong(11),
-                                row.getLong(12)),
-                        RELATIONS);
-                pulse.applied(
-                        Queries.list(target, row -> row.getObject(1, Long.class), SINK_SILENT, migration.name())
-                                .get(0),
-                        MonotonicClock.millis());
+                List<Relation> relations = TargetReading.relations(target);
+                pulse.applied(TargetReading.sinkSilentMillis(target, migration), MonotonicClock.millis());
                 Long behind = progress.begun() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
-                String lost = Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")
-                        .orElse(null);
+                String lost = TargetReading.lost(target);
                 tell.accept(new TargetSeen(relations, behind, lost));
                 repeater.pause(PERIOD_MILLIS / 2);
             }
@@ -291,50 +219,6 @@ public final class Observers implements AutoCloseable {
         while (!repeater.closing()) {
             repeater.pause(Long.MAX_VALUE / 10_000_000);
         }
-    }
-
-    private void followHeartbeats(Repeater repeater) throws SQLException, InterruptedException {
-        try (Connection target = Sessions.open(migration, migration.target(), "lag");
-                DrainProbe probe = new DrainProbe(migration, target, progress)) {
-            HeartbeatEmitted last = newest.get();
-            while (!repeater.closing()) {
-                HeartbeatEmitted heartbeat = newest.get();
-                if (heartbeat == last || !applying.getAsBoolean()) {
-                    repeater.pause(CHECKPOINT_POLL_MILLIS);
-                } else {
-                    follow(repeater, probe, heartbeat);
-                    last = heartbeat;
-                }
-            }
-        }
-    }
-
-    private void follow(Repeater repeater, DrainProbe probe, HeartbeatEmitted heartbeat)
-            throws SQLException, InterruptedException {
-        while (!probe.inKafka(heartbeat.lsn(), WAIT)) {
-            if (repeater.closing()) {
-                return;
-            }
-        }
-        Map<TopicPartition, Long> vector = probe.vector();
-        Map<TopicPartition, Long> checkpoints = probe.checkpoints();
-        while (!Drain.drained(vector, checkpoints)) {
-            Map<String, TableId> standing = probe.standing();
-            if (!standing.isEmpty() && Drain.drained(Drain.without(vector, standing.keySet()), checkpoints)) {
-                tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(standing.values())));
-                if (newest.get() != heartbeat) {
-                    // This one arrives when the operator has looked after the table; what others wait for goes on.
-                    return;
-                }
-            }
-            repeater.pause(CHECKPOINT_POLL_MILLIS);
-            if (repeater.closing() || !applying.getAsBoolean()) {
-                return;
-            }
-            checkpoints = probe.checkpoints();
-        }
-        long now = MonotonicClock.millis();
-        tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
     }
 
     @Override

@@ -1,0 +1,32 @@
+package io.wherry.coordinator.http;
+
+import io.wherry.contract.config.Migration.Http;
+import java.util.Locale;
+import java.util.regex.Pattern;
+
+/** Which host names a request may be for. */
+record HostNames(Http configured) {
+    private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
+    private static final Pattern ADDRESS = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-fA-F:.%]+]");
+    private static final Pattern PORT = Pattern.compile(":[0-9]{1,5}$");
+
+    /**
+     * Whether the request was meant for us. A page in somebody's browser whose name its owner lets resolve to our address
+     * (DNS rebinding) would otherwise be of our origin, and read what it likes; its name stands in the Host header, where an
+     * address cannot be such a name. Nobody can make a browser send the Authorization header that changing calls need, as we
+     * answer no preflight.
+     */
+    boolean include(String header) {
+        if (header == null) {
+            return false;
+        }
+        String host = PORT.matcher(header).replaceFirst("").toLowerCase(Locale.ROOT);
+        if (LOOPBACK.matcher(configured.host()).matches()) {
+            return LOOPBACK.matcher(host).matches();
+        }
+        return host.equals("localhost")
+                || ADDRESS.matcher(host).matches()
+                || host.equalsIgnoreCase(configured.host())
+                || configured.names().stream().anyMatch(host::equalsIgnoreCase);
+    }
+}

@@ -1,0 +1,34 @@
+package io.wherry.coordinator.http;
+
+import io.wherry.contract.error.Masking;
+import io.wherry.contract.record.Json;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+
+/** The answer to one request. */
+record Reply(int status, String type, byte[] body) {
+    static Reply json(int status, Object value) {
+        return new Reply(status, "application/json", Json.write(value));
+    }
+
+    static Reply text(int status, String text) {
+        return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Without secrets and values of rows. */
+    Reply masked() {
+        if (!type.equals("application/json")) {
+            return text(status, Masking.mask(new String(body, StandardCharsets.UTF_8)));
+        }
+        try {
+            return json(status, Masking.mask(Json.mapper().readTree(body)));
+        } catch (IOException e) {
+            throw new IllegalStateException("our own JSON cannot be read", e);
+        }
+    }
+
+    static Reply error(int status, String error, String remedy) {
+        return json(status, Map.of("error", error, "remedy", remedy));
+    }
+}

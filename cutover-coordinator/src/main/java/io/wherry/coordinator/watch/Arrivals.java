@@ -1,0 +1,80 @@
+package io.wherry.coordinator.watch;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.thread.Repeater;
+import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
+import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Follows heartbeats, one after another, until all changes before each are applied on the target. Between two, those are left out
+ * that were emitted meanwhile, except for the newest.
+ *
+ * @param newest the last heartbeat that was emitted; null before the first
+ */
+record Arrivals(
+        Migration migration,
+        Progress progress,
+        Consumer<Observation> tell,
+        BooleanSupplier applying,
+        AtomicReference<HeartbeatEmitted> newest)
+        implements Repeater.Work {
+    private static final long CHECKPOINT_POLL_MILLIS = 25;
+    private static final Duration WAIT = Duration.ofMillis(500);
+
+    @Override
+    public void run(Repeater repeater) throws SQLException, InterruptedException {
+        try (Connection target = Sessions.open(migration, migration.target(), "lag");
+                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+            HeartbeatEmitted last = newest.get();
+            while (!repeater.closing()) {
+                HeartbeatEmitted heartbeat = newest.get();
+                if (heartbeat == last || !applying.getAsBoolean()) {
+                    repeater.pause(CHECKPOINT_POLL_MILLIS);
+                } else {
+                    follow(repeater, probe, heartbeat);
+                    last = heartbeat;
+                }
+            }
+        }
+    }
+
+    private void follow(Repeater repeater, DrainProbe probe, HeartbeatEmitted heartbeat)
+            throws SQLException, InterruptedException {
+        while (!probe.inKafka(heartbeat.lsn(), WAIT)) {
+            if (repeater.closing()) {
+                return;
+            }
+        }
+        Map<TopicPartition, Long> vector = probe.vector();
+        Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+        while (!Drain.drained(vector, checkpoints)) {
+            Map<String, TableId> standing = probe.standing();
+            if (!standing.isEmpty() && Drain.drained(Drain.without(vector, standing.keySet()), checkpoints)) {
+                tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(standing.values())));
+                if (newest.get() != heartbeat) {
+                    // This one arrives when the operator has looked after the table; what others wait for goes on.
+                    return;
+                }
+            }
+            repeater.pause(CHECKPOINT_POLL_MILLIS);
+            if (repeater.closing() || !applying.getAsBoolean()) {
+                return;
+            }
+            checkpoints = probe.checkpoints();
+        }
+        long now = MonotonicClock.millis();
+        tell.accept(new HeartbeatArrived(heartbeat.lsn(), heartbeat.emittedMillis(), now - heartbeat.emittedMillis()));
+    }
+}
