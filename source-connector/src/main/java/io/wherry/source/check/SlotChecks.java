@@ -37,8 +37,9 @@ final class SlotChecks {
             existing(name, slot.get());
             return;
         }
-        if (values.number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_replication_slots')"
-                        + " - (SELECT count(*) FROM pg_catalog.pg_replication_slots)")
+        if (values.number(
+                        "SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_replication_slots')"
+                                + " - (SELECT count(*) FROM pg_catalog.pg_replication_slots)")
                 < 1) {
             error(
                     "max_replication_slots",

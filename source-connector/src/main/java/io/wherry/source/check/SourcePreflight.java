@@ -70,7 +70,8 @@ public final class SourcePreflight {
         if (major < OLDEST) {
             error(
                     "source",
-                    "PostgreSQL " + values.text("SHOW server_version") + " has no pgoutput, so its changes cannot be captured",
+                    "PostgreSQL " + values.text("SHOW server_version")
+                            + " has no pgoutput, so its changes cannot be captured",
                     "Upgrade it to " + OLDEST + " or newer first, by pg_upgrade");
             return;
         }

@@ -126,8 +126,8 @@ public final class LoadRounds {
                     return;
                 } else {
                     // One table must not end the load of all others.
-                    left.forEach(
-                            (table, reason) -> leftOver.after(table, reason).ifPresent(why -> ledger.failed().add(table, why)));
+                    left.forEach((table, reason) -> leftOver.after(table, reason)
+                            .ifPresent(why -> ledger.failed().add(table, why)));
                 }
             }
         } catch (SQLException e) {
@@ -186,11 +186,14 @@ public final class LoadRounds {
         load.run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
         Map<TableId, LeftOver.Reason> left = new HashMap<>();
-        round.moved().forEach(table -> left.put(
-                table,
-                LeftOver.Reason.altered("another table has its name, or other columns have the names of its own")));
+        round.moved()
+                .forEach(table -> left.put(
+                        table,
+                        LeftOver.Reason.altered(
+                                "another table has its name, or other columns have the names of its own")));
         plan.tables().forEach(table -> left.put(table.id(), load.leftOver(table.id())));
-        left.keySet().removeIf(table -> loaded.contains(table) || ledger.failed().contains(table));
+        left.keySet()
+                .removeIf(table -> loaded.contains(table) || ledger.failed().contains(table));
         return left;
     }
 }

@@ -88,8 +88,7 @@ final class RoundPlanner {
         return new RoundPlan(plan, cuts, chunks, moved);
     }
 
-    private static Map<Long, Catalog.Table> leaves(Connection session, List<Partition> partitions)
-            throws SQLException {
+    private static Map<Long, Catalog.Table> leaves(Connection session, List<Partition> partitions) throws SQLException {
         return partitions.isEmpty()
                 ? Map.of()
                 : Catalog.tables(session).stream().collect(Collectors.toMap(Catalog.Table::oid, Function.identity()));

@@ -53,8 +53,8 @@ public final class RowFilters {
             if (locks.attemptAll(
                     source,
                     table.toString(),
-                    statement -> statement.execute(
-                            "ALTER PUBLICATION " + Publication.name(migration) + " DROP TABLE ONLY " + table.quoted()))) {
+                    statement -> statement.execute("ALTER PUBLICATION " + Publication.name(migration)
+                            + " DROP TABLE ONLY " + table.quoted()))) {
                 return;
             }
             TableLocks.pause("take " + table + " out of the publication");

@@ -123,7 +123,8 @@ public final class TablePublishing {
         return all;
     }
 
-    // ONLY: a parent would otherwise bring in its children, also excluded ones. A partitioned table that is carried whole
+    // ONLY: a parent would otherwise bring in its children, also excluded ones. A partitioned table that is carried
+    // whole
     // brings in all its partitions, later ones from the moment they are created.
     private static String members(List<Catalog.Table> tables, Migration migration) {
         return tables.stream()
