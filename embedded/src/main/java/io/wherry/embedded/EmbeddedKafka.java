@@ -134,7 +134,8 @@ public final class EmbeddedKafka implements AutoCloseable {
             try (InputStream stream = Files.newInputStream(clientFile)) {
                 earlier.load(stream);
             }
-            Matcher known = Pattern.compile("password=\"([0-9a-f]+)\"").matcher(earlier.getProperty(KafkaConfiguration.JAAS, ""));
+            Matcher known = Pattern.compile("password=\"([0-9a-f]+)\"")
+                    .matcher(earlier.getProperty(KafkaConfiguration.JAAS, ""));
             if (known.find()) {
                 return known.group(1);
             }

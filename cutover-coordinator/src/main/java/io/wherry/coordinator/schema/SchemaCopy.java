@@ -73,7 +73,8 @@ public final class SchemaCopy {
      * @throws SQLException when a statement of the dump fails on the target; nothing is changed then
      */
     public void run() throws SQLException {
-        SchemaDump dump = migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : SchemaDump.empty(migration);
+        SchemaDump dump =
+                migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : SchemaDump.empty(migration);
         try (Connection target = Databases.openForSchema(migration, migration.target(), "schema")) {
             Set<String> known = Databases.settings(target);
             boolean superuser = Queries.superuser(target);

@@ -108,12 +108,7 @@ record SchemaDump(
         List<Entry> entries = new ArrayList<>(postData(known));
         entries.addAll(DatabaseEntries.of(
                 DumpScript.entries(database, known), target.getCatalog(), new RoleMap(migration.roleMap())));
-        return DeferredDdl.plan(
-                entries,
-                migration.publication(),
-                loaded,
-                views.refreshes(target),
-                keys.on(target));
+        return DeferredDdl.plan(entries, migration.publication(), loaded, views.refreshes(target), keys.on(target));
     }
 
     /**
@@ -131,8 +126,7 @@ record SchemaDump(
     }
 
     List<Entry> postData(Set<String> known) {
-        return identities
-                .ofIndexes(mapped(entries(postData, known, postDataEntries, "post-data")));
+        return identities.ofIndexes(mapped(entries(postData, known, postDataEntries, "post-data")));
     }
 
     private List<Entry> mapped(List<Entry> entries) {
