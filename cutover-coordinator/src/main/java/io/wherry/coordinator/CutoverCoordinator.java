@@ -14,6 +14,7 @@ import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Service;
 import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.http.HttpApi;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.machine.Coordinator;
@@ -50,7 +51,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
     /** @param stateDirectory where the HTTP token is kept when the configuration gives none */
     public CutoverCoordinator(Migration migration, Path stateDirectory) {
         this.migration = migration;
-        this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration), Failpoints.armed());
+        this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration), Story.STEPS, Failpoints.armed());
         this.http = new HttpApi(migration.http(), stateDirectory, this);
     }
 

@@ -3,9 +3,9 @@ package io.wherry.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.record.Json;
-import io.wherry.coordinator.journal.StateMachine;
-import io.wherry.coordinator.journal.StateMachine.Transition;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.rehearsal.cli.RehearsalCommandLine;
+import io.wherry.rehearsal.fixture.StoryText;
 import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,22 +38,9 @@ class DocumentationTest {
     }
 
     @Test
-    void stateDiagramIsTheTable() throws IOException {
-        StringBuilder text = new StringBuilder("```mermaid\nstateDiagram-v2\n");
-        text.append("    [*] --> LOADING\n");
-        for (Transition row : StateMachine.TRANSITIONS) {
-            text.append("    ")
-                    .append(row.from())
-                    .append(" --> ")
-                    .append(row.to())
-                    .append(" : ")
-                    .append(row.event())
-                    .append('\n');
-        }
-        assertGenerated(
-                "architecture.md",
-                "states",
-                text.append("    COMPLETED --> [*]\n```\n").toString());
+    void theStateDiagramAndTheRunbookAreTheListOfSteps() throws IOException {
+        assertGenerated("architecture.md", "states", StoryText.diagram(Story.STEPS));
+        assertGenerated("operations.md", "steps", StoryText.runbook(Story.STEPS));
     }
 
     /** One report for each go, named after its versions and its first seed. */

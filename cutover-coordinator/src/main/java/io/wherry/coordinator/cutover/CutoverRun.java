@@ -1,16 +1,11 @@
 package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Migration;
-import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
-import io.wherry.contract.postgres.Lsn;
-import io.wherry.contract.record.Json;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
-import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.thread.Threads;
@@ -21,7 +16,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -37,121 +31,77 @@ public final class CutoverRun {
     private static final long LONGEST_RETRY_MILLIS = 30_000;
 
     private final Migration migration;
-    private final CutoverSteps steps;
+    private final CutoverActs acts;
+    private final List<Step> steps;
     private final Consumer<Observation> tell;
     private CompletableFuture<CutoverResult> asked;
     private List<String> plan = List.of();
     private String problem = "";
-    private Window window;
+    private volatile Attempt attempt;
     private Thread step;
     private volatile DataComparison comparison;
-    private volatile Decision decision;
     private long retryMillis = FIRST_RETRY_MILLIS;
     private long retryAtNanos;
     private boolean retryDue;
 
-    public CutoverRun(Migration migration, CutoverSteps steps, Consumer<Observation> tell) {
+    public CutoverRun(Migration migration, CutoverActs acts, List<Step> steps, Consumer<Observation> tell) {
         this.migration = migration;
+        this.acts = acts;
         this.steps = steps;
         this.tell = tell;
+        this.attempt = new Attempt(acts, null);
     }
 
-    /** A piece of the story; what it returns is written to the journal with the event. */
-    private interface Step {
+    /** What is done in a state; what it returns is written to the journal with the next one. */
+    private interface Body {
         Map<String, ?> run() throws Exception;
     }
 
     /** Takes note of who asked, before the journal's FENCING row. */
-    public void begin(CompletableFuture<CutoverResult> future, List<String> steps) {
+    public void begin(CompletableFuture<CutoverResult> future, List<String> lines) {
         asked = future;
-        plan = steps;
+        plan = lines;
         problem = "";
-        window = new Window(migration.cutover().maxDowntime());
+        comparison = comparison();
+        attempt = new Attempt(acts, new Window(migration.cutover().maxDowntime()));
     }
 
     /** Whether this process fenced the source itself; otherwise an unfinished cutover was found in the journal. */
     public boolean begun() {
-        return window != null;
+        return window() != null;
+    }
+
+    private Window window() {
+        return attempt.window();
     }
 
     /** Starts what the state asks for. */
     public void enter(State state, Journal journal) {
         retryDue = false;
-        long row = journal.last().id();
-        CutoverSteps.Claim claim = steps.claim(row);
-        switch (state) {
-            case FENCING -> {
-                CutoverMark mark = mark(journal, false);
-                start(state, row, Event.FENCED, () -> {
-                    claim.require();
-                    steps.marks().write(mark);
-                    Lsn fenceLsn = steps.fence(mark.fence(), claim, window);
-                    return Map.of("fenceLsn", fenceLsn);
-                });
-            }
-            case DRAINING ->
-                start(state, row, Event.DRAINED, () -> {
-                    Map<String, Long> vector = new TreeMap<>();
-                    decision = steps.drain(fenceLsn(journal), window);
-                    decision.vector().forEach((p, offset) -> vector.put(p.toString(), offset));
-                    return Map.of("drainVector", vector);
-                });
-            case VERIFYING -> start(state, row, Event.VERIFIED, this::verify);
-            case PREPARING_TARGET ->
-                start(state, row, Event.SWITCH, () -> {
-                    steps.prepareAndCommitSwitch(journal, decision, window);
-                    return Map.of();
-                });
-            case SWITCHING -> {
-                CutoverMark mark = mark(journal, true);
-                start(state, row, Event.SWITCHED, () -> {
-                    boolean noted = noted(mark);
-                    steps.moveTraffic(fenceLsn(journal).toString(), claim);
-                    if (!noted) {
-                        steps.marks().writeSwitched(mark);
-                    }
-                    return Map.of();
-                });
-            }
-            case ABORTING ->
-                start(state, row, Event.UNFENCED, () -> {
-                    steps.unfence(fencePlan(journal), claim);
-                    return Map.of();
-                });
-            case COMPLETED -> finish(Outcome.COMPLETED, "", journal);
-            case CATCHING_UP -> finish(Outcome.ABORTED, problem, journal);
-            case LOADING, INDEXING, IN_SYNC -> {}
+        attempt.enter(journal);
+        Attempt present = attempt;
+        if (steps.stream().anyMatch(one -> one.state() == state)) {
+            start(state, present, () -> Story.act(steps, state, present));
+        } else if (state == State.ABORTING) {
+            start(state, present, () -> {
+                Story.undo(steps, present);
+                return Map.of();
+            });
+        } else if (state == State.COMPLETED) {
+            finish(Outcome.COMPLETED, "", journal);
+        } else if (state == State.CATCHING_UP) {
+            finish(Outcome.ABORTED, problem, journal);
         }
     }
 
-    /**
-     * Applications wait, so traffic is moved even if Kafka does not take the mark: it matters only if the target loses commits, and
-     * for a source-connector whose records nobody can apply any more.
-     */
-    private boolean noted(CutoverMark mark) {
-        try {
-            steps.marks().writeSwitched(mark);
-            return true;
-        } catch (RetryableException e) {
-            LOG.warn("{}", e.explained());
-            return false;
-        }
-    }
-
-    private Map<String, ?> verify() throws SQLException, InterruptedException {
-        DataComparison found = steps.verify(window);
-        comparison = found;
-        if (!found.equal()) {
-            throw new DataException("verify", "", "source and target differ:\n" + found.differences(), "");
-        }
-        return Map.of("tables", found.tables().size(), "rows", found.rowsCompared());
-    }
-
-    private void start(State state, long row, Event end, Step body) {
+    private void start(State state, Attempt present, Body body) {
         LOG.info("{}", state);
+        long row = present.journal().last().id();
+        Window window = present.window();
         step = Threads.named("wherry-cutover-" + state).newThread(() -> {
             try {
-                tell.accept(new StepDone(row, end, body.run()));
+                Map<String, ?> detail = body.run();
+                tell.accept(new StepDone(row, present.hasMovedOn(), detail));
             } catch (InterruptedException e) {
                 tell.accept(new StepFailed(row, String.valueOf(window == null ? null : window.over())));
             } catch (WherryException e) {
@@ -167,22 +117,22 @@ public final class CutoverRun {
 
     /** The window's end must not wait for a long comparison, nor may that go on. */
     public void interruptWhenOver() {
-        if (window != null && window.over() != null && step != null && step.isAlive()) {
+        if (over() != null && step != null && step.isAlive()) {
             step.interrupt();
-            window.end();
+            window().end();
         }
     }
 
     public void giveUp(String reason) {
-        if (window != null) {
-            window.giveUp(reason);
+        if (begun()) {
+            window().giveUp(reason);
             interruptWhenOver();
         }
     }
 
     /** Why the step's success comes too late; null = it does not. */
     public String over() {
-        return window == null ? null : window.over();
+        return begun() ? window().over() : null;
     }
 
     public void aborted(String reason) {
@@ -212,7 +162,7 @@ public final class CutoverRun {
      */
     public void openSourceNow(Journal journal) {
         try {
-            steps.unfenceIfKept(fencePlan(journal));
+            acts.fence().reopenIfKept(Attempt.fencePlan(journal));
         } catch (SQLException | RetryableException e) {
             LOG.warn("Cannot open the source yet: {}", e.getMessage());
         }
@@ -228,7 +178,8 @@ public final class CutoverRun {
     }
 
     public void finish(Outcome outcome, String reason, Journal journal) {
-        window = null;
+        comparison = comparison();
+        attempt = new Attempt(acts, null);
         retryMillis = FIRST_RETRY_MILLIS;
         if (asked != null) {
             asked.complete(
@@ -247,7 +198,7 @@ public final class CutoverRun {
             Threads.join(step, 0);
         }
         try {
-            steps.close();
+            acts.close();
         } catch (SQLException e) {
             LOG.debug("closing a lost session", e);
         }
@@ -255,12 +206,13 @@ public final class CutoverRun {
 
     /** What is waited for, or what went wrong last; may be empty. */
     public String waitsFor() {
-        return window != null && !window.waitsFor().isEmpty() ? window.waitsFor() : problem;
+        return begun() && !window().waitsFor().isEmpty() ? window().waitsFor() : problem;
     }
 
     /** The last comparison, null before the first. */
     public DataComparison comparison() {
-        return comparison;
+        DataComparison present = attempt.comparison();
+        return present == null ? comparison : present;
     }
 
     private static double seconds(Journal journal) {
@@ -268,26 +220,5 @@ public final class CutoverRun {
                 .flatMap(from -> journal.latest(State.SWITCHING)
                         .map(to -> Duration.between(from.at(), to.at()).toMillis() / 1e3))
                 .orElse(0.0);
-    }
-
-    /** Of the last cutover. */
-    public static Fence.Plan fencePlan(Journal journal) {
-        return Json.mapper()
-                .convertValue(
-                        journal.latest(State.FENCING).orElseThrow().detail().get("fence"), Fence.Plan.class);
-    }
-
-    private static CutoverMark mark(Journal journal, boolean switched) {
-        Journal.Row fencing = journal.latest(State.FENCING).orElseThrow();
-        String begun = journal.rows().get(0).at().toString();
-        return new CutoverMark(begun, fencing.id(), fencing.at().toString(), switched, fencePlan(journal));
-    }
-
-    private static Lsn fenceLsn(Journal journal) {
-        return Lsn.parse(journal.latest(State.DRAINING)
-                .orElseThrow()
-                .detail()
-                .get("fenceLsn")
-                .asText());
     }
 }

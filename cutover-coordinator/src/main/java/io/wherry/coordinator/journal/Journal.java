@@ -6,7 +6,6 @@ import io.wherry.contract.error.FencedException;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.sql.Queries;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -124,13 +123,15 @@ public final class Journal {
      * Moves on. When the connection is within a transaction it is committed here, so whatever the caller did in it takes
      * effect together with the row.
      *
-     * @throws DataException when the event means nothing in the present state; a defect
+     * @throws DataException when the transition begins elsewhere; a defect
      * @throws FencedException when another coordinator has written since
      */
-    public State advance(Connection target, Event event, Map<String, ?> detail) throws SQLException {
-        State next = StateMachine.next(state(), event)
-                .orElseThrow(() -> new DataException(
-                        "advance", "journal", event + " has no meaning in " + state(), "Report this with the log"));
+    public State advance(Connection target, Transition transition, Map<String, ?> detail) throws SQLException {
+        if (transition.from() != state()) {
+            throw new DataException(
+                    "advance", "journal", transition + " does not begin in " + state(), "Report this with the log");
+        }
+        State next = transition.to();
         Effect effect = Effect.valueOf(next.name());
         failpoints.before(effect);
         rows.add(insert(target, last().id() + 1, next, detail));

@@ -11,19 +11,22 @@ import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Order;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.cutover.AfterSwitch;
+import io.wherry.coordinator.cutover.Attempt;
+import io.wherry.coordinator.cutover.CutoverActs;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.cutover.CutoverRun;
-import io.wherry.coordinator.cutover.CutoverSteps;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Step;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.cutover.SwitchTrial;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.follow.IndexBuilder;
 import io.wherry.coordinator.follow.SchemaFollower;
 import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.journal.StateMachine;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
@@ -80,7 +83,9 @@ public final class CoordinatorLoop implements AutoCloseable {
     private final IndexBuilder indexes;
     private final SchemaFollower follower;
     private final SchemaWatch watch;
-    private final CutoverSteps steps;
+    private final List<Step> steps;
+    private final StateMachine machine;
+    private final CutoverActs acts;
     private final CutoverRun run;
     private final SwitchTrial trial;
     private final AfterSwitch afterwards;
@@ -100,15 +105,18 @@ public final class CoordinatorLoop implements AutoCloseable {
     private volatile boolean closing;
     private volatile long closeBeforeNanos;
 
-    public CoordinatorLoop(Migration migration, TrafficSwitch traffic, Failpoints failpoints) {
+    /** @param steps of the cutover: {@link Story#STEPS} */
+    public CoordinatorLoop(Migration migration, TrafficSwitch traffic, List<Step> steps, Failpoints failpoints) {
         this.migration = migration;
+        this.steps = List.copyOf(steps);
+        this.machine = new StateMachine(steps);
         this.failpoints = failpoints;
         this.term = new Term(migration);
         this.gate = new Gate(migration.cutover());
         this.observers = new Observers(migration, term, progress, queue::add, () -> applying, () -> halted, pulse);
         this.indexes = new IndexBuilder(migration, term, queue::add, failpoints);
-        this.steps = new CutoverSteps(migration, term, progress, traffic, failpoints);
-        this.run = new CutoverRun(migration, steps, queue::add);
+        this.acts = new CutoverActs(migration, term, progress, traffic, machine, failpoints);
+        this.run = new CutoverRun(migration, acts, steps, queue::add);
         this.orders = new Orders(migration, term, progress);
         this.follower = new SchemaFollower(migration, term, queue::add);
         this.watch = new SchemaWatch(migration, queue::add);
@@ -323,7 +331,7 @@ public final class CoordinatorLoop implements AutoCloseable {
     private boolean knowsOfCutover() {
         marksAskedNanos = System.nanoTime();
         try {
-            if (steps.openIfForgotten(control.journal())) {
+            if (acts.openIfForgotten(control.journal())) {
                 run.forgotten(control.journal());
                 queue.removeIf(StepEnded.class::isInstance);
             }
@@ -431,7 +439,7 @@ public final class CoordinatorLoop implements AutoCloseable {
      */
     private boolean isPresent(StepEnded ended) {
         Journal journal = control.journal();
-        boolean switched = ended instanceof StepDone step && step.event() == Event.SWITCH;
+        boolean switched = ended instanceof StepDone step && step.committed();
         // The step itself has written the row that follows.
         return switched
                 ? journal.state() == State.SWITCHING
@@ -442,13 +450,13 @@ public final class CoordinatorLoop implements AutoCloseable {
         if (run.comparison() != null) {
             facts.see(run.comparison());
         }
-        if (ended.event() == Event.SWITCH) {
+        if (ended.committed()) {
             // The step wrote the row itself, in the transaction that prepared the target.
             enter();
         } else if (control.journal().state().inWindow() && run.over() != null) {
             stepFailed(run.over());
         } else {
-            advance(ended.event(), ended.detail());
+            advance(Event.DONE, ended.detail());
             enter();
         }
     }
@@ -458,7 +466,7 @@ public final class CoordinatorLoop implements AutoCloseable {
             facts.see(run.comparison());
         }
         State state = control.journal().state();
-        if (!state.inWindow()) {
+        if (!machine.aborts(state)) {
             run.retryLater(problem);
             return;
         }
@@ -477,7 +485,8 @@ public final class CoordinatorLoop implements AutoCloseable {
     }
 
     private void advance(Event event, Map<String, ?> detail) throws SQLException {
-        State next = control.journal().advance(control.target(), event, detail);
+        State next = control.journal()
+                .advance(control.target(), machine.require(control.journal().state(), event), detail);
         LOG.info("{}", next);
         // Before anyone hears of a result: who then asks for the status must not read the state before.
         board.publish(control.journal(), progress.tables(), MonotonicClock.millis());
@@ -486,13 +495,13 @@ public final class CoordinatorLoop implements AutoCloseable {
     /** Begins what the present state asks for. */
     private void enter() throws SQLException {
         Journal journal = control.journal();
-        Optional<Event> found = run.begun() ? Optional.empty() : StateMachine.onRestart(journal.state());
+        Optional<Event> found = run.begun() ? Optional.empty() : machine.onRestart(journal.state());
         if (found.isPresent()) {
             abandonUnfinished(found.get());
         }
         run.enter(journal.state(), journal);
         if (journal.state() == State.COMPLETED) {
-            afterwards.begin(CutoverRun.fencePlan(journal));
+            afterwards.begin(Attempt.fencePlan(journal));
         }
     }
 
@@ -602,7 +611,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         Threads.named("wherry-cutover-plan")
                 .newThread(() -> {
                     try {
-                        steps.addAll(this.steps.plan());
+                        steps.addAll(acts.plan(this.steps));
                         result.complete(new CutoverResult(Outcome.PLANNED, reason, steps, 0));
                     } catch (SQLException | RuntimeException e) {
                         result.completeExceptionally(e);
@@ -627,10 +636,10 @@ public final class CoordinatorLoop implements AutoCloseable {
                     return;
                 }
                 List<String> refusals = new ArrayList<>(trial.obstacles());
-                refusals.addAll(steps.refusedSequences());
+                refusals.addAll(acts.refusedSequences());
                 refused = String.join("; ", refusals);
             }
-            fence = steps.planFence();
+            fence = acts.fence().plan();
         } catch (SQLException | WherryException e) {
             result.complete(refused("source or target: " + e.getMessage()));
             return;
@@ -657,7 +666,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         if (state != State.IN_SYNC) {
             return "in state " + state + ", waiting for " + status().waitsFor();
         }
-        facts.see(steps.drift());
+        facts.see(acts.drift());
         follow();
         if (!facts.drift().obstacles().isEmpty()) {
             return String.join("; ", facts.drift().obstacles());

@@ -5,6 +5,7 @@ import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.coordinator.cutover.AfterSwitch;
+import io.wherry.coordinator.cutover.Attempt;
 import io.wherry.coordinator.cutover.CutoverRun;
 import io.wherry.coordinator.cutover.SwitchTrial;
 import io.wherry.coordinator.follow.SchemaFollower;
@@ -171,7 +172,7 @@ final class StatusBoard {
 
     private List<String> completedSteps(Journal journal) {
         List<String> steps = new ArrayList<>(watch.pending());
-        CutoverRun.fencePlan(journal)
+        Attempt.fencePlan(journal)
                 .subscriptions()
                 .forEach(name -> steps.add("subscription " + name
                         + " wrote into the source and is disabled there; CREATE SUBSCRIPTION on the target if it is still"

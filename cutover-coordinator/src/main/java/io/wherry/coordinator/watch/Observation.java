@@ -4,7 +4,6 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.Position;
 import io.wherry.contract.record.SourceStatus;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.schema.SchemaDrift;
 import java.sql.SQLException;
 import java.util.List;
@@ -83,8 +82,13 @@ public sealed interface Observation {
         long row();
     }
 
-    /** It ended well. */
-    record StepDone(long row, Event event, Map<String, ?> detail) implements StepEnded {}
+    /**
+     * It ended well.
+     *
+     * @param committed whether the step has written the journal's next row itself
+     * @param detail for the next row
+     */
+    record StepDone(long row, boolean committed, Map<String, ?> detail) implements StepEnded {}
 
     /** It failed. */
     record StepFailed(long row, String problem) implements StepEnded {}

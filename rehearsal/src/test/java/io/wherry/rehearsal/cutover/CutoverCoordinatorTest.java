@@ -7,10 +7,12 @@ import io.wherry.contract.record.Json;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.journal.StateMachine;
 import io.wherry.coordinator.machine.StateTime;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.schema.SchemaCompare;
@@ -33,6 +35,8 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 final class CutoverCoordinatorTest {
+    private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
+
     @Test
     void aDifferenceAbortsAndTheNextCutoverCompletes() throws Exception {
         try (TwoServers servers = new TwoServers(11, 17).seeded()) {
@@ -76,7 +80,7 @@ final class CutoverCoordinatorTest {
                         Connection source = servers.openSource()) {
                     Fence.Plan plan = Fence.plan(source, migration.cutover().fence(), List.of());
                     Journal journal = Journal.read(target).orElseThrow();
-                    journal.advance(target, StateMachine.Event.CUTOVER, Map.of("fence", plan));
+                    journal.advance(target, MACHINE.require(journal.state(), Event.CUTOVER), Map.of("fence", plan));
                     Fence.close(source, plan);
                 }
                 coordinator = new CutoverCoordinator(migration, directory);

@@ -12,10 +12,12 @@ import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.cutover.Decision;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
@@ -37,6 +39,7 @@ import org.junit.jupiter.api.Test;
 
 /** What happens within a cutover's window and at its ends, on one migration after another state of it. */
 final class CutoverWindowTest {
+    private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
     private static final Duration LONG = Duration.ofMinutes(2);
     private static final TableId ANIMAL = new TableId("public", "animal");
     private static final String COMPARING = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
@@ -254,10 +257,11 @@ final class CutoverWindowTest {
             Fence.Plan plan = Fence.plan(source, migration.cutover().fence(), List.of());
             // As one that dies has left it: its last transaction is still on its way.
             Journal journal = Journal.read(target).orElseThrow();
-            journal.advance(target, Event.CUTOVER, Map.of("fence", plan));
-            journal.advance(target, Event.FENCED, Map.of("fenceLsn", "0/1"));
-            journal.advance(target, Event.DRAINED, Map.of());
-            long row = journal.advance(target, Event.VERIFIED, Map.of()) == State.PREPARING_TARGET
+            journal.advance(target, MACHINE.require(journal.state(), Event.CUTOVER), Map.of("fence", plan));
+            journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of("fenceLsn", "0/1"));
+            journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of());
+            long row = journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of())
+                            == State.PREPARING_TARGET
                     ? journal.last().id()
                     : 0;
             dying.setAutoCommit(false);

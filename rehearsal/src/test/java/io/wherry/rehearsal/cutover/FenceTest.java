@@ -9,15 +9,12 @@ import io.wherry.contract.error.FencedException;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.coordinator.cutover.CutoverSteps;
 import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.fence.FenceLock;
 import io.wherry.coordinator.sql.Queries;
-import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.thread.Threads;
-import io.wherry.coordinator.traffic.TrafficSwitch;
-import io.wherry.coordinator.watch.Progress;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -32,8 +29,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class FenceTest {
-    private static final CutoverSteps.Claim NOBODY_ELSE = () -> {};
-    private static final CutoverSteps.Claim REPLACED = () -> {
+    private static final FenceKeeper.Claim NOBODY_ELSE = () -> {};
+    private static final FenceKeeper.Claim REPLACED = () -> {
         throw new FencedException("look", "journal", "another coordinator has taken over", "Stop this one");
     };
 
@@ -46,20 +43,20 @@ final class FenceTest {
             app.setAutoCommit(false);
             Queries.string(app, "SELECT txid_current()::text");
             assertThat(Fence.remaining(source)).hasSize(1);
-            CutoverSteps steps = steps(servers);
-            Fence.Plan plan = steps.planFence();
+            FenceKeeper steps = steps(servers);
+            Fence.Plan plan = steps.plan();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.roles()).containsExactlyInAnyOrder("app", "reader");
             // As read back from the journal by another process.
             Fence.Plan persisted = Json.read(Json.write(plan), Fence.Plan.class);
             Lsn before = Lsn.parse(
                     Queries.string(source, "SELECT pg_current_wal_lsn()::text").orElseThrow());
-            Lsn fence = steps.fence(plan, NOBODY_ELSE, new Window(Duration.ofSeconds(20)));
+            Lsn fence = steps.closeSource(plan, NOBODY_ELSE, new Window(Duration.ofSeconds(20)));
             assertThat(fence.isAfter(before)).isTrue();
             assertThatThrownBy(() -> Queries.string(app, "SELECT 1")).isInstanceOf(SQLException.class);
             assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
-            steps.unfence(persisted, NOBODY_ELSE);
-            steps.unfence(persisted, NOBODY_ELSE);
+            steps.reopenSource(persisted, NOBODY_ELSE);
+            steps.reopenSource(persisted, NOBODY_ELSE);
             login(servers, "app").close();
             assertThat(Queries.strings(source, "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = 'keeper'"))
                     .isEmpty();
@@ -70,18 +67,18 @@ final class FenceTest {
     @Test
     void aCoordinatorThatWasReplacedNeitherOpensNorClosesTheFence() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                CutoverSteps zombie = steps(servers);
-                CutoverSteps successor = steps(servers)) {
-            Fence.Plan first = zombie.planFence();
-            zombie.fence(first, NOBODY_ELSE, window());
+                FenceKeeper zombie = steps(servers);
+                FenceKeeper successor = steps(servers)) {
+            Fence.Plan first = zombie.plan();
+            zombie.closeSource(first, NOBODY_ELSE, window());
             // The successor gives that window up, although the zombie still has its session, and begins its own.
-            successor.unfence(first, NOBODY_ELSE);
+            successor.reopenSource(first, NOBODY_ELSE);
             login(servers, "app").close();
-            Fence.Plan second = successor.planFence();
-            successor.fence(second, NOBODY_ELSE, window());
+            Fence.Plan second = successor.plan();
+            successor.closeSource(second, NOBODY_ELSE, window());
 
-            assertThatThrownBy(() -> zombie.unfenceIfKept(first)).hasMessageContaining("lost");
-            assertThatThrownBy(() -> zombie.fence(first, NOBODY_ELSE, window()))
+            assertThatThrownBy(() -> zombie.reopenIfKept(first)).hasMessageContaining("lost");
+            assertThatThrownBy(() -> zombie.closeSource(first, NOBODY_ELSE, window()))
                     .hasMessageContaining("another coordinator");
             assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
         }
@@ -94,15 +91,15 @@ final class FenceTest {
     @Test
     void aFreeLockIsNotEnoughToOpenASourceThatServesNoMore() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                CutoverSteps zombie = steps(servers)) {
-            Fence.Plan first = zombie.planFence();
-            zombie.fence(first, NOBODY_ELSE, window());
-            try (CutoverSteps successor = steps(servers)) {
-                successor.unfence(first, NOBODY_ELSE);
-                successor.fence(successor.planFence(), NOBODY_ELSE, window());
+                FenceKeeper zombie = steps(servers)) {
+            Fence.Plan first = zombie.plan();
+            zombie.closeSource(first, NOBODY_ELSE, window());
+            try (FenceKeeper successor = steps(servers)) {
+                successor.reopenSource(first, NOBODY_ELSE);
+                successor.closeSource(successor.plan(), NOBODY_ELSE, window());
             }
-            assertThatThrownBy(() -> zombie.unfenceIfKept(first)).hasMessageContaining("lost");
-            assertThatThrownBy(() -> zombie.unfence(first, REPLACED)).isInstanceOf(FencedException.class);
+            assertThatThrownBy(() -> zombie.reopenIfKept(first)).hasMessageContaining("lost");
+            assertThatThrownBy(() -> zombie.reopenSource(first, REPLACED)).isInstanceOf(FencedException.class);
             assertThatThrownBy(() -> login(servers, "app")).hasMessageContaining("not permitted to log in");
         }
     }
@@ -111,9 +108,10 @@ final class FenceTest {
     @Test
     void aFreeLockIsNotEnoughToCloseASourceThatServes() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                CutoverSteps zombie = steps(servers)) {
-            Fence.Plan plan = zombie.planFence();
-            assertThatThrownBy(() -> zombie.fence(plan, REPLACED, window())).isInstanceOf(FencedException.class);
+                FenceKeeper zombie = steps(servers)) {
+            Fence.Plan plan = zombie.plan();
+            assertThatThrownBy(() -> zombie.closeSource(plan, REPLACED, window()))
+                    .isInstanceOf(FencedException.class);
             login(servers, "app").close();
         }
     }
@@ -142,9 +140,9 @@ final class FenceTest {
                 Connection source = servers.openSource()) {
             servers.run(
                     servers.source, "shop", "BEGIN; INSERT INTO public.note VALUES ('x'); PREPARE TRANSACTION 'held'");
-            CutoverSteps steps = steps(servers);
-            Fence.Plan plan = steps.planFence();
-            assertThatThrownBy(() -> steps.fence(plan, NOBODY_ELSE, new Window(Duration.ofMillis(500))))
+            FenceKeeper steps = steps(servers);
+            Fence.Plan plan = steps.plan();
+            assertThatThrownBy(() -> steps.closeSource(plan, NOBODY_ELSE, new Window(Duration.ofMillis(500))))
                     .hasMessageContaining("max-downtime")
                     .hasMessageContaining("prepared transaction 'held'");
             Window window = new Window(Duration.ofSeconds(30));
@@ -161,9 +159,9 @@ final class FenceTest {
                         return seen.get() && !window.waitsFor().contains("held");
                     }));
             operator.start();
-            assertThat(steps.fence(plan, NOBODY_ELSE, window)).isNotNull();
+            assertThat(steps.closeSource(plan, NOBODY_ELSE, window)).isNotNull();
             operator.join(TimeUnit.SECONDS.toMillis(10));
-            steps.unfence(plan, NOBODY_ELSE);
+            steps.reopenSource(plan, NOBODY_ELSE);
             assertThat(Fence.remaining(source)).isEmpty();
         }
     }
@@ -196,17 +194,17 @@ final class FenceTest {
                     .atMost(Duration.ofSeconds(60))
                     .until(() -> Queries.string(source, fed).orElse("").equals("1 before"));
 
-            CutoverSteps steps = steps(servers);
-            Fence.Plan plan = steps.planFence();
+            FenceKeeper steps = steps(servers);
+            Fence.Plan plan = steps.plan();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.steps()).contains("source: ALTER SUBSCRIPTION \"The feed\" DISABLE");
-            steps.fence(plan, NOBODY_ELSE, window());
+            steps.closeSource(plan, NOBODY_ELSE, window());
             servers.run(servers.source, "feeder", "INSERT INTO public.fed VALUES ('during')");
             String confirmed = "SELECT active::text FROM pg_replication_slots WHERE slot_name = 'feed'";
             assertThat(Queries.string(source, confirmed)).contains("false");
             assertThat(Queries.string(source, fed)).contains("1 before");
 
-            steps.unfence(Json.read(Json.write(plan), Fence.Plan.class), NOBODY_ELSE);
+            steps.reopenSource(Json.read(Json.write(plan), Fence.Plan.class), NOBODY_ELSE);
             Awaitility.await()
                     .atMost(Duration.ofSeconds(60))
                     .until(() -> Queries.string(source, fed).orElse("").equals("2 during"));
@@ -256,10 +254,9 @@ final class FenceTest {
         }
     }
 
-    private static CutoverSteps steps(TwoServers servers) {
+    private static FenceKeeper steps(TwoServers servers) {
         Migration migration = servers.migration();
-        return new CutoverSteps(
-                migration, new Term(migration), new Progress(), TrafficSwitch.of(migration), Failpoints.NONE);
+        return new FenceKeeper(migration, Failpoints.NONE);
     }
 
     private static Window window() {

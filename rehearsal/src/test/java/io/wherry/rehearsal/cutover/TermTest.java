@@ -10,7 +10,10 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Order;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.coordinator.cutover.CutoverSteps;
+import io.wherry.coordinator.cutover.CutoverActs;
+import io.wherry.coordinator.cutover.StateMachine;
+import io.wherry.coordinator.cutover.Story;
+import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Control;
 import io.wherry.coordinator.machine.Orders;
@@ -128,8 +131,9 @@ final class TermTest {
             }
         };
         try (Control lost = take(replaced);
-                CutoverSteps steps = new CutoverSteps(migration, replaced, new Progress(), traffic, Failpoints.NONE)) {
-            CutoverSteps.Claim claim = steps.claim(lost.journal().last().id());
+                CutoverActs steps = new CutoverActs(
+                        migration, replaced, new Progress(), traffic, new StateMachine(Story.STEPS), Failpoints.NONE)) {
+            FenceKeeper.Claim claim = steps.claim(lost.journal().last().id());
             steps.moveTraffic("0/1", claim);
             assertThat(moved.getAndSet(false)).as("under its term").isTrue();
             endLockOf(lost);

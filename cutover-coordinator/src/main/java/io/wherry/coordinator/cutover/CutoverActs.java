@@ -2,7 +2,6 @@ package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
-import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
@@ -17,10 +16,10 @@ import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.fence.Fence;
-import io.wherry.coordinator.fence.FenceLock;
+import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
-import io.wherry.coordinator.journal.StateMachine.Event;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.schema.Sequences;
@@ -49,48 +48,41 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The acts of the cutover, one method a state, in the order of the story. Each runs on a thread of its own, after the state was
- * persisted; each may be ended by the window.
+ * What the steps of the cutover do on both sides. Each act runs on a thread of its own, after the state was persisted; each may be ended
+ * by the window.
  */
-public final class CutoverSteps implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(CutoverSteps.class);
+public final class CutoverActs implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CutoverActs.class);
     private static final long POLL_MILLIS = 20;
-    // A session that passed the login check just before the fence closed shows itself a little later.
-    private static final long SETTLE_MILLIS = 150;
 
     private final Migration migration;
     private final Term term;
     private final Progress progress;
     private final TrafficSwitch traffic;
     private final Failpoints failpoints;
-    private final FenceLock fenceLock;
+    private final FenceKeeper fence;
     private final CutoverMarks marks;
+    private final StateMachine machine;
 
-    public CutoverSteps(
-            Migration migration, Term term, Progress progress, TrafficSwitch traffic, Failpoints failpoints) {
+    public CutoverActs(
+            Migration migration,
+            Term term,
+            Progress progress,
+            TrafficSwitch traffic,
+            StateMachine machine,
+            Failpoints failpoints) {
         this.migration = migration;
         this.term = term;
         this.progress = progress;
         this.traffic = traffic;
         this.failpoints = failpoints;
-        this.fenceLock = new FenceLock(migration);
+        this.fence = new FenceKeeper(migration, failpoints);
         this.marks = new CutoverMarks(migration);
-    }
-
-    /**
-     * That the term goes on, and the journal's last row is the one which made this coordinator act. The fence asks after its lock is taken:
-     * whoever writes a later row changes the fence only after that, and ends the session that has the lock.
-     */
-    public interface Claim {
-        /**
-         * @throws FencedException when another coordinator has written since
-         * @throws SQLException when the term has ended
-         */
-        void require() throws SQLException;
+        this.machine = machine;
     }
 
     /** @param row number of the journal's row that asks for the step */
-    public Claim claim(long row) {
+    public FenceKeeper.Claim claim(long row) {
         return () -> {
             try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
                 term.require(target);
@@ -99,10 +91,9 @@ public final class CutoverSteps implements AutoCloseable {
         };
     }
 
-    public Fence.Plan planFence() throws SQLException {
-        try (Connection source = openSource()) {
-            return fencePlan(source);
-        }
+    /** What closes and opens the source. */
+    public FenceKeeper fence() {
+        return fence;
     }
 
     /** How the tables of both sides have come apart, now. */
@@ -118,44 +109,6 @@ public final class CutoverSteps implements AutoCloseable {
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "cutover")) {
             return Sequences.read(migration, source, target).refused(source);
-        }
-    }
-
-    /** FENCING: returns the fence LSN, taken only when nothing foreign can commit any more. */
-    public Lsn fence(Fence.Plan plan, Claim claim, Window window) throws SQLException, InterruptedException {
-        try (Connection source = openSource()) {
-            if (!plan.obstacles().isEmpty()) {
-                throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
-            }
-            fenceLock.act(session -> {
-                // Counterexample without it: stopped before it took the lock, it comes back when its successor has
-                // given the
-                // window up and let go of the lock. It would close the source, which nobody then knows to open.
-                claim.require();
-                failpoints.before(Effect.FENCE);
-                Fence.close(session, plan);
-                failpoints.after(Effect.FENCE);
-            });
-            awaitAlone(source, plan, window);
-            window.pause(SETTLE_MILLIS);
-            awaitAlone(source, plan, window);
-            // The sentinel: its commit follows every foreign commit in the write-ahead log.
-            return Heartbeat.emit(source);
-        }
-    }
-
-    private void awaitAlone(Connection source, Fence.Plan plan, Window window)
-            throws SQLException, InterruptedException {
-        while (true) {
-            // Who was replaced must not end the sessions of a source that is open again.
-            fenceLock.actIfKept(session -> Fence.endSessions(session, plan));
-            List<String> remaining = Fence.remaining(source);
-            if (remaining.isEmpty()) {
-                window.waitsFor("");
-                return;
-            }
-            window.waitsFor(String.join(", ", remaining) + " to end on the source");
-            window.pause(POLL_MILLIS);
         }
     }
 
@@ -244,52 +197,22 @@ public final class CutoverSteps implements AutoCloseable {
             }
             window.waitsFor("");
             window.check();
-            fenceLock.require();
+            fence.requireLock();
             // ┃ The point of no return. Before this commit every failure leads back to the source; after it only
             // forward.
-            journal.advance(target, Event.SWITCH, Map.of());
+            journal.advance(target, machine.require(journal.state(), Event.DONE), Map.of());
         }
     }
 
     /** SWITCHING: forward only, every part idempotent. */
-    public void moveTraffic(String fenceLsn, Claim claim) throws SQLException, InterruptedException {
+    public void moveTraffic(String fenceLsn, FenceKeeper.Claim claim) throws SQLException, InterruptedException {
         // Counterexample without it: stopped here, it comes back when the applications have long been where an operator
         // wants them.
         claim.require();
         failpoints.before(Effect.TRAFFIC);
         traffic.move(fenceLsn);
         failpoints.after(Effect.TRAFFIC);
-        fenceLock.close();
-    }
-
-    /** ABORTING: the source serves as before. May run any number of times. */
-    public void unfence(Fence.Plan plan, Claim claim) throws SQLException {
-        if (fenceLock.isKept()) {
-            unfenceIfKept(plan);
-            return;
-        }
-        claim.require();
-        fenceLock.actAsSuccessor(source -> {
-            // Again: its successor may have completed since, and the source must stay closed.
-            claim.require();
-            open(source, plan);
-        });
-        fenceLock.close();
-    }
-
-    /** Opens the source without knowing from the target whether another coordinator acts. */
-    public void unfenceIfKept(Fence.Plan plan) throws SQLException {
-        fenceLock.actIfKept(source -> open(source, plan));
-        fenceLock.close();
-    }
-
-    private void open(Connection source, Fence.Plan plan) throws SQLException {
-        failpoints.before(Effect.UNFENCE);
-        // A comparison that goes on, perhaps of a coordinator that was killed, would burden the source that serves
-        // again.
-        Sessions.endOthers(source, migration, BoundSessions.OF_WINDOW);
-        Fence.open(source, plan);
-        failpoints.after(Effect.UNFENCE);
+        fence.close();
     }
 
     /**
@@ -317,7 +240,7 @@ public final class CutoverSteps implements AutoCloseable {
             LOG.warn(
                     "The target has lost the journal of the cutover of {}: the source is opened",
                     mark.get().at());
-            unfence(mark.get().fence(), claim(journal.last().id()));
+            fence.reopenSource(mark.get().fence(), claim(journal.last().id()));
         }
         return memory == CutoverMark.Memory.FENCE_LOST;
     }
@@ -330,18 +253,17 @@ public final class CutoverSteps implements AutoCloseable {
     @Override
     public void close() throws SQLException {
         marks.close();
-        fenceLock.close();
+        fence.close();
     }
 
-    /** What a cutover would do, made by the code that does it. */
-    public List<String> plan() throws SQLException {
+    /** What a cutover would do, and what stands in its way, from the steps that do it. */
+    public List<String> plan(List<Step> steps) throws SQLException {
         List<String> plan = new ArrayList<>();
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "plan")) {
-            Fence.Plan fence = fencePlan(source);
-            fence.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
-            Sequences sequences = Sequences.read(migration, source, target);
-            sequences.refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
+            Step.Sides sides = new Step.Sides(this, source, target, fence.plan(source));
+            sides.fence().obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
+            sequences(sides).refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
             SchemaDrift drift =
                     SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
@@ -350,23 +272,23 @@ public final class CutoverSteps implements AutoCloseable {
                 SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed, " + line));
             }
             ForeignKeyChecks.check(migration).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
-            plan.addAll(fence.steps());
-            Fence.remaining(source).forEach(session -> plan.add("source: now open: " + session));
-            plan.add("wait until the target has everything, compare every row of every table");
-            plan.addAll(new ExtensionRows(migration).plan(source, target));
-            plan.add("target: set the values of " + sequences.carried() + " sequences");
-            DdlStore.pending(target, Stage.SWITCH).forEach(ddl -> plan.add("target: " + ddl.kind() + " " + ddl.name()));
-            plan.add("point of no return: the switch row is committed on the target");
-            plan.addAll(traffic.plan());
+            plan.addAll(Story.plan(steps, sides));
             DdlStore.pending(target, Stage.AFTER)
                     .forEach(ddl -> plan.add("target, once completed: " + ddl.kind() + " " + ddl.name()));
             return plan;
         }
     }
 
-    private Fence.Plan fencePlan(Connection source) throws SQLException {
-        return Fence.plan(
-                source, migration.cutover().fence(), migration.cutover().fenceExcept());
+    Sequences sequences(Step.Sides sides) throws SQLException {
+        return Sequences.read(migration, sides.source(), sides.target());
+    }
+
+    ExtensionRows extensionRows() {
+        return new ExtensionRows(migration);
+    }
+
+    List<String> trafficPlan() {
+        return traffic.plan();
     }
 
     private Connection openSource() throws SQLException {

@@ -1,9 +1,10 @@
-package io.wherry.coordinator.journal;
+package io.wherry.coordinator.cutover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.coordinator.journal.StateMachine.Event;
-import io.wherry.coordinator.journal.StateMachine.Transition;
+import io.wherry.coordinator.journal.Event;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.journal.Transition;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashSet;
@@ -12,6 +13,8 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 final class StateMachineTest {
+    private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
+
     /** Every story that can be told; together they walk every row. */
     private static final List<List<Event>> STORIES = List.of(
             List.of(
@@ -19,11 +22,11 @@ final class StateMachineTest {
                     Event.ALL_INDEXED,
                     Event.STABLE,
                     Event.CUTOVER,
-                    Event.FENCED,
-                    Event.DRAINED,
-                    Event.VERIFIED,
-                    Event.SWITCH,
-                    Event.SWITCHED),
+                    Event.DONE,
+                    Event.DONE,
+                    Event.DONE,
+                    Event.DONE,
+                    Event.DONE),
             List.of(
                     Event.ALL_LOADED,
                     Event.LOAD_INCOMPLETE,
@@ -37,39 +40,39 @@ final class StateMachineTest {
                     Event.UNSTABLE,
                     Event.STABLE,
                     Event.LOAD_INCOMPLETE),
-            List.of(Event.ALL_LOADED, Event.ALL_INDEXED, Event.STABLE, Event.CUTOVER, Event.ABORT, Event.UNFENCED),
+            List.of(Event.ALL_LOADED, Event.ALL_INDEXED, Event.STABLE, Event.CUTOVER, Event.ABORT, Event.DONE),
             List.of(
                     Event.ALL_LOADED,
                     Event.ALL_INDEXED,
                     Event.STABLE,
                     Event.CUTOVER,
-                    Event.FENCED,
+                    Event.DONE,
                     Event.ABORT,
-                    Event.UNFENCED,
+                    Event.DONE,
                     Event.STABLE,
                     Event.CUTOVER,
-                    Event.FENCED,
-                    Event.DRAINED,
+                    Event.DONE,
+                    Event.DONE,
                     Event.ABORT,
-                    Event.UNFENCED),
+                    Event.DONE),
             List.of(
                     Event.ALL_LOADED,
                     Event.ALL_INDEXED,
                     Event.STABLE,
                     Event.CUTOVER,
-                    Event.FENCED,
-                    Event.DRAINED,
-                    Event.VERIFIED,
+                    Event.DONE,
+                    Event.DONE,
+                    Event.DONE,
                     Event.ABORT,
-                    Event.UNFENCED));
+                    Event.DONE));
 
     @Test
     void everyRowIsWalked() {
-        Set<Transition> left = new HashSet<>(StateMachine.TRANSITIONS);
+        Set<Transition> left = new HashSet<>(MACHINE.transitions());
         for (List<Event> story : STORIES) {
             State state = State.LOADING;
             for (Event event : story) {
-                State next = StateMachine.next(state, event).orElseThrow();
+                State next = MACHINE.require(state, event).to();
                 left.remove(new Transition(state, event, next));
                 state = next;
             }
@@ -79,21 +82,21 @@ final class StateMachineTest {
 
     @Test
     void oneEventLeadsToOneStateOnly() {
-        assertThat(StateMachine.TRANSITIONS.stream().map(t -> t.from() + " " + t.event()))
+        assertThat(MACHINE.transitions().stream().map(t -> t.from() + " " + t.event()))
                 .doesNotHaveDuplicates();
     }
 
     @Test
     void fromEveryStateOfTheWindowTheSourceCanServeAgainAndAfterItNever() {
         for (State state : State.values()) {
-            assertThat(StateMachine.next(state, Event.ABORT).isPresent()).isEqualTo(state.inWindow());
-            assertThat(StateMachine.onRestart(state).isPresent()).isEqualTo(state.inWindow());
+            assertThat(MACHINE.on(state, Event.ABORT).isPresent()).isEqualTo(state.inWindow());
+            assertThat(MACHINE.onRestart(state).isPresent()).isEqualTo(state.inWindow());
         }
         Set<State> after = EnumSet.of(State.SWITCHING);
         List<State> todo = new ArrayList<>(after);
         while (!todo.isEmpty()) {
             State state = todo.remove(0);
-            StateMachine.TRANSITIONS.stream()
+            MACHINE.transitions().stream()
                     .filter(t -> t.from() == state)
                     .map(Transition::to)
                     .forEach(to -> {
