@@ -4,14 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.cutover.Story;
+import io.wherry.rehearsal.Rooms;
 import io.wherry.rehearsal.cli.RehearsalCommandLine;
 import io.wherry.rehearsal.fixture.StoryText;
 import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -43,6 +47,32 @@ class DocumentationTest {
     void theStateDiagramAndTheRunbookAreTheListOfSteps() throws IOException {
         assertGenerated("architecture.md", "states", StoryText.diagram(Story.STEPS));
         assertGenerated("operations.md", "steps", StoryText.runbook(Story.STEPS));
+    }
+
+    @Test
+    void theRoomsAreThoseThatTheArrowsHold() throws IOException {
+        assertGenerated("architecture.md", "rooms", Rooms.table());
+    }
+
+    /** Who follows a pointer of the documents must not find a class that was renamed. */
+    @Test
+    void whereToLookNamesClassesThatExist() throws IOException {
+        String document = Files.readString(DOCS.resolve("architecture.md"));
+        String table = document.substring(document.indexOf("## Where to look"), document.indexOf("## Load"));
+        Set<String> classes;
+        try (Stream<Path> files = Files.walk(Path.of(".."))) {
+            classes = files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.endsWith(".java"))
+                    .map(name -> name.replace(".java", ""))
+                    .collect(Collectors.toSet());
+        }
+        List<String> named = Pattern.compile("`([A-Z][a-z]\\w+)")
+                .matcher(table)
+                .results()
+                .map(found -> found.group(1))
+                .toList();
+        assertThat(named).hasSizeGreaterThan(10);
+        assertThat(classes).containsAll(named);
     }
 
     /** One report for each go, named after its versions and its first seed. */

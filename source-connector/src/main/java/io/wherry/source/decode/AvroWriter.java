@@ -8,7 +8,7 @@ import java.util.Arrays;
  * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer that is used again for every
  * record. Not safe for use by several threads.
  */
-public final class AvroWriter {
+final class AvroWriter {
     /** Bytes from which a record is giant. */
     static final int KEPT_BYTES = 1 << 20;
 
@@ -45,7 +45,7 @@ public final class AvroWriter {
     }
 
     /** Begins what is part of records, without the wire format's header. */
-    public void beginBare() {
+    void beginBare() {
         counting = false;
         size = 0;
     }
@@ -62,7 +62,7 @@ public final class AvroWriter {
         return size;
     }
 
-    public byte[] finish() {
+    byte[] finish() {
         if (size == buffer.length) {
             byte[] whole = buffer;
             buffer = new byte[4096];
@@ -72,7 +72,7 @@ public final class AvroWriter {
     }
 
     /** An int, a long, or the index of a union's branch: zigzag, seven bits a byte. */
-    public void number(long value) {
+    void number(long value) {
         long rest = value << 1 ^ value >> 63;
         if (counting) {
             size = Math.addExact(size, (70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
@@ -122,7 +122,7 @@ public final class AvroWriter {
     }
 
     /** A string. */
-    public void text(String text) {
+    void text(String text) {
         byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
         number(utf8.length);
         encoded(utf8);

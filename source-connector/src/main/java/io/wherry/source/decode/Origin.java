@@ -17,7 +17,7 @@ public record Origin(String version, String name, String database, int generatio
     private static final String SNAPSHOT = "false";
 
     /** Writes the fields that are the same in all records of a table. */
-    public byte[] encode(TableId table) {
+    byte[] encode(TableId table) {
         AvroWriter out = new AvroWriter();
         out.beginBare();
         // sequence and xmin.

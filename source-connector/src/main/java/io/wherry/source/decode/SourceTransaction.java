@@ -8,4 +8,4 @@ package io.wherry.source.decode;
  * @param commitMillis its commit's time on the source's clock, ms since 1970
  * @param readMillis when it began to come, on our clock, ms since 1970
  */
-public record SourceTransaction(long commitLsn, long number, long commitMillis, long readMillis) {}
+record SourceTransaction(long commitLsn, long number, long commitMillis, long readMillis) {}
