@@ -16,9 +16,9 @@ import io.wherry.sink.plan.TopicIds;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Failures;
 import io.wherry.sink.state.LostCommits;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Relations;
 import io.wherry.sink.state.StopSignal;
+import io.wherry.sink.state.TableState;
+import io.wherry.sink.state.TableStates;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -58,7 +58,7 @@ final class ApplySession implements AutoCloseable {
     private final List<Connection> sessions = new CopyOnWriteArrayList<>();
 
     private final Set<TopicPartition> lanes = new HashSet<>();
-    private volatile Map<TableId, Relation> relations = Map.of();
+    private volatile Map<TableId, TableState> relations = Map.of();
 
     /** What one thread does until it is stopped. */
     private interface Task {
@@ -104,7 +104,7 @@ final class ApplySession implements AutoCloseable {
             // the
             // target serves.
             checkpoints.requireCurrent();
-            Map<TableId, Relation> current = Relations.all(lease);
+            Map<TableId, TableState> current = TableStates.all(lease);
             relations = current.equals(relations) ? relations : current;
             for (TopicPartition partition :
                     checkpoints.read(migration.topics().load()).keySet()) {
@@ -121,16 +121,16 @@ final class ApplySession implements AutoCloseable {
     /** The others go on; without the load topic nothing can. */
     private void stopTablesOfLostTopics() throws SQLException {
         Map<String, TableId> tables = new HashMap<>();
-        Relations.all(lease).values().forEach(relation -> tables.put(relation.topic(), relation.table()));
+        TableStates.all(lease).values().forEach(relation -> tables.put(relation.topic(), relation.table()));
         Map<String, DataException> lost = TopicIds.changed(lease, migration, tables);
         if (lost.containsKey(migration.topics().load())) {
             throw lost.get(migration.topics().load());
         }
-        for (Relation relation : Relations.all(lease).values()) {
+        for (TableState relation : TableStates.all(lease).values()) {
             DataException failure = lost.get(relation.topic());
             if (failure != null) {
                 LOG.error("Changes of {} are stopped: {}", relation.table(), failure.explained());
-                Relations.stop(lease, relation.table(), relation.loadEpoch(), failure.explained(), epoch);
+                TableStates.stop(lease, relation.table(), relation.loadEpoch(), failure.explained(), epoch);
             }
         }
     }

@@ -13,8 +13,8 @@ import io.wherry.contract.record.SourceStatus.FailedLoad;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.source.TablePreparation.Prepared;
 import io.wherry.source.control.CaptureCounts;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.control.Memory;
 import io.wherry.source.control.Routes;
 import io.wherry.source.debezium.ChangeStream;
 import io.wherry.source.decode.SchemasAhead;
@@ -161,7 +161,7 @@ final class Capture implements AutoCloseable {
 
     private void prepareAndStart() {
         try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
-            Memory memory = orders.open();
+            ControlLog memory = orders.open();
             if (memory.switched().isPresent()) {
                 threads.endBySwitch();
                 return;

@@ -4,8 +4,8 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Heartbeat;
-import io.wherry.contract.service.Quietly;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
+import io.wherry.contract.service.Resources;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -58,10 +58,10 @@ final class InstanceLock implements AutoCloseable {
             }
             return null;
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("wait for the instance lock", e);
+            throw Interruption.during("wait for the instance lock", e);
         } finally {
             if (!kept) {
-                Quietly.close(session);
+                Resources.closeQuietly(session);
             }
         }
     }
@@ -102,6 +102,6 @@ final class InstanceLock implements AutoCloseable {
     /** Gives the lock to whoever waits. */
     @Override
     public void close() {
-        Quietly.close(session);
+        Resources.closeQuietly(session);
     }
 }

@@ -10,8 +10,8 @@ import io.wherry.source.check.FilterChecks;
 import io.wherry.source.check.TableChecks;
 import io.wherry.source.check.WholeChecks;
 import io.wherry.source.control.ColumnNumbers;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.control.Memory;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
 import io.wherry.source.control.Routes.Identity;
@@ -77,7 +77,8 @@ final class NewTables {
      * The selected tables at a start, but for those that came since the migration began and cannot be replicated: they are told of
      * again and again, and hold up no other.
      */
-    static List<CatalogTable> withoutUnfit(Connection session, Migration migration, Memory memory) throws SQLException {
+    static List<CatalogTable> withoutUnfit(Connection session, Migration migration, ControlLog memory)
+            throws SQLException {
         List<CatalogTable> tables = new ArrayList<>(SelectedTables.read(session, migration));
         if (!memory.plans().isEmpty()) {
             Set<TableId> planned = memory.plans().stream()
@@ -126,7 +127,8 @@ final class NewTables {
      *
      * @return why, for each
      */
-    static Map<TableId, String> replaced(Connection session, Migration migration, Memory memory) throws SQLException {
+    static Map<TableId, String> replaced(Connection session, Migration migration, ControlLog memory)
+            throws SQLException {
         Map<TableId, Identity> loaded = memory.identities();
         loaded.keySet().retainAll(memory.loaded().keySet());
         loaded.keySet().removeIf(table -> !migration.tables().follows(table));

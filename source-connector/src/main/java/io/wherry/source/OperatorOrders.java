@@ -6,9 +6,9 @@ import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.Order;
 import io.wherry.contract.record.SwitchDecided;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.control.Memory;
 import io.wherry.source.load.FailedTables;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -33,7 +33,7 @@ final class OperatorOrders implements AutoCloseable {
     }
 
     /** Opens the control topic. @return what is remembered there; {@link #follow} goes on behind it */
-    Memory open() {
+    ControlLog open() {
         tail = new TopicTail(migration, migration.topics().control());
         return ControlTopic.read(tail);
     }
@@ -73,6 +73,6 @@ final class OperatorOrders implements AutoCloseable {
 
     @Override
     public void close() {
-        Quietly.close(tail);
+        Resources.closeQuietly(tail);
     }
 }

@@ -7,9 +7,9 @@ import io.wherry.contract.record.Position;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.source.TablePreparation.Prepared;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
 import io.wherry.source.control.ControlTopic.SlotMade;
-import io.wherry.source.control.Memory;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
 import io.wherry.source.control.TableIdentities;
@@ -59,7 +59,7 @@ final class SlotPreparation {
      * Makes the slot, at the very first start and when the operator has ordered a new load of everything. {@link SlotGuard}
      * reports a slot that is missing otherwise.
      */
-    private LoadSnapshot firstSnapshot(Connection session, Memory memory) throws SQLException {
+    private LoadSnapshot firstSnapshot(Connection session, ControlLog memory) throws SQLException {
         Optional<Position> position = ChangePublisher.lastPosition(migration);
         boolean begun = !memory.plans().isEmpty() || position.isPresent();
         if (begun && !memory.slotWanted()) {

@@ -16,8 +16,8 @@ import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Service;
 import io.wherry.source.check.SourcePreflight;
 import io.wherry.source.control.CaptureCounts;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.control.Memory;
 import io.wherry.source.load.BlockBudget;
 import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.server.FullIdentities;
@@ -62,7 +62,7 @@ public final class SourceConnector implements Service {
     @Override
     public void start() {
         List<Finding> errors = errors(SourcePreflight.check(migration));
-        Optional<Memory> memory = errors.isEmpty() ? Optional.empty() : memory();
+        Optional<ControlLog> memory = errors.isEmpty() ? Optional.empty() : memory();
         if (memory.isPresent() && memory.get().switched().isPresent()) {
             // Whatever has become of the source since.
             new Thread(this::endSwitched, "wherry-source").start();
@@ -85,7 +85,7 @@ public final class SourceConnector implements Service {
     }
 
     /** What Kafka remembers; empty before the first start. */
-    private Optional<Memory> memory() {
+    private Optional<ControlLog> memory() {
         return KafkaTopics.exists(migration, migration.topics().control())
                 ? Optional.of(ControlTopic.read(migration))
                 : Optional.empty();

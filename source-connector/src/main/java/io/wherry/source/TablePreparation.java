@@ -6,9 +6,9 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
 import io.wherry.source.control.ControlTopic.SourceIdentity;
-import io.wherry.source.control.Memory;
 import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.publish.TopicGuard;
 import io.wherry.source.server.KnownTables;
@@ -44,7 +44,7 @@ final class TablePreparation {
      * @param memory what Kafka remembers of them
      * @param layout their topics
      */
-    record Prepared(Memory memory, Set<TableId> tables, KafkaTopics.Layout layout) {
+    record Prepared(ControlLog memory, Set<TableId> tables, KafkaTopics.Layout layout) {
         /** Whether all of them are loaded. */
         boolean loaded() {
             return memory.loaded().keySet().containsAll(tables);
@@ -71,8 +71,8 @@ final class TablePreparation {
      *
      * @param remembered as Kafka remembers it at the beginning of the term
      */
-    Prepared prepare(Connection session, Memory remembered) throws SQLException {
-        Memory memory = remembered;
+    Prepared prepare(Connection session, ControlLog remembered) throws SQLException {
+        ControlLog memory = remembered;
         List<CatalogTable> tables = NewTables.withoutUnfit(session, migration, memory);
         Set<TableId> selected = tables.stream().map(CatalogTable::id).collect(Collectors.toSet());
         KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
@@ -95,7 +95,7 @@ final class TablePreparation {
         return new Prepared(memory, selected, layout);
     }
 
-    private void requireSameSource(Connection session, Memory memory) throws SQLException {
+    private void requireSameSource(Connection session, ControlLog memory) throws SQLException {
         SourceIdentity identity = SlotGuard.identity(session);
         if (memory.source().isPresent()) {
             SlotGuard.requireSame(memory.source().get(), identity);
@@ -105,7 +105,7 @@ final class TablePreparation {
     }
 
     /** A table that is not what was loaded under its name has to be loaded again. */
-    private Memory unloadReplaced(Connection session, Memory memory) throws SQLException {
+    private ControlLog unloadReplaced(Connection session, ControlLog memory) throws SQLException {
         Map<TableId, String> replaced = NewTables.replaced(session, migration, memory);
         replaced.forEach((table, why) -> {
             LOG.warn("{}: {}; it is loaded again", table, why);

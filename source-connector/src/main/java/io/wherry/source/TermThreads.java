@@ -4,7 +4,7 @@ import io.wherry.contract.error.StuckException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.service.Ends;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
@@ -82,7 +82,7 @@ final class TermThreads {
                 wait(TICK_MILLIS);
             }
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("act", e);
+            throw Interruption.during("act", e);
         }
     }
 

@@ -61,7 +61,7 @@ public final class Backoff {
                 Thread.sleep(Math.min(left, LOOK_MILLIS));
             }
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("wait", e);
+            throw Interruption.during("wait", e);
         }
     }
 }

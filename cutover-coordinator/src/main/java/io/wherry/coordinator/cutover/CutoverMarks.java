@@ -5,8 +5,8 @@ import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.SwitchDecided;
-import io.wherry.coordinator.watch.ControlReader;
-import io.wherry.coordinator.watch.ControlWriter;
+import io.wherry.coordinator.watch.ControlTopicReader;
+import io.wherry.coordinator.watch.ControlTopicWriter;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -26,7 +26,7 @@ final class CutoverMarks implements AutoCloseable {
     private static final int FENCE_MILLIS = 10_000;
 
     private final Migration migration;
-    private ControlWriter writer;
+    private ControlTopicWriter writer;
 
     CutoverMarks(Migration migration) {
         this.migration = migration;
@@ -39,7 +39,7 @@ final class CutoverMarks implements AutoCloseable {
 
     private synchronized void write(String key, Object value) {
         if (writer == null) {
-            writer = new ControlWriter(migration);
+            writer = new ControlTopicWriter(migration);
         }
         writer.write(key, value);
     }
@@ -109,7 +109,7 @@ final class CutoverMarks implements AutoCloseable {
      * @throws RetryableException when Kafka cannot be asked
      */
     Optional<CutoverMark> last() {
-        return ControlReader.last(migration, CutoverMark.KEY).map(value -> Json.read(value, CutoverMark.class));
+        return ControlTopicReader.last(migration, CutoverMark.KEY).map(value -> Json.read(value, CutoverMark.class));
     }
 
     @Override

@@ -67,7 +67,7 @@ public final class CutoverRun {
     }
 
     /** Whether this process fenced the source itself; otherwise an unfinished cutover was found in the journal. */
-    public boolean begun() {
+    public boolean fencedHere() {
         return window() != null;
     }
 
@@ -103,12 +103,12 @@ public final class CutoverRun {
                 Map<String, ?> detail = body.run();
                 tell.accept(new StepDone(row, present.hasMovedOn(), detail));
             } catch (InterruptedException e) {
-                tell.accept(new StepFailed(row, String.valueOf(window == null ? null : window.over())));
+                tell.accept(new StepFailed(row, String.valueOf(window == null ? null : window.endReason())));
             } catch (WherryException e) {
                 tell.accept(new StepFailed(row, e.explained()));
             } catch (Exception e) {
                 // Its sessions end with the window, and then say so.
-                String over = window == null || !(e instanceof SQLException) ? null : window.over();
+                String over = window == null || !(e instanceof SQLException) ? null : window.endReason();
                 tell.accept(new StepFailed(row, over == null ? state + ": " + e.getMessage() : over));
             }
         });
@@ -117,22 +117,22 @@ public final class CutoverRun {
 
     /** The window's end must not wait for a long comparison, nor may that go on. */
     public void interruptWhenOver() {
-        if (over() != null && step != null && step.isAlive()) {
+        if (endReason() != null && step != null && step.isAlive()) {
             step.interrupt();
             window().end();
         }
     }
 
     public void giveUp(String reason) {
-        if (begun()) {
+        if (fencedHere()) {
             window().giveUp(reason);
             interruptWhenOver();
         }
     }
 
     /** Why the step's success comes too late; null = it does not. */
-    public String over() {
-        return begun() ? window().over() : null;
+    public String endReason() {
+        return fencedHere() ? window().endReason() : null;
     }
 
     public void aborted(String reason) {
@@ -170,7 +170,7 @@ public final class CutoverRun {
 
     /** The journal does not know of the cutover that this process began: the target was set back to before it. */
     public void forgotten(Journal journal) {
-        if (begun()) {
+        if (fencedHere()) {
             step.interrupt();
             Threads.join(step, 0);
             finish(Outcome.ABORTED, "the target has lost its last commits", journal);
@@ -206,7 +206,7 @@ public final class CutoverRun {
 
     /** What is waited for, or what went wrong last; may be empty. */
     public String waitsFor() {
-        return begun() && !window().waitsFor().isEmpty() ? window().waitsFor() : problem;
+        return fencedHere() && !window().waitsFor().isEmpty() ? window().waitsFor() : problem;
     }
 
     /** The last comparison, null before the first. */

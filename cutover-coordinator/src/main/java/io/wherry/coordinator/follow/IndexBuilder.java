@@ -17,7 +17,7 @@ import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.Observation;
 import io.wherry.coordinator.watch.Observation.Built;
-import io.wherry.coordinator.watch.Observation.Relation;
+import io.wherry.coordinator.watch.Observation.TableProgress;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
@@ -71,7 +71,7 @@ public final class IndexBuilder implements AutoCloseable {
     }
 
     /** Begins with a table that is loaded and not ready, unless it is under way. */
-    public void offer(Relation relation) {
+    public void offer(TableProgress relation) {
         if (relation.loaded() && !relation.ready() && begin(Optional.of(relation.table()))) {
             workers.execute(() -> tell.accept(attempt(relation.table(), target -> build(target, relation))));
         }
@@ -113,7 +113,7 @@ public final class IndexBuilder implements AutoCloseable {
         return new Built(table, (System.nanoTime() - began) / 1e9, problem);
     }
 
-    private void build(Connection target, Relation relation) throws SQLException {
+    private void build(Connection target, TableProgress relation) throws SQLException {
         TableId table = relation.table();
         runEach(target, DdlStore.pendingFor(target, table));
         // Its own changes may need plans before autovacuum comes round.

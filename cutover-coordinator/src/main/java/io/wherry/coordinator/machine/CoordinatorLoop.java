@@ -94,7 +94,7 @@ public final class CoordinatorLoop implements AutoCloseable {
     private final Callers callers = new Callers();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
-    private Control control;
+    private CoordinatorSession control;
     private boolean parentsBuilt;
     private boolean marksRead;
     private boolean switchLost;
@@ -302,7 +302,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         pulse.turned(MonotonicClock.millis());
         String waitsFor;
         try {
-            control = Control.take(migration, term, failpoints).orElse(null);
+            control = CoordinatorSession.take(migration, term, failpoints).orElse(null);
             marksRead = false;
             if (control != null && knowsOfCutover()) {
                 return;
@@ -354,7 +354,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         while (control == null) {
             // From PREPARING_TARGET on a switch row may be on its way: then only the target's journal can tell.
             boolean sourceMayServe = before.state().inWindow() && before.state() != State.PREPARING_TARGET;
-            if (sourceMayServe && run.over() != null) {
+            if (sourceMayServe && run.endReason() != null) {
                 run.openSourceNow(before);
             }
             if (closing) {
@@ -368,7 +368,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         } else if (unfinished instanceof StepEnded) {
             queue.add(unfinished);
         }
-        if (run.begun() && control.journal().state().servedBy().equals("source")) {
+        if (run.fencedHere() && control.journal().state().servedBy().equals("source")) {
             // Its first row could not be written, and so nothing was done.
             run.finish(Outcome.ABORTED, "the target was lost: " + cause.getMessage(), control.journal());
         }
@@ -453,8 +453,8 @@ public final class CoordinatorLoop implements AutoCloseable {
         if (ended.committed()) {
             // The step wrote the row itself, in the transaction that prepared the target.
             enter();
-        } else if (control.journal().state().inWindow() && run.over() != null) {
-            stepFailed(run.over());
+        } else if (control.journal().state().inWindow() && run.endReason() != null) {
+            stepFailed(run.endReason());
         } else {
             advance(Event.DONE, ended.detail());
             enter();
@@ -495,7 +495,7 @@ public final class CoordinatorLoop implements AutoCloseable {
     /** Begins what the present state asks for. */
     private void enter() throws SQLException {
         Journal journal = control.journal();
-        Optional<Event> found = run.begun() ? Optional.empty() : machine.onRestart(journal.state());
+        Optional<Event> found = run.fencedHere() ? Optional.empty() : machine.onRestart(journal.state());
         if (found.isPresent()) {
             abandonUnfinished(found.get());
         }
@@ -542,12 +542,12 @@ public final class CoordinatorLoop implements AutoCloseable {
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();
         facts.see(progress.epochs());
-        boolean loaded = progress.begun() && facts.notLoaded(plan).isEmpty();
+        boolean loaded = progress.hasLoadPlan() && facts.notLoaded(plan).isEmpty();
         boolean ready = loaded && facts.notReady(plan).isEmpty();
         // What the others wait for must not wait for a table whose load does not go on.
         Set<TableId> standing = facts.halted(plan);
         halted = standing;
-        applying = progress.begun() && standing.containsAll(facts.notReady(plan));
+        applying = progress.hasLoadPlan() && standing.containsAll(facts.notReady(plan));
         gate.look(facts.lag(now), facts.obstacle(now), now);
         if (state.servedBy().equals("source")) {
             facts.relations().forEach(indexes::offer);

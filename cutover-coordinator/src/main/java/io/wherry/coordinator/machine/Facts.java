@@ -16,8 +16,8 @@ import io.wherry.coordinator.watch.Observation;
 import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
 import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
 import io.wherry.coordinator.watch.Observation.Positioned;
-import io.wherry.coordinator.watch.Observation.Relation;
 import io.wherry.coordinator.watch.Observation.Slot;
+import io.wherry.coordinator.watch.Observation.TableProgress;
 import io.wherry.coordinator.watch.Observation.TargetSeen;
 import io.wherry.coordinator.watch.Observers;
 import io.wherry.coordinator.watch.SlotForecast;
@@ -46,7 +46,7 @@ final class Facts {
 
     private final Latencies latencies;
     private final Deque<HeartbeatEmitted> onTheirWay = new ArrayDeque<>();
-    private final Map<TableId, Relation> relations = new TreeMap<>();
+    private final Map<TableId, TableProgress> relations = new TreeMap<>();
     private final Map<TableId, Captured> captured = new HashMap<>();
     private final Map<String, String> buildProblems = new TreeMap<>();
     private final Map<TableId, Boolean> verified = new HashMap<>();
@@ -244,7 +244,7 @@ final class Facts {
                 : Optional.empty();
     }
 
-    List<Relation> relations() {
+    List<TableProgress> relations() {
         return List.copyOf(relations.values());
     }
 
@@ -264,7 +264,7 @@ final class Facts {
                 .toList();
     }
 
-    private boolean loaded(Relation relation) {
+    private boolean loaded(TableProgress relation) {
         return relation != null && relation.loaded() && relation.epoch() >= epochs.getOrDefault(relation.table(), 0);
     }
 
@@ -327,7 +327,7 @@ final class Facts {
     }
 
     private TableStatus table(TableId id, LoadPlan.Table planned) {
-        Relation relation = relations.get(id);
+        TableProgress relation = relations.get(id);
         Captured counts = captured.get(id);
         String error = relation != null && relation.stoppedBecause() != null
                 ? relation.stoppedBecause()
@@ -345,7 +345,7 @@ final class Facts {
                 error);
     }
 
-    private String state(Relation relation) {
+    private String state(TableProgress relation) {
         if (relation == null) {
             return "WAITING";
         }

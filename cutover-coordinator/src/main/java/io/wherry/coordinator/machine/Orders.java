@@ -8,7 +8,7 @@ import io.wherry.contract.record.Order;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
-import io.wherry.coordinator.watch.ControlWriter;
+import io.wherry.coordinator.watch.ControlTopicWriter;
 import io.wherry.coordinator.watch.Progress;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -96,7 +96,7 @@ public final class Orders {
 
     private void send(Order order) {
         progress.giving(order);
-        try (ControlWriter control = new ControlWriter(migration)) {
+        try (ControlTopicWriter control = new ControlTopicWriter(migration)) {
             control.write(Order.KEY, order);
         } catch (RuntimeException e) {
             progress.notGiven(order);

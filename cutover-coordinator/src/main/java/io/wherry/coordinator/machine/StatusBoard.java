@@ -14,7 +14,7 @@ import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.Journal.Row;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.watch.Lag;
-import io.wherry.coordinator.watch.Observation.Relation;
+import io.wherry.coordinator.watch.Observation.TableProgress;
 import io.wherry.coordinator.watch.SlotStatus;
 import java.time.Duration;
 import java.time.Instant;
@@ -119,8 +119,8 @@ final class StatusBoard {
                         .mapToDouble(StateTime::seconds)
                         .sum(),
                 indexSeconds,
-                facts.relations().stream().mapToLong(Relation::rowsLoaded).sum(),
-                facts.relations().stream().mapToLong(Relation::bytesLoaded).sum());
+                facts.relations().stream().mapToLong(TableProgress::rowsLoaded).sum(),
+                facts.relations().stream().mapToLong(TableProgress::bytesLoaded).sum());
     }
 
     private String waitsFor(State state, Map<TableId, LoadPlan.Table> plan) {

@@ -27,7 +27,7 @@ public final class Window {
     }
 
     /** Why it is over; null = it is not. */
-    public String over() {
+    public String endReason() {
         String reason = givenUp;
         if (reason == null && leftMillis() <= 0) {
             reason = "cutover.max-downtime (" + allowed.toMillis() + " ms) passed";
@@ -66,7 +66,7 @@ public final class Window {
 
     /** @throws RetryableException when it is over */
     public void check() {
-        String reason = over();
+        String reason = endReason();
         if (reason != null) {
             throw new RetryableException(
                     "cutover", "", reason, "The source serves as before; try again when that is mended");

@@ -73,7 +73,7 @@ public final class ForeignKeyChecks {
     private final Migration migration;
     private final Connection source;
     private final int mostMillisEach;
-    private final Map<Long, List<Relation>> tables = new HashMap<>();
+    private final Map<Long, List<ConstrainedTable>> tables = new HashMap<>();
     private final long endNanos = System.nanoTime() + MOST_MILLIS * 1_000_000;
 
     private ForeignKeyChecks(Migration migration, Connection source, int mostMillisEach) {
@@ -83,7 +83,7 @@ public final class ForeignKeyChecks {
     }
 
     /** A table, or a partition of the one that it is listed with. */
-    private record Relation(TableId id, boolean partitioned, long pages) {}
+    private record ConstrainedTable(TableId id, boolean partitioned, long pages) {}
 
     private record Key(
             long child,
@@ -113,7 +113,7 @@ public final class ForeignKeyChecks {
         Queries.list(
                 source,
                 row -> tables.computeIfAbsent(row.getLong(1), oid -> new ArrayList<>())
-                        .add(new Relation(
+                        .add(new ConstrainedTable(
                                 new TableId(row.getString(2), row.getString(3)), row.getBoolean(4), row.getLong(5))),
                 TABLES);
         boolean inherited = ServerVersion.major(source) >= 11;
@@ -212,7 +212,7 @@ public final class ForeignKeyChecks {
 
     /** The rows of a table that are carried, as what follows FROM; empty = none are. */
     private Optional<String> carried(long table, List<String> columns) {
-        Relation root = tables.get(table).get(0);
+        ConstrainedTable root = tables.get(table).get(0);
         if (root.partitioned() && isWhole(table)) {
             return Optional.of(root.id().quoted());
         }
@@ -233,12 +233,12 @@ public final class ForeignKeyChecks {
                                 && migration.tables().whereClause(leaf.id()).isEmpty());
     }
 
-    private List<Relation> leaves(long table) {
-        List<Relation> all = tables.get(table);
+    private List<ConstrainedTable> leaves(long table) {
+        List<ConstrainedTable> all = tables.get(table);
         return all.get(0).partitioned() ? all.subList(1, all.size()) : all;
     }
 
     private long pages(long table) {
-        return tables.get(table).stream().mapToLong(Relation::pages).sum();
+        return tables.get(table).stream().mapToLong(ConstrainedTable::pages).sum();
     }
 }

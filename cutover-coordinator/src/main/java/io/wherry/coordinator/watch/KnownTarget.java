@@ -32,7 +32,7 @@ public record KnownTarget(String identity, String address) {
     }
 
     static Optional<KnownTarget> last(Migration migration) {
-        return ControlReader.last(migration, KEY).map(value -> Json.read(value, KnownTarget.class));
+        return ControlTopicReader.last(migration, KEY).map(value -> Json.read(value, KnownTarget.class));
     }
 
     /**

@@ -43,7 +43,7 @@ public sealed interface Observation {
      * @param behind change records not applied; null = unknown
      * @param lost commits that the target lost, for people; null = none
      */
-    record TargetSeen(List<Relation> relations, Long behind, String lost) implements Observation {}
+    record TargetSeen(List<TableProgress> relations, Long behind, String lost) implements Observation {}
 
     /** A piece of index building ended; problem null when well. */
     record Built(TableId table, double seconds, String problem) implements Observation {}
@@ -130,7 +130,7 @@ public sealed interface Observation {
     }
 
     /** A table as the target knows it. */
-    record Relation(
+    record TableProgress(
             TableId table,
             int epoch,
             int chunks,

@@ -18,8 +18,8 @@ import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Repeater;
 import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
-import io.wherry.coordinator.watch.Observation.Relation;
 import io.wherry.coordinator.watch.Observation.Slot;
+import io.wherry.coordinator.watch.Observation.TableProgress;
 import io.wherry.coordinator.watch.Observation.TargetSeen;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -169,9 +169,9 @@ public final class Observers implements AutoCloseable {
         try (Connection target = Sessions.open(migration, migration.target(), "watch");
                 DrainProbe probe = new DrainProbe(migration, target, progress)) {
             while (!repeater.closing()) {
-                List<Relation> relations = TargetReading.relations(target);
+                List<TableProgress> relations = TargetReading.relations(target);
                 pulse.applied(TargetReading.sinkSilentMillis(target, migration), MonotonicClock.millis());
-                Long behind = progress.begun() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
+                Long behind = progress.hasLoadPlan() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
                 String lost = TargetReading.lost(target);
                 tell.accept(new TargetSeen(relations, behind, lost));
                 repeater.pause(PERIOD_MILLIS / 2);
@@ -184,7 +184,7 @@ public final class Observers implements AutoCloseable {
                 Connection target = Sessions.open(migration, migration.target(), "watch schema")) {
             while (!repeater.closing()) {
                 long began = System.nanoTime();
-                if (progress.begun()) {
+                if (progress.hasLoadPlan()) {
                     boolean built = applying.getAsBoolean();
                     // After whether it is built: what has become halted since is left out too.
                     SchemaDrift drift = SchemaDrift.read(
@@ -200,7 +200,7 @@ public final class Observers implements AutoCloseable {
 
     /** Once a load plan names tables that go there, or that there are none. */
     private void noteTarget(Repeater repeater) throws SQLException, InterruptedException {
-        while (!repeater.closing() && !progress.begun()) {
+        while (!repeater.closing() && !progress.hasLoadPlan()) {
             repeater.pause(PERIOD_MILLIS);
         }
         if (repeater.closing()) {
@@ -212,7 +212,7 @@ public final class Observers implements AutoCloseable {
             now = KnownTarget.read(migration, target);
         }
         if (!KnownTarget.last(migration).equals(Optional.of(now))) {
-            try (ControlWriter control = new ControlWriter(migration)) {
+            try (ControlTopicWriter control = new ControlTopicWriter(migration)) {
                 control.write(KnownTarget.KEY, now);
             }
         }

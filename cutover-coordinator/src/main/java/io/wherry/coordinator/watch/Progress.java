@@ -95,7 +95,7 @@ public final class Progress {
     }
 
     /** Whether there is a load plan: one of a database without tables names none. */
-    public synchronized boolean begun() {
+    public synchronized boolean hasLoadPlan() {
         return begun;
     }
 

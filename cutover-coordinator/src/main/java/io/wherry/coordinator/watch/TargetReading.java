@@ -3,7 +3,7 @@ package io.wherry.coordinator.watch;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.sql.Queries;
-import io.wherry.coordinator.watch.Observation.Relation;
+import io.wherry.coordinator.watch.Observation.TableProgress;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -31,10 +31,10 @@ final class TargetReading {
     private TargetReading() {}
 
     /** The tables whose load is planned. */
-    static List<Relation> relations(Connection target) throws SQLException {
+    static List<TableProgress> relations(Connection target) throws SQLException {
         return Queries.list(
                 target,
-                row -> new Relation(
+                row -> new TableProgress(
                         new TableId(row.getString(1), row.getString(2)),
                         row.getInt(3),
                         row.getInt(4),

@@ -12,10 +12,10 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.source.control.ChunkLayout;
 import io.wherry.source.control.ColumnNumbers;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.control.Cut;
-import io.wherry.source.control.Memory;
 import io.wherry.source.publish.ChangePublisher;
 import io.wherry.source.publish.KafkaTopics;
 import java.nio.charset.StandardCharsets;
@@ -49,13 +49,13 @@ class ControlTopicTest {
             bounds.add(text());
         }
         TableId large = new TableId("public", "large");
-        Cut cut = new Cut(
+        ChunkLayout cut = new ChunkLayout(
                 large, 1, 1, 1, List.of(), "", List.of("id"), "id", "text", bounds, 1, ColumnNumbers.NONE, List.of());
         try (ControlTopic control = new ControlTopic(migration)) {
             control.cut(List.of(cut));
             control.plan(plan);
             control.unloaded(new TableId("public", "other"));
-            Memory memory = ControlTopic.read(migration);
+            ControlLog memory = ControlTopic.read(migration);
             assertThat(memory.plans()).containsExactly(plan);
             assertThat(memory.plannedPartitions()).hasSize(12_000);
             assertThat(memory.partitions()).containsKey(large);
@@ -88,7 +88,7 @@ class ControlTopicTest {
                 for (String value : Arrays.asList(null, "null", "somebody's", "[]")) {
                     byte[] bytes = value == null ? null : value.getBytes(StandardCharsets.UTF_8);
                     assertForeign(
-                            () -> new Memory()
+                            () -> new ControlLog()
                                     .see(new ConsumerRecord<>(
                                             topic, 0, 7, key.getBytes(StandardCharsets.UTF_8), bytes)),
                             topic + "-0 offset 7 (");

@@ -15,7 +15,7 @@ import io.wherry.coordinator.cutover.StateMachine;
 import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.machine.Control;
+import io.wherry.coordinator.machine.CoordinatorSession;
 import io.wherry.coordinator.machine.Orders;
 import io.wherry.coordinator.schema.SchemaCopy;
 import io.wherry.coordinator.sql.Databases;
@@ -66,12 +66,12 @@ final class TermTest {
     /** Seen to fail without the check: the sessions opened, and another coordinator's target would have been changed. */
     @Test
     void noSessionThatChangesTheTargetIsOpened() throws Exception {
-        try (Control lost = take(replaced);
+        try (CoordinatorSession lost = take(replaced);
                 Connection early = replaced.open("index")) {
             Queries.execute(early, "CREATE TABLE public.early ()");
             endLockOf(lost);
             assertThatThrownBy(() -> replaced.open("index")).hasMessageContaining(LOST);
-            try (Control held = take(successor);
+            try (CoordinatorSession held = take(successor);
                     Connection of = successor.open("index")) {
                 assertThatThrownBy(() -> Queries.execute(early, "CREATE TABLE public.late ()"))
                         .as("a session from before the successor")
@@ -98,9 +98,9 @@ final class TermTest {
                 "INSERT INTO wherry.relation (schema_name, table_name, topic, partitions, load_epoch, snapshot_lsn, chunks,"
                         + " rows_estimated, bytes_estimated, stopped_because)"
                         + " VALUES ('public', 't', 'test.public.t', 1, 1, '0/0', 1, 0, 0, 'a conflict')");
-        try (Control lost = take(replaced)) {
+        try (CoordinatorSession lost = take(replaced)) {
             endLockOf(lost);
-            try (Control held = take(successor)) {
+            try (CoordinatorSession held = take(successor)) {
                 assertThat(held.journal().state()).isEqualTo(State.LOADING);
                 Orders orders = new Orders(migration, replaced, progress);
                 for (Order.Kind kind : Order.Kind.values()) {
@@ -130,14 +130,14 @@ final class TermTest {
                 moved.set(true);
             }
         };
-        try (Control lost = take(replaced);
+        try (CoordinatorSession lost = take(replaced);
                 CutoverActs steps = new CutoverActs(
                         migration, replaced, new Progress(), traffic, new StateMachine(Story.STEPS), Failpoints.NONE)) {
             FenceKeeper.Claim claim = steps.claim(lost.journal().last().id());
             steps.moveTraffic("0/1", claim);
             assertThat(moved.getAndSet(false)).as("under its term").isTrue();
             endLockOf(lost);
-            try (Control held = take(successor)) {
+            try (CoordinatorSession held = take(successor)) {
                 assertThat(held.journal().last())
                         .as("the same row")
                         .isEqualTo(lost.journal().last());
@@ -147,14 +147,14 @@ final class TermTest {
         }
     }
 
-    private Control take(Term term) {
+    private CoordinatorSession take(Term term) {
         return Awaitility.await()
-                .until(() -> Control.take(migration, term, Failpoints.NONE), Optional::isPresent)
+                .until(() -> CoordinatorSession.take(migration, term, Failpoints.NONE), Optional::isPresent)
                 .orElseThrow();
     }
 
     /** As when the network between a process that is stopped and the server breaks: the process does not know. */
-    private void endLockOf(Control control) throws SQLException {
+    private void endLockOf(CoordinatorSession control) throws SQLException {
         control.requireTerm();
         servers.run(
                 servers.target,

@@ -5,7 +5,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.sink.merge.ChangeBatch;
 import io.wherry.sink.read.ChangeDecoder;
-import io.wherry.sink.read.Reading;
+import io.wherry.sink.read.PartitionCursor;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -29,10 +29,10 @@ final class BatchReader {
 
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final ChangeDecoder decoder;
-    private final Map<TopicPartition, Reading> readings;
+    private final Map<TopicPartition, PartitionCursor> readings;
     private final GiantLane lane;
     /** Those whose next value is a giant that waits for the lane, in the order they came. */
-    private final Set<Reading> waiting = new LinkedHashSet<>();
+    private final Set<PartitionCursor> waiting = new LinkedHashSet<>();
 
     private ChangeBatch batch = new ChangeBatch();
     private boolean giantPutOff;
@@ -45,7 +45,7 @@ final class BatchReader {
     BatchReader(
             KafkaConsumer<byte[], byte[]> consumer,
             ChangeDecoder decoder,
-            Map<TopicPartition, Reading> readings,
+            Map<TopicPartition, PartitionCursor> readings,
             GiantLane lane) {
         this.consumer = consumer;
         this.decoder = decoder;
@@ -73,7 +73,7 @@ final class BatchReader {
         }
         // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
         // them.
-        for (Reading reading : List.copyOf(readings.values())) {
+        for (PartitionCursor reading : List.copyOf(readings.values())) {
             // One that was taken out meanwhile, with another of its table, must not move its checkpoint.
             if (readings.containsKey(reading.partition()) && isHere(reading)) {
                 end(reading);
@@ -82,7 +82,7 @@ final class BatchReader {
         return batch;
     }
 
-    private void end(Reading reading) {
+    private void end(PartitionCursor reading) {
         TopicPartition partition = reading.partition();
         try {
             boolean complete = consumer.currentLag(partition).orElse(-1) == 0;
@@ -92,7 +92,7 @@ final class BatchReader {
         }
     }
 
-    private void refuse(Reading reading, DataException e) {
+    private void refuse(PartitionCursor reading, DataException e) {
         TableId table = reading.relation().table();
         batch.refuse(reading.relation(), e);
         readings.values().removeIf(other -> other.relation().table().equals(table));
@@ -111,7 +111,7 @@ final class BatchReader {
     private boolean add(ConsumerRecords<byte[], byte[]> records) {
         boolean goOn = !records.isEmpty();
         for (TopicPartition partition : records.partitions()) {
-            Reading reading = readings.get(partition);
+            PartitionCursor reading = readings.get(partition);
             if (reading == null) {
                 continue;
             }
@@ -126,7 +126,7 @@ final class BatchReader {
         return goOn;
     }
 
-    private boolean add(Reading reading, List<ConsumerRecord<byte[], byte[]>> records) {
+    private boolean add(PartitionCursor reading, List<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
             int bytes = LargeValues.bytesBegun(record);
             if (bytes > 0 && isLater(reading)) {
@@ -155,21 +155,21 @@ final class BatchReader {
     }
 
     /** Whether its giant value is the next one for the lane. Without turns a table with many would leave others none. */
-    private boolean mayBegin(Reading reading) {
+    private boolean mayBegin(PartitionCursor reading) {
         return !lane.isBusy() && (waiting.isEmpty() || waiting.iterator().next() == reading);
     }
 
-    private boolean isHere(Reading reading) {
+    private boolean isHere(PartitionCursor reading) {
         return !lane.holds(reading.relation().table());
     }
 
     /** Not one whose table the lane holds: the rest of that value must wait, and others need not. */
-    private boolean isInsideValue(Reading reading) {
+    private boolean isInsideValue(PartitionCursor reading) {
         return reading.isInsideValue() && isHere(reading);
     }
 
     /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
-    private boolean isLater(Reading reading) {
+    private boolean isLater(PartitionCursor reading) {
         return batch.bytes() >= BATCH_BYTES
                 || readings.values().stream().anyMatch(other -> other != reading && isInsideValue(other));
     }
@@ -182,7 +182,7 @@ final class BatchReader {
         Set<TopicPartition> paused = new HashSet<>(consumer.assignment());
         boolean anyInside = readings.values().stream().anyMatch(this::isInsideValue);
         paused.removeIf(partition -> {
-            Reading reading = readings.get(partition);
+            PartitionCursor reading = readings.get(partition);
             return reading == null
                     || reading.barrier() == null
                             && (!anyInside || reading.isInsideValue())

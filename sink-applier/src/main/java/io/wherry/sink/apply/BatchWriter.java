@@ -7,12 +7,12 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.merge.ChangeBatch;
-import io.wherry.sink.read.Reading;
+import io.wherry.sink.read.PartitionCursor;
 import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Failures;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Relations;
+import io.wherry.sink.state.TableState;
+import io.wherry.sink.state.TableStates;
 import io.wherry.sink.write.TableWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -68,12 +68,12 @@ public final class BatchWriter {
      * @param readings of its tables
      * @return tables that left it, whose partitions may not be read on: stopped here or by others, or being loaded anew
      */
-    Set<TableId> apply(ChangeBatch batch, Collection<Reading> readings) throws SQLException {
+    Set<TableId> apply(ChangeBatch batch, Collection<PartitionCursor> readings) throws SQLException {
         Set<TableId> left = new HashSet<>();
         Set<TableId> singly = new HashSet<>();
         int deadlocks = 0;
         while (!batch.isEmpty()) {
-            Relation current = null;
+            TableState current = null;
             boolean checking = false;
             try {
                 Set<TableId> stale = batch.hold(target);
@@ -150,16 +150,16 @@ public final class BatchWriter {
         }
     }
 
-    private static boolean holdBack(ChangeBatch batch, TableId table, Collection<Reading> readings) {
+    private static boolean holdBack(ChangeBatch batch, TableId table, Collection<PartitionCursor> readings) {
         return readings.stream()
                 .filter(reading -> reading.relation().table().equals(table))
                 .anyMatch(reading -> reading.holdBack(batch));
     }
 
     /** Stops a table: nobody reads it on until the operator has cleared it. */
-    void stop(Relation relation, WherryException failure) throws SQLException {
+    void stop(TableState relation, WherryException failure) throws SQLException {
         LOG.error("Changes of {} are stopped: {}", relation.table(), failure.explained(), failure);
-        Relations.stop(target, relation.table(), relation.loadEpoch(), failure.explained(), checkpoints.epoch());
+        TableStates.stop(target, relation.table(), relation.loadEpoch(), failure.explained(), checkpoints.epoch());
         target.commit();
     }
 }

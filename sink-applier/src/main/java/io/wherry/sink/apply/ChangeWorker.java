@@ -12,13 +12,13 @@ import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.merge.ChangeBatch;
 import io.wherry.sink.read.BarrierWatch;
 import io.wherry.sink.read.ChangeDecoder;
-import io.wherry.sink.read.Reading;
+import io.wherry.sink.read.PartitionCursor;
+import io.wherry.sink.state.BarrierProgress;
 import io.wherry.sink.state.Checkpoints.Move;
 import io.wherry.sink.state.LostCommits;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Relations;
-import io.wherry.sink.state.Standing;
 import io.wherry.sink.state.StopSignal;
+import io.wherry.sink.state.TableState;
+import io.wherry.sink.state.TableStates;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;
@@ -50,13 +50,13 @@ public final class ChangeWorker {
     private final BatchWriter writer;
     private final GiantLane lane;
     private final BarrierWatch watch;
-    private final Supplier<Map<TableId, Relation>> relations;
+    private final Supplier<Map<TableId, TableState>> relations;
     private final StopSignal stop;
     private final Failpoints failpoints;
     private final ChangeDecoder decoder;
     private final TablesAhead ahead;
-    private final Map<TopicPartition, Reading> readings = new HashMap<>();
-    private Map<TableId, Relation> seen = Map.of();
+    private final Map<TopicPartition, PartitionCursor> readings = new HashMap<>();
+    private Map<TableId, TableState> seen = Map.of();
 
     /**
      * @param number of this worker, from 0
@@ -69,7 +69,7 @@ public final class ChangeWorker {
             int number,
             BatchWriter writer,
             GiantLane.Opener giants,
-            Supplier<Map<TableId, Relation>> relations,
+            Supplier<Map<TableId, TableState>> relations,
             StopSignal stop,
             Failpoints failpoints) {
         this.migration = migration;
@@ -86,7 +86,7 @@ public final class ChangeWorker {
 
     /** Applies until stopped. */
     public void run() throws SQLException {
-        Map<String, Object> settings = new HashMap<>(Reading.FETCH);
+        Map<String, Object> settings = new HashMap<>(PartitionCursor.FETCH);
         settings.put("group.id", migration.name());
         // A fetch that waits at the broker does not know of partitions assigned meanwhile.
         settings.put("fetch.max.wait.ms", 100);
@@ -120,7 +120,7 @@ public final class ChangeWorker {
             batch = reader.read(watch.pause(readings.values(), lane.isBusy() ? SHORT_POLL : POLL));
         } catch (InvalidOffsetException e) {
             for (TopicPartition partition : e.partitions()) {
-                Reading lost = readings.get(partition);
+                PartitionCursor lost = readings.get(partition);
                 // Stopping a table ends the reading of all its partitions.
                 if (lost != null) {
                     stopTable(
@@ -129,7 +129,7 @@ public final class ChangeWorker {
             }
             return;
         }
-        for (Map.Entry<Relation, DataException> refused : batch.refused().entrySet()) {
+        for (Map.Entry<TableState, DataException> refused : batch.refused().entrySet()) {
             stopTable(refused.getKey(), refused.getValue());
         }
         if (batch.read() == 0) {
@@ -139,7 +139,7 @@ public final class ChangeWorker {
         written(consumer, batch, writer.apply(batch, readings.values()));
     }
 
-    private List<Reading> readingsOf(Set<TableId> tables) {
+    private List<PartitionCursor> readingsOf(Set<TableId> tables) {
         return readings.values().stream()
                 .filter(reading -> tables.contains(reading.relation().table()))
                 .toList();
@@ -149,7 +149,7 @@ public final class ChangeWorker {
         leave(left);
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (Move move : batch.moves()) {
-            Reading reading = readings.get(move.partition());
+            PartitionCursor reading = readings.get(move.partition());
             // The table may have closed while the lane was writing it.
             if (reading != null) {
                 reading.moved(move.nextOffset());
@@ -168,17 +168,17 @@ public final class ChangeWorker {
     }
 
     private void lookAtBarriers(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
-        List<Reading> here = readings.values().stream()
+        List<PartitionCursor> here = readings.values().stream()
                 .filter(reading -> !lane.holds(reading.relation().table()))
                 .toList();
         watch.look(here, new BarrierWatch.Found() {
             @Override
-            public void passed(Reading reading) {
+            public void passed(PartitionCursor reading) {
                 consumer.seek(reading.partition(), reading.checkpoint());
             }
 
             @Override
-            public void contradicted(Relation relation, DataException failure) throws SQLException {
+            public void contradicted(TableState relation, DataException failure) throws SQLException {
                 stopTable(relation, failure);
             }
         });
@@ -186,30 +186,30 @@ public final class ChangeWorker {
 
     /** Begins to read partitions of tables that opened, and leaves those of tables that closed or are loaded anew. */
     private void assign(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
-        Map<TableId, Relation> current = relations.get();
+        Map<TableId, TableState> current = relations.get();
         boolean changed = readings.size() != consumer.assignment().size();
         if (current == seen && !changed) {
             return;
         }
         seen = current;
         changed |= readings.values().removeIf(reading -> {
-            Relation relation = current.get(reading.relation().table());
+            TableState relation = current.get(reading.relation().table());
             return relation == null
                     || !relation.open()
                     || relation.loadEpoch() != reading.relation().loadEpoch();
         });
         Set<TopicPartition> begun = new HashSet<>();
-        for (Relation relation : current.values()) {
+        for (TableState relation : current.values()) {
             for (int i = 0; relation.open() && i < relation.partitions(); i++) {
                 TopicPartition partition = new TopicPartition(relation.topic(), i);
                 if (!isMine(partition) || readings.containsKey(partition)) {
                     continue;
                 }
-                if (!lane.holds(relation.table()) && Relations.isLoaded(writer.target(), relation)) {
+                if (!lane.holds(relation.table()) && TableStates.isLoaded(writer.target(), relation)) {
                     String generation = LostCommits.generation(writer.target(), relation.loadEpoch());
                     // Checkpoints and barriers of one moment: partition 0 may move both meanwhile.
-                    Standing standing = writer.barriers().read(relation);
-                    readings.put(partition, new Reading(relation, partition, generation, standing));
+                    BarrierProgress standing = writer.barriers().read(relation);
+                    readings.put(partition, new PartitionCursor(relation, partition, generation, standing));
                     writer.tables().forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);
@@ -234,7 +234,7 @@ public final class ChangeWorker {
         return Math.floorMod(hash ^ hash >>> 16, migration.apply().workers()) == number;
     }
 
-    private void stopTable(Relation relation, WherryException failure) throws SQLException {
+    private void stopTable(TableState relation, WherryException failure) throws SQLException {
         leave(Set.of(relation.table()));
         writer.stop(relation, failure);
     }

@@ -2,7 +2,7 @@ package io.wherry.sink.apply;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.sink.merge.ChangeBatch;
-import io.wherry.sink.read.Reading;
+import io.wherry.sink.read.PartitionCursor;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
@@ -57,7 +57,7 @@ public final class GiantLane implements AutoCloseable {
      *
      * @param readings of the batch's tables, which the caller leaves alone until it has ended
      */
-    void begin(ChangeBatch batch, List<Reading> readings) {
+    void begin(ChangeBatch batch, List<PartitionCursor> readings) {
         if (isBusy()) {
             throw new IllegalStateException(name + " is busy");
         }

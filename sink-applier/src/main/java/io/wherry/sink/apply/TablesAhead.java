@@ -5,7 +5,7 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.sink.read.ChangeDecoder;
 import io.wherry.sink.state.Failures;
-import io.wherry.sink.state.Relation;
+import io.wherry.sink.state.TableState;
 import io.wherry.sink.write.TableWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -29,7 +29,7 @@ final class TablesAhead {
     private final SchemaRegistry registry;
     private final ChangeDecoder decoder;
     private final TableWriter writer;
-    private final Set<Relation> waiting = new LinkedHashSet<>();
+    private final Set<TableState> waiting = new LinkedHashSet<>();
     private long askNanos = System.nanoTime();
 
     /** @param target the writer's session */
@@ -41,7 +41,7 @@ final class TablesAhead {
     }
 
     /** The table was opened for changes. */
-    void opened(Relation relation) {
+    void opened(TableState relation) {
         waiting.add(relation);
     }
 
@@ -49,7 +49,7 @@ final class TablesAhead {
     void bind(Duration time) throws SQLException {
         long end = System.nanoTime() + time.toNanos();
         while (!waiting.isEmpty() && System.nanoTime() - askNanos >= 0 && System.nanoTime() - end < 0) {
-            Relation relation = waiting.iterator().next();
+            TableState relation = waiting.iterator().next();
             waiting.remove(relation);
             try {
                 OptionalInt schema = registry.latest(relation.topic() + "-value");

@@ -17,9 +17,9 @@ import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Checkpoints.Move;
 import io.wherry.sink.state.Failures;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Relations;
 import io.wherry.sink.state.StopSignal;
+import io.wherry.sink.state.TableState;
+import io.wherry.sink.state.TableStates;
 import io.wherry.sink.table.TargetCatalog;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -71,7 +71,7 @@ public final class LoadLane {
     private final Migration migration;
     private final Connection target;
     private final Checkpoints checkpoints;
-    private final Supplier<Map<TableId, Relation>> relations;
+    private final Supplier<Map<TableId, TableState>> relations;
     private final StopSignal stop;
     private final TopicPartition partition;
     private final Failpoints failpoints;
@@ -90,7 +90,7 @@ public final class LoadLane {
             Migration migration,
             Connection target,
             long epoch,
-            Supplier<Map<TableId, Relation>> relations,
+            Supplier<Map<TableId, TableState>> relations,
             StopSignal stop,
             int partition,
             Failpoints failpoints) {
@@ -135,7 +135,7 @@ public final class LoadLane {
 
     private boolean heldIsCleared() {
         return held.stream().anyMatch(table -> {
-            Relation relation = relations.get().get(table);
+            TableState relation = relations.get().get(table);
             return relation != null && !relation.stopped();
         });
     }
@@ -281,7 +281,7 @@ public final class LoadLane {
         }
         failedOffset = -1;
         LOG.error("Load of {} is stopped: {}", table, failure.explained(), failure);
-        Relations.stop(target, table, loadEpoch, failure.explained(), checkpoints.epoch());
+        TableStates.stop(target, table, loadEpoch, failure.explained(), checkpoints.epoch());
         target.commit();
         held.add(table);
         return true;

@@ -18,7 +18,7 @@ import io.wherry.sink.merge.ArrayLiteral;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.StatementText;
 import io.wherry.sink.read.ChangeDecoder;
-import io.wherry.sink.read.Reading;
+import io.wherry.sink.read.PartitionCursor;
 import io.wherry.sink.table.BoundTable;
 import io.wherry.sink.table.BoundTable.BoundColumn;
 import io.wherry.sink.table.TargetCatalog;
@@ -165,7 +165,7 @@ public final class ResumedLoad {
         }
         ChangeDecoder decoder = new ChangeDecoder(registry);
         Map<TopicPartition, LargeValues.Joiner> joiners = new HashMap<>();
-        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Reading.FETCH)) {
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, PartitionCursor.FETCH)) {
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
             while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {

@@ -4,10 +4,10 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.sink.merge.Change.Kind;
+import io.wherry.sink.state.BarrierProgress.Note;
 import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Checkpoints.Move;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Standing.Note;
+import io.wherry.sink.state.TableState;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -56,7 +56,7 @@ public final class ChangeBatch {
 
     private final Map<TableId, Part> parts = new LinkedHashMap<>();
     private final Set<TableId> giants = new HashSet<>();
-    private final Map<Relation, DataException> refused = new LinkedHashMap<>();
+    private final Map<TableState, DataException> refused = new LinkedHashMap<>();
     private int read;
     private long bytes;
 
@@ -66,8 +66,8 @@ public final class ChangeBatch {
      * @param notes of partitions that have come to a barrier
      * @param ended sections of barriers of which this batch holds the last
      */
-    public record Part(Relation relation, List<Change> changes, List<Move> moves, List<Note> notes, List<Lsn> ended) {
-        Part(Relation relation) {
+    public record Part(TableState relation, List<Change> changes, List<Move> moves, List<Note> notes, List<Lsn> ended) {
+        Part(TableState relation) {
             this(relation, new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
         }
 
@@ -77,7 +77,7 @@ public final class ChangeBatch {
         }
     }
 
-    public Part part(Relation relation) {
+    public Part part(TableState relation) {
         return parts.computeIfAbsent(relation.table(), table -> new Part(relation));
     }
 
@@ -117,13 +117,13 @@ public final class ChangeBatch {
     }
 
     /** Takes the table out of it: one of its records cannot be applied. */
-    public void refuse(Relation relation, DataException failure) {
+    public void refuse(TableState relation, DataException failure) {
         drop(relation.table());
         refused.put(relation, failure);
     }
 
     /** The tables that were taken out, which must be stopped. */
-    public Map<Relation, DataException> refused() {
+    public Map<TableState, DataException> refused() {
         return refused;
     }
 
@@ -136,7 +136,7 @@ public final class ChangeBatch {
     }
 
     /** The table whose constraint refused, by what the server says of it; null when it is none of these. */
-    public Relation violated(Exception failure) {
+    public TableState violated(Exception failure) {
         ServerErrorMessage message = failure instanceof PSQLException e ? e.getServerErrorMessage() : null;
         if (message == null || message.getSchema() == null || message.getTable() == null) {
             return null;

@@ -16,8 +16,8 @@ import io.wherry.sink.load.ResumedLoad;
 import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Failures;
-import io.wherry.sink.state.Relations;
 import io.wherry.sink.state.StopSignal;
+import io.wherry.sink.state.TableStates;
 import io.wherry.sink.table.TargetCatalog;
 import io.wherry.sink.write.TableWriter;
 import java.nio.charset.StandardCharsets;
@@ -209,7 +209,7 @@ public final class PlanFollower {
         Savepoint before = target.setSavepoint();
         try {
             if (known < table.resumed().epoch()
-                    || Relations.isStopped(target, table.id())
+                    || TableStates.isStopped(target, table.id())
                     || !resumedLoad.ready(plan, table)) {
                 return false;
             }
@@ -226,7 +226,7 @@ public final class PlanFollower {
             }
             LOG.error("Load of {} is stopped: {}", table.id(), failure.explained(), failure);
             target.rollback(before);
-            Relations.stop(target, table.id(), known, failure.explained(), checkpoints.epoch());
+            TableStates.stop(target, table.id(), known, failure.explained(), checkpoints.epoch());
             return false;
         }
     }

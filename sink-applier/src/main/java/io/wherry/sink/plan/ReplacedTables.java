@@ -10,7 +10,7 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Failures;
-import io.wherry.sink.state.Relations;
+import io.wherry.sink.state.TableStates;
 import io.wherry.sink.table.TargetCatalog;
 import java.sql.Array;
 import java.sql.Connection;
@@ -152,7 +152,7 @@ final class ReplacedTables {
                     old.id().toString(),
                     "the source's table has other columns now, and the target's cannot be made again: " + problem,
                     "Drop on the target what depends on it, then " + Remedies.retry(old.id()));
-            Relations.stop(target, old.id(), old.loadEpoch(), failure.explained(), epoch);
+            TableStates.stop(target, old.id(), old.loadEpoch(), failure.explained(), epoch);
             waiting.add(old.id());
         }
     }

@@ -1,10 +1,10 @@
 package io.wherry.sink.read;
 
 import io.wherry.contract.error.DataException;
+import io.wherry.sink.state.BarrierProgress;
+import io.wherry.sink.state.BarrierProgress.Verdict;
 import io.wherry.sink.state.Barriers;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Standing;
-import io.wherry.sink.state.Standing.Verdict;
+import io.wherry.sink.state.TableState;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Collection;
@@ -32,32 +32,32 @@ public final class BarrierWatch {
     /** What the look found. */
     public interface Found {
         /** The partition's checkpoint has been moved past the barrier. */
-        void passed(Reading reading);
+        void passed(PartitionCursor reading);
 
         /** The partitions of the table cannot meet. */
-        void contradicted(Relation relation, DataException failure) throws SQLException;
+        void contradicted(TableState relation, DataException failure) throws SQLException;
     }
 
     /** How long to wait for records before the next look; {@code usual} where nothing depends on it. */
-    public Duration pause(Collection<Reading> readings, Duration usual) {
+    public Duration pause(Collection<PartitionCursor> readings, Duration usual) {
         boolean anyWaits = readings.stream().anyMatch(reading -> reading.barrier() != null);
         return anyWaits && inVain < LOOKS ? SHORT : usual;
     }
 
     /** Has the readings that may go on do so; leaves the session without a transaction. */
-    public void look(Collection<Reading> readings, Found found) throws SQLException {
-        List<Reading> waiting =
+    public void look(Collection<PartitionCursor> readings, Found found) throws SQLException {
+        List<PartitionCursor> waiting =
                 readings.stream().filter(reading -> reading.barrier() != null).toList();
         if (waiting.isEmpty()) {
             inVain = 0;
             return;
         }
         inVain++;
-        Map<Relation, Standing> standings = new HashMap<>();
-        Map<Relation, DataException> contradicted = new HashMap<>();
-        for (Reading reading : waiting) {
-            Relation relation = reading.relation();
-            Standing standing = standings.get(relation);
+        Map<TableState, BarrierProgress> standings = new HashMap<>();
+        Map<TableState, DataException> contradicted = new HashMap<>();
+        for (PartitionCursor reading : waiting) {
+            TableState relation = reading.relation();
+            BarrierProgress standing = standings.get(relation);
             if (standing == null) {
                 standing = barriers.read(relation);
                 standings.put(relation, standing);
@@ -78,7 +78,7 @@ public final class BarrierWatch {
             }
         }
         barriers.checkpoints().target().rollback();
-        for (Map.Entry<Relation, DataException> table : contradicted.entrySet()) {
+        for (Map.Entry<TableState, DataException> table : contradicted.entrySet()) {
             found.contradicted(table.getKey(), table.getValue());
         }
     }

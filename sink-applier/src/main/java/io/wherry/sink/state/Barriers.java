@@ -3,8 +3,8 @@ package io.wherry.sink.state;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.sink.state.Standing.Note;
-import io.wherry.sink.state.Standing.Place;
+import io.wherry.sink.state.BarrierProgress.Note;
+import io.wherry.sink.state.BarrierProgress.PartitionProgress;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -44,8 +44,8 @@ public record Barriers(Checkpoints checkpoints) {
     private static final String FORGET = "DELETE FROM wherry.barrier WHERE topic = ?";
 
     /** Where the table's partitions stand, all at one moment. */
-    public Standing read(Relation relation) throws SQLException {
-        Map<Integer, Place> places = new HashMap<>();
+    public BarrierProgress read(TableState relation) throws SQLException {
+        Map<Integer, PartitionProgress> places = new HashMap<>();
         try (PreparedStatement statement = checkpoints.target().prepareStatement(READ)) {
             statement.setString(1, relation.topic());
             try (ResultSet row = statement.executeQuery()) {
@@ -61,18 +61,19 @@ public record Barriers(Checkpoints checkpoints) {
                                     row.getLong("after_offset"));
                     places.put(
                             row.getInt("partition"),
-                            new Place(row.getLong("next_offset"), Lsn.parse(row.getString("commit_lsn")), note));
+                            new PartitionProgress(
+                                    row.getLong("next_offset"), Lsn.parse(row.getString("commit_lsn")), note));
                 }
             }
         }
-        return new Standing(relation.table(), relation.partitions(), places);
+        return new BarrierProgress(relation.table(), relation.partitions(), places);
     }
 
     /**
      * Notes that partitions have come to a barrier. Within the caller's transaction, which moves their checkpoints there, if only
      * from there to there: so a worker that was replaced notes nothing.
      */
-    public void note(Relation relation, List<Note> notes) throws SQLException {
+    public void note(TableState relation, List<Note> notes) throws SQLException {
         if (notes.isEmpty()) {
             return;
         }
@@ -96,7 +97,7 @@ public record Barriers(Checkpoints checkpoints) {
      * @throws FencedException when another instance has taken over
      * @throws RetryableException when a partition stands elsewhere than it was left
      */
-    public void release(Relation relation, Lsn section) throws SQLException {
+    public void release(TableState relation, Lsn section) throws SQLException {
         int moved;
         try (PreparedStatement statement = checkpoints.target().prepareStatement(MOVE_OTHERS)) {
             statement.setString(1, relation.topic());

@@ -56,7 +56,7 @@ public final class ControlTopic implements AutoCloseable {
     public record SlotMade(Lsn snapshotLsn, Timeline timeline) {}
 
     /** A partition that came to a whole table after its load, with nothing that the stream does not name. */
-    public record PartitionSeen(TableId root, Cut.Part part) {}
+    public record PartitionSeen(TableId root, ChunkLayout.Part part) {}
 
     private static final String STATUS = "status";
 
@@ -88,7 +88,7 @@ public final class ControlTopic implements AutoCloseable {
     }
 
     /** Reads the topic from its beginning. */
-    public static Memory read(Migration migration) {
+    public static ControlLog read(Migration migration) {
         try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
             return read(tail);
         }
@@ -108,8 +108,8 @@ public final class ControlTopic implements AutoCloseable {
     }
 
     /** As {@link #read(Migration)}; what comes later can then be polled from the tail. */
-    public static Memory read(TopicTail tail) {
-        Memory memory = new Memory();
+    public static ControlLog read(TopicTail tail) {
+        ControlLog memory = new ControlLog();
         try {
             tail.readAll(memory::see);
         } catch (KafkaException e) {
@@ -127,7 +127,7 @@ public final class ControlTopic implements AutoCloseable {
     }
 
     /** Together: a transaction for each of thousands of tables would take minutes. */
-    public void cut(List<Cut> cuts) {
+    public void cut(List<ChunkLayout> cuts) {
         if (!cuts.isEmpty()) {
             writeAll(CUT, cuts);
         }

@@ -16,7 +16,7 @@ import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.Routes;
 import io.wherry.source.decode.Origin;
@@ -86,7 +86,7 @@ public final class ChangeStream implements AutoCloseable {
         shapes = new RelationShapes(migration, files, wholes);
         RowDecoder decoder =
                 new RowDecoder(routes, registry, shapes, publisher, counts, origin(migration), Clock.systemUTC());
-        Handover.offer(engineName, new Handover(decoder, EngineSettings.application(migration), timeline, pulse));
+        TaskInputs.offer(engineName, new TaskInputs(decoder, EngineSettings.application(migration), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(migration, engineName, options))
                 .using(new DebeziumEngine.ConnectorCallback() {
@@ -208,14 +208,14 @@ public final class ChangeStream implements AutoCloseable {
             Thread.currentThread().interrupt();
         } catch (IOException | IllegalStateException e) {
             // It has ended by itself: nothing is left to close.
-            Quietly.log("closing the engine", e);
+            Resources.log("closing the engine", e);
         }
     }
 
     /** Releases what the stream held, once {@link #run} has ended. */
     @Override
     public void close() {
-        Handover.withdraw(engineName);
+        TaskInputs.withdraw(engineName);
         publisher.close();
         shapes.close();
     }

@@ -2,7 +2,7 @@ package io.wherry.source.debezium;
 
 import io.debezium.connector.postgresql.connection.Lsn;
 import io.debezium.connector.postgresql.connection.ReplicationStream;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
 import io.wherry.source.decode.RowDecoder;
 import java.sql.SQLException;
 import java.util.concurrent.ExecutorService;
@@ -85,6 +85,6 @@ final class PromptStream implements ReplicationStream {
 
     @Override
     public void close() {
-        Quietly.close(stream);
+        Resources.closeQuietly(stream);
     }
 }

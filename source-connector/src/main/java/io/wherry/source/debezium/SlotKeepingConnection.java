@@ -9,7 +9,7 @@ import io.debezium.jdbc.JdbcConnection;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Timeline;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
 import java.lang.reflect.Field;
 import java.sql.SQLException;
 import java.util.Optional;
@@ -23,9 +23,9 @@ final class SlotKeepingConnection implements ReplicationConnection {
     static final String CREATION_FIELD = "slotCreationInfo";
 
     private final ReplicationConnection connection;
-    private final Handover handed;
+    private final TaskInputs handed;
 
-    SlotKeepingConnection(ReplicationConnection connection, Handover handed) {
+    SlotKeepingConnection(ReplicationConnection connection, TaskInputs handed) {
         this.connection = connection;
         this.handed = handed;
     }
@@ -112,6 +112,6 @@ final class SlotKeepingConnection implements ReplicationConnection {
 
     @Override
     public void close() {
-        Quietly.close(connection);
+        Resources.closeQuietly(connection);
     }
 }

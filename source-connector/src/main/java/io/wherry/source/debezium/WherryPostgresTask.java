@@ -43,7 +43,7 @@ public final class WherryPostgresTask extends PostgresConnectorTask {
                 .withSchema(schema)
                 .jdbcMetadataConnection(jdbc)
                 .build();
-        Handover handed = Handover.fetch(config.getLogicalName());
+        TaskInputs handed = TaskInputs.fetch(config.getLogicalName());
         replaceDecoder(connection, new Decoder(new MessageDecoderContext(config, schema), jdbc, handed.decoder()));
         return new SlotKeepingConnection(connection, handed);
     }

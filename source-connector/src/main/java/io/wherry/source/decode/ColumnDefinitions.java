@@ -3,7 +3,7 @@ package io.wherry.source.decode;
 import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.TableShape.ColumnDefinition;
 import io.wherry.contract.postgres.TableShape.EarlierRows;
-import io.wherry.source.decode.Relation.RelationColumn;
+import io.wherry.source.decode.RelationMessage.RelationColumn;
 import io.wherry.source.server.TableFiles;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -44,7 +44,8 @@ final class ColumnDefinitions {
      * @return by the columns' names
      */
     static Map<String, ColumnDefinition> read(
-            Connection session, Relation relation, long oid, Long loadedFile, TableFiles files) throws SQLException {
+            Connection session, RelationMessage relation, long oid, Long loadedFile, TableFiles files)
+            throws SQLException {
         // Its only element, in the text of its type.
         String missing = ServerVersion.major(session) >= MISSING_VALUES_SINCE
                 ? "CAST(CAST(a.attmissingval AS text) AS text[])"
@@ -87,7 +88,7 @@ final class ColumnDefinitions {
                 value);
     }
 
-    private static Object[] column(Relation relation, Function<RelationColumn, ?> part) {
+    private static Object[] column(RelationMessage relation, Function<RelationColumn, ?> part) {
         return relation.columns().stream().map(part).toArray();
     }
 }

@@ -11,13 +11,13 @@ import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.postgres.TableShape.Column;
 import io.wherry.contract.postgres.TableShape.ColumnDefinition;
 import io.wherry.contract.postgres.TableShape.TypeName;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
+import io.wherry.source.control.ChunkLayout.Part;
 import io.wherry.source.control.ColumnNumbers;
-import io.wherry.source.control.Cut.Part;
-import io.wherry.source.decode.Relation.RelationColumn;
+import io.wherry.source.decode.RelationMessage.RelationColumn;
+import io.wherry.source.server.CommitVisibility;
 import io.wherry.source.server.Partition;
 import io.wherry.source.server.TableFiles;
-import io.wherry.source.server.Visibility;
 import io.wherry.source.server.WholeTables;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -73,7 +73,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     @Override
     public void await(long transaction) {
         try {
-            Visibility.await(session(), transaction);
+            CommitVisibility.await(session(), transaction);
         } catch (SQLException e) {
             throw new RetryableException(
                     "read the catalog after",
@@ -89,7 +89,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
      * had, and the sink-applier stops the table there until the target's column is a plain one too.
      */
     @Override
-    public Set<String> generated(Relation relation) {
+    public Set<String> generated(RelationMessage relation) {
         try {
             if (ServerVersion.major(session()) < SENT_SINCE) {
                 return Set.of();
@@ -111,7 +111,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
 
     /** @throws RetryableException when the source does not answer */
     @Override
-    public TableShape of(Relation relation) {
+    public TableShape of(RelationMessage relation) {
         try {
             Map<String, ColumnDefinition> definitions = definitions(relation);
             List<Column> columns = new ArrayList<>();
@@ -125,7 +125,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     }
 
     @Override
-    public Carrier carrier(Relation relation) {
+    public Carrier carrier(RelationMessage relation) {
         Carrier itself = new Carrier(relation.oid(), relation.id());
         if (migration.tables().whole().isEmpty()) {
             return itself;
@@ -162,7 +162,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     }
 
     @Override
-    public boolean namesRows(Relation partition, TableShape shape) {
+    public boolean namesRows(RelationMessage partition, TableShape shape) {
         try {
             return partition.replicaIdentity() == ReplicaIdentity.FULL
                     || Set.copyOf(shape.identity()).equals(Set.copyOf(primaryKey(partition)));
@@ -187,7 +187,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
                 "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
     }
 
-    private Map<String, ColumnDefinition> definitions(Relation relation) throws SQLException {
+    private Map<String, ColumnDefinition> definitions(RelationMessage relation) throws SQLException {
         long oid = Integer.toUnsignedLong(relation.oid());
         Optional<Part> loaded = wholes.loaded(relation.id(), oid);
         return ColumnDefinitions.read(
@@ -198,7 +198,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
                 files);
     }
 
-    private List<String> identity(Relation relation) throws SQLException {
+    private List<String> identity(RelationMessage relation) throws SQLException {
         List<String> primaryKey = relation.replicaIdentity() == ReplicaIdentity.FULL ? primaryKey(relation) : List.of();
         List<String> identity = new ArrayList<>();
         for (RelationColumn column : relation.columns()) {
@@ -232,7 +232,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     }
 
     /** The table's own, or the whole's that it is a partition of: a partition may have a key that the whole has not. */
-    private List<String> primaryKey(Relation relation) throws SQLException {
+    private List<String> primaryKey(RelationMessage relation) throws SQLException {
         List<String> names = new ArrayList<>();
         try (PreparedStatement statement = session()
                 .prepareStatement(PRIMARY_KEY.replace(
@@ -259,6 +259,6 @@ public final class RelationShapes implements Shapes, AutoCloseable {
 
     @Override
     public void close() {
-        Quietly.close(session);
+        Resources.closeQuietly(session);
     }
 }

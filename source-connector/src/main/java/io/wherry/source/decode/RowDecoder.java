@@ -37,7 +37,7 @@ public final class RowDecoder {
     private final Shapes shapes;
     private final SourceTransactions rows;
     private final CaptureCounts counts;
-    private final Map<Integer, Relation> relations = new HashMap<>();
+    private final Map<Integer, RelationMessage> relations = new HashMap<>();
     private final Map<Integer, Carrier> carriers = new HashMap<>();
     private final Map<Integer, Encoding> encodings = new HashMap<>();
     /** Which columns of their tuples are left out, where any are. */
@@ -143,7 +143,7 @@ public final class RowDecoder {
 
     private void rowMessage(char kind, ByteBuffer message) {
         if (kind == 'R') {
-            relation(Relation.read(message));
+            relation(RelationMessage.read(message));
         } else if (!wanted) {
             message.position(message.limit());
         } else if (kind == 'T') {
@@ -153,7 +153,7 @@ public final class RowDecoder {
         }
     }
 
-    private void relation(Relation relation) {
+    private void relation(RelationMessage relation) {
         if (visible != transaction) {
             shapes.await(transaction.number());
             visible = transaction;
@@ -313,7 +313,7 @@ public final class RowDecoder {
         Encoding known = encodings.get(oid);
         if (known == null || known.route() != route) {
             // Rows go under the name that the table was loaded by, which need not be its name now.
-            Relation relation = relations.get(oid).under(route.id());
+            RelationMessage relation = relations.get(oid).under(route.id());
             TableShape shape = shapes.of(relation);
             unnamed.remove(oid);
             if (partitions.contains(oid) && !shapes.namesRows(relation, shape)) {

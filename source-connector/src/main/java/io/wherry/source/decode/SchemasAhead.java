@@ -59,7 +59,7 @@ public final class SchemasAhead {
             BooleanSupplier closing) {
         int registered = 0;
         try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
-            for (Relation relation : relations(migration)) {
+            for (RelationMessage relation : relations(migration)) {
                 Route route = routes.of(relation.oid());
                 if (closing.getAsBoolean()) {
                     return;
@@ -83,8 +83,8 @@ public final class SchemasAhead {
                 .replace(":key_columns", ReplicaIdentity.keyColumns(major));
     }
 
-    private static List<Relation> relations(Migration migration) throws SQLException {
-        Map<Long, Relation> relations = new LinkedHashMap<>();
+    private static List<RelationMessage> relations(Migration migration) throws SQLException {
+        Map<Long, RelationMessage> relations = new LinkedHashMap<>();
         try (Connection session = Sessions.open(migration, migration.source(), "schemas");
                 PreparedStatement statement = session.prepareStatement(relations(ServerVersion.major(session)))) {
             statement.setString(1, migration.publication());
@@ -95,12 +95,12 @@ public final class SchemasAhead {
                         TableId table = new TableId(row.getString(2), row.getString(3));
                         ReplicaIdentity identity =
                                 ReplicaIdentity.of(row.getString(4).charAt(0));
-                        relations.put(oid, new Relation((int) oid, table, identity, new ArrayList<>()));
+                        relations.put(oid, new RelationMessage((int) oid, table, identity, new ArrayList<>()));
                     }
                     relations
                             .get(oid)
                             .columns()
-                            .add(new Relation.RelationColumn(
+                            .add(new RelationMessage.RelationColumn(
                                     row.getString(5), row.getBoolean(8), row.getLong(6), row.getInt(7)));
                 }
             }

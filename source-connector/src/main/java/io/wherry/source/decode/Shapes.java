@@ -14,12 +14,12 @@ public interface Shapes {
      * Names of the relation's generated columns that the server sends, as from 18 on a publication may ask it to. They are left
      * out of the records: the target's server writes them itself.
      */
-    default Set<String> generated(Relation relation) {
+    default Set<String> generated(RelationMessage relation) {
         return Set.of();
     }
 
     /** @param relation under its carrier's name */
-    TableShape of(Relation relation);
+    TableShape of(RelationMessage relation);
 
     /**
      * A table that carries rows.
@@ -29,7 +29,7 @@ public interface Shapes {
     record Carrier(int oid, TableId id) {}
 
     /** The table that the relation's rows go with: itself, or the whole that it is a partition of. */
-    default Carrier carrier(Relation relation) {
+    default Carrier carrier(RelationMessage relation) {
         return new Carrier(relation.oid(), relation.id());
     }
 
@@ -39,7 +39,7 @@ public interface Shapes {
     }
 
     /** Whether the partition's changes name a row as the table does that carries it. */
-    default boolean namesRows(Relation partition, TableShape shape) {
+    default boolean namesRows(RelationMessage partition, TableShape shape) {
         return true;
     }
 

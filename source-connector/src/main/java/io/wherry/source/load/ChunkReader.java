@@ -10,7 +10,7 @@ import io.wherry.contract.record.LoadRecords.ChunkHeader;
 import io.wherry.contract.record.LoadRecords.ChunkTrailer;
 import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Effect;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -63,7 +63,7 @@ final class ChunkReader implements Runnable {
             load.fail(new RetryableException(
                     "read", "the load's snapshot", e.getMessage(), "Look whether the source is up", e));
         } catch (InterruptedException e) {
-            load.fail(Stopped.interrupted("load", e));
+            load.fail(Interruption.during("load", e));
         } catch (WherryException e) {
             load.fail(e);
         } catch (RuntimeException e) {
@@ -99,7 +99,7 @@ final class ChunkReader implements Runnable {
                     load.failTable(
                             chunk,
                             "chunk " + chunk.number() + ": "
-                                    + LeftOver.refused(
+                                    + UnreadTables.refused(
                                             load.migration(), chunk.table().id(), e));
                     reopen();
                     return;
@@ -151,17 +151,17 @@ final class ChunkReader implements Runnable {
      * Why the statement was wrong. The same states come from a function that the statement calls, which looks in vain for what its
      * search_path does not show: then nothing of the table has been altered.
      */
-    private LeftOver.Reason reason(Chunk chunk, Exception e) {
+    private UnreadTables.Reason reason(Chunk chunk, Exception e) {
         try {
             Optional<String> altered = load.snapshot().altered(chunk, chunk.numbers());
             if (altered.isPresent()) {
-                return LeftOver.Reason.altered(altered.get());
+                return UnreadTables.Reason.altered(altered.get());
             }
         } catch (SQLException away) {
             LOG.info("{}: not known whether it was altered: {}", chunk.table().id(), away.getMessage());
         }
-        return new LeftOver.Reason(
-                LeftOver.refused(load.migration(), chunk.table().id(), e), false);
+        return new UnreadTables.Reason(
+                UnreadTables.refused(load.migration(), chunk.table().id(), e), false);
     }
 
     /** Table or column are not found: SQLSTATE class 42, as the statement was right when it was planned. */
@@ -200,7 +200,7 @@ final class ChunkReader implements Runnable {
             Optional<String> altered = load.snapshot().altered(chunk, chunk.numbers());
             if (altered.isPresent()) {
                 producer.abandon();
-                load.giveUp(chunk.table().id(), LeftOver.Reason.altered(altered.get()));
+                load.giveUp(chunk.table().id(), UnreadTables.Reason.altered(altered.get()));
                 load.snapshot().leave(session);
                 return;
             }

@@ -5,7 +5,7 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +26,7 @@ final class FullLoad {
     private final LoadPlan plan;
     private final Queue<Chunk> queue;
     private final Queue<Chunk> setAside = new ConcurrentLinkedQueue<>();
-    private final Map<TableId, LeftOver.Reason> givenUp = new ConcurrentHashMap<>();
+    private final Map<TableId, UnreadTables.Reason> givenUp = new ConcurrentHashMap<>();
     private final LoadLedger ledger;
     private final Failpoints failpoints;
     private final List<LaneProducer> lanes;
@@ -72,7 +72,7 @@ final class FullLoad {
             try {
                 thread.join();
             } catch (InterruptedException e) {
-                throw Stopped.interrupted("load", e);
+                throw Interruption.during("load", e);
             }
         }
         if (failure.get() != null) {
@@ -146,15 +146,15 @@ final class FullLoad {
     }
 
     /** What was read of the table is void, as when it was altered since the snapshot: another round is to read it. */
-    void giveUp(TableId table, LeftOver.Reason reason) {
+    void giveUp(TableId table, UnreadTables.Reason reason) {
         if (givenUp.putIfAbsent(table, reason) == null) {
             LOG.warn("{}: {}; another round loads it", table, reason.text());
         }
     }
 
     /** Why a table is not complete. */
-    LeftOver.Reason leftOver(TableId table) {
-        return givenUp.getOrDefault(table, LeftOver.Reason.altered("not all of its chunks were read"));
+    UnreadTables.Reason leftOver(TableId table) {
+        return givenUp.getOrDefault(table, UnreadTables.Reason.altered("not all of its chunks were read"));
     }
 
     void fail(WherryException e) {

@@ -6,7 +6,7 @@ import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LoadRecords;
 import io.wherry.contract.record.LoadRecords.ChunkTrailer;
 import io.wherry.contract.record.LoadRecords.LoadRecord;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
 import io.wherry.source.control.ControlTopic;
 import io.wherry.source.control.ControlTopic.ChunkLoaded;
 import java.nio.charset.StandardCharsets;
@@ -141,7 +141,7 @@ final class LaneProducer implements AutoCloseable {
             // It has failed for good, or cannot tell how its last transaction ended: a new one will know. If that was
             // committed
             // after all, the chunk comes twice, and readers pass over the second.
-            Quietly.log("aborting a transaction of lane " + lane, e);
+            Resources.log("aborting a transaction of lane " + lane, e);
             close();
         }
     }

@@ -5,8 +5,8 @@ import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.ServerVersion;
+import io.wherry.source.control.ChunkLayout;
 import io.wherry.source.control.ColumnNumbers;
-import io.wherry.source.control.Cut;
 import io.wherry.source.server.Partition;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -69,7 +69,8 @@ final class LoadPlanner {
      * @param file number of the file that holds the rows
      * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
      */
-    Cut cut(CatalogTable table, ColumnNumbers numbers, int epoch, long file, String filter) throws SQLException {
+    ChunkLayout cut(CatalogTable table, ColumnNumbers numbers, int epoch, long file, String filter)
+            throws SQLException {
         String by = BY_PLACE;
         String type = PLACE_TYPE;
         List<String> bounds = List.of();
@@ -88,12 +89,12 @@ final class LoadPlanner {
                 bounds = sample(table, key, count);
             }
         }
-        return new Cut(
+        return new ChunkLayout(
                 table.id(),
                 epoch,
                 table.oid(),
                 file,
-                Cut.columns(table),
+                ChunkLayout.columns(table),
                 filter,
                 table.identity(),
                 by,
@@ -110,26 +111,26 @@ final class LoadPlanner {
      * @param partitions all of it, as the snapshot sees them
      * @param leaves those of them that hold rows, by number
      */
-    Cut cutWhole(
+    ChunkLayout cutWhole(
             CatalogTable whole,
             ColumnNumbers numbers,
             int epoch,
             List<Partition> partitions,
             Map<Long, CatalogTable> leaves,
             LoadSnapshot snapshot) {
-        List<Cut.Part> parts = new ArrayList<>();
+        List<ChunkLayout.Part> parts = new ArrayList<>();
         for (Partition partition : partitions) {
             CatalogTable leaf = partition.leaf() ? leaves.get(partition.oid()) : null;
             List<String> bounds = leaf == null ? null : tidBounds(leaf);
-            parts.add(new Cut.Part(
+            parts.add(new ChunkLayout.Part(
                     partition.oid(), partition.id(), partition.attached(), snapshot.file(partition.oid()), bounds));
         }
-        return new Cut(
+        return new ChunkLayout(
                 whole.id(),
                 epoch,
                 whole.oid(),
                 0,
-                Cut.columns(whole),
+                ChunkLayout.columns(whole),
                 "",
                 List.of(),
                 BY_PLACE,
@@ -141,11 +142,11 @@ final class LoadPlanner {
     }
 
     /** The chunks of a whole table, numbered through all its partitions. */
-    static List<Chunk> chunks(CatalogTable whole, Cut cut) {
+    static List<Chunk> chunks(CatalogTable whole, ChunkLayout cut) {
         List<Chunk> chunks = new ArrayList<>();
-        for (Cut.Part part : cut.parts()) {
+        for (ChunkLayout.Part part : cut.parts()) {
             for (int i = 0; i < part.chunks(); i++) {
-                String condition = Cut.range(BY_PLACE, PLACE_TYPE, part.bounds(), i, i);
+                String condition = ChunkLayout.range(BY_PLACE, PLACE_TYPE, part.bounds(), i, i);
                 chunks.add(new Chunk(
                         whole, part.id(), part.oid(), cut.numbers(), chunks.size(), condition, "", List.of()));
             }

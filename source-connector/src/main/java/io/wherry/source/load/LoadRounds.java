@@ -7,10 +7,10 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
 import io.wherry.source.control.ControlTopic.Loaded;
-import io.wherry.source.control.Memory;
 import io.wherry.source.control.Routes;
 import io.wherry.source.control.TableIdentities;
 import io.wherry.source.server.KnownTables;
@@ -85,7 +85,7 @@ public final class LoadRounds {
         List<LaneProducer> lanes = new ArrayList<>();
         LoadSnapshot snapshot = first;
         try {
-            Memory before = ControlTopic.read(migration);
+            ControlLog before = ControlTopic.read(migration);
             if (before.plans().isEmpty() && tables.isEmpty()) {
                 // A database without tables has large objects, sequences and functions; all must know that its
                 // migration has begun.
@@ -100,9 +100,9 @@ public final class LoadRounds {
             for (int lane = 0; lane < topics.layout().lanes(); lane++) {
                 lanes.add(topics.open(migration, lane));
             }
-            LeftOver leftOver = new LeftOver();
+            UnreadTables leftOver = new UnreadTables();
             while (!sessions.closed()) {
-                Memory memory = ControlTopic.read(migration).requireNoSwitch();
+                ControlLog memory = ControlTopic.read(migration).requireNoSwitch();
                 Set<TableId> missing = missing(memory);
                 if (snapshot == null && !missing.isEmpty()) {
                     if (bind(missing)) {
@@ -114,9 +114,9 @@ public final class LoadRounds {
                     settlePublication(missing);
                     snapshot = LoadSnapshot.take(source, false);
                 }
-                Map<TableId, LeftOver.Reason> left =
+                Map<TableId, UnreadTables.Reason> left =
                         missing.isEmpty() ? Map.of() : round(snapshot, missing, memory, lanes);
-                Quietly.close(snapshot);
+                Resources.closeQuietly(snapshot);
                 snapshot = null;
                 if (left.isEmpty()) {
                     if (tables.stream().noneMatch(ledger.failed()::contains)) {
@@ -133,12 +133,12 @@ public final class LoadRounds {
         } catch (SQLException e) {
             throw new RetryableException("load", "from the source", e.getMessage(), "Check that the source is up", e);
         } finally {
-            Quietly.close(snapshot);
+            Resources.closeQuietly(snapshot);
             lanes.forEach(LaneProducer::close);
         }
     }
 
-    private Set<TableId> missing(Memory memory) {
+    private Set<TableId> missing(ControlLog memory) {
         Set<TableId> missing = new HashSet<>(tables);
         missing.removeAll(memory.loaded().keySet());
         missing.removeIf(ledger.failed()::contains);
@@ -172,8 +172,9 @@ public final class LoadRounds {
     }
 
     /** @return tables that are neither loaded nor given up, though they still exist */
-    private Map<TableId, LeftOver.Reason> round(
-            LoadSnapshot snapshot, Set<TableId> missing, Memory memory, List<LaneProducer> lanes) throws SQLException {
+    private Map<TableId, UnreadTables.Reason> round(
+            LoadSnapshot snapshot, Set<TableId> missing, ControlLog memory, List<LaneProducer> lanes)
+            throws SQLException {
         RoundPlan round = planner.plan(snapshot, missing, memory);
         LoadPlan plan = round.plan();
         control.cut(round.cuts());
@@ -185,11 +186,11 @@ public final class LoadRounds {
         FullLoad load = new FullLoad(migration, snapshot, plan, round.chunks(), lanes, ledger, failpoints);
         load.run();
         Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
-        Map<TableId, LeftOver.Reason> left = new HashMap<>();
+        Map<TableId, UnreadTables.Reason> left = new HashMap<>();
         round.moved()
                 .forEach(table -> left.put(
                         table,
-                        LeftOver.Reason.altered(
+                        UnreadTables.Reason.altered(
                                 "another table has its name, or other columns have the names of its own")));
         plan.tables().forEach(table -> left.put(table.id(), load.leftOver(table.id())));
         left.keySet()

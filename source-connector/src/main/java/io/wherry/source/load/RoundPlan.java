@@ -2,7 +2,7 @@ package io.wherry.source.load;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
-import io.wherry.source.control.Cut;
+import io.wherry.source.control.ChunkLayout;
 import java.util.List;
 
 /**
@@ -13,4 +13,4 @@ import java.util.List;
  * @param chunks of all tables of the plan
  * @param moved tables that are not in the plan, as their name or columns have gone to others
  */
-record RoundPlan(LoadPlan plan, List<Cut> cuts, List<Chunk> chunks, List<TableId> moved) {}
+record RoundPlan(LoadPlan plan, List<ChunkLayout> cuts, List<Chunk> chunks, List<TableId> moved) {}

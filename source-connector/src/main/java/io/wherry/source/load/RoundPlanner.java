@@ -7,10 +7,10 @@ import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.LoadPlan.Resumed;
+import io.wherry.source.control.ChunkLayout;
 import io.wherry.source.control.ColumnNumbers;
-import io.wherry.source.control.Cut;
-import io.wherry.source.control.Memory;
-import io.wherry.source.control.Memory.Resumable;
+import io.wherry.source.control.ControlLog;
+import io.wherry.source.control.ControlLog.Resumable;
 import io.wherry.source.control.Routes.Identity;
 import io.wherry.source.control.TableIdentities;
 import io.wherry.source.publish.KafkaTopics;
@@ -44,12 +44,12 @@ final class RoundPlanner {
     }
 
     /** Plans a round over those of the missing tables that the snapshot holds. A table that can goes on with the chunks it lacks. */
-    RoundPlan plan(LoadSnapshot snapshot, Set<TableId> missing, Memory memory) throws SQLException {
+    RoundPlan plan(LoadSnapshot snapshot, Set<TableId> missing, ControlLog memory) throws SQLException {
         int epoch = memory.lastEpoch() + 1;
         LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
-        List<Cut> cuts = new ArrayList<>();
+        List<ChunkLayout> cuts = new ArrayList<>();
         List<Partition> partitions = Partition.read(snapshot.session(), migration);
         Map<Long, CatalogTable> leaves = leaves(snapshot.session(), partitions);
         List<TableId> moved = new ArrayList<>();
@@ -74,12 +74,12 @@ final class RoundPlanner {
             if (resumable.isPresent()) {
                 parts = chunksLeft(table, numbers, filter, resumable.get(), planner.endTransaction());
             } else if (table.partitioned()) {
-                Cut cut = planner.cutWhole(table, numbers, epoch, of(table, partitions), leaves, snapshot);
+                ChunkLayout cut = planner.cutWhole(table, numbers, epoch, of(table, partitions), leaves, snapshot);
                 cuts.add(cut);
                 known.wholes().know(table.id(), cut.parts());
                 parts = LoadPlanner.chunks(table, cut);
             } else {
-                Cut cut = planner.cut(table, numbers, epoch, file, filter);
+                ChunkLayout cut = planner.cut(table, numbers, epoch, file, filter);
                 cuts.add(cut);
                 parts = chunks(table, numbers, filter, cut, Set.of());
             }
@@ -121,7 +121,7 @@ final class RoundPlanner {
     /** The chunks that are not in Kafka, and one more with the rows of the others that were written since. */
     private static List<Chunk> chunksLeft(
             CatalogTable table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
-        Cut cut = resumable.cut();
+        ChunkLayout cut = resumable.cut();
         LOG.info(
                 "{}: {} of {} chunks are in Kafka, going on",
                 table.id(),
@@ -135,7 +135,7 @@ final class RoundPlanner {
 
     /** @param done numbers of the chunks to leave out */
     private static List<Chunk> chunks(
-            CatalogTable table, ColumnNumbers numbers, String filter, Cut cut, Set<Integer> done) {
+            CatalogTable table, ColumnNumbers numbers, String filter, ChunkLayout cut, Set<Integer> done) {
         List<Chunk> chunks = new ArrayList<>();
         for (int i = 0; i < cut.size(); i++) {
             if (!done.contains(i)) {

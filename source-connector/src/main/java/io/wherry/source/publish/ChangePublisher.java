@@ -15,9 +15,9 @@ import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.Position;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
 import io.wherry.source.control.Route;
-import io.wherry.source.decode.Sections;
+import io.wherry.source.decode.BarrierSections;
 import io.wherry.source.decode.SourceTransactions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -63,7 +63,7 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     private final KafkaProducer<byte[], byte[]> producer;
     private final List<Thread> learners;
     private final Optional<Position> start;
-    private final Sections sections = new Sections();
+    private final BarrierSections sections = new BarrierSections();
     /** Rows of a source transaction were sent, and its end is yet to come. */
     private boolean inside;
 
@@ -340,14 +340,14 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         synchronized (this) {
             if (!closed && open && failure == null) {
                 // Otherwise readers wait for this transaction until it times out or the next publisher starts.
-                Quietly.close(producer::abortTransaction);
+                Resources.closeQuietly(producer::abortTransaction);
             }
             closed = true;
             notifyAll();
         }
         producer.close(CLOSE_WAIT);
         for (Thread learner : learners) {
-            Quietly.close(learner::join);
+            Resources.closeQuietly(learner::join);
         }
     }
 }

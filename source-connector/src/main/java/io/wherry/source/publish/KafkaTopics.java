@@ -5,7 +5,7 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -90,7 +90,7 @@ public final class KafkaTopics {
         } catch (ExecutionException | KafkaException e) {
             throw KafkaFailures.explain("create topics", e);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("create topics", e);
+            throw Interruption.during("create topics", e);
         }
     }
 
@@ -105,7 +105,7 @@ public final class KafkaTopics {
             LOG.debug("Kafka does not say which topics there are", e);
             return false;
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("look for topics", e);
+            throw Interruption.during("look for topics", e);
         }
     }
 
@@ -119,7 +119,7 @@ public final class KafkaTopics {
         } catch (ExecutionException | KafkaException e) {
             throw KafkaFailures.explain("look at topics", e);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("look at topics", e);
+            throw Interruption.during("look at topics", e);
         }
     }
 

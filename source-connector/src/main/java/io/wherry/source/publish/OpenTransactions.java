@@ -10,7 +10,7 @@ import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.Position;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -82,7 +82,7 @@ final class OpenTransactions {
         } catch (ExecutionException e) {
             throw KafkaFailures.explain("look for open transactions", e);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("look for open transactions", e);
+            throw Interruption.during("look for open transactions", e);
         }
     }
 

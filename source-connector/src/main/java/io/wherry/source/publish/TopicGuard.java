@@ -5,9 +5,9 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.record.LoadPlan;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.control.Memory;
 import io.wherry.source.server.ReplicationSlot;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -31,7 +31,7 @@ public final class TopicGuard {
             if (!existing.contains(migration.topics().control())) {
                 return;
             }
-            Memory memory = ControlTopic.read(migration);
+            ControlLog memory = ControlTopic.read(migration);
             Set<String> wanted = new TreeSet<>();
             for (LoadPlan plan : memory.plans()) {
                 wanted.add(migration.topics().position());
@@ -46,12 +46,13 @@ public final class TopicGuard {
         } catch (ExecutionException | KafkaException e) {
             throw KafkaFailures.explain("list topics", e);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("list topics", e);
+            throw Interruption.during("list topics", e);
         }
     }
 
     /** @throws DataException when slot or position tell of a migration that the control topic does not know */
-    public static void requireRemembered(Connection source, Migration migration, Memory memory) throws SQLException {
+    public static void requireRemembered(Connection source, Migration migration, ControlLog memory)
+            throws SQLException {
         if (memory.source().isPresent()) {
             return;
         }

@@ -3,7 +3,7 @@ package io.wherry.source.publish;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -39,7 +39,7 @@ public final class TopicWatch {
                 Thread.sleep(LOOK_MILLIS);
             }
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("wait", e);
+            throw Interruption.during("wait", e);
         }
         return !closing.getAsBoolean();
     }

@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -44,7 +44,7 @@ final class Horizon {
                 Thread.sleep(POLL_MILLIS);
             }
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("wait for the transactions that run now", e);
+            throw Interruption.during("wait for the transactions that run now", e);
         } finally {
             locks.waitsToo(null);
         }

@@ -2,7 +2,7 @@ package io.wherry.source.server;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.postgres.Sessions;
-import io.wherry.contract.service.Quietly;
+import io.wherry.contract.service.Resources;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Set;
@@ -33,7 +33,7 @@ public final class OpenSessions implements AutoCloseable {
     public void release(Connection session) {
         if (session != null) {
             sessions.remove(session);
-            Quietly.close(session);
+            Resources.closeQuietly(session);
         }
     }
 
@@ -54,7 +54,7 @@ public final class OpenSessions implements AutoCloseable {
     public void close() {
         closed = true;
         for (Connection session : sessions) {
-            Quietly.close(() -> session.abort(Runnable::run));
+            Resources.closeQuietly(() -> session.abort(Runnable::run));
         }
     }
 }

@@ -8,9 +8,9 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Position;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
+import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic.SourceIdentity;
-import io.wherry.source.control.Memory;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -50,7 +50,7 @@ public final class SlotGuard {
      * @throws DataException when it does not
      * @throws RetryableException when the source does not answer
      */
-    public static void checkHistory(Migration migration, Memory memory, Optional<Position> position) {
+    public static void checkHistory(Migration migration, ControlLog memory, Optional<Position> position) {
         try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
             Timelines.check(migration, session, Timelines.reached(memory, position));
         } catch (SQLException e) {
@@ -78,7 +78,7 @@ public final class SlotGuard {
      * @throws RetryableException when the source does not answer
      */
     public static Timeline check(
-            Migration migration, Memory memory, Optional<Position> position, BooleanSupplier closing) {
+            Migration migration, ControlLog memory, Optional<Position> position, BooleanSupplier closing) {
         try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
             memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(session)));
             Timelines.check(migration, session, Timelines.reached(memory, position));
@@ -103,7 +103,7 @@ public final class SlotGuard {
         } catch (SQLException e) {
             throw unreachable(e);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("wait for the slot", e);
+            throw Interruption.during("wait for the slot", e);
         }
     }
 
@@ -128,7 +128,7 @@ public final class SlotGuard {
     }
 
     private static void requireNotBeyond(
-            ReplicationSlot.State slot, Migration migration, Memory memory, Optional<Position> position) {
+            ReplicationSlot.State slot, Migration migration, ControlLog memory, Optional<Position> position) {
         Optional<Lsn> firstSnapshot =
                 memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
         // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.

@@ -4,7 +4,7 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.service.Backoff;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
@@ -154,7 +154,7 @@ public final class TableLocks {
         try {
             Thread.sleep(BETWEEN_MILLIS);
         } catch (InterruptedException e) {
-            throw Stopped.interrupted(operation, e);
+            throw Interruption.during(operation, e);
         }
     }
 

@@ -7,7 +7,7 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Position;
-import io.wherry.source.control.Memory;
+import io.wherry.source.control.ControlLog;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -43,7 +43,7 @@ public final class Timelines {
     private Timelines() {}
 
     /** Where the source stands: its timeline, and the end of its write-ahead log. */
-    public record Standing(Timeline timeline, Lsn end) {}
+    public record TimelinePosition(Timeline timeline, Lsn end) {}
 
     /**
      * The newest LSN that Kafka has of the source.
@@ -52,17 +52,17 @@ public final class Timelines {
      */
     record Reached(Lsn lsn, Timeline timeline) {}
 
-    public static Standing read(Connection session) throws SQLException {
+    public static TimelinePosition read(Connection session) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement(NOW);
                 ResultSet row = statement.executeQuery()) {
             row.next();
             int number = Integer.parseUnsignedInt(row.getString(2).substring(0, TIMELINE_DIGITS), HEXADECIMAL);
-            return new Standing(new Timeline(row.getString(1), number), Lsn.parse(row.getString(3)));
+            return new TimelinePosition(new Timeline(row.getString(1), number), Lsn.parse(row.getString(3)));
         }
     }
 
     /** Empty when nothing is in Kafka, or its newest was written by a source-connector that did not say of which timeline. */
-    static Optional<Reached> reached(Memory memory, Optional<Position> position) {
+    static Optional<Reached> reached(ControlLog memory, Optional<Position> position) {
         Stream<Reached> positions = position.map(p -> new Reached(p.endLsn(), p.timeline())).stream();
         Stream<Reached> plans = memory.plans().stream().map(Timelines::reached);
         Stream<Reached> slots = memory.slotMade().map(made -> after(made.snapshotLsn(), made.timeline())).stream();
@@ -101,7 +101,7 @@ public final class Timelines {
     /** @throws DataException when the source does not hold what Kafka has of it */
     static void check(Migration migration, Connection session, Optional<Reached> reached) throws SQLException {
         if (reached.isPresent()) {
-            Standing now = read(session);
+            TimelinePosition now = read(session);
             boolean moved = now.timeline().number() != reached.get().timeline().number();
             require(reached.get(), now, moved ? history(migration, now.timeline()) : Map.of());
         }
@@ -111,7 +111,7 @@ public final class Timelines {
      * @param ends where each earlier timeline was left
      * @throws DataException when the source does not hold what Kafka has of it
      */
-    static void require(Reached reached, Standing now, Map<Integer, Lsn> ends) {
+    static void require(Reached reached, TimelinePosition now, Map<Integer, Lsn> ends) {
         Timeline then = reached.timeline();
         if (!then.system().equals(now.timeline().system())) {
             throw lost("Kafka holds changes of system " + then.system() + ", this is system "

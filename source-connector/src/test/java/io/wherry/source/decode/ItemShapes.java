@@ -21,12 +21,12 @@ final class ItemShapes {
 
     private ItemShapes() {}
 
-    static TableShape shape(Relation relation) {
+    static TableShape shape(RelationMessage relation) {
         List<String> identity = relation.replicaIdentity() == ReplicaIdentity.FULL
                 ? List.of()
                 : relation.columns().stream()
-                        .filter(Relation.RelationColumn::identity)
-                        .map(Relation.RelationColumn::name)
+                        .filter(RelationMessage.RelationColumn::identity)
+                        .map(RelationMessage.RelationColumn::name)
                         .toList();
         return new TableShape(
                 relation.id(),
@@ -38,12 +38,12 @@ final class ItemShapes {
 
     record Generated(Set<String> names) implements Shapes {
         @Override
-        public TableShape of(Relation relation) {
+        public TableShape of(RelationMessage relation) {
             return shape(relation);
         }
 
         @Override
-        public Set<String> generated(Relation relation) {
+        public Set<String> generated(RelationMessage relation) {
             return names;
         }
     }
@@ -51,17 +51,17 @@ final class ItemShapes {
     /** All of the test's table, which is carried whole. */
     record Parts(Set<Integer> all, boolean named) implements Shapes {
         @Override
-        public TableShape of(Relation relation) {
+        public TableShape of(RelationMessage relation) {
             return shape(relation);
         }
 
         @Override
-        public Carrier carrier(Relation relation) {
+        public Carrier carrier(RelationMessage relation) {
             return new Carrier(0, TABLE);
         }
 
         @Override
-        public boolean namesRows(Relation partition, TableShape shape) {
+        public boolean namesRows(RelationMessage partition, TableShape shape) {
             return named;
         }
 

@@ -7,8 +7,8 @@ import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.ReplicaIdentity;
 import io.wherry.contract.postgres.TableShape.TypeName;
+import io.wherry.source.control.ChunkLayout;
 import io.wherry.source.control.ColumnNumbers;
-import io.wherry.source.control.Cut;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -41,7 +41,7 @@ final class LoadPlannerTest {
 
     @Test
     void rangesMeetAndAreOpenAtBothEnds() {
-        Cut cut = cut("ctid", "pg_catalog.tid", LoadPlanner.tidBounds(10, 1, 3), 7);
+        ChunkLayout cut = cut("ctid", "pg_catalog.tid", LoadPlanner.tidBounds(10, 1, 3), 7);
         assertThat(List.of(cut.condition(0), cut.condition(1), cut.condition(2)))
                 .containsExactly(
                         "ctid < '(3,0)'::pg_catalog.tid",
@@ -57,14 +57,14 @@ final class LoadPlannerTest {
 
     @Test
     void keyRangesQuoteValues() {
-        Cut cut = cut("\"O'Key\"", "\"pg_catalog\".\"text\"", List.of("a'\\b"), 7);
+        ChunkLayout cut = cut("\"O'Key\"", "\"pg_catalog\".\"text\"", List.of("a'\\b"), 7);
         assertThat(cut.condition(0)).isEqualTo("\"O'Key\" < E'a''\\\\b'::\"pg_catalog\".\"text\"");
         assertThat(cut.condition(1)).isEqualTo("\"O'Key\" >= E'a''\\\\b'::\"pg_catalog\".\"text\"");
     }
 
     @Test
     void whatChangedIsLookedForInRunsOfFinishedChunks() {
-        Cut cut = cut("k", "int4", List.of("10", "20", "30", "40"), (3L << 32) + 5);
+        ChunkLayout cut = cut("k", "int4", List.of("10", "20", "30", "40"), (3L << 32) + 5);
         String news = "pg_catalog.mod(xmin::pg_catalog.text::bigint - 5 + 4294967296, 4294967296) < 100";
         assertThat(cut.changed(new TreeSet<>(List.of(0, 1, 3)), (3L << 32) + 105))
                 .isEqualTo("((k < '20'::int4) OR (k >= '30'::int4 AND k < '40'::int4)) AND " + news);
@@ -74,8 +74,8 @@ final class LoadPlannerTest {
                 .isEqualTo(news);
     }
 
-    private static Cut cut(String by, String type, List<String> bounds, long firstTransaction) {
-        return new Cut(
+    private static ChunkLayout cut(String by, String type, List<String> bounds, long firstTransaction) {
+        return new ChunkLayout(
                 new TableId("s", "t"),
                 1,
                 2,
@@ -94,10 +94,10 @@ final class LoadPlannerTest {
     @Test
     void chunksOfAWholeTableAreNumberedThroughItsPartitions() {
         CatalogTable table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
-        Cut cut = whole(
-                new Cut.Part(11, new TableId("s", "a"), "700", 11, List.of("(3,0)")),
-                new Cut.Part(12, new TableId("s", "above"), "701", 0, null),
-                new Cut.Part(13, new TableId("s", "b"), "702", 13, List.of()));
+        ChunkLayout cut = whole(
+                new ChunkLayout.Part(11, new TableId("s", "a"), "700", 11, List.of("(3,0)")),
+                new ChunkLayout.Part(12, new TableId("s", "above"), "701", 0, null),
+                new ChunkLayout.Part(13, new TableId("s", "b"), "702", 13, List.of()));
         assertThat(cut.size()).isEqualTo(3);
         assertThat(LoadPlanner.chunks(table, cut))
                 .extracting(chunk -> chunk.number() + " " + chunk.oid() + " " + chunk.copy())
@@ -114,12 +114,12 @@ final class LoadPlannerTest {
     @Test
     void aLoadDoesNotGoOnWithChunksOfAColumnThatWasDroppedAndAddedAgain() {
         CatalogTable table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
-        Cut cut = new Cut(
+        ChunkLayout cut = new ChunkLayout(
                 table.id(),
                 1,
                 table.oid(),
                 3,
-                Cut.columns(table),
+                ChunkLayout.columns(table),
                 "",
                 List.of("x"),
                 "ctid",
@@ -133,9 +133,9 @@ final class LoadPlannerTest {
                 .isFalse();
     }
 
-    private static Cut whole(Cut.Part... parts) {
+    private static ChunkLayout whole(ChunkLayout.Part... parts) {
         TableId id = new TableId("a b", "T");
-        return new Cut(
+        return new ChunkLayout(
                 id, 1, 2, 0, List.of(), "", List.of(), "ctid", "pg_catalog.tid", List.of(), 7, NUMBERS, List.of(parts));
     }
 

@@ -8,7 +8,7 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.source.server.Timelines.Reached;
-import io.wherry.source.server.Timelines.Standing;
+import io.wherry.source.server.Timelines.TimelinePosition;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -56,7 +56,7 @@ class TimelinesTest {
         return new Reached(new Lsn(lsn), new Timeline("7", timeline));
     }
 
-    private static Standing standing(int timeline, long end) {
-        return new Standing(new Timeline("7", timeline), new Lsn(end));
+    private static TimelinePosition standing(int timeline, long end) {
+        return new TimelinePosition(new Timeline("7", timeline), new Lsn(end));
     }
 }

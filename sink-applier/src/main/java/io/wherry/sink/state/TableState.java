@@ -9,7 +9,7 @@ import io.wherry.contract.postgres.Lsn;
  * @param ready the coordinator has seen it loaded and indexed
  * @param stopped its changes or load contradict the target; an operator must look
  */
-public record Relation(
+public record TableState(
         TableId table,
         String topic,
         int partitions,

@@ -6,26 +6,26 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.sink.state.Standing.Note;
-import io.wherry.sink.state.Standing.Place;
-import io.wherry.sink.state.Standing.Verdict;
+import io.wherry.sink.state.BarrierProgress.Note;
+import io.wherry.sink.state.BarrierProgress.PartitionProgress;
+import io.wherry.sink.state.BarrierProgress.Verdict;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-final class StandingTest {
+final class BarrierProgressTest {
     private static final TableId TABLE = new TableId("public", "hot");
     private static final Lsn BEFORE = new Lsn(90);
     private static final Lsn TRUNCATED = new Lsn(100);
     private static final Lsn LATER = new Lsn(200);
 
-    private final Map<Integer, Place> places = new HashMap<>();
+    private final Map<Integer, PartitionProgress> places = new HashMap<>();
 
     @Test
     void allWaitUntilTheLastHasCome() {
         waits(0, TRUNCATED);
         waits(1, TRUNCATED);
-        places.put(2, new Place(7, BEFORE, null));
+        places.put(2, new PartitionProgress(7, BEFORE, null));
 
         assertThat(verdict(0)).isEqualTo(Verdict.WAIT);
         assertThat(verdict(1)).isEqualTo(Verdict.WAIT);
@@ -46,7 +46,7 @@ final class StandingTest {
     void aNoteOfAnotherPlaceDoesNotCount() {
         waits(0, TRUNCATED);
         waits(1, TRUNCATED);
-        places.put(2, new Place(9, BEFORE, new Note(2, TRUNCATED, 1, 10, 11)));
+        places.put(2, new PartitionProgress(9, BEFORE, new Note(2, TRUNCATED, 1, 10, 11)));
 
         assertThat(verdict(0)).isEqualTo(Verdict.WAIT);
     }
@@ -54,7 +54,7 @@ final class StandingTest {
     @Test
     void whilePartitionZeroIsWithinTheOthersWait() {
         // A section may hold several source transactions.
-        places.put(0, new Place(15, LATER, new Note(0, TRUNCATED, 1, 10, 11)));
+        places.put(0, new PartitionProgress(15, LATER, new Note(0, TRUNCATED, 1, 10, 11)));
         waits(1, TRUNCATED);
         waits(2, TRUNCATED);
 
@@ -64,9 +64,9 @@ final class StandingTest {
 
     @Test
     void afterItTheOthersGoOn() {
-        places.put(0, new Place(20, LATER, null));
-        places.put(1, new Place(11, TRUNCATED, null));
-        places.put(2, new Place(11, TRUNCATED, null));
+        places.put(0, new PartitionProgress(20, LATER, null));
+        places.put(1, new PartitionProgress(11, TRUNCATED, null));
+        places.put(2, new PartitionProgress(11, TRUNCATED, null));
 
         assertThat(standing().section()).isEmpty();
         assertThat(standing().of(note(1, TRUNCATED))).isEqualTo(Verdict.GO_ON);
@@ -74,8 +74,8 @@ final class StandingTest {
 
     @Test
     void oneThatIsSetBackByANewLoadWaitsToBeLeft() {
-        places.put(0, new Place(0, Lsn.ZERO, null));
-        places.put(1, new Place(0, Lsn.ZERO, null));
+        places.put(0, new PartitionProgress(0, Lsn.ZERO, null));
+        places.put(1, new PartitionProgress(0, Lsn.ZERO, null));
 
         assertThat(standing().of(note(1, TRUNCATED))).isEqualTo(Verdict.WAIT);
     }
@@ -84,15 +84,15 @@ final class StandingTest {
     void barriersThatCannotMeetAreRefused() {
         waits(0, LATER);
         waits(1, TRUNCATED);
-        places.put(2, new Place(7, BEFORE, null));
+        places.put(2, new PartitionProgress(7, BEFORE, null));
         assertThatThrownBy(() -> verdict(0)).isInstanceOf(DataException.class).hasMessageContaining("waits at another");
 
-        places.put(0, new Place(20, LATER, null));
+        places.put(0, new PartitionProgress(20, LATER, null));
         assertThatThrownBy(() -> verdict(1)).isInstanceOf(DataException.class).hasMessageContaining("beyond it");
     }
 
     private void waits(int partition, Lsn barrier) {
-        places.put(partition, new Place(10, BEFORE, note(partition, barrier)));
+        places.put(partition, new PartitionProgress(10, BEFORE, note(partition, barrier)));
     }
 
     private static Note note(int partition, Lsn barrier) {
@@ -103,7 +103,7 @@ final class StandingTest {
         return standing().of(places.get(partition).note());
     }
 
-    private Standing standing() {
-        return new Standing(TABLE, 3, Map.copyOf(places));
+    private BarrierProgress standing() {
+        return new BarrierProgress(TABLE, 3, Map.copyOf(places));
     }
 }

@@ -17,7 +17,7 @@ import java.util.Optional;
  *
  * @param places by partition
  */
-public record Standing(TableId table, int partitions, Map<Integer, Place> places) {
+public record BarrierProgress(TableId table, int partitions, Map<Integer, PartitionProgress> places) {
     /**
      * A partition that is applied up to a barrier.
      *
@@ -37,7 +37,7 @@ public record Standing(TableId table, int partitions, Map<Integer, Place> places
      * @param commitLsn of the last applied change
      * @param note null = none
      */
-    public record Place(long checkpoint, Lsn commitLsn, Note note) {
+    public record PartitionProgress(long checkpoint, Lsn commitLsn, Note note) {
         public boolean waits() {
             return note != null && note.at() == checkpoint;
         }
@@ -54,7 +54,7 @@ public record Standing(TableId table, int partitions, Map<Integer, Place> places
 
     /** The section that partition 0 is within, if it is. */
     public Optional<Lsn> section() {
-        Place first = places.get(0);
+        PartitionProgress first = places.get(0);
         return first != null
                         && first.note() != null
                         && first.checkpoint() > first.note().at()
@@ -68,11 +68,11 @@ public record Standing(TableId table, int partitions, Map<Integer, Place> places
      * @throws DataException when the partitions cannot meet: their records contradict each other
      */
     public Verdict of(Note own) {
-        Place place = places.get(own.partition());
+        PartitionProgress place = places.get(own.partition());
         if (place.note() == null && place.checkpoint() >= own.next()) {
             return Verdict.GO_ON;
         }
-        Place first = places.get(0);
+        PartitionProgress first = places.get(0);
         boolean meets = first.note() != null && own.isOfSameBarrier(first.note());
         if (!meets && first.commitLsn().isAfter(own.section())) {
             throw contradiction(own, "partition 0 has been applied beyond it");
@@ -80,8 +80,10 @@ public record Standing(TableId table, int partitions, Map<Integer, Place> places
         if (own.partition() > 0) {
             return Verdict.WAIT;
         }
-        List<Note> arrived =
-                places.values().stream().filter(Place::waits).map(Place::note).toList();
+        List<Note> arrived = places.values().stream()
+                .filter(PartitionProgress::waits)
+                .map(PartitionProgress::note)
+                .toList();
         for (Note other : arrived) {
             // Every barrier is in every partition, and none is passed by one alone.
             if (!own.isOfSameBarrier(other)) {

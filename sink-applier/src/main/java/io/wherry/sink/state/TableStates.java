@@ -10,7 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** SQL on {@code wherry.relation} and {@code wherry.chunk}. */
-public final class Relations {
+public final class TableStates {
     private static final String ALL = """
             SELECT schema_name, table_name, topic, partitions, load_epoch, snapshot_lsn::text, chunks,
                    ready_at IS NOT NULL AS ready, stopped_because IS NOT NULL AS stopped
@@ -33,17 +33,17 @@ public final class Relations {
                AND EXISTS (SELECT FROM wherry.applier WHERE epoch = ?)
             """;
 
-    private Relations() {}
+    private TableStates() {}
 
-    public static Map<TableId, Relation> all(Connection target) throws SQLException {
-        Map<TableId, Relation> relations = new LinkedHashMap<>();
+    public static Map<TableId, TableState> all(Connection target) throws SQLException {
+        Map<TableId, TableState> relations = new LinkedHashMap<>();
         try (PreparedStatement statement = target.prepareStatement(ALL);
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
                 TableId table = new TableId(row.getString("schema_name"), row.getString("table_name"));
                 relations.put(
                         table,
-                        new Relation(
+                        new TableState(
                                 table,
                                 row.getString("topic"),
                                 row.getInt("partitions"),
@@ -58,7 +58,7 @@ public final class Relations {
     }
 
     /** Whether every chunk of the table's load is in. */
-    public static boolean isLoaded(Connection target, Relation relation) throws SQLException {
+    public static boolean isLoaded(Connection target, TableState relation) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(LOADED)) {
             statement.setString(1, relation.table().schema());
             statement.setString(2, relation.table().table());

@@ -1,7 +1,7 @@
 package io.wherry.source.server;
 
 import io.wherry.contract.error.RetryableException;
-import io.wherry.contract.service.Stopped;
+import io.wherry.contract.service.Interruption;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
  * in one transaction; the catalog, read as soon as the row has come, does not know of the column, so nothing tells that
  * earlier rows hold the default, and on the target they would be NULL.
  */
-public final class Visibility {
+public final class CommitVisibility {
     // The stream's number is the lower half of the snapshot's, which count on.
     private static final String VISIBLE = """
             SELECT txid_visible_in_snapshot(
@@ -28,7 +28,7 @@ public final class Visibility {
 
     private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(30);
 
-    private Visibility() {}
+    private CommitVisibility() {}
 
     /**
      * Waits until the session's next statement sees the transaction.
@@ -51,7 +51,7 @@ public final class Visibility {
                 Thread.sleep(1);
             }
         } catch (InterruptedException e) {
-            throw Stopped.interrupted("wait for a COMMIT", e);
+            throw Interruption.during("wait for a COMMIT", e);
         }
     }
 

@@ -24,14 +24,14 @@ import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /** What earlier runs left in the control topic, fed record by record. Not safe for use by several threads. */
-public final class Memory {
+public final class ControlLog {
     private final List<LoadPlan> plans = new ArrayList<>();
-    private final Map<TableId, Cut> cuts = new HashMap<>();
+    private final Map<TableId, ChunkLayout> cuts = new HashMap<>();
     /** For each table the chunks in Kafka since it was last cut, with the epoch that they came with. */
     private final Map<TableId, TreeMap<Integer, Integer>> chunks = new HashMap<>();
 
     /** Partitions that came after their whole table was cut. */
-    private final Map<TableId, List<Cut.Part>> partitions = new HashMap<>();
+    private final Map<TableId, List<ChunkLayout.Part>> partitions = new HashMap<>();
 
     private Optional<SourceIdentity> source = Optional.empty();
     private Optional<SlotMade> slotMade = Optional.empty();
@@ -42,7 +42,7 @@ public final class Memory {
         switch (record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8)) {
             case LoadPlan.KEY -> plans.add(Json.read(record, LoadPlan.class));
             case ControlTopic.CUT -> {
-                Cut cut = Json.read(record, Cut.class);
+                ChunkLayout cut = Json.read(record, ChunkLayout.class);
                 forget(cut.table());
                 cuts.put(cut.table(), cut);
             }
@@ -112,7 +112,7 @@ public final class Memory {
      * @return this
      * @throws FencedException when a cutover has switched to the target
      */
-    public Memory requireNoSwitch() {
+    public ControlLog requireNoSwitch() {
         if (switched.isPresent()) {
             throw new FencedException(
                     "capture", "the source", "the cutover has switched to the target", "Nothing more is captured");
@@ -139,7 +139,7 @@ public final class Memory {
         }
         Map<TableId, Long> loaded = new HashMap<>();
         chunks.forEach((table, done) -> {
-            Cut cut = cuts.get(table);
+            ChunkLayout cut = cuts.get(table);
             if (cut != null && planned.containsKey(table)) {
                 boolean whole = done.headMap(cut.size()).size() == cut.size();
                 boolean current = planned.get(table).resumed() == null
@@ -160,8 +160,8 @@ public final class Memory {
     }
 
     /** The partitions of each whole table whose rows are in its load or in the stream. */
-    public Map<TableId, List<Cut.Part>> partitions() {
-        Map<TableId, List<Cut.Part>> all = new HashMap<>();
+    public Map<TableId, List<ChunkLayout.Part>> partitions() {
+        Map<TableId, List<ChunkLayout.Part>> all = new HashMap<>();
         cuts.forEach((table, cut) -> all.put(table, new ArrayList<>(cut.parts())));
         partitions.forEach((table, more) ->
                 all.computeIfAbsent(table, unknown -> new ArrayList<>()).addAll(more));
@@ -197,12 +197,12 @@ public final class Memory {
      * @param epoch of the last load plan that names it
      * @param chunks in Kafka; at least one
      */
-    public record Resumable(Cut cut, int epoch, SortedSet<Integer> chunks) {}
+    public record Resumable(ChunkLayout cut, int epoch, SortedSet<Integer> chunks) {}
 
     /** @param endTransaction the first that the present snapshot cannot know of */
     public Optional<Resumable> resumable(
             CatalogTable table, ColumnNumbers numbers, long file, String filter, long endTransaction) {
-        Cut cut = cuts.get(table.id());
+        ChunkLayout cut = cuts.get(table.id());
         SortedSet<Integer> done = new TreeSet<>(
                 cut == null
                         ? List.of()

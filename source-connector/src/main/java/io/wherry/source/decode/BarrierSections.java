@@ -15,7 +15,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * key changes are one barrier and not a million, and those of many short source transactions are few. As a section ends with its
  * Kafka transaction, whoever has read all that is committed has read all of it.
  */
-public final class Sections {
+public final class BarrierSections {
     private final Map<TableId, Lsn> begun = new HashMap<>();
 
     /** Another Kafka transaction begins. */

@@ -9,24 +9,24 @@ import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;
 
-final class SectionsTest {
+final class BarrierSectionsTest {
     private static final Route HOT = new Route(new TableId("public", "hot"), "shop.public.hot", 3);
     private static final Route OTHER = new Route(new TableId("public", "other"), "shop.public.other", 3);
     private static final byte[] VALUE = {1};
 
-    private final Sections sections = new Sections();
+    private final BarrierSections sections = new BarrierSections();
 
     @Test
     void aBarrierGoesEverywhereAndWhatFollowsOfItsTableToPartitionZero() {
         assertThat(sections.row(HOT, 2, null, VALUE).partition()).isEqualTo(2);
         List<ProducerRecord<byte[], byte[]>> copies = sections.barrier(HOT, new Lsn(7), null, VALUE);
         assertThat(copies).extracting(ProducerRecord::partition).containsExactly(0, 1, 2);
-        assertThat(copies).allMatch(SectionsTest::isMarked);
+        assertThat(copies).allMatch(BarrierSectionsTest::isMarked);
 
         ProducerRecord<byte[], byte[]> row = sections.row(HOT, 2, null, VALUE);
         assertThat(row.partition()).isZero();
         assertThat(isMarked(row)).isTrue();
-        assertThat(sections.barrier(HOT, new Lsn(8), null, VALUE)).hasSize(1).allMatch(SectionsTest::isMarked);
+        assertThat(sections.barrier(HOT, new Lsn(8), null, VALUE)).hasSize(1).allMatch(BarrierSectionsTest::isMarked);
         assertThat(sections.row(OTHER, 1, null, VALUE).partition()).isEqualTo(1);
     }
 

@@ -26,7 +26,7 @@ import java.util.SortedSet;
  * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. Such a table is
  *     not gone on with, but loaded again
  */
-public record Cut(
+public record ChunkLayout(
         TableId table,
         int epoch,
         long oid,
@@ -40,7 +40,7 @@ public record Cut(
         long firstTransaction,
         ColumnNumbers numbers,
         List<Part> parts) {
-    public Cut {
+    public ChunkLayout {
         parts = parts == null ? List.of() : List.copyOf(parts);
     }
 

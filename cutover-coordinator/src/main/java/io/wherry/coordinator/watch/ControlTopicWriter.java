@@ -12,14 +12,14 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
 /** Writes records of ours to the control topic. */
-public final class ControlWriter implements AutoCloseable {
+public final class ControlTopicWriter implements AutoCloseable {
     private static final int SEND_MILLIS = 10_000;
 
     private final String topic;
     private final KafkaProducer<byte[], byte[]> producer;
 
     /** The topic must exist. */
-    public ControlWriter(Migration migration) {
+    public ControlTopicWriter(Migration migration) {
         topic = migration.topics().control();
         producer = KafkaClients.producer(
                 migration,

@@ -4,12 +4,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Closing what is given up anyway: its failure is logged and must not hide the reason for giving up. */
-public final class Quietly {
-    private static final Logger LOG = LoggerFactory.getLogger(Quietly.class);
+public final class Resources {
+    private static final Logger LOG = LoggerFactory.getLogger(Resources.class);
 
-    private Quietly() {}
+    private Resources() {}
 
-    public static void close(AutoCloseable resource) {
+    public static void closeQuietly(AutoCloseable resource) {
         if (resource == null) {
             return;
         }

@@ -9,11 +9,11 @@ import io.wherry.contract.record.Barrier;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.ChangeBatch;
+import io.wherry.sink.state.BarrierProgress;
+import io.wherry.sink.state.BarrierProgress.Note;
+import io.wherry.sink.state.BarrierProgress.PartitionProgress;
 import io.wherry.sink.state.Checkpoints.Move;
-import io.wherry.sink.state.Relation;
-import io.wherry.sink.state.Standing;
-import io.wherry.sink.state.Standing.Note;
-import io.wherry.sink.state.Standing.Place;
+import io.wherry.sink.state.TableState;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +30,7 @@ import org.apache.kafka.common.TopicPartition;
  * 2001: our commit is refused, whatever order the 2000 are written in, although the source was never seen so. Then the
  * events of the unfinished transaction are held back here, and the batch ends before it.
  */
-public final class Reading {
+public final class PartitionCursor {
     /**
      * What one poll of changes may bring. The consumer's limits are for compressed bytes but for one: 8 MiB of one repeated
      * word are gigabytes. So few records a poll, each of at most {@link LargeValues#PART_BYTES}, and several polls a batch.
@@ -38,7 +38,7 @@ public final class Reading {
     public static final Map<String, Object> FETCH =
             Map.of("max.poll.records", 64, "max.partition.fetch.bytes", 1 << 20, "fetch.max.bytes", 8 << 20);
 
-    private final Relation relation;
+    private final TableState relation;
     private final TopicPartition partition;
     private final String generation;
     private final LargeValues.Joiner joiner = new LargeValues.Joiner();
@@ -62,17 +62,17 @@ public final class Reading {
      * @param generation {@code LostCommits#generation}
      * @param standing of the table's partitions: it begins where an earlier reading was
      */
-    public Reading(Relation relation, TopicPartition partition, String generation, Standing standing) {
+    public PartitionCursor(TableState relation, TopicPartition partition, String generation, BarrierProgress standing) {
         this.relation = relation;
         this.partition = partition;
         this.generation = generation;
-        Place place = standing.places().get(partition.partition());
+        PartitionProgress place = standing.places().get(partition.partition());
         checkpoint = place.checkpoint();
         section = partition.partition() == 0 ? standing.section().orElse(null) : null;
         barrier = place.waits() ? place.note() : null;
     }
 
-    public Relation relation() {
+    public TableState relation() {
         return relation;
     }
 

@@ -21,12 +21,12 @@ import java.util.Optional;
  * The coordinator's own session on the target: it holds the lock that lets one coordinator act at a time, and writes the
  * journal. Not safe for use by several threads.
  */
-public final class Control implements AutoCloseable {
+public final class CoordinatorSession implements AutoCloseable {
     private final Term term;
     private final Connection target;
     private final Journal journal;
 
-    private Control(Term term, Connection target, Journal journal) {
+    private CoordinatorSession(Term term, Connection target, Journal journal) {
         this.term = term;
         this.target = target;
         this.journal = journal;
@@ -38,9 +38,10 @@ public final class Control implements AutoCloseable {
      * @param term begins with the lock, and ends when this is closed
      * @throws DataException when the target refuses a statement of the source's schema
      */
-    public static Optional<Control> take(Migration migration, Term term, Failpoints failpoints) throws SQLException {
+    public static Optional<CoordinatorSession> take(Migration migration, Term term, Failpoints failpoints)
+            throws SQLException {
         Connection target = Sessions.openLock(migration, migration.target(), "coordinator");
-        Optional<Control> control = Optional.empty();
+        Optional<CoordinatorSession> control = Optional.empty();
         try {
             if (Term.LOCK.take(target)) {
                 Sessions.endOthers(target, migration, Databases.CHANGES);
@@ -53,7 +54,7 @@ public final class Control implements AutoCloseable {
                 requireOurs(target, migration);
                 Journal journal = Journal.read(target).orElseThrow().with(failpoints);
                 term.begin(target);
-                control = Optional.of(new Control(term, target, journal));
+                control = Optional.of(new CoordinatorSession(term, target, journal));
             }
             return control;
         } finally {

@@ -13,10 +13,10 @@ import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.common.KafkaException;
 
 /** Reads records of ours from the control topic. */
-public final class ControlReader {
+public final class ControlTopicReader {
     private static final int ASK_MILLIS = 3_000;
 
-    private ControlReader() {}
+    private ControlTopicReader() {}
 
     /**
      * The last record with this key; empty when there is none, or no topic yet.

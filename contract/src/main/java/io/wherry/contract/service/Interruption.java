@@ -3,10 +3,10 @@ package io.wherry.contract.service;
 import io.wherry.contract.error.RetryableException;
 
 /** A thread was told to stop in the middle of its work. */
-public final class Stopped {
-    private Stopped() {}
+public final class Interruption {
+    private Interruption() {}
 
-    public static RetryableException interrupted(String operation, InterruptedException cause) {
+    public static RetryableException during(String operation, InterruptedException cause) {
         Thread.currentThread().interrupt();
         return new RetryableException(operation, "", "stopped", "", cause);
     }

@@ -14,7 +14,7 @@ import java.util.Set;
  *
  * @param oid of the table
  */
-public record Relation(int oid, TableId id, ReplicaIdentity replicaIdentity, List<RelationColumn> columns) {
+public record RelationMessage(int oid, TableId id, ReplicaIdentity replicaIdentity, List<RelationColumn> columns) {
     /**
      * @param identity part of the replica identity
      * @param typeOid of the column's type
@@ -23,8 +23,8 @@ public record Relation(int oid, TableId id, ReplicaIdentity replicaIdentity, Lis
     record RelationColumn(String name, boolean identity, long typeOid, int typeModifier) {}
 
     /** The same without some columns. */
-    Relation without(Set<String> names) {
-        return new Relation(
+    RelationMessage without(Set<String> names) {
+        return new RelationMessage(
                 oid,
                 id,
                 replicaIdentity,
@@ -44,12 +44,12 @@ public record Relation(int oid, TableId id, ReplicaIdentity replicaIdentity, Lis
     }
 
     /** The same, its rows carried under another table's name. */
-    Relation under(TableId carrier) {
-        return new Relation(oid, carrier, replicaIdentity, columns);
+    RelationMessage under(TableId carrier) {
+        return new RelationMessage(oid, carrier, replicaIdentity, columns);
     }
 
     /** Reads the message after its type byte. */
-    static Relation read(ByteBuffer message) {
+    static RelationMessage read(ByteBuffer message) {
         int oid = message.getInt();
         String schema = text(message);
         String table = text(message);
@@ -62,7 +62,7 @@ public record Relation(int oid, TableId id, ReplicaIdentity replicaIdentity, Lis
             long typeOid = Integer.toUnsignedLong(message.getInt());
             columns.add(new RelationColumn(name, identity, typeOid, message.getInt()));
         }
-        return new Relation(
+        return new RelationMessage(
                 oid, new TableId(schema.isEmpty() ? "pg_catalog" : schema, table), replicaIdentity, columns);
     }
 

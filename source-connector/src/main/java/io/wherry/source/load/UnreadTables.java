@@ -15,7 +15,7 @@ import java.util.Optional;
  * the source refuses to read, though nobody has altered it, is tried a few times only: the statement may have named something that was
  * renamed since, such as a type, and the next round names it as it is then.
  */
-final class LeftOver {
+final class UnreadTables {
     private static final int MOST_ROUNDS = 20;
     private static final int MOST_REFUSALS = 3;
 

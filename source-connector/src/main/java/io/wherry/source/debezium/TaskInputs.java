@@ -15,16 +15,16 @@ import java.util.concurrent.atomic.AtomicLong;
  * @param timeline of the server that may send
  * @param pulse gets the time of each look at the stream, by {@link System#nanoTime}
  */
-record Handover(RowDecoder decoder, String application, Timeline timeline, AtomicLong pulse) {
-    private static final Map<String, Handover> WAITING = new ConcurrentHashMap<>();
+record TaskInputs(RowDecoder decoder, String application, Timeline timeline, AtomicLong pulse) {
+    private static final Map<String, TaskInputs> WAITING = new ConcurrentHashMap<>();
 
-    static void offer(String engine, Handover handover) {
+    static void offer(String engine, TaskInputs handover) {
         WAITING.put(engine, handover);
     }
 
     /** @throws IllegalStateException when nothing was offered, which would be a defect */
-    static Handover fetch(String engine) {
-        Handover handover = WAITING.get(engine);
+    static TaskInputs fetch(String engine) {
+        TaskInputs handover = WAITING.get(engine);
         if (handover == null) {
             throw new IllegalStateException("no decoder waits for engine " + engine);
         }
