@@ -14,8 +14,11 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -134,6 +137,7 @@ final class SoakServers implements AutoCloseable {
     void dropDatabases(String name, String slot) throws SQLException {
         String ended =
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = " + Identifiers.literal(name);
+        rollbackPrepared(name);
         for (EmbeddedPostgres server : new EmbeddedPostgres[] {source, target}) {
             execute(
                     server,
@@ -142,6 +146,22 @@ final class SoakServers implements AutoCloseable {
                     "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name LIKE "
                             + Identifiers.literal(slot + "%"),
                     "DROP DATABASE IF EXISTS " + Identifiers.quote(name));
+        }
+    }
+
+    /** A history that was cut short leaves some; the database cannot be dropped with them, and that must not hide what cut it short. */
+    private void rollbackPrepared(String name) throws SQLException {
+        List<String> statements = new ArrayList<>();
+        try (Connection session = open(source, "postgres");
+                Statement statement = session.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT gid FROM pg_prepared_xacts WHERE database = " + Identifiers.literal(name))) {
+            while (row.next()) {
+                statements.add("ROLLBACK PREPARED " + Identifiers.literal(row.getString(1)));
+            }
+        }
+        if (!statements.isEmpty()) {
+            execute(source, name, statements.toArray(String[]::new));
         }
     }
 
