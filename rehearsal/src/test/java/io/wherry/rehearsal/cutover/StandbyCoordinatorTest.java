@@ -20,6 +20,10 @@ import org.slf4j.LoggerFactory;
 class StandbyCoordinatorTest {
     private static final Logger LOG = LoggerFactory.getLogger(StandbyCoordinatorTest.class);
     private static final Duration POLL = Duration.ofMillis(100);
+    /** A coordinator is up before the target has its schema. */
+    private static final String HAS_JOURNAL =
+            "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass('wherry.journal')";
+
     private static final String STATE = "SELECT state FROM wherry.journal ORDER BY id DESC LIMIT 1";
     private static final String JOURNAL = "SELECT string_agg(state, ' ' ORDER BY id) FROM wherry.journal";
     private static final String MAY_LOG_IN = "SELECT count(*) FROM pg_roles WHERE rolcanlogin AND rolname = "
@@ -53,6 +57,9 @@ class StandbyCoordinatorTest {
             fixture.startTwin("second", "coordinator", WINDOW_OF_SECOND.toSeconds() + "s");
             awaitUp("second");
 
+            await("the journal")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> fixture.number(fixture.migration().target(), HAS_JOURNAL) == 1);
             askUntil("first", () -> !fixture.isAlive("first"));
             assertThat(fixture.awaitEnd("first")).isEqualTo(Failpoints.EXIT_CODE);
             awaitOpened("killed");
