@@ -148,7 +148,8 @@ final class CutoverWindowTest {
                     .until(() -> Queries.truth(seeing, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"));
             Queries.strings(
                     seeing,
-                    "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE application_name = 'wherry test coordinator'");
+                    "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE application_name = 'wherry "
+                            + migration.name() + " coordinator'");
             locked.get(1, TimeUnit.MINUTES);
             Awaitility.await().atMost(LONG).untilAsserted(() -> assertThat(
                             coordinator.status().waitsFor())
