@@ -112,7 +112,8 @@ public final class ChangeDecoder {
             sourceEnd(in);
             writer.sourceEnd = in.since(from);
         }
-        Kind kind = isBreak ? Kind.BREAK : kind(in.letter());
+        char op = in.letter();
+        Kind kind = isBreak ? Kind.BREAK : kind(op);
         in.skipNumbers(1);
         unchanged(in, writer, after);
         require(in.atEnd(), "it is longer than its schema says");
