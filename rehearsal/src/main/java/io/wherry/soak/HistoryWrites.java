@@ -9,7 +9,7 @@ import org.postgresql.PGConnection;
 
 /** What the sessions of a history write to the soak's own tables. */
 final class HistoryWrites {
-    // A slot is made anew when a table was truncated meanwhile: it must come to an end.
+    // The slot is re-created when a table was truncated in the meantime: that must end.
     private static final int RARELY = 30;
     // As an application must where the constraint cannot be deferred.
     private static final String SWAP_CODES = """

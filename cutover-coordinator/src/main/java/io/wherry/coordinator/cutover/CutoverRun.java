@@ -157,7 +157,7 @@ public final class CutoverRun {
 
     /**
      * Opens the source although the journal cannot be written, because the target is away. Safe before PREPARING_TARGET only: no
-     * switch row can be on its way, and whoever reads the journal next aborts. And only with the fence's lock kept; without it the
+     * switch row can be on its way, and the next coordinator that reads the journal aborts. And only with the fence's lock kept; without it the
      * source stays as it is until somebody sees the target again.
      */
     public void openSourceNow(Journal journal) {

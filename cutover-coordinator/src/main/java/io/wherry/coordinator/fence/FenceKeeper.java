@@ -32,7 +32,7 @@ public final class FenceKeeper implements AutoCloseable {
 
     /**
      * That the term goes on, and the journal's last row is the one which made this coordinator act. The fence asks after its lock is taken:
-     * whoever writes a later row changes the fence only after that, and ends the session that has the lock.
+     * a coordinator that writes a later row changes the fence only after that, and ends the session that has the lock.
      */
     public interface Claim {
         /**

@@ -27,7 +27,7 @@ public final class Term {
     private static final String HELD =
             "SELECT EXISTS (SELECT" + AdvisoryLock.HOLDER + " AND a.pid = ? AND " + BORN + " = ?)";
 
-    /** SQLSTATE admin_shutdown: as a session that the server has ended, so whoever asks may ask again under the next term. */
+    /** SQLSTATE admin_shutdown: as of a session that the server has ended, so the caller may ask again under the next term. */
     private static final String ENDED = "57P01";
 
     private static final Holder NOBODY = new Holder(0, 0);

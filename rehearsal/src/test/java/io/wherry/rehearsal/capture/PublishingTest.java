@@ -73,7 +73,7 @@ final class PublishingTest {
                         return true;
                     });
             migration.execute(source, "ALTER TABLE public.virtual DROP CONSTRAINT virtual_pkey");
-            await("what nobody but the operator can set right is told")
+            await("a problem that only the operator can solve is reported")
                     .atMost(MOMENT)
                     .until(() -> migration
                             .coordinator()

@@ -51,7 +51,7 @@ final class PublishingWaitsTest {
                         Statement insert = application.createStatement()) {
                     application.setAutoCommit(true);
                     insert.execute("SET lock_timeout = '1s'");
-                    await("REPLICA IDENTITY FULL waits, and is told")
+                    await("REPLICA IDENTITY FULL waits, and status reports that")
                             .atMost(MOMENT)
                             .until(() -> {
                                 insert.execute("INSERT INTO public.keyless VALUES (7)");
@@ -63,7 +63,7 @@ final class PublishingWaitsTest {
                             });
                 }
                 migration.execute(source, "SELECT pg_terminate_backend(" + pid + ")");
-                await("the slot waits, and that is told")
+                await("the slot waits, and status reports that")
                         .atMost(MOMENT)
                         .until(() -> isNamed(
                                 migration, "making the replication slot", "public.keyed", "idle in transaction for"));
@@ -90,7 +90,7 @@ final class PublishingWaitsTest {
             prepare("postgres", "elsewhere", "SELECT txid_current()");
             prepare("prepared", "it's held", "INSERT INTO public.keyless VALUES (1000)");
             migration.startAll();
-            await("REPLICA IDENTITY FULL waits, and is told")
+            await("REPLICA IDENTITY FULL waits, and status reports that")
                     .atMost(MOMENT)
                     .until(() -> isNamed(
                             migration,
@@ -98,7 +98,7 @@ final class PublishingWaitsTest {
                                     + " 'it''s held' (role wherry, prepared ",
                             " s ago). End it: COMMIT PREPARED 'it''s held'"));
             migration.execute(source, "INSERT INTO public.keyless VALUES (7)", "COMMIT PREPARED 'it''s held'");
-            await("the slot waits, and that is told")
+            await("the slot waits, and status reports that")
                     .atMost(MOMENT)
                     .until(
                             () -> isNamed(

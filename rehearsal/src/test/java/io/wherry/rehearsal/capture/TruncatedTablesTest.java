@@ -29,7 +29,7 @@ final class TruncatedTablesTest {
 
     private final ServerPair servers = ServerPair.shared(18, 18);
 
-    /** Seen to wait for its slot for ever, as every slot was made anew during whose making any table was truncated. */
+    /** Seen to wait for its slot forever: each slot was re-created if a table was truncated while the slot was created. */
     @Test
     void aTableThatIsTruncatedAllTheTimeDoesNotHoldUpTheSlotOfAllOthers() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "churn")) {

@@ -25,7 +25,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
 /**
- * The switch ends everybody's power, whatever process lives on and whoever opens the old source again. Source-connector and
+ * The switch ends the power of every process that lives on, also when somebody opens the old source again. Source-connector and
  * sink-applier are processes of their own.
  */
 class AfterTheSwitchTest {
@@ -49,7 +49,7 @@ class AfterTheSwitchTest {
             write(fixture, fixture.migration().source());
             assertBothEnd(fixture, told, ends);
 
-            // Whoever starts them again starts nothing.
+            // A restart of either service captures and applies nothing.
             SERVICES.forEach(fixture::startProcess);
             for (String service : SERVICES) {
                 assertThat(fixture.awaitEnd(service)).as(fixture.log(service)).isZero();

@@ -115,7 +115,7 @@ final class TermTest {
         }
     }
 
-    /** Seen to fail without the check: whoever came back in SWITCHING ran the command once more, hours later perhaps. */
+    /** Seen to fail without the check: a coordinator that came back in SWITCHING ran the command once more, perhaps hours later. */
     @Test
     void noTrafficIsMoved() throws Exception {
         AtomicBoolean moved = new AtomicBoolean();

@@ -39,8 +39,8 @@ final class UnreachableSource {
             return Finding.error(
                     object,
                     "cannot be reached: " + message,
-                    "Look whether the server runs and listens there, and what stands between");
+                    "Check that the server runs and listens there, and that no firewall stands between");
         }
-        return Finding.error(object, "cannot be checked: " + message, "Mend what the server says");
+        return Finding.error(object, "cannot be checked: " + message, "Fix the cause that the server names");
     }
 }
