@@ -377,15 +377,15 @@ public final class CoordinatorLoop implements AutoCloseable {
     private void handle(Observation observation) throws SQLException {
         long now = MonotonicClock.millis();
         if (observation instanceof Observation.Positioned seen) {
-            facts.see(seen);
+            facts.lags().see(seen);
         } else if (observation instanceof Observation.HeartbeatEmitted seen) {
-            facts.see(seen);
+            facts.lags().see(seen);
         } else if (observation instanceof Observation.IdentitiesTaken taken) {
             facts.see(taken);
         } else if (observation instanceof Observation.HeartbeatArrived seen) {
-            facts.see(seen);
+            facts.lags().see(seen);
         } else if (observation instanceof Observation.AppliedToOthers seen) {
-            facts.see(seen);
+            facts.lags().see(seen);
         } else if (observation instanceof Observation.TargetSeen seen) {
             facts.see(seen, now);
         } else if (observation instanceof Observation.SchemaSeen seen) {
@@ -403,7 +403,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         } else if (observation instanceof Observation.Failed seen) {
             facts.see(seen, now);
         } else if (observation instanceof Built built) {
-            facts.see(built);
+            facts.tables().see(built);
             indexes.ended(built);
             board.indexed(built.seconds());
             parentsBuilt |= built.table() == null && built.problem() == null;
@@ -429,7 +429,7 @@ public final class CoordinatorLoop implements AutoCloseable {
             SchemaFollower.Extent built = state == State.CATCHING_UP || state == State.IN_SYNC
                     ? SchemaFollower.Extent.ALL
                     : applying ? SchemaFollower.Extent.OTHERS : SchemaFollower.Extent.SOME;
-            follower.offer(facts.drift(), facts.applied(), facts.appliedToOthers(), built);
+            follower.offer(facts.drift(), facts.lags().applied(), facts.lags().appliedToOthers(), built);
         }
     }
 
@@ -448,7 +448,7 @@ public final class CoordinatorLoop implements AutoCloseable {
 
     private void stepDone(StepDone ended) throws SQLException {
         if (run.comparison() != null) {
-            facts.see(run.comparison());
+            facts.tables().see(run.comparison());
         }
         if (ended.committed()) {
             // The step wrote the row itself, in the transaction that prepared the target.
@@ -463,7 +463,7 @@ public final class CoordinatorLoop implements AutoCloseable {
 
     private void stepFailed(String problem) throws SQLException {
         if (run.comparison() != null) {
-            facts.see(run.comparison());
+            facts.tables().see(run.comparison());
         }
         State state = control.journal().state();
         if (!machine.aborts(state)) {
@@ -541,16 +541,17 @@ public final class CoordinatorLoop implements AutoCloseable {
         Journal journal = control.journal();
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();
-        facts.see(progress.epochs());
-        boolean loaded = progress.hasLoadPlan() && facts.notLoaded(plan).isEmpty();
-        boolean ready = loaded && facts.notReady(plan).isEmpty();
+        facts.tables().see(progress.epochs());
+        boolean loaded =
+                progress.hasLoadPlan() && facts.tables().notLoaded(plan).isEmpty();
+        boolean ready = loaded && facts.tables().notReady(plan).isEmpty();
         // What the others wait for must not wait for a table whose load does not go on.
-        Set<TableId> standing = facts.halted(plan);
+        Set<TableId> standing = facts.tables().halted(plan);
         halted = standing;
-        applying = progress.hasLoadPlan() && standing.containsAll(facts.notReady(plan));
-        gate.look(facts.lag(now), facts.obstacle(now), now);
+        applying = progress.hasLoadPlan() && standing.containsAll(facts.tables().notReady(plan));
+        gate.look(facts.lags().lag(now), facts.obstacle(now), now);
         if (state.servedBy().equals("source")) {
-            facts.relations().forEach(indexes::offer);
+            facts.tables().relations().forEach(indexes::offer);
         }
         switch (state) {
             case LOADING -> {

@@ -107,9 +107,9 @@ final class StatusBoard {
                 state,
                 state.servedBy(),
                 waitsFor(state, plan),
-                facts.lag(nowMillis),
-                facts.slot(nowMillis),
-                facts.tables(plan),
+                facts.lags().lag(nowMillis),
+                facts.lags().slot(nowMillis),
+                facts.tables().statuses(plan),
                 journal.lastAbort().orElse(null),
                 nextSteps(state, journal));
         states = times(journal.rows());
@@ -119,8 +119,12 @@ final class StatusBoard {
                         .mapToDouble(StateTime::seconds)
                         .sum(),
                 indexSeconds,
-                facts.relations().stream().mapToLong(TableProgress::rowsLoaded).sum(),
-                facts.relations().stream().mapToLong(TableProgress::bytesLoaded).sum());
+                facts.tables().relations().stream()
+                        .mapToLong(TableProgress::rowsLoaded)
+                        .sum(),
+                facts.tables().relations().stream()
+                        .mapToLong(TableProgress::bytesLoaded)
+                        .sum());
     }
 
     private String waitsFor(State state, Map<TableId, LoadPlan.Table> plan) {
@@ -131,9 +135,10 @@ final class StatusBoard {
                                 .findFirst()
                                 .map(line -> "the source-connector: " + line)
                                 .orElse("the source-connector's load plan")
-                        : missing(facts.notLoaded(plan), plan, "loaded")
+                        : missing(facts.tables().notLoaded(plan), plan, "loaded")
                                 + facts.halted().map(halted -> "; " + halted).orElse("");
-            case INDEXING -> facts.buildProblem().orElse(missing(facts.notReady(plan), plan, "indexed"));
+            case INDEXING ->
+                facts.tables().buildProblem().orElse(missing(facts.tables().notReady(plan), plan, "indexed"));
             case CATCHING_UP -> gate.obstacle();
             case IN_SYNC, COMPLETED -> "";
             case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING -> run.waitsFor();

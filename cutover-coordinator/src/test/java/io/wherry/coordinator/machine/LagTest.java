@@ -26,7 +26,7 @@ final class LagTest {
     private static final Slot SLOT = new Slot(7L, true, null, null, null);
 
     private final Latencies latencies = new Latencies();
-    private final Facts facts = new Facts(latencies);
+    private final LagFacts lags = new LagFacts(latencies);
     private final Gate gate = new Gate(new Cutover(
             Duration.ofSeconds(2),
             Duration.ofSeconds(5),
@@ -47,22 +47,22 @@ final class LagTest {
     @Test
     void unknownLagIsNeverInSync() {
         assertThat(Lag.UNKNOWN.under(Duration.ofDays(1))).isFalse();
-        gate.look(facts.lag(100_000), Optional.empty(), 0);
-        gate.look(facts.lag(100_000), Optional.empty(), 60_000);
+        gate.look(lags.lag(100_000), Optional.empty(), 0);
+        gate.look(lags.lag(100_000), Optional.empty(), 60_000);
         assertThat(gate.stable(60_000)).isFalse();
-        assertThat(facts.lag(100_000)).isEqualTo(Lag.UNKNOWN);
+        assertThat(lags.lag(100_000)).isEqualTo(Lag.UNKNOWN);
     }
 
     @Test
     void lagGrowsWhenNothingArrivesAnyMore() {
-        facts.see(new HeartbeatEmitted(new Lsn(10), 1_000, SLOT));
-        facts.see(new Positioned(new Position(new Lsn(11), new Lsn(12), 0), 1_030));
-        facts.see(new HeartbeatArrived(Lsn.ZERO, 1_000, 50));
-        assertThat(facts.lag(1_100)).isEqualTo(new Lag(7L, 30L, null, 50L));
-        facts.see(new HeartbeatEmitted(new Lsn(20), 2_000, SLOT));
-        assertThat(facts.lag(2_500)).isEqualTo(new Lag(7L, 500L, null, 500L));
-        assertThat(facts.lag(9_000).endToEndMillis()).isEqualTo(7_000);
-        assertThat(facts.lag(90_000).slotBytes()).isNull();
+        lags.see(new HeartbeatEmitted(new Lsn(10), 1_000, SLOT));
+        lags.see(new Positioned(new Position(new Lsn(11), new Lsn(12), 0), 1_030));
+        lags.see(new HeartbeatArrived(Lsn.ZERO, 1_000, 50));
+        assertThat(lags.lag(1_100)).isEqualTo(new Lag(7L, 30L, null, 50L));
+        lags.see(new HeartbeatEmitted(new Lsn(20), 2_000, SLOT));
+        assertThat(lags.lag(2_500)).isEqualTo(new Lag(7L, 500L, null, 500L));
+        assertThat(lags.lag(9_000).endToEndMillis()).isEqualTo(7_000);
+        assertThat(lags.lag(90_000).slotBytes()).isNull();
     }
 
     @Test

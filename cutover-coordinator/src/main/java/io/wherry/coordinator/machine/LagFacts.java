@@ -1,0 +1,121 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.watch.Lag;
+import io.wherry.coordinator.watch.Latencies;
+import io.wherry.coordinator.watch.Observation.AppliedToOthers;
+import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
+import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
+import io.wherry.coordinator.watch.Observation.Positioned;
+import io.wherry.coordinator.watch.Observation.Slot;
+import io.wherry.coordinator.watch.Observers;
+import io.wherry.coordinator.watch.SlotForecast;
+import io.wherry.coordinator.watch.SlotStatus;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.Set;
+
+/** What is known of heartbeats, the slot and the lag. Used by the coordinator's thread only. */
+final class LagFacts {
+    private static final int HEARTBEATS_KEPT = 10_000;
+    // Observations older than this say nothing about now.
+    private static final long STALE_MILLIS = 10_000;
+
+    private final Latencies latencies;
+    private final Deque<HeartbeatEmitted> onTheirWay = new ArrayDeque<>();
+    private final SlotForecast forecast = new SlotForecast();
+    private Slot slot;
+    private long slotSeenMillis;
+    private Long inKafkaEmitted;
+    private long inKafkaTook;
+    private Long arrivedEmitted;
+    private long arrivedTook;
+    private Lsn applied = Lsn.ZERO;
+    private AppliedToOthers othersApplied = new AppliedToOthers(Lsn.ZERO, Set.of());
+    private Long behind;
+    private long behindSeenMillis;
+
+    LagFacts(Latencies latencies) {
+        this.latencies = latencies;
+    }
+
+    void see(HeartbeatEmitted heartbeat) {
+        slot = heartbeat.slot();
+        forecast.see(slot, heartbeat.emittedMillis());
+        slotSeenMillis = heartbeat.emittedMillis();
+        onTheirWay.add(heartbeat);
+        if (onTheirWay.size() > HEARTBEATS_KEPT) {
+            // Keep the oldest: how long it is overdue is the lag.
+            onTheirWay.removeLast();
+        }
+    }
+
+    void see(Positioned positioned) {
+        while (!onTheirWay.isEmpty()
+                && !onTheirWay.peek().lsn().isAfter(positioned.position().commitLsn())) {
+            inKafkaEmitted = onTheirWay.remove().emittedMillis();
+            inKafkaTook = positioned.seenMillis() - inKafkaEmitted;
+        }
+    }
+
+    void see(HeartbeatArrived arrived) {
+        applied = arrived.lsn();
+        arrivedEmitted = arrived.emittedMillis();
+        arrivedTook = arrived.tookMillis();
+        latencies.add(arrived.tookMillis());
+    }
+
+    void see(AppliedToOthers seen) {
+        othersApplied = seen;
+    }
+
+    /** @param records that are in Kafka and not applied; null = unknown */
+    void behind(Long records, long nowMillis) {
+        behind = records;
+        behindSeenMillis = nowMillis;
+    }
+
+    /** Everything up to here is on the target. */
+    Lsn applied() {
+        return applied;
+    }
+
+    /** Everything up to here is on the target, but of tables that stand still. */
+    AppliedToOthers appliedToOthers() {
+        return othersApplied;
+    }
+
+    Lag lag(long nowMillis) {
+        return new Lag(
+                slot == null || nowMillis - slotSeenMillis > STALE_MILLIS ? null : slot.retainedBytes(),
+                Lag.ofHeartbeats(inKafkaEmitted, inKafkaTook, nowMillis, Observers.PERIOD_MILLIS),
+                nowMillis - behindSeenMillis > STALE_MILLIS ? null : behind,
+                Lag.ofHeartbeats(arrivedEmitted, arrivedTook, nowMillis, Observers.PERIOD_MILLIS));
+    }
+
+    SlotStatus slot(long nowMillis) {
+        if (slot == null || nowMillis - slotSeenMillis > STALE_MILLIS) {
+            return SlotStatus.UNKNOWN;
+        }
+        return new SlotStatus(
+                slot.retainedBytes(), slot.walStatus(), slot.keepBytes(), slot.safeBytes(), forecast.lostIn(slot));
+    }
+
+    /**
+     * Why the slot can no longer serve; empty = it can.
+     *
+     * @param planned whether a load plan was made; that is made after the slot
+     */
+    Optional<String> slotProblem(boolean planned) {
+        if (slot == Slot.MISSING && planned) {
+            return Optional.of("the replication slot is not on the source any more");
+        }
+        return slot != null && "lost".equals(slot.walStatus())
+                ? Optional.of("the replication slot is lost: "
+                        + ("idle_timeout".equals(slot.invalidation())
+                                ? "nobody read it for longer than the source allows (idle_replication_slot_timeout)"
+                                : "the source removed write-ahead log that was still needed (max_slot_wal_keep_size)"))
+                : Optional.empty();
+    }
+}
