@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Builds keys and indexes of loaded tables, several tables at once, and declares them ready for changes. A table is built
- * while others still load. {@link #offer} and {@link #ended} are called by the coordinator's thread only.
+ * while others still load. All methods but {@link #close} are called by the coordinator's thread only.
  */
 public final class IndexBuilder implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(IndexBuilder.class);
@@ -53,6 +53,8 @@ public final class IndexBuilder implements AutoCloseable {
     private final ScriptSessions sessions;
     /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
     private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
+
+    private boolean parentsBuilt;
 
     public IndexBuilder(Migration migration, Term term, Consumer<Observation> tell, Failpoints failpoints) {
         this.migration = migration;
@@ -97,6 +99,17 @@ public final class IndexBuilder implements AutoCloseable {
     public void ended(Built built) {
         long pause = built.problem() == null ? AFTER_SUCCESS_NANOS : AFTER_FAILURE_NANOS;
         notBefore.put(Optional.ofNullable(built.table()), System.nanoTime() + pause);
+        parentsBuilt |= built.table() == null && built.problem() == null;
+    }
+
+    /** Whether what spans tables was built, and no table has been added since. */
+    public boolean parentsBuilt() {
+        return parentsBuilt;
+    }
+
+    /** What spans tables is to be built again: the index of a new table is not yet attached to that of its parent. */
+    public void parentsOutdated() {
+        parentsBuilt = false;
     }
 
     private Built attempt(TableId table, ScriptSessions.Job job) {

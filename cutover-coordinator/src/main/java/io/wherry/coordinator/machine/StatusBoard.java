@@ -4,12 +4,7 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
-import io.wherry.coordinator.cutover.AfterSwitch;
 import io.wherry.coordinator.cutover.Attempt;
-import io.wherry.coordinator.cutover.CutoverRun;
-import io.wherry.coordinator.cutover.SwitchTrial;
-import io.wherry.coordinator.follow.SchemaFollower;
-import io.wherry.coordinator.follow.SchemaWatch;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.Journal.Row;
 import io.wherry.coordinator.journal.State;
@@ -30,33 +25,17 @@ final class StatusBoard {
     private final Migration migration;
     private final Facts facts;
     private final Gate gate;
-    private final CutoverRun run;
-    private final SchemaFollower follower;
-    private final SchemaWatch watch;
-    private final SwitchTrial trial;
-    private final AfterSwitch afterwards;
+    private final Workers workers;
     private volatile Status status;
     private volatile List<StateTime> states = List.of();
     private volatile Totals totals = Totals.NONE;
     private double indexSeconds;
 
-    StatusBoard(
-            Migration migration,
-            Facts facts,
-            Gate gate,
-            CutoverRun run,
-            SchemaFollower follower,
-            SchemaWatch watch,
-            SwitchTrial trial,
-            AfterSwitch afterwards) {
+    StatusBoard(Migration migration, Facts facts, Gate gate, Workers workers) {
         this.migration = migration;
         this.facts = facts;
         this.gate = gate;
-        this.run = run;
-        this.follower = follower;
-        this.watch = watch;
-        this.trial = trial;
-        this.afterwards = afterwards;
+        this.workers = workers;
         this.status = new Status(
                 migration.name(),
                 State.LOADING,
@@ -141,7 +120,8 @@ final class StatusBoard {
                 facts.tables().buildProblem().orElse(missing(facts.tables().notReady(plan), plan, "indexed"));
             case CATCHING_UP -> gate.obstacle();
             case IN_SYNC, COMPLETED -> "";
-            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING -> run.waitsFor();
+            case FENCING, DRAINING, VERIFYING, PREPARING_TARGET, SWITCHING, ABORTING ->
+                workers.run().waitsFor();
         };
     }
 
@@ -168,26 +148,26 @@ final class StatusBoard {
         List<String> all = new ArrayList<>(facts.sourceWaits());
         all.addAll(facts.remedies());
         all.addAll(facts.drift().obstacles());
-        all.addAll(follower.pending());
-        all.addAll(trial.refused());
-        all.addAll(watch.pending());
+        all.addAll(workers.follower().pending());
+        all.addAll(workers.trial().refused());
+        all.addAll(workers.watch().pending());
         all.addAll(steps);
         return all;
     }
 
     private List<String> completedSteps(Journal journal) {
-        List<String> steps = new ArrayList<>(watch.pending());
+        List<String> steps = new ArrayList<>(workers.watch().pending());
         Attempt.fencePlan(journal)
                 .subscriptions()
                 .forEach(name -> steps.add("subscription " + name
                         + " wrote into the source and is disabled there; CREATE SUBSCRIPTION on the target if it is still"
                         + " needed"));
-        steps.addAll(afterwards.lines());
+        steps.addAll(workers.afterwards().lines());
         if (migration.cutover().traffic() instanceof Switch.None) {
             steps.add("point the applications at " + migration.target());
         }
         steps.add("keep the source, closed as it is, until you trust the target");
-        if (!afterwards.done()) {
+        if (!workers.afterwards().done()) {
             return steps;
         }
         steps.add("on the source: SELECT pg_drop_replication_slot('" + migration.slot() + "'); DROP PUBLICATION "
@@ -195,7 +175,7 @@ final class StatusBoard {
         return steps;
     }
 
-    /** What the source-connector does when the switch is decided, unless it did not run. */
+    /** What the source-connector does when the switch is decided, unless it did not workers.run(). */
     private String restoring() {
         return facts.restoring().stream().map(statement -> "; " + statement).collect(Collectors.joining());
     }

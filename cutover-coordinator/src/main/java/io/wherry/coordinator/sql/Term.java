@@ -10,7 +10,7 @@ import java.sql.SQLException;
  * threads.
  *
  * <p>Why this is enough: a successor takes the lock, and then ends the sessions that its predecessor has open
- * ({@code Control#take}). Each session is open before it is checked. So the check fails, or the successor ends the session.
+ * ({@code CoordinatorSession#take}). Each session is open before it is checked. So the check fails, or the successor ends the session.
  *
  * <p>Counterexample without the check: a coordinator is stopped before it opens a session for an index, its successor completes the
  * cutover, and the coordinator that comes back locks a table of a target that serves.

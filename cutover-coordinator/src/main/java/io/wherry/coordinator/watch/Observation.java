@@ -13,46 +13,136 @@ import java.util.function.Consumer;
 
 /** What the coordinator's thread is told; immutable. */
 public sealed interface Observation {
+    /** Calls the receiver's method for this kind of observation. */
+    void giveTo(Receiver receiver) throws SQLException;
+
+    /** Acts on observations. One method for each kind: a new kind compiles only once its effect is written. */
+    interface Receiver {
+        void see(Positioned seen) throws SQLException;
+
+        void see(Reported seen) throws SQLException;
+
+        void see(HeartbeatEmitted seen) throws SQLException;
+
+        void see(IdentitiesTaken seen) throws SQLException;
+
+        void see(HeartbeatArrived seen) throws SQLException;
+
+        void see(AppliedToOthers seen) throws SQLException;
+
+        void see(TargetSeen seen) throws SQLException;
+
+        void see(Built seen) throws SQLException;
+
+        void see(SchemaSeen seen) throws SQLException;
+
+        void see(Followed seen) throws SQLException;
+
+        void see(SchemasCompared seen) throws SQLException;
+
+        void see(Tried seen) throws SQLException;
+
+        void see(AfterwardsDone seen) throws SQLException;
+
+        void see(Failed seen) throws SQLException;
+
+        void see(StepDone seen) throws SQLException;
+
+        void see(StepFailed seen) throws SQLException;
+
+        void see(Command seen) throws SQLException;
+    }
+
     /** The source-connector's transaction is committed in Kafka. */
-    record Positioned(Position position, long seenMillis) implements Observation {}
+    record Positioned(Position position, long seenMillis) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** The source-connector speaks of itself. */
-    record Reported(SourceStatus status) implements Observation {}
+    record Reported(SourceStatus status) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** A heartbeat was emitted on the source, and what the source says of the slot. */
-    record HeartbeatEmitted(Lsn lsn, long emittedMillis, Slot slot) implements Observation {}
+    record HeartbeatEmitted(Lsn lsn, long emittedMillis, Slot slot) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /**
      * The replica identities that the migration has taken from tables of the source, and not given back.
      *
      * @param restoring the statements that do that
      */
-    record IdentitiesTaken(List<String> restoring) implements Observation {}
+    record IdentitiesTaken(List<String> restoring) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** A heartbeat's effect reached the target. */
-    record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {}
+    record HeartbeatArrived(Lsn lsn, long emittedMillis, long tookMillis) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /**
      * Everything up to the LSN is on the target, but of tables that stand still until somebody looks after them.
      *
      * @param stopped those tables
      */
-    record AppliedToOthers(Lsn lsn, Set<TableId> stopped) implements Observation {}
+    record AppliedToOthers(Lsn lsn, Set<TableId> stopped) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /**
      * @param behind change records not applied; null = unknown
      * @param lost commits that the target lost, for people; null = none
      */
-    record TargetSeen(List<TableProgress> relations, Long behind, String lost) implements Observation {}
+    record TargetSeen(List<TableProgress> relations, Long behind, String lost) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** A piece of index building ended; problem null when well. */
-    record Built(TableId table, double seconds, String problem) implements Observation {}
+    record Built(TableId table, double seconds, String problem) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** Both sides' tables were looked at. */
-    record SchemaSeen(SchemaDrift drift) implements Observation {}
+    record SchemaSeen(SchemaDrift drift) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** A difference in schema was dealt with; problem null = it is no more. */
-    record Followed(String object, String problem) implements Observation {}
+    record Followed(String object, String problem) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /**
      * The schemas' dumps were compared.
@@ -60,7 +150,12 @@ public sealed interface Observation {
      * @param differences what is not followed, for people; null = as before
      * @param problem why they could not be; null = they were
      */
-    record SchemasCompared(List<String> differences, String problem, long tookMillis) implements Observation {}
+    record SchemasCompared(List<String> differences, String problem, long tookMillis) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /**
      * What the switch will run was tried.
@@ -68,13 +163,28 @@ public sealed interface Observation {
      * @param refused what the target would not take, for people
      * @param problem why it could not be tried; empty = it was
      */
-    record Tried(List<String> refused, String problem, long tookMillis) implements Observation {}
+    record Tried(List<String> refused, String problem, long tookMillis) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** Everything that comes after COMPLETED was tried to its end. */
-    record AfterwardsDone() implements Observation {}
+    record AfterwardsDone() implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** An observer failed and will try again. */
-    record Failed(String problem) implements Observation {}
+    record Failed(String problem) implements Observation {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** A step of the cutover ended. */
     sealed interface StepEnded extends Observation {
@@ -88,10 +198,20 @@ public sealed interface Observation {
      * @param committed whether the step has written the journal's next row itself
      * @param detail for the next row
      */
-    record StepDone(long row, boolean committed, Map<String, ?> detail) implements StepEnded {}
+    record StepDone(long row, boolean committed, Map<String, ?> detail) implements StepEnded {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /** It failed. */
-    record StepFailed(long row, String problem) implements StepEnded {}
+    record StepFailed(long row, String problem) implements StepEnded {
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
+        }
+    }
 
     /**
      * The operator's wish: something to be done on the coordinator's thread.
@@ -103,6 +223,11 @@ public sealed interface Observation {
         /** What to do. */
         public interface Action {
             void run() throws SQLException;
+        }
+
+        @Override
+        public void giveTo(Receiver receiver) throws SQLException {
+            receiver.see(this);
         }
     }
 

@@ -1,0 +1,138 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.contract.error.WherryException;
+import io.wherry.coordinator.cutover.CutoverActs;
+import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.cutover.Step;
+import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.journal.Event;
+import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.thread.Threads;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+
+/** Plans a cutover, or starts or refuses one. Used by the coordinator's thread only, but for {@link #ask}. */
+record CutoverAdmission(
+        Inbox inbox,
+        Control control,
+        Decider decider,
+        Transitions transitions,
+        Facts facts,
+        List<Step> steps,
+        CutoverActs acts,
+        Workers workers,
+        StatusBoard board) {
+
+    /** What the caller waits for. */
+    private interface Request {
+        void run(CompletableFuture<CutoverResult> result) throws SQLException;
+    }
+
+    /** Asks the coordinator's thread for a plan or a cutover. May be called by any thread. */
+    void ask(CompletableFuture<CutoverResult> result, boolean dryRun) {
+        later(result, dryRun ? this::tryAndPlan : one -> begin(one, false));
+    }
+
+    private void later(CompletableFuture<CutoverResult> result, Request request) {
+        inbox.ask(() -> request.run(result), why -> refuse(result, why));
+    }
+
+    private static void refuse(CompletableFuture<CutoverResult> result, String why) {
+        refuse(result, why, List.of());
+    }
+
+    private static void refuse(CompletableFuture<CutoverResult> result, String why, List<String> plan) {
+        result.complete(new CutoverResult(Outcome.REFUSED, why, plan, 0));
+    }
+
+    private void tryAndPlan(CompletableFuture<CutoverResult> result) {
+        if (control.state() != State.IN_SYNC || !workers.trial().begunFor(() -> later(result, this::plan))) {
+            plan(result);
+        }
+    }
+
+    private void plan(CompletableFuture<CutoverResult> result) {
+        State state = control.state();
+        String reason =
+                state == State.IN_SYNC ? "" : "not now: " + board.status().waitsFor();
+        List<String> lines = new ArrayList<>();
+        if (state == State.IN_SYNC) {
+            workers.trial().obstacles().forEach(obstacle -> lines.add("OBSTACLE: " + obstacle));
+            if (!workers.follower().settled()) {
+                workers.follower()
+                        .pending()
+                        .forEach(line -> lines.add("OBSTACLE: the schema changed on the source: " + line));
+            }
+        }
+        Threads.named("wherry-cutover-plan")
+                .newThread(() -> {
+                    try {
+                        lines.addAll(acts.plan(steps));
+                        result.complete(new CutoverResult(Outcome.PLANNED, reason, lines, 0));
+                    } catch (SQLException | RuntimeException e) {
+                        result.completeExceptionally(e);
+                    }
+                })
+                .start();
+    }
+
+    /** @param tried whether the statements of the switch were tried for this cutover */
+    private void begin(CompletableFuture<CutoverResult> result, boolean tried) throws SQLException {
+        if (workers.watch().comparing()) {
+            workers.watch().afterwards(() -> later(result, one -> begin(one, tried)));
+            return;
+        }
+        Fence.Plan fence;
+        String refused;
+        try {
+            refused = refusal();
+            if (refused.isEmpty()) {
+                if (!tried && workers.trial().begunFor(() -> later(result, one -> begin(one, true)))) {
+                    return;
+                }
+                List<String> refusals = new ArrayList<>(workers.trial().obstacles());
+                refusals.addAll(acts.refusedSequences());
+                refused = String.join("; ", refusals);
+            }
+            fence = acts.fence().plan();
+        } catch (SQLException | WherryException e) {
+            refuse(result, "source or target: " + e.getMessage());
+            return;
+        }
+        if (!refused.isEmpty()) {
+            refuse(result, refused);
+            return;
+        }
+        if (!fence.obstacles().isEmpty()) {
+            refuse(result, String.join("; ", fence.obstacles()), fence.steps());
+            return;
+        }
+        workers.run().begin(result, fence.steps());
+        // Whom to let in again must be on record before anyone is kept out.
+        transitions.advance(Event.CUTOVER, Map.of("fence", fence));
+        transitions.enter();
+    }
+
+    /** Why a cutover may not begin now, as far as that is known at once; empty = it may. */
+    private String refusal() throws SQLException {
+        // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
+        decider.decide(MonotonicClock.millis());
+        State state = control.state();
+        if (state != State.IN_SYNC) {
+            return "in state " + state + ", waiting for " + board.status().waitsFor();
+        }
+        decider.follow(acts.drift());
+        if (!facts.drift().obstacles().isEmpty()) {
+            return String.join("; ", facts.drift().obstacles());
+        }
+        return workers.follower().settled()
+                ? ""
+                : "the schema changed on the source: "
+                        + String.join("; ", workers.follower().pending());
+    }
+}

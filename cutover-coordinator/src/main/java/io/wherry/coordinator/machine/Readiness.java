@@ -1,0 +1,53 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.coordinator.watch.Progress;
+import java.util.Map;
+import java.util.Set;
+
+/** How far the load plan is done on the target. Written by the coordinator's thread; {@code halted} and {@code applying} are read by any. */
+final class Readiness {
+    private final Progress progress;
+    private final TableFacts tables;
+    private boolean loaded;
+    private boolean ready;
+    private volatile Set<TableId> halted = Set.of();
+    private volatile boolean applying;
+
+    Readiness(Progress progress, TableFacts tables) {
+        this.progress = progress;
+        this.tables = tables;
+    }
+
+    /** Looks at what is known now. */
+    void look(Map<TableId, LoadPlan.Table> plan) {
+        tables.see(progress.epochs());
+        loaded = progress.hasLoadPlan() && tables.notLoaded(plan).isEmpty();
+        ready = loaded && tables.notReady(plan).isEmpty();
+        // What the others wait for must not wait for a table whose load has stopped.
+        Set<TableId> stopped = tables.halted(plan);
+        halted = stopped;
+        applying = progress.hasLoadPlan() && stopped.containsAll(tables.notReady(plan));
+    }
+
+    /** Whether the target holds all rows of all tables. */
+    boolean loaded() {
+        return loaded;
+    }
+
+    /** Whether all tables are loaded, and have their keys and indexes. */
+    boolean ready() {
+        return ready;
+    }
+
+    /** Tables whose load or index building waits for the operator. */
+    Set<TableId> halted() {
+        return halted;
+    }
+
+    /** Whether changes are applied to every table but those that are halted. */
+    boolean applying() {
+        return applying;
+    }
+}

@@ -1,0 +1,45 @@
+package io.wherry.coordinator.machine;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.service.Failpoints;
+import io.wherry.coordinator.cutover.AfterSwitch;
+import io.wherry.coordinator.cutover.CutoverActs;
+import io.wherry.coordinator.cutover.CutoverRun;
+import io.wherry.coordinator.cutover.Step;
+import io.wherry.coordinator.cutover.SwitchTrial;
+import io.wherry.coordinator.follow.IndexBuilder;
+import io.wherry.coordinator.follow.SchemaFollower;
+import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.sql.Term;
+import java.util.List;
+
+/** What the coordinator's thread starts on other threads. The end of each piece of work comes back as an observation. */
+record Workers(
+        IndexBuilder indexes,
+        SchemaFollower follower,
+        SchemaWatch watch,
+        SwitchTrial trial,
+        CutoverRun run,
+        AfterSwitch afterwards)
+        implements AutoCloseable {
+    static Workers of(
+            Migration migration, Term term, CutoverActs acts, List<Step> steps, Failpoints failpoints, Inbox inbox) {
+        return new Workers(
+                new IndexBuilder(migration, term, inbox::add, failpoints),
+                new SchemaFollower(migration, term, inbox::add),
+                new SchemaWatch(migration, inbox::add),
+                new SwitchTrial(migration, term, inbox::add),
+                new CutoverRun(migration, acts, steps, inbox::add),
+                new AfterSwitch(migration, term, inbox::add));
+    }
+
+    @Override
+    public void close() {
+        indexes.close();
+        follower.close();
+        watch.close();
+        trial.close();
+        afterwards.close();
+        run.close();
+    }
+}
