@@ -27,7 +27,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
@@ -37,14 +36,13 @@ import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** The threads that watch source, Kafka and target, and tell the coordinator what they see. They change nothing. */
+/** The threads that watch source, Kafka and target, and report to the coordinator what they see. They change neither side. */
 public final class Observers implements AutoCloseable {
     /** Between two heartbeats. */
     public static final long PERIOD_MILLIS = 1_000;
 
     private static final Duration WAIT = Duration.ofMillis(500);
     private final Migration migration;
-    private final Term term;
     private final Progress progress;
     private final Consumer<Observation> tell;
     private final BooleanSupplier applying;
@@ -68,7 +66,6 @@ public final class Observers implements AutoCloseable {
             Pulse pulse) {
         this.pulse = pulse;
         this.migration = migration;
-        this.term = term;
         this.progress = progress;
         this.tell = tell;
         this.applying = applying;
@@ -80,7 +77,7 @@ public final class Observers implements AutoCloseable {
                 thread("source", this::watchSource),
                 thread("target", this::watchTarget),
                 thread("schema", this::watchSchema),
-                thread("known target", this::noteTarget),
+                thread("known target", new TargetNote(migration, term, progress)),
                 thread("heartbeat", new Arrivals(migration, progress, tell, applying, newest)));
     }
 
@@ -195,29 +192,6 @@ public final class Observers implements AutoCloseable {
                 // On thousands of tables it takes its time; then less often.
                 repeater.pause(Math.max(2 * PERIOD_MILLIS, (System.nanoTime() - began) / 100_000));
             }
-        }
-    }
-
-    /** Once a load plan names tables that go there, or that there are none. */
-    private void noteTarget(Repeater repeater) throws SQLException, InterruptedException {
-        while (!repeater.closing() && !progress.hasLoadPlan()) {
-            repeater.pause(PERIOD_MILLIS);
-        }
-        if (repeater.closing()) {
-            return;
-        }
-        KnownTarget now;
-        try (Connection target = Sessions.open(migration, migration.target(), "known target")) {
-            term.require(target);
-            now = KnownTarget.read(migration, target);
-        }
-        if (!KnownTarget.last(migration).equals(Optional.of(now))) {
-            try (ControlTopicWriter control = new ControlTopicWriter(migration)) {
-                control.write(KnownTarget.KEY, now);
-            }
-        }
-        while (!repeater.closing()) {
-            repeater.pause(Long.MAX_VALUE / 10_000_000);
         }
     }
 
