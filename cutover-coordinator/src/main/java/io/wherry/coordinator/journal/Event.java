@@ -4,13 +4,13 @@ package io.wherry.coordinator.journal;
 public enum Event {
     /** Every chunk of every table is on the target. */
     ALL_LOADED,
-    /** The source-connector began a later load of some table, or the plan gained one. */
+    /** The source-connector started a later load of some table, or the plan gained a table. */
     LOAD_INCOMPLETE,
     /** Every table has its keys and indexes. */
     ALL_INDEXED,
-    /** Lag stayed under the limit for long enough. */
+    /** The lag stayed under the limit for long enough. */
     STABLE,
-    /** Lag grew over the limit or became unknown, or a table stopped. */
+    /** The lag rose over the limit or became unknown, or a table stopped. */
     UNSTABLE,
     /** The operator asks for the cutover. */
     CUTOVER,

@@ -19,8 +19,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The state machine's memory, {@code wherry.journal} in the target. The one door through which the state changes: the row is
- * committed first, then this object follows, then the caller acts. Not safe for use by several threads.
+ * The state machine's memory, {@code wherry.journal} in the target. The state changes only here: the row is committed first, then
+ * this object changes, then the caller acts. Not safe for use by several threads.
  */
 public final class Journal {
     private static final String UNIQUE_VIOLATION = "23505";
@@ -36,7 +36,7 @@ public final class Journal {
     public record Row(long id, Instant at, State state, JsonNode detail) {}
 
     /**
-     * A cutover that was given up.
+     * A cutover that was aborted.
      *
      * @param at when, ISO 8601
      * @param step state that it was in
@@ -53,7 +53,7 @@ public final class Journal {
         return rows.isEmpty() ? Optional.empty() : Optional.of(new Journal(rows, Failpoints.NONE));
     }
 
-    /** The same, with places to die at around each new row. */
+    /** The same journal, with failpoints around each new row. */
     public Journal with(Failpoints armed) {
         return new Journal(rows, armed);
     }
@@ -69,16 +69,20 @@ public final class Journal {
     /** @throws FencedException when {@code id} is not the last row any more */
     public static void requireLast(Connection target, long id) throws SQLException {
         if (!Queries.truth(target, "SELECT max(id) = ? FROM wherry.journal", id)) {
-            throw fenced("look", null);
+            throw fenced("check", null);
         }
     }
 
     private static FencedException fenced(String operation, SQLException cause) {
         return new FencedException(
-                operation, "journal", "another coordinator has taken over", "Stop this one; one is enough", cause);
+                operation,
+                "journal",
+                "another coordinator has taken over",
+                "Stop this coordinator; one is enough",
+                cause);
     }
 
-    /** Takes over what stands on the target. */
+    /** Reads the rows again from the target. */
     public void readAgain(Connection target) throws SQLException {
         Journal now = read(target).orElseThrow();
         rows.clear();
@@ -102,7 +106,7 @@ public final class Journal {
         return rows.stream().filter(r -> r.state() == state).reduce((a, b) -> b);
     }
 
-    /** How the last cutover was given up; empty when none was, and once another has begun. */
+    /** How the last cutover was aborted; empty when none was aborted, and once another has started. */
     public Optional<LastAbort> lastAbort() {
         for (int i = rows.size() - 1; i > 0; i--) {
             Row row = rows.get(i);
@@ -120,16 +124,19 @@ public final class Journal {
     }
 
     /**
-     * Moves on. When the connection is within a transaction it is committed here, so whatever the caller did in it takes
-     * effect together with the row.
+     * Moves to the next state. If the connection is within a transaction, this method commits the transaction, so the caller's
+     * changes in it take effect together with the row.
      *
-     * @throws DataException when the transition begins elsewhere; a defect
+     * @throws DataException when the transition starts in another state; a defect
      * @throws FencedException when another coordinator has written since
      */
     public State advance(Connection target, Transition transition, Map<String, ?> detail) throws SQLException {
         if (transition.from() != state()) {
             throw new DataException(
-                    "advance", "journal", transition + " does not begin in " + state(), "Report this with the log");
+                    "advance",
+                    "journal",
+                    transition + " does not start in state " + state(),
+                    "Report this with the log");
         }
         State next = transition.to();
         Effect effect = Effect.valueOf(next.name());
@@ -139,9 +146,8 @@ public final class Journal {
         return next;
     }
 
-    // Compare and set: the row's number is the one after the last row we know. A coordinator that was paused (a stopped
-    // virtual
-    // machine) while another took over finds its number taken, and must not go on.
+    // Compare and set: the row's number follows the last row that this process knows. A coordinator that was paused
+    // (a stopped virtual machine) while another took over finds the number taken, and must stop.
     private static Row insert(Connection target, long id, State state, Map<String, ?> detail) throws SQLException {
         try {
             Row row = Queries.list(

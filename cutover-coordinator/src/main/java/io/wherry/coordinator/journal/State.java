@@ -1,10 +1,10 @@
 package io.wherry.coordinator.journal;
 
-/** Where a migration stands. */
+/** The state of a migration. */
 public enum State {
     /** Rows are being copied. */
     LOADING,
-    /** All rows are there; keys and indexes are being built. */
+    /** All rows are on the target; keys and indexes are being built. */
     INDEXING,
     /** Changes are applied, the target is behind. */
     CATCHING_UP,
@@ -12,13 +12,13 @@ public enum State {
     IN_SYNC,
     /** Other roles are being kept out of the source. */
     FENCING,
-    /** What the source committed last travels to the target. */
+    /** The last commits of the source travel to the target. */
     DRAINING,
     /** Both sides are compared. */
     VERIFYING,
     /** Foreign keys, triggers and sequences are put on the target; ends with the switch row, in the same transaction. */
     PREPARING_TARGET,
-    /** Past the point of no return: applications are being moved. */
+    /** Past the point of no return: the applications are being moved. */
     SWITCHING,
     /** The target serves. */
     COMPLETED,

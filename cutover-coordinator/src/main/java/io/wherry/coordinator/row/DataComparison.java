@@ -11,7 +11,7 @@ public record DataComparison(List<TableResult> tables, double seconds) {
     }
 
     /**
-     * @param differing rows that are not the same on both sides, counted by key; 0 = equal
+     * @param differing rows that differ between the sides, counted by key; 0 = equal
      * @param keys up to ten keys of such rows, as PostgreSQL writes a row: {@code (42)}
      * @param problem why the table could not be compared; empty otherwise
      */

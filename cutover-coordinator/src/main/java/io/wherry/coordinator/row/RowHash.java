@@ -9,16 +9,16 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
- * SQL that turns a row into a text which is the same on every server version, collation and setting for equal rows, and
- * differs for rows that differ in any value by any byte (pure).
+ * SQL that turns a row into a text. For equal rows the text is the same under every server version, collation and setting. For rows
+ * that differ in any byte of any value the text differs (pure).
  *
  * <p>{@code ROW(…)::text} uses the types' output functions: {@code char(n)} keeps its padding, NULL and the empty string differ,
- * quoting is unambiguous. Floating-point text changed in version 12, so such values, and the geometric types made of
- * them, are taken in their binary form.
+ * quoting is unambiguous. Floating-point text changed in version 12, so such values, and the geometric types made of them, are
+ * taken in their binary form.
  */
 public final class RowHash {
     private static final int LARGE = 1_000_000;
-    /** How the binary form of a value is had, by the name of its type in {@code pg_catalog}. */
+    /** The function that gives the binary form of a value, by the name of the type in {@code pg_catalog}. */
     static final Map<String, String> SEND = Map.ofEntries(
             Map.entry("float4", "float4send"),
             Map.entry("float8", "float8send"),
@@ -41,7 +41,7 @@ public final class RowHash {
 
     private RowHash() {}
 
-    /** The row's text. The columns' order is the caller's, the same on both sides. */
+    /** The row's text. The caller chooses the order of the columns, the same on both sides. */
     public static String row(List<CatalogColumn> columns, RowTypes types) {
         return "ROW(" + columns.stream().map(c -> column(c, types)).collect(Collectors.joining(", "))
                 + ")::pg_catalog.text";
@@ -50,12 +50,13 @@ public final class RowHash {
     /**
      * One query: rows, and the sum of a 64-bit hash of every row; equal for equal sets of rows, in any order.
      *
-     * <p>The row's text stands once in it: named in a subquery and used twice, it would be made twice, because the planner puts
-     * the expression in the place of the name (measured: 4.4 s for a million rows with two sums, 1.0 s with one).
+     * <p>The query contains the row's text once. If the text had a name in a subquery and were used twice, the server would compute
+     * the text twice, because the planner replaces the name by the expression (measured: 4.4 s for a million rows with two sums,
+     * 1.0 s with one).
      *
-     * @param extended whether both servers have {@code hashtextextended} (11 and newer); it costs less than md5. It gives other
-     *     numbers on a big-endian machine: then the comparison row by row decides, which uses md5
-     * @param rows what follows FROM: the table on that side, and a WHERE clause where not all of them are meant
+     * @param extended whether both servers have {@code hashtextextended} (11 and newer), which costs less than md5. On a big-endian
+     *     machine that function gives other numbers: then the comparison row by row decides, which uses md5
+     * @param rows what follows FROM: the table on that side, and a WHERE clause if not all rows count
      */
     public static String table(List<CatalogColumn> columns, RowTypes types, boolean extended, String rows) {
         String row = row(columns, types);
@@ -66,7 +67,7 @@ public final class RowHash {
     }
 
     /**
-     * Every row's md5 and what names the row for people, ordered by md5 bytewise.
+     * Each row's md5 and its key for people, ordered by md5 bytewise.
      *
      * @param rows as in {@link #table}
      */
@@ -93,15 +94,16 @@ public final class RowHash {
             return floating.apply(name);
         }
         return switch (type) {
-            // Halves what is rendered: hexadecimal text is twice as long, and 1 GB is the limit of a row's text.
+            // Halves the length of the text: hexadecimal is twice as long, and the limit of a row's text is 1
+            // GB.
             case "bytea" -> "md5(" + name + ")";
             // The quoting of a row would double every quote, of which these hold many.
             case "json", "jsonb" -> "md5(" + name + "::text)";
-            // A cast to text shows a declaration <?xml version="1.0"?> that no output of the server, and so no copy,
-            // holds.
+            // A cast to text shows a declaration <?xml version="1.0"?>, which the server's output, and so the copy,
+            // does not hold.
             case "xml" -> "md5(textin(xml_out(" + name + ")))";
-            // octet_length of these is read from the value's header; char(n) is left alone, for its cast to text strips
-            // blanks.
+            // The server reads the octet_length of these types from the value's header. char(n) stays unchanged: a
+            // cast to text strips its blanks.
             case "text", "varchar" ->
                 "CASE WHEN octet_length(" + name + ") > " + LARGE + " THEN md5(" + name + ") ELSE " + name + " END";
             default -> name;

@@ -13,16 +13,16 @@ import java.util.Map;
 import java.util.function.UnaryOperator;
 
 /**
- * What {@link RowHash} must know of the source's types.
+ * What {@link RowHash} must know about the source's types.
  *
  * @param bases names of the base types of domains, by the domain's oid, schema {@code pg_catalog} only
- * @param floating types that hold floating point somewhere within (composites, ranges, cubes, arrays of these), with what
- *     makes of such a value a text that is the same before and after version 12; empty where both sides write floats alike
+ * @param floating types that contain floating point (composites, ranges, cubes, arrays of these), with the SQL that turns such a
+ *     value into a text that is the same before and after version 12; empty if both sides write floats alike
  */
 public record RowTypes(Map<Long, String> bases, Map<Long, UnaryOperator<String>> floating) {
     private static final int FLOATS_CHANGED = 12;
 
-    // A domain may be made over a domain.
+    // The base type of a domain may be a domain.
     private static final String DOMAIN_BASES = """
             WITH RECURSIVE base (oid, typbasetype) AS (
                 SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'
@@ -90,7 +90,7 @@ public record RowTypes(Map<Long, String> bases, Map<Long, UnaryOperator<String>>
             Boolean found = known.get(oid);
             if (found == null) {
                 Type type = types.get(oid);
-                // Not for ever: a table's type may hold an array of itself by way of another.
+                // With a limit: a table's type may contain an array of itself through another type.
                 known.put(oid, false);
                 found = type != null
                         && (send(type) != null
@@ -121,7 +121,7 @@ public record RowTypes(Map<Long, String> bases, Map<Long, UnaryOperator<String>>
             } else if (send(type) != null) {
                 return "encode(" + send(type) + "(" + value + "), 'hex')";
             } else if (cube(type)) {
-                // It had no binary form then.
+                // This version of the extension has no binary form of cube.
                 String schema = Identifiers.quote(type.schema()) + ".";
                 return "ROW(" + schema + "cube_is_point(" + value + "), ARRAY(SELECT encode(float8send(" + schema
                         + "cube_coord("

@@ -4,9 +4,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 
 /**
- * A lock by its number, held by one session of a database at a time, and gone with that session.
+ * A lock by its number. One session of a database holds the lock at a time; the lock ends with that session.
  *
- * @param number any that nobody else uses
+ * @param number any number that no other program uses
  */
 public record AdvisoryLock(long number) {
     /** What follows SELECT: the session {@code a} that holds the lock with the number {@code ?} in the database of the asking session. */
@@ -17,7 +17,7 @@ public record AdvisoryLock(long number) {
                AND l.classid::bigint << 32 | l.objid::bigint = ?
             """;
 
-    /** Takes the lock for as long as the session lives, unless another session holds it. */
+    /** Takes the lock for the life of the session, unless another session holds the lock. */
     public boolean take(Connection session) throws SQLException {
         return Queries.truth(session, "SELECT pg_try_advisory_lock(?)", number);
     }

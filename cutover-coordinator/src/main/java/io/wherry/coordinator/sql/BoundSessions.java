@@ -15,14 +15,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sessions whose work ends with them: a query of hours on a side that nobody waits for any more would still load it, and a source
- * that serves again most of all. Closing ends each on its server, whatever it does there. A thread that goes on afterwards
- * can neither use its session nor open another. Safe for use by several threads.
+ * Sessions whose work ends with them. Otherwise a query of hours would still load a side after its result is no longer needed,
+ * above all a source that serves again. Closing ends each session on its server, whatever the session does there. A thread that
+ * continues afterwards can neither use its session nor open another. Safe for use by several threads.
  */
 public final class BoundSessions implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BoundSessions.class);
 
-    /** Begins the purpose of each session on the source that belongs to a window: whoever opens the source again ends them first. */
+    /**
+     * Prefix of the purpose of each session on the source that belongs to a window: a coordinator that opens the source again ends
+     * these sessions first.
+     */
     public static final String OF_WINDOW = "window ";
 
     private static final long LATER_MILLIS = 500;
@@ -38,12 +41,12 @@ public final class BoundSessions implements AutoCloseable {
 
     private record Backend(Endpoint server, int pid) {}
 
-    /** Sessions that end when they are closed. */
+    /** Sessions that end when this object is closed. */
     public BoundSessions(Migration migration) {
         this(migration, null);
     }
 
-    /** Sessions that end when the window does, at the latest; and each of their statements, should this process be killed. */
+    /** Sessions that end with the window at the latest. If this process is killed, each statement of these sessions still ends by then. */
     public BoundSessions(Migration migration, Window window) {
         this.migration = migration;
         this.window = window;
@@ -53,7 +56,7 @@ public final class BoundSessions implements AutoCloseable {
     }
 
     /**
-     * Opens one.
+     * Opens a session.
      *
      * @throws SQLException also when these sessions are closed
      */
@@ -64,7 +67,8 @@ public final class BoundSessions implements AutoCloseable {
                 session,
                 new Backend(endpoint, session.unwrap(PGConnection.class).getBackendPID()))) {
             session.close();
-            throw new SQLException("what " + purpose + " was for has ended", "57014");
+            throw new SQLException(
+                    "session \"" + purpose + "\": the work that this session belongs to has ended", "57014");
         }
         bound(session);
         return session;
@@ -79,13 +83,13 @@ public final class BoundSessions implements AutoCloseable {
     }
 
     private void bound(Connection session) throws SQLException {
-        // From 14 on: a client that is gone is noticed while the query runs.
+        // From version 14 on, the server notices during a query that the client is gone.
         Queries.strings(
                 session,
                 "SELECT set_config(name, '2s', false) FROM pg_catalog.pg_settings"
                         + " WHERE name = 'client_connection_check_interval'");
         if (window != null) {
-            // A little later than the window ends them, which can say why.
+            // A little later than the end of the window, which can give the reason.
             Queries.execute(session, "SET statement_timeout = " + Math.max(1, window.leftMillis() + LATER_MILLIS));
         }
     }
@@ -94,7 +98,7 @@ public final class BoundSessions implements AutoCloseable {
     public void close() {
         Map<Connection, Backend> left = takeAll();
         if (!left.isEmpty()) {
-            // On a thread of its own: whoever closes them may be interrupted, and then could not open a session.
+            // On a separate thread: the closing thread may be interrupted, and then could not open a session.
             Thread ending = Threads.named("wherry-sessions-end").newThread(() -> end(left));
             ending.start();
             Threads.join(ending, 0);
@@ -116,7 +120,7 @@ public final class BoundSessions implements AutoCloseable {
         left.keySet().forEach(BoundSessions::abort);
     }
 
-    // Not cancelled: one that begins its next query just after would go on with it.
+    // Terminated, not cancelled: a session that starts its next query just after a cancel would run that query.
     private void end(Endpoint server, List<Integer> pids) {
         try (Connection session = Sessions.open(migration, server, "end")) {
             Queries.strings(session, END, (Object) pids.toArray(Integer[]::new));

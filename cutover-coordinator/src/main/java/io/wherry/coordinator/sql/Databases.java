@@ -10,20 +10,20 @@ import java.util.Set;
 
 /** Sessions for scripts, and endpoints beside the configured ones. */
 public final class Databases {
-    /** Begins the purpose of each session that changes the target but for the journal. */
+    /** Prefix of the purpose of each session that changes anything on the target except the journal. */
     public static final String CHANGES = "change ";
 
     private Databases() {}
 
-    /** A session whose statements go to the server as they are, several in one text, by the simple query protocol. */
+    /** A session whose statements go to the server unchanged, several in one text, by the simple query protocol. */
     public static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose)
             throws SQLException {
         return Sessions.openForScripts(migration, endpoint, CHANGES + purpose);
     }
 
     /**
-     * A session for scripts that make extensions, as after psql has connected to a restored database: its {@code search_path} is
-     * reset to what the source's database has.
+     * A session for scripts that create extensions, like a new psql session on a restored database: its {@code search_path} is the
+     * setting of the source's database.
      */
     public static Connection openForSchema(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), purpose)) {

@@ -9,7 +9,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Puts the target's roles in the place of the source's, as {@code target.role-map} says (pure). */
+/** Replaces the source's roles by the target's, as {@code target.role-map} says (pure). */
 public final class RoleMap {
     private static final String NAME = "(?:\"(?:[^\"]|\"\")+\"|[^\\s\",;()]+)";
     private static final String QUALIFIED = NAME + "(?:\\." + NAME + ")?";
@@ -43,12 +43,12 @@ public final class RoleMap {
         return targets.isEmpty();
     }
 
-    /** The target's role for one of the source. */
+    /** The target's role for a role of the source. */
     public String role(String source) {
         return targets.getOrDefault(source, source);
     }
 
-    /** A statement of pg_dump's for the target's roles. */
+    /** A statement of pg_dump, rewritten for the target's roles. */
     public String statement(String sql) {
         String mapped = sql;
         if (!empty()) {

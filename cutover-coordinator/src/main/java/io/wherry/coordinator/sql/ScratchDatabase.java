@@ -6,12 +6,12 @@ import java.sql.SQLException;
 import java.util.UUID;
 
 /**
- * An empty database beside the target, for a moment. One whose process was killed is dropped by the next to come: its name's
- * advisory lock, held in the target database while it is used, is free then.
+ * An empty database beside the target, for a moment. Its user holds an advisory lock on the name, in the target database. If the
+ * user's process was killed, that lock is free, and the next user drops the database.
  */
 public final class ScratchDatabase implements AutoCloseable {
-    // The name says whose target it is beside: advisory locks are a database's own, so another target's would seem free
-    // here.
+    // The name contains the target's: advisory locks belong to one database, so the lock of another target's
+    // scratch database would seem free here.
     private static final String LEFT = """
             SELECT datname FROM (SELECT datname FROM pg_catalog.pg_database
                                   WHERE pg_catalog.starts_with(datname::text, ?) OFFSET 0) AS scratch
@@ -33,7 +33,7 @@ public final class ScratchDatabase implements AutoCloseable {
         name = prefix + UUID.randomUUID().toString().replace("-", "");
         String encoding = Queries.string(target, "SELECT pg_catalog.current_setting('server_encoding')")
                 .orElseThrow();
-        // Before it is there: whoever sees it must see that it is used.
+        // The lock comes first: a process that sees the database must see that the database is in use.
         Queries.truth(target, "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext(?))", name);
         Queries.execute(
                 target,

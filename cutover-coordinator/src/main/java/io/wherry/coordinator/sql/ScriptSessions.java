@@ -6,8 +6,8 @@ import java.sql.SQLException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * Sessions on the target for one job after another, each as if it were new. Logging in costs more than building the key of a small
- * table: of 5,000 tables it was twelve minutes.
+ * Sessions on the target for one job after another. Each job finds a session that looks new. Logging in costs more than building
+ * the key of a small table: twelve minutes for 5,000 tables.
  */
 public final class ScriptSessions implements AutoCloseable {
     private final Term term;
@@ -20,7 +20,7 @@ public final class ScriptSessions implements AutoCloseable {
         this.purpose = purpose;
     }
 
-    /** What is done in a session; what it leaves uncommitted is rolled back. */
+    /** The work of one session; what the job leaves uncommitted is rolled back. */
     public interface Job {
         void run(Connection target) throws SQLException;
     }
@@ -48,11 +48,11 @@ public final class ScriptSessions implements AutoCloseable {
                     session.rollback();
                     session.setAutoCommit(true);
                 }
-                // What a script has set must not be there for the next one.
+                // Settings of one script must not reach the next script.
                 Sessions.reset(session);
                 return session;
             } catch (SQLException e) {
-                // The server has ended it since.
+                // The server has ended the session in the meantime.
                 session.close();
             }
         }

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The time between fence and switch row: its end, and the wish to give up. Safe for use by several threads. */
+/** The time between fence and switch row: its limit, and the request to abort. Safe for use by several threads. */
 public final class Window {
     private final long deadlineNanos;
     private final Duration allowed;
@@ -20,13 +20,13 @@ public final class Window {
         this.deadlineNanos = System.nanoTime() + allowed.toNanos();
     }
 
-    /** The operator or the end of the service ends it. */
+    /** Ends the window, on the operator's request or because the service stops. */
     public synchronized void giveUp(String reason) {
         givenUp = reason;
         notifyAll();
     }
 
-    /** Why it is over; null = it is not. */
+    /** Why the window is over; null = it is not over. */
     public String endReason() {
         String reason = givenUp;
         if (reason == null && leftMillis() <= 0) {
@@ -35,12 +35,12 @@ public final class Window {
         return reason == null || waitsFor.isEmpty() ? reason : reason + " while waiting for " + waitsFor;
     }
 
-    /** What is to be done when the window is over before its work is. */
+    /** What to do if the window ends before the work does. */
     synchronized void atEnd(Runnable ending) {
         endings.add(ending);
     }
 
-    /** Does it, once, on a thread of its own. */
+    /** Runs that action, once, on a separate thread. */
     public synchronized void end() {
         if (!ended) {
             ended = true;
@@ -51,7 +51,7 @@ public final class Window {
         }
     }
 
-    /** What the present step waits for, for people. */
+    /** What the present step waits for, as text for people. */
     public void waitsFor(String what) {
         waitsFor = what;
     }
@@ -64,16 +64,16 @@ public final class Window {
         return (deadlineNanos - System.nanoTime()) / 1_000_000;
     }
 
-    /** @throws RetryableException when it is over */
+    /** @throws RetryableException when the window is over */
     public void check() {
         String reason = endReason();
         if (reason != null) {
             throw new RetryableException(
-                    "cutover", "", reason, "The source serves as before; try again when that is mended");
+                    "cutover", "", reason, "The source serves as before. Fix the cause, then try again");
         }
     }
 
-    /** Waits a little, then checks. */
+    /** Waits for a moment, then checks. */
     public void pause(long millis) throws InterruptedException {
         synchronized (this) {
             if (givenUp == null) {

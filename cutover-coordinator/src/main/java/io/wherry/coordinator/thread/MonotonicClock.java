@@ -1,8 +1,8 @@
 package io.wherry.coordinator.thread;
 
 /**
- * Time for durations. The wall clock jumps. Counterexample: set back by an hour, an observer that has died would count as fresh for
- * an hour, and the lag it saw last as known; set forward, a lag seen twice would count as stable.
+ * Time for durations. The wall clock jumps. Counterexample: if the wall clock is set back by an hour, the last lag of an observer
+ * that has died would count as known for an hour; if the clock is set forward, a lag that was seen twice would count as stable.
  */
 public final class MonotonicClock {
     private MonotonicClock() {}

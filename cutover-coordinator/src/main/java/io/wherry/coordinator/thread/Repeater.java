@@ -4,7 +4,7 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A thread that does a piece of work again and again; after a failure it reports, waits a second and begins anew. */
+/** A thread that repeats a piece of work. After a failure the thread reports the failure, waits a second and starts again. */
 public final class Repeater implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Repeater.class);
     private static final long AFTER_FAILURE_MILLIS = 1_000;
@@ -45,7 +45,7 @@ public final class Repeater implements AutoCloseable {
         return closing;
     }
 
-    /** Waits; ended early by {@link #close}. */
+    /** Waits; {@link #close} ends the wait early. */
     public synchronized void pause(long millis) throws InterruptedException {
         long deadline = System.nanoTime() + millis * 1_000_000;
         while (!closing) {
@@ -65,7 +65,7 @@ public final class Repeater implements AutoCloseable {
         }
     }
 
-    /** Asks it to end, without waiting. */
+    /** Asks the thread to end, without waiting. */
     public synchronized void stop() {
         closing = true;
         notifyAll();
@@ -74,7 +74,7 @@ public final class Repeater implements AutoCloseable {
     @Override
     public void close() {
         stop();
-        // Kafka's clients close badly when interrupted; only work that does not end by itself is.
+        // Kafka's clients close badly when interrupted; only work that does not end by itself is interrupted.
         Threads.join(thread, PATIENCE_MILLIS);
         thread.interrupt();
         Threads.join(thread, 0);

@@ -8,9 +8,9 @@ import java.nio.file.Path;
 public final class TemporaryFiles {
     private TemporaryFiles() {}
 
-    /** A new file, readable by our own user only, where a later start removes it if this process is killed first. */
+    /** A new file that only the user of this process can read, in a directory that a later start cleans if this process is killed. */
     public static Path create(String prefix, String suffix) throws IOException {
-        // Said each time: the library remembers the directory from before the command line gave this process its own.
+        // Passed each time: the library keeps the directory from before the command line gave this process its own.
         return Files.createTempFile(Path.of(System.getProperty("java.io.tmpdir")), prefix, suffix);
     }
 }

@@ -22,7 +22,7 @@ public final class Threads {
         };
     }
 
-    /** Ends workers within a second, if they can be: what they do on a server ends with its session, whole or not at all. */
+    /** Ends workers, within a second where possible: their work on a server ends with its session, wholly done or not at all. */
     public static void end(ExecutorService workers) {
         workers.shutdownNow();
         try {
@@ -33,9 +33,9 @@ public final class Threads {
     }
 
     /**
-     * Runs {@code close} on a thread of its own, and waits for its end.
+     * Runs {@code close} on a separate thread, and waits for the end of that thread.
      *
-     * @throws io.wherry.contract.error.StuckException when that does not come within the limit
+     * @throws io.wherry.contract.error.StuckException when the thread does not end within the limit
      */
     public static void closeWithin(String service, Duration limit, Runnable close) {
         Thread thread = named(service + "-close").newThread(close);
@@ -44,7 +44,7 @@ public final class Threads {
     }
 
     /**
-     * Waits for the end, whatever interrupts; an interrupt stays set.
+     * Waits for the end of the thread, also when interrupted; an interrupt stays set.
      *
      * @param millis at most; 0 = as long as it takes
      */

@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class FenceTest {
     private static final FenceKeeper.Claim NOBODY_ELSE = () -> {};
     private static final FenceKeeper.Claim REPLACED = () -> {
-        throw new FencedException("look", "journal", "another coordinator has taken over", "Stop this one");
+        throw new FencedException("check", "journal", "another coordinator has taken over", "Stop this coordinator");
     };
 
     @ParameterizedTest
