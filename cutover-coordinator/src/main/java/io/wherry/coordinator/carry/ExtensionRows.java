@@ -27,11 +27,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries the rows that users have in tables of extensions: those that pg_dump would write, by the extension's own condition.
- * They are compared as a whole and what differs is brought over, as with {@link LargeObjects} (ADR 34): a publication needs the
- * table's owner, and a condition that servers before 15 do not know.
+ * Carries the users' rows in tables of extensions: the rows that pg_dump would write, by the extension's own condition. All such
+ * rows are compared, and the differences are copied, as with {@link LargeObjects} (ADR 34). A publication would need the table's
+ * owner, and a condition that servers before 15 do not know.
  *
- * <p>Rows that the target's version of the extension has made stay, but where the source has one of the same key.
+ * <p>Rows that the script of the target's extension has created stay, except where the source has a row with the same key.
  */
 public final class ExtensionRows {
     private static final Logger LOG = LoggerFactory.getLogger(ExtensionRows.class);
@@ -49,7 +49,7 @@ public final class ExtensionRows {
         this.tables = new ExtensionTables(migration);
     }
 
-    /** A table whose source's rows stand in a table of ours on the target, for the length of a transaction. */
+    /** A table whose source rows are in a table of Wherry's on the target, for the length of a transaction. */
     private record Staged(Pair pair, String name) {
         private String columns() {
             return pair.columns().stream()
@@ -57,7 +57,7 @@ public final class ExtensionRows {
                     .collect(Collectors.joining(", "));
         }
 
-        /** The target's rows that the source's take the place of, as what follows FROM in SQL. */
+        /** The target's rows that the source's rows replace, as what follows FROM in SQL. */
         String replaced() {
             List<String> key = pair.target().orElseThrow().table().primaryKey();
             Set<String> carried =
@@ -71,7 +71,7 @@ public final class ExtensionRows {
                     + only + " WHERE " + values + " IN (SELECT " + values + " FROM " + name + "))";
         }
 
-        /** Names the rows of both sides by hash, and by number among identical ones: there, and here. */
+        /** Identifies the rows of both sides by hash, and by number among identical rows: there, and here. */
         private String both(RowTypes types) {
             String row = "SELECT ctid AS at, h, row_number() OVER (PARTITION BY h) AS n FROM (SELECT ctid, md5("
                     + RowHash.row(pair.columns(), types) + ") AS h FROM ";
@@ -92,10 +92,10 @@ public final class ExtensionRows {
     }
 
     /**
-     * Makes the target's like the source's, within the target's transaction, and compares them there.
+     * Makes the target's rows equal to the source's, within the target's transaction, and compares them there.
      *
-     * @return how many tables were different
-     * @throws DataException when the target cannot take them
+     * @return number of tables that differed
+     * @throws DataException when the target cannot take the rows
      */
     public int bring(Connection source, Connection target, When when) throws SQLException {
         List<Pair> pairs = tables.pairs(source, target).stream()
@@ -130,11 +130,11 @@ public final class ExtensionRows {
                 throw new DataException(
                         "carry rows of",
                         staged.pair.id().toString(),
-                        "the target alters them when they are written",
+                        "the target alters the rows when they are written",
                         "Compare the table's columns, rules and triggers on both sides");
             }
             LOG.info(
-                    "{}: rows of extension {} brought over, {} of them written",
+                    "{}: the rows of extension {} were brought to the target, {} of them written",
                     staged.pair.id(),
                     staged.pair.source().extension(),
                     rows);
@@ -148,7 +148,7 @@ public final class ExtensionRows {
         return differing.size();
     }
 
-    /** Compares those that are on the target before the switch, within a transaction of the target's that is rolled back. */
+    /** Compares the rows that are on the target before the switch, within a transaction on the target that is rolled back. */
     public List<TableResult> compare(Connection source, Connection target) throws SQLException {
         List<TableResult> results = new ArrayList<>();
         RowTypes types = null;
@@ -182,7 +182,7 @@ public final class ExtensionRows {
         return results;
     }
 
-    /** Tables whose rows are not, or not yet, the same. The target's session is in auto-commit mode. */
+    /** Tables whose rows differ, perhaps only for now. The target's session is in auto-commit mode. */
     public Set<TableId> differing(Connection source, Connection target) throws SQLException {
         target.setAutoCommit(false);
         try {
@@ -196,14 +196,14 @@ public final class ExtensionRows {
         }
     }
 
-    /** Why the cutover could not bring all of them over. */
+    /** Why the cutover could not bring all rows to the target. */
     public List<String> obstacles(Connection source, Connection target) throws SQLException {
         return tables.obstacles(source, target, tables.pairs(source, target)).stream()
                 .map(Finding::explained)
                 .toList();
     }
 
-    /** What a cutover does with them. */
+    /** What a cutover does with these rows. */
     public List<String> plan(Connection source, Connection target) throws SQLException {
         return tables.pairs(source, target).stream()
                 .map(pair -> "target: rows of " + pair.id() + ", of extension "
@@ -250,7 +250,7 @@ public final class ExtensionRows {
         }
     }
 
-    /** So that foreign keys hold where the role may not switch them off. */
+    /** The order in which foreign keys hold, for a role that may not switch them off. */
     private static List<Pair> referencedFirst(Connection target, List<Pair> pairs) throws SQLException {
         record Reference(TableId from, TableId to) {}
         Set<TableId> left = new HashSet<>(pairs.stream().map(Pair::id).toList());

@@ -22,12 +22,12 @@ import java.util.Set;
 /** Which tables of extensions are carried, when, and whether the target can take their rows. */
 public final class ExtensionTables {
     /**
-     * Their background workers act by what stands in these tables. On the target that would be before the switch: jobs would run
-     * twice, partitions be made and dropped there.
+     * The background workers of these extensions act on the rows of these tables. On the target they would act before the switch:
+     * jobs would run twice, and partitions would be created and dropped there.
      */
     private static final Set<String> ACTING = Set.of("pg_cron", "pg_partman");
 
-    /** Larger ones are not compared again and again. */
+    /** Larger tables are not compared repeatedly. */
     private static final long EARLY_BYTES = 8L << 20;
 
     private static final long LARGE_BYTES = 64L << 20;
@@ -49,13 +49,13 @@ public final class ExtensionTables {
 
     /** When the rows are brought to the target. */
     public enum When {
-        /** With the schema, and whenever they differ: what the load and the indexes compute may need them. */
+        /** With the schema, and whenever the rows differ: the load and the indexes may need these rows. */
         EARLY,
         /** In the transaction of the switch row. */
         SWITCH
     }
 
-    /** An extension of one side. @param schema of its objects that may be in any */
+    /** An extension of one side. @param schema of its objects that may be in any schema */
     private record Installed(String version, String schema) {
         static Map<String, Installed> read(Connection side) throws SQLException {
             Map<String, Installed> installed = new HashMap<>();
@@ -66,7 +66,7 @@ public final class ExtensionTables {
             return installed;
         }
 
-        /** As pg_dump makes it: in the schema where the applications look for its objects. */
+        /** As pg_dump creates the extension: in the schema where the applications look for its objects. */
         String making(String extension, String more) {
             String name = Identifiers.quote(extension);
             String quoted = Identifiers.quote(schema);
@@ -79,13 +79,13 @@ public final class ExtensionTables {
         }
     }
 
-    /** @param target empty where the target has no such table of an extension */
+    /** @param target empty if the target has no such table of an extension */
     record Pair(ExtensionTable source, Optional<ExtensionTable> target, When when) {
         TableId id() {
             return source.table().id();
         }
 
-        /** The target's rows that count as the users' by both versions of the extension, as what follows FROM in SQL. */
+        /** The target's rows that both versions of the extension count as the users' rows, as what follows FROM in SQL. */
         String rowsOnTarget() {
             ExtensionTable twin = target.orElseThrow();
             String only = twin.table().rows();
@@ -99,7 +99,7 @@ public final class ExtensionTables {
             return source.condition().equals(target.orElseThrow().condition());
         }
 
-        /** What is carried, in one order on both sides; the server computes the others. */
+        /** The carried columns, in one order on both sides; the server computes the others. */
         List<CatalogColumn> columns() {
             return source.table().writable();
         }
@@ -120,12 +120,12 @@ public final class ExtensionTables {
                 .toList();
     }
 
-    /** Why the rows could not be brought over as things are now. */
+    /** Why the rows cannot be brought to the target now. */
     List<Finding> obstacles(Connection source, Connection target, List<Pair> pairs) throws SQLException {
         return obstacles(source, target, pairs, false);
     }
 
-    /** @param made whether extensions that the target lacks will be made there, and are checked then */
+    /** @param made whether extensions that the target lacks will be created there, and are checked then */
     private List<Finding> obstacles(Connection source, Connection target, List<Pair> pairs, boolean made)
             throws SQLException {
         List<Finding> findings = new ArrayList<>();
@@ -143,7 +143,8 @@ public final class ExtensionTables {
                         "of extension " + own.extension() + " may not be read",
                         "GRANT USAGE ON SCHEMA " + Identifiers.quote(schema) + " TO "
                                 + Identifiers.quote(migration.source().user()) + "; GRANT SELECT ON " + name + " TO "
-                                + Identifiers.quote(migration.source().user()) + "; or name it in tables.exclude"));
+                                + Identifiers.quote(migration.source().user())
+                                + "; or name the table in tables.exclude"));
             } else if (pair.target().isEmpty()) {
                 Installed there = installed.get(own.extension());
                 if (there != null) {
@@ -180,7 +181,7 @@ public final class ExtensionTables {
             }
         }
         String name = pair.id().quoted();
-        // Without rows of the users' nothing need be written: providers let nobody write to PostGIS's spatial_ref_sys.
+        // Without users' rows, Wherry need not write: cloud providers let no role write to PostGIS's spatial_ref_sys.
         if (!Queries.truth(target, WRITABLE, pair.id().schema(), name, name, name)
                 && Queries.truth(source, "SELECT EXISTS (SELECT FROM " + own.rows() + ")")) {
             String role = Identifiers.quote(migration.target().user());
@@ -189,7 +190,7 @@ public final class ExtensionTables {
                     "of extension " + own.extension() + " holds rows of yours and may not be written on the target",
                     "GRANT USAGE ON SCHEMA " + Identifiers.quote(pair.id().schema()) + " TO " + role
                             + "; GRANT SELECT, INSERT, DELETE ON " + name + " TO " + role
-                            + "; or name it in tables.exclude"));
+                            + "; or name the table in tables.exclude"));
         }
         return Optional.empty();
     }
@@ -198,19 +199,19 @@ public final class ExtensionTables {
         if (!there.schema().equals(here.schema())) {
             return Finding.error(
                     object,
-                    problem + ": extension " + extension + " is in schema " + there.schema() + " there, in "
+                    problem + ": extension " + extension + " is in schema " + there.schema() + " on the target, in "
                             + here.schema() + " on the source",
                     "On the target: " + here.remaking(extension));
         }
         return Finding.error(
                 object,
-                problem + ": extension " + extension + " has version " + there.version() + " there, " + here.version()
-                        + " on the source",
+                problem + ": extension " + extension + " has version " + there.version() + " on the target, "
+                        + here.version() + " on the source",
                 "ALTER EXTENSION " + Identifiers.quote(extension)
                         + " UPDATE on the side that is behind; or on the target " + here.remaking(extension));
     }
 
-    /** What must hold before a migration begins. */
+    /** What must hold before a migration starts. */
     public List<Finding> check(Connection source, Connection target) throws SQLException {
         List<Pair> pairs = pairs(source, target);
         List<Finding> findings = new ArrayList<>();
@@ -234,13 +235,13 @@ public final class ExtensionTables {
                         "of extension " + pair.source().extension() + " has "
                                 + (pair.source().table().bytes() >> 20)
                                 + " MiB, which are copied while the applications wait",
-                        "Remove rows that nobody needs, or name it in tables.exclude"));
+                        "Remove rows that are not needed, or name the table in tables.exclude"));
             }
         }
         return findings;
     }
 
-    /** Rows that the extension's own script made are on the source too, and are replaced by these. */
+    /** Rows that the extension's own script has created are on the source too, and the source's rows replace them. */
     private static boolean holdsOwn(Connection source, Connection target, Pair pair, RowTypes types)
             throws SQLException {
         String hash = "md5(" + RowHash.row(pair.columns(), types) + ")";

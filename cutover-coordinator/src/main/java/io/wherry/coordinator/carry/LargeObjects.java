@@ -23,12 +23,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries large objects: number, content, owner, grants and comment. The server leaves them out of logical decoding, so they are
- * compared as a whole and what differs is copied anew: once when the tables are loaded, and again behind the fence, where
- * nothing changes any more. An object that differs is replaced by the source's; one that the source no longer has is removed.
+ * Carries large objects: number, content, owner, grants and comment. The server leaves large objects out of logical decoding, so
+ * all of them are compared, and those that differ are copied: once when the tables are loaded, and again behind the fence, where
+ * nothing changes any more. The source's object replaces one that differs; an object that the source no longer has is removed.
  */
 public final class LargeObjects {
-    /** Where a comparison reports them. */
+    /** The table under which a comparison reports large objects. */
     static final TableId TABLE = new TableId("pg_catalog", "pg_largeobject");
 
     private static final Logger LOG = LoggerFactory.getLogger(LargeObjects.class);
@@ -39,8 +39,7 @@ public final class LargeObjects {
     private static final int COMMIT_OBJECTS = 500;
 
     // The subquery reads the first piece once for both of its uses. Grants as "privilege grantable role", without a
-    // role for
-    // PUBLIC.
+    // role for PUBLIC.
     private static final String OBJECTS = """
             SELECT m.oid::bigint, pg_get_userbyid(m.lomowner), obj_description(m.oid, 'pg_largeobject'),
                    CASE WHEN m.lomacl IS NOT NULL THEN
@@ -65,12 +64,12 @@ public final class LargeObjects {
     }
 
     /**
-     * @param grants with names of the target's roles, sorted; null = as they are from the beginning
+     * @param grants with names of the target's roles, sorted; null = the default grants
      * @param digests MD5 of each MiB
      */
     private record Large(long oid, String owner, String comment, List<String> grants, List<String> digests) {}
 
-    /** An object that is not the same on both sides; a side is empty where it does not exist. */
+    /** An object that differs between the sides; a side is empty if the object does not exist there. */
     private record Difference(Optional<Large> source, Optional<Large> target) {
         long oid() {
             return source.or(() -> target).orElseThrow().oid();
@@ -79,7 +78,10 @@ public final class LargeObjects {
 
     private record Compared(long ofSource, long ofTarget, List<Difference> differences) {}
 
-    /** Makes the target's like the source's; what was copied stays when it is broken off. Returns how many were copied or removed. */
+    /**
+     * Makes the target's large objects equal to the source's. If the work is interrupted, the objects copied so far stay. Returns
+     * how many objects were copied or removed.
+     */
     public int synchronize() throws SQLException {
         try (Connection source = sessions.open(migration.source(), "large objects");
                 Connection target = sessions.open(migration.target(), Databases.CHANGES + "large objects")) {
@@ -106,7 +108,7 @@ public final class LargeObjects {
         }
     }
 
-    /** Compares all; empty when neither side has any. */
+    /** Compares all large objects; empty when neither side has any. */
     public Optional<TableResult> compare() throws SQLException {
         try (Connection source = sessions.open(migration.source(), "compare");
                 Connection target = sessions.open(migration.target(), "compare")) {
@@ -132,7 +134,7 @@ public final class LargeObjects {
         return !Queries.truth(database, "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)");
     }
 
-    /** Both sides in the order of their numbers, one object of each in memory. */
+    /** Reads both sides in the order of the objects' numbers, with one object of each side in memory. */
     private Compared compare(Connection source, Connection target) throws SQLException {
         List<Difference> differences = new ArrayList<>();
         long ofSource = 0;
@@ -165,7 +167,7 @@ public final class LargeObjects {
         return new Compared(ofSource, ofTarget, differences);
     }
 
-    /** All objects of a database, read as they are asked for, in a transaction of one snapshot. */
+    /** All objects of a database, read on demand, in a transaction of one snapshot. */
     private static final class Objects implements AutoCloseable {
         private final Connection database;
         private final RoleMap roles;

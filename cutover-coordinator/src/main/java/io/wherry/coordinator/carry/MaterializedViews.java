@@ -14,17 +14,17 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The materialized views that hold rows, to be refreshed at the switch under the source database's own settings: one may name a table
- * within a text, or read the time zone. Schema-only dumps hold no refresh.
+ * The materialized views that hold rows, to be refreshed at the switch under the source database's own settings: a view may name a
+ * table within a text, or read the time zone. Schema-only dumps contain no refresh.
  *
- * @param views by quoted name; one that reads another comes after it
+ * @param views by quoted name; a view that reads another view comes after that view
  * @param settings of the database, as for a session that sets nothing itself
  */
 public record MaterializedViews(List<String> views, Map<String, String> settings) {
     public static final String KIND = "MATERIALIZED VIEW DATA";
     public static final MaterializedViews NONE = new MaterializedViews(List.of(), Map.of());
 
-    // A view can only be made once what it reads exists, so its oid is higher.
+    // A view can be created only once the objects that it reads exist, so its oid is higher.
     private static final String VIEWS = """
             SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -43,7 +43,7 @@ public record MaterializedViews(List<String> views, Map<String, String> settings
 
     private static final String SETTABLE = "SELECT name FROM pg_catalog.pg_settings WHERE context = 'user'";
 
-    /** Those of the cutover's own session stay. */
+    /** These settings of the cutover's own session stay. */
     private static final Pattern OURS = Pattern.compile(
             ".*_timeout|default_transaction_.*|transaction_.*|session_.*|role|row_security|client_encoding|client_min_messages");
 

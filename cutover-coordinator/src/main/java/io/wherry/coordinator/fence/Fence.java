@@ -10,22 +10,21 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Keeps every role but ours and every subscription from the source database, and lets exactly those in again. The plan is persisted before {@link
- * #close}, so that a coordinator started elsewhere can {@link #open}. Roles belong to the whole server: with {@code
- * NO_LOGIN} new logins to its other databases are kept out too.
+ * Keeps every role but Wherry's, and every subscription, out of the source database, and lets exactly those in again. The plan is
+ * stored before {@link #close}, so that a coordinator started elsewhere can {@link #open}. Roles belong to the whole server: {@code
+ * NO_LOGIN} also keeps new logins out of its other databases.
  */
 public final class Fence {
     private static final String OURS =
             "(usename = current_user AND application_name LIKE '" + Sessions.APPLICATION + "%')";
-    // Without the right to see other roles' sessions backend_type is NULL: those count as clients.
+    // Without the right to see other roles' sessions, backend_type is NULL: those sessions count as clients.
     private static final String FOREIGN_SESSIONS =
             "SELECT pid, format('%s (%s, pid %s)', usename, application_name, pid)"
                     + " FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
                     + " AND coalesce(backend_type, 'client backend') = 'client backend' AND NOT coalesce(" + OURS
                     + ", false)";
-    // Schedulers write without a client session. A subscription's worker has no transaction while it waits for rows,
-    // and
-    // begins one when they come: it is in the way as long as it lives.
+    // Schedulers write without a client session. A subscription's worker has no transaction while it waits for
+    // rows, and starts one when rows come: so each such worker counts while it lives.
     private static final String FOREIGN_WORKERS = """
             SELECT CASE WHEN backend_xid IS NULL THEN '' ELSE 'transaction of a ' END
                    || format('%s (pid %s)', backend_type, a.pid) || coalesce(' of subscription ' || s.subname, '')
@@ -56,8 +55,8 @@ public final class Fence {
      * @param roles that may log in now and shall not
      * @param grants of CONNECT to be revoked
      * @param subscriptions that write into this database now and shall not
-     * @param except roles left alone by the operator's word; their sessions are not ended, but hold the cutover up
-     * @param obstacles why the fence cannot be closed, each with its remedy; empty = it can
+     * @param except roles that the operator has excepted; their sessions are not ended, but the cutover waits for them
+     * @param obstacles why the fence cannot be closed, each with its remedy; empty = the fence can be closed
      */
     public record Plan(
             FenceMode mode,
@@ -68,22 +67,22 @@ public final class Fence {
             List<String> except,
             List<String> obstacles) {
         public Plan {
-            // One that an earlier version has written knows none.
+            // A plan that an earlier version has written names no subscriptions.
             subscriptions = subscriptions == null ? List.of() : List.copyOf(subscriptions);
         }
 
-        /** One line for each thing that will be done. */
+        /** One line for each change. */
         public List<String> steps() {
             List<String> steps = new ArrayList<>();
             roles.forEach(role -> steps.add("source: " + alter(role, "NOLOGIN")));
             grants.forEach(grant -> steps.add("source: " + revoke(this, grant)));
             subscriptions.forEach(name -> steps.add("source: " + subscription(name, "DISABLE")));
             steps.add("source: end every other session in database " + database);
-            except.forEach(role -> steps.add("by your word, not kept out: " + role));
+            except.forEach(role -> steps.add("not kept out, by cutover.fence.except: " + role));
             return steps;
         }
 
-        /** Statements that let in again whom {@link #close} keeps out, for an operator who must do it by hand. */
+        /** Statements that let in again what {@link #close} keeps out, for an operator who must open the source by hand. */
         public List<String> opening() {
             List<String> statements = new ArrayList<>();
             roles.forEach(role -> statements.add(alter(role, "LOGIN")));
@@ -112,14 +111,14 @@ public final class Fence {
         return new Plan(mode, database, roles, grants, subscriptions, List.copyOf(except), obstacles);
     }
 
-    /** Keeps the roles out; all of them or, when one cannot be changed, none. */
+    /** Keeps the roles out: all of them or, if one role cannot be changed, none. */
     public static void close(Connection source, Plan plan) throws SQLException {
         inOneTransaction(source, () -> {
             for (String role : plan.roles()) {
                 Queries.execute(source, alter(role, "NOLOGIN"));
             }
             if (plan.mode() == FenceMode.NO_CONNECT) {
-                // Ours may have come in by PUBLIC's grant.
+                // Wherry's role may have connected by PUBLIC's grant.
                 Queries.execute(
                         source, "GRANT CONNECT ON DATABASE " + Identifiers.quote(plan.database()) + " TO CURRENT_USER");
             }
@@ -135,18 +134,21 @@ public final class Fence {
         });
     }
 
-    // Who may not revoke is only warned by the server.
+    // The server only warns a role that may not revoke.
     private static void requireRevoked(Connection source, Plan plan) throws SQLException {
         String[] except = plan.except().toArray(String[]::new);
         List<String> left =
                 Queries.list(source, row -> String.valueOf(row.getString(1)), CONNECT_GRANTS, (Object) except);
         if (!left.isEmpty()) {
             throw new SQLException("CONNECT on database " + plan.database() + " could not be revoked from " + left
-                    + " (null = PUBLIC); our role must own the database");
+                    + " (null = PUBLIC). Wherry's role must own the database");
         }
     }
 
-    /** Lets in again whom {@link #close} kept out. May be called any number of times; what was dropped since is passed over. */
+    /**
+     * Lets in again what {@link #close} kept out. May be called any number of times; roles and subscriptions that were dropped in
+     * the meantime are skipped.
+     */
     public static void open(Connection source, Plan plan) throws SQLException {
         List<String> roles = Queries.strings(source, "SELECT rolname FROM pg_catalog.pg_roles");
         List<String> subscriptions = Queries.strings(source, SUBSCRIPTIONS);
@@ -178,7 +180,7 @@ public final class Fence {
                 (Object) plan.except().toArray(String[]::new));
     }
 
-    /** Foreign client sessions, for people. */
+    /** Foreign client sessions, as text for people. */
     static List<String> sessions(Connection source) throws SQLException {
         return Queries.list(source, row -> row.getString(2), FOREIGN_SESSIONS);
     }

@@ -17,7 +17,7 @@ import java.util.List;
 /** Closes and opens the source for one coordinator, under the lock of the fence. */
 public final class FenceKeeper implements AutoCloseable {
     private static final long POLL_MILLIS = 20;
-    // A session that passed the login check just before the fence closed shows itself a little later.
+    // A session that passed the login check just before the fence closed becomes visible a little later.
     private static final long SETTLE_MILLIS = 150;
 
     private final Migration migration;
@@ -31,8 +31,9 @@ public final class FenceKeeper implements AutoCloseable {
     }
 
     /**
-     * That the term goes on, and the journal's last row is the one which made this coordinator act. The fence asks after its lock is taken:
-     * a coordinator that writes a later row changes the fence only after that, and ends the session that has the lock.
+     * Checks that the term lasts, and that the journal's last row is the one which made this coordinator act. The fence makes this
+     * check after it has taken its lock: a coordinator that writes a later row changes the fence only after that, and ends the
+     * session that holds the lock.
      */
     public interface Claim {
         /**
@@ -49,22 +50,22 @@ public final class FenceKeeper implements AutoCloseable {
         }
     }
 
-    /** The same, over a session that is open. */
+    /** The same, in a session that is open. */
     public Fence.Plan plan(Connection source) throws SQLException {
         return Fence.plan(
                 source, migration.cutover().fence(), migration.cutover().fenceExcept());
     }
 
-    /** Closes the source: returns the fence LSN, taken only when nothing foreign can commit any more. */
+    /** Closes the source. Returns the fence LSN, which is taken only when no other role can commit any more. */
     public Lsn closeSource(Fence.Plan plan, Claim claim, Window window) throws SQLException, InterruptedException {
         try (Connection source = openSource()) {
             if (!plan.obstacles().isEmpty()) {
                 throw new RetryableException("fence", "source", String.join("; ", plan.obstacles()), "");
             }
             lock.act(session -> {
-                // Counterexample without it: stopped before it took the lock, it comes back when its successor has
-                // given the
-                // window up and let go of the lock. It would close the source, which nobody then knows to open.
+                // Counterexample without this check: a coordinator is stopped before it takes the lock, and resumes
+                // when its successor has aborted the window and released the lock. The resumed coordinator would
+                // close the source, and no coordinator would know that the source must be opened.
                 claim.require();
                 failpoints.before(Effect.FENCE);
                 Fence.close(session, plan);
@@ -81,7 +82,7 @@ public final class FenceKeeper implements AutoCloseable {
     private void awaitAlone(Connection source, Fence.Plan plan, Window window)
             throws SQLException, InterruptedException {
         while (true) {
-            // Who was replaced must not end the sessions of a source that is open again.
+            // A coordinator that was replaced must not end the sessions of a source that is open again.
             lock.actIfKept(session -> Fence.endSessions(session, plan));
             List<String> remaining = Fence.remaining(source);
             if (remaining.isEmpty()) {
@@ -93,7 +94,7 @@ public final class FenceKeeper implements AutoCloseable {
         }
     }
 
-    /** Opens the source: it serves as before. May run any number of times. */
+    /** Opens the source, which then serves as before. May run any number of times. */
     public void reopenSource(Fence.Plan plan, Claim claim) throws SQLException {
         if (lock.isKept()) {
             reopenIfKept(plan);
@@ -101,7 +102,8 @@ public final class FenceKeeper implements AutoCloseable {
         }
         claim.require();
         lock.actAsSuccessor(source -> {
-            // Again: its successor may have completed since, and the source must stay closed.
+            // Checked again: the successor may have completed the cutover in the meantime, and then the source must
+            // stay closed.
             claim.require();
             restore(source, plan);
         });
@@ -116,8 +118,8 @@ public final class FenceKeeper implements AutoCloseable {
 
     private void restore(Connection source, Fence.Plan plan) throws SQLException {
         failpoints.before(Effect.UNFENCE);
-        // A comparison that goes on, perhaps of a coordinator that was killed, would burden the source that serves
-        // again.
+        // A comparison that continues, perhaps of a coordinator that was killed, would burden the source that
+        // serves again.
         Sessions.endOthers(source, migration, BoundSessions.OF_WINDOW);
         Fence.open(source, plan);
         failpoints.after(Effect.UNFENCE);
@@ -132,7 +134,7 @@ public final class FenceKeeper implements AutoCloseable {
         return Sessions.open(migration, migration.source(), "cutover");
     }
 
-    /** Lets go of the lock; the fence stays as it is. */
+    /** Releases the lock; the fence stays as it is. */
     @Override
     public void close() throws SQLException {
         lock.close();

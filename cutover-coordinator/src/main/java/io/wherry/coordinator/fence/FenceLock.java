@@ -9,17 +9,19 @@ import java.sql.Connection;
 import java.sql.SQLException;
 
 /**
- * The right to change the source's fence: an advisory lock on the source, kept from the closing of the fence until the source is
- * open again or the target serves. The fence is changed in the session that holds it, so who has lost it changes nothing.
+ * The right to change the source's fence: an advisory lock on the source, held from the closing of the fence until the source is
+ * open again or the target serves. The fence is changed in the session that holds the lock, so a coordinator that has lost the lock
+ * changes nothing.
  *
- * <p>The lock on the target ({@code Control}) is not enough. Counterexample: a coordinator that is cut off from the target in its
- * window opens the source at the window's end; its successor, which sees the target, has meanwhile given that window up and
- * fenced the source for one of its own. What applications write then comes after the successor's comparison, and is lost.
- * Nor is it enough that the lock is free: when the successor has completed, it holds none, and the source must stay closed. So
- * who does not know from the target that the fence is his to change may only use a lock that he has kept.
+ * <p>The lock on the target ({@code Term}) is not enough. Counterexample: a coordinator that is cut off from the target in its
+ * window opens the source at the window's end. Its successor, which sees the target, has meanwhile aborted that window and fenced
+ * the source for a window of its own. What applications write then comes after the successor's comparison, and is lost. A free lock
+ * is not enough either: after the successor has completed the cutover, it holds no lock, and the source must stay closed. So a
+ * coordinator that cannot learn from the target whether it may change the fence may only use a lock that it has kept.
  */
 public final class FenceLock implements AutoCloseable {
-    // Of the source's database, whatever the migration: two that fence the same source would open it for one another.
+    // One lock for the source's database, for all migrations: otherwise two migrations that fence the same source
+    // would open it for one another.
     private static final AdvisoryLock LOCK = new AdvisoryLock(0x57686572727946L);
     private static final String PURPOSE = "fence";
 
@@ -33,7 +35,7 @@ public final class FenceLock implements AutoCloseable {
         this.migration = migration;
     }
 
-    /** What is done to the source under the lock. */
+    /** A change to the source under the lock. */
     public interface Act {
         void on(Connection source) throws SQLException;
     }
@@ -41,23 +43,23 @@ public final class FenceLock implements AutoCloseable {
     /**
      * Takes the lock if it is free, and acts.
      *
-     * @throws RetryableException when another session has it; nothing was done then
+     * @throws RetryableException when another session holds the lock; then nothing was done
      */
     public synchronized void act(Act act) throws SQLException {
         if (!take()) {
             throw new RetryableException(
                     "fence",
                     migration.source().toString(),
-                    "another coordinator has the fence in its hands",
-                    "Look which coordinators of migrations from this source run");
+                    "another coordinator holds the lock of the fence",
+                    "Check which coordinators run that migrate from this source");
         }
         act.on(session);
     }
 
     /**
-     * Acts if the lock was kept since it was taken: then nobody else has changed the fence.
+     * Acts if the lock was kept since it was taken: then no other coordinator has changed the fence.
      *
-     * @throws RetryableException when it was not; nothing was done then
+     * @throws RetryableException when the lock was not kept; then nothing was done
      */
     public synchronized void actIfKept(Act act) throws SQLException {
         require();
@@ -70,15 +72,15 @@ public final class FenceLock implements AutoCloseable {
     }
 
     /**
-     * Acts as the coordinator that the target knows: a predecessor of the same migration that still has the lock is ended.
+     * Acts as the coordinator that the target knows: ends the session of a predecessor of the same migration that still holds the lock.
      *
-     * @throws RetryableException when a coordinator of another migration has it
+     * @throws RetryableException when a coordinator of another migration holds the lock
      */
     public synchronized void actAsSuccessor(Act act) throws SQLException {
         if (!take() && endHolder()) {
             Connection fresh = Sessions.openLock(migration, migration.source(), PURPOSE);
             session = fresh;
-            // The server takes a moment to end it.
+            // The server takes a moment to end that session.
             Queries.execute(fresh, "SET lock_timeout = '10s'");
             Queries.string(fresh, "SELECT pg_advisory_lock(?)::text", LOCK.number());
         }
@@ -98,8 +100,8 @@ public final class FenceLock implements AutoCloseable {
             throw new RetryableException(
                     "fence",
                     migration.source().toString(),
-                    "its lock was lost meanwhile, so another may have opened the source",
-                    "The coordinator that the target knows opens it; begin the cutover again then");
+                    "its lock was lost, so another coordinator may have opened the source",
+                    "The coordinator that the target knows opens the source. Then start the cutover again");
         }
     }
 
@@ -117,12 +119,12 @@ public final class FenceLock implements AutoCloseable {
         return false;
     }
 
-    /** The lock lives as long as its session. */
+    /** The lock lasts as long as its session. */
     private boolean isHeld() throws SQLException {
         return session.isValid(5);
     }
 
-    /** Gives the lock back, if it is held. */
+    /** Releases the lock, if it is held. */
     @Override
     public synchronized void close() throws SQLException {
         if (session != null) {

@@ -9,7 +9,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What our role lacks on the source to keep everybody else out, and what mends it. A superuser lacks nothing. */
+/** The rights that Wherry's role lacks on the source to keep every other role out, and their remedies. A superuser lacks nothing. */
 final class FenceRights {
     private static final String ROLES =
             "SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolname <> current_user"
@@ -23,10 +23,10 @@ final class FenceRights {
         boolean superuser = Queries.superuser(source);
         List<String> superusers = Queries.strings(source, ROLES + "rolsuper ORDER BY 1", (Object) except);
         if (!superusers.isEmpty() && !(superuser && mode == FenceMode.NO_LOGIN)) {
-            missing.add(
-                    "superusers " + superusers + " get in whatever " + (superuser ? "CONNECT says" : "our role does")
-                            + "; name those that nobody uses during the cutover in cutover.fence.except, or use"
-                            + (superuser ? "" : " a superuser and") + " cutover.fence.mode: no-login");
+            missing.add("superusers " + superusers + " can log in whatever "
+                    + (superuser ? "CONNECT says" : "Wherry's role does")
+                    + "; name the roles that are not in use during the cutover in cutover.fence.except, or use"
+                    + (superuser ? "" : " a superuser and") + " cutover.fence.mode: no-login");
         }
         if (superuser) {
             return missing;
@@ -42,7 +42,7 @@ final class FenceRights {
                                     + " AND NOT pg_has_role(datdba, 'USAGE')")
                     .orElse("");
             if (!owner.isEmpty()) {
-                missing.add("our role may not revoke CONNECT, only the database's owner may; GRANT "
+                missing.add("Wherry's role may not revoke CONNECT, only the database's owner may; GRANT "
                         + Identifiers.quote(owner) + " TO " + role);
             }
         }
@@ -55,7 +55,7 @@ final class FenceRights {
     private static void noLogin(Connection source, String role, String[] except, List<String> missing)
             throws SQLException {
         if (!Queries.truth(source, "SELECT rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user")) {
-            missing.add("our role may not set NOLOGIN; ALTER ROLE " + role
+            missing.add("Wherry's role may not set NOLOGIN; ALTER ROLE " + role
                     + " CREATEROLE, or use cutover.fence.mode: no-connect");
         }
         if (ServerVersion.major(source) >= 16) {
@@ -63,7 +63,7 @@ final class FenceRights {
                             source,
                             ROLES + "NOT rolsuper AND NOT pg_has_role(oid, 'MEMBER WITH ADMIN OPTION') ORDER BY 1",
                             (Object) except)
-                    .forEach(other -> missing.add("our role may not alter role " + other + "; GRANT "
+                    .forEach(other -> missing.add("Wherry's role may not alter role " + other + "; GRANT "
                             + Identifiers.quote(other) + " TO " + role + " WITH ADMIN OPTION"));
         } else {
             List<String> replicating =
@@ -78,7 +78,7 @@ final class FenceRights {
     private static void subscriptions(Connection source, String role, List<String> missing) throws SQLException {
         missing.addAll(Queries.list(
                 source,
-                row -> "our role may not disable subscription " + row.getString(1)
+                row -> "Wherry's role may not disable subscription " + row.getString(1)
                         + ", which writes into the source; GRANT "
                         + Identifiers.quote(row.getString(2)) + " TO " + role
                         + ", or before the cutover ALTER SUBSCRIPTION " + Identifiers.quote(row.getString(1))
@@ -91,9 +91,9 @@ final class FenceRights {
     private static void lacks(Connection source, String needed, String purpose, String role, List<String> missing)
             throws SQLException {
         if (!Queries.truth(source, "SELECT pg_has_role(?, 'USAGE')", needed)) {
-            // Who may see the sessions may see the other statistics that status shows, too.
+            // A role that may see the sessions may also see the other statistics that status shows.
             String grant = needed.equals("pg_read_all_stats") ? "pg_monitor" : needed;
-            missing.add("our role may not " + purpose + "; GRANT " + grant + " TO " + role);
+            missing.add("Wherry's role may not " + purpose + "; GRANT " + grant + " TO " + role);
         }
     }
 }

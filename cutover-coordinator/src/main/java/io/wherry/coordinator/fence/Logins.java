@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 
-/** Who can log in to which side after a cutover: the fence stays closed, and roles of the target are the operator's. */
+/** Which roles can log in to which side after a cutover. The fence stays closed, and the operator manages the roles of the target. */
 public final class Logins {
     private static final int SHOWN = 20;
     private static final String ROLES = """
@@ -82,7 +82,7 @@ public final class Logins {
         }
         lines.add("target: open to " + shown(enter));
         if (!remedies.isEmpty()) {
-            lines.add("target: closed to others that could log in to the source; if they are to, on the target: "
+            lines.add("target: closed to other roles that could log in to the source; to let them in, on the target: "
                     + String.join("; ", remedies.stream().limit(SHOWN).toList())
                     + (remedies.size() > SHOWN ? "; and " + (remedies.size() - SHOWN) + " more" : ""));
         }

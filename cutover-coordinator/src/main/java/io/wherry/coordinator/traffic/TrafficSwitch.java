@@ -17,20 +17,20 @@ import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Moves the applications to the target. Called after the point of no return, again and again until it succeeds. */
+/** Moves the applications to the target. Called after the point of no return, and repeated until it succeeds. */
 public interface TrafficSwitch {
     /** What {@link #move} will do, one line each. */
     List<String> plan();
 
     /**
-     * Moves the applications. Must be idempotent: after a crash nobody knows whether it had succeeded.
+     * Moves the applications. Must be idempotent: after a crash Wherry does not know whether the move had succeeded.
      *
      * @param fenceLsn LSN on the source before which everything is on the target
-     * @throws RetryableException when it did not succeed; it is called again
+     * @throws RetryableException when the move failed; this method is called again
      */
     void move(String fenceLsn) throws InterruptedException;
 
-    /** The live one that the configuration asks for. */
+    /** The switch that the configuration asks for. */
     static TrafficSwitch of(Migration migration) {
         if (migration.cutover().traffic() instanceof Switch.Command command) {
             return new Command(migration, command.command(), command.environment());
@@ -38,7 +38,7 @@ public interface TrafficSwitch {
         return new None(migration);
     }
 
-    /** Leaves it to a person. */
+    /** Leaves the move to a person. */
     record None(Migration migration) implements TrafficSwitch {
         private static final Logger LOG = LoggerFactory.getLogger(None.class);
 
@@ -55,11 +55,11 @@ public interface TrafficSwitch {
     }
 
     /**
-     * Runs an executable with the facts in its environment and as JSON on its standard input, without passwords. Exit code 0 =
-     * the applications use the target. Of our environment, which may hold every password of the migration, it inherits what a
-     * program needs to find its way, and what was named for it.
+     * Runs an executable with the facts in its environment and as JSON on its standard input, without passwords. Exit code 0 = the
+     * applications use the target. Wherry's environment may hold every password of the migration: the executable inherits only
+     * common variables such as PATH, and those that the configuration names.
      *
-     * @param passed names of further variables that it inherits
+     * @param passed names of further variables that the executable inherits
      */
     record Command(Migration migration, List<String> command, List<String> passed) implements TrafficSwitch {
         private static final int OUTPUT_SHOWN = 500;
@@ -101,11 +101,15 @@ public interface TrafficSwitch {
                             "switch",
                             command.get(0),
                             "exit code " + code + ": " + said.substring(0, Math.min(said.length(), OUTPUT_SHOWN)),
-                            "It is run again; see that it can succeed, or move the applications by hand");
+                            "Wherry runs the command again. Check that the command can succeed, or move the applications by hand");
                 }
             } catch (IOException e) {
                 throw new RetryableException(
-                        "switch", command.get(0), e.getMessage(), "See that the program exists and may be executed", e);
+                        "switch",
+                        command.get(0),
+                        e.getMessage(),
+                        "Check that the program exists and may be executed",
+                        e);
             }
         }
 
@@ -113,7 +117,7 @@ public interface TrafficSwitch {
             try (OutputStream input = process.getOutputStream()) {
                 input.write(facts);
             } catch (IOException e) {
-                // A program that reads no input may have closed it or ended; its exit code tells.
+                // A program that reads no input may have closed its input or ended; its exit code shows the result.
                 if (process.isAlive() && !String.valueOf(e.getMessage()).contains("Broken pipe")) {
                     throw e;
                 }

@@ -35,11 +35,11 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
- * Compares every row of every table that is followed on both sides (of the source those that its filter wants), by hashing in the databases. While applications write, rows that
- * are on their way count as different; inside the fenced window the answer is exact.
+ * Compares every row of every carried table on both sides, by hashes that the databases compute; a filter limits the rows of the
+ * source. While applications write, rows that are on their way count as different; inside the fenced window the answer is exact.
  *
- * <p>Catches a missing, doubled or altered row, whatever the column. Cannot catch: rows of tables not selected, and two
- * alterations whose 64-bit hashes cancel out (one in 2^64, by accident).
+ * <p>Finds a missing, doubled or altered row, whatever the column. Cannot find: rows of tables not selected, and two alterations
+ * whose 64-bit hashes cancel out (one in 2^64, by accident).
  */
 public final class DataCompare {
     private static final int TABLES_AT_ONCE = 2;
@@ -51,7 +51,7 @@ public final class DataCompare {
         this(migration, () -> new BoundSessions(migration));
     }
 
-    /** @param opening the sessions of one comparison, which ends them however it ends */
+    /** @param opening opens the sessions of one comparison, which ends them in every case */
     public DataCompare(Migration migration, Supplier<BoundSessions> opening) {
         this.migration = migration;
         this.opening = opening;
@@ -59,7 +59,7 @@ public final class DataCompare {
 
     /**
      * @throws SQLException when a side cannot be reached
-     * @throws InterruptedException when the thread is interrupted; the sessions are then ended
+     * @throws InterruptedException when the thread is interrupted; then the sessions are ended
      */
     public DataComparison run() throws SQLException, InterruptedException {
         try (BoundSessions sessions = opening.get()) {
@@ -75,7 +75,7 @@ public final class DataCompare {
         boolean extended;
         try (Connection source = sessions.open(migration.source(), "compare");
                 Connection target = sessions.open(migration.target(), "compare")) {
-            // The largest first, so that it does not run alone at the end.
+            // The largest table first, so that it does not run alone at the end.
             tables = SelectedTables.read(source, migration).stream()
                     .filter(table -> migration.tables().follows(table.id()))
                     .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
@@ -115,7 +115,7 @@ public final class DataCompare {
         }
     }
 
-    /** Compares tables of the queue, one after another over one session a side: logging in costs as much as a small table. */
+    /** Compares tables of the queue, one after another in one session for each side: logging in costs as much as a small table. */
     private List<TableResult> compareAll(
             BoundSessions sessions,
             Queue<CatalogTable> queue,
@@ -146,7 +146,7 @@ public final class DataCompare {
 
     private record Both(Sums source, Sums target) {}
 
-    /** Runs a query on each side at the same time. */
+    /** Runs a query on both sides at the same time. */
     private interface OnBoth {
         Both run(String ofSource, String ofTarget) throws SQLException, InterruptedException;
     }

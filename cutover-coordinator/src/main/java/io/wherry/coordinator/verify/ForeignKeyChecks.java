@@ -21,18 +21,18 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Foreign keys that rows contradict: rows deleted while triggers were off, or that refer to a table whose rows are not carried. Looked for
- * on the source, among the rows that are carried, in one statement a key that ends after seconds.
+ * Finds foreign keys that rows violate: rows whose parent was deleted while triggers were off, or that refer to a table whose rows
+ * are not carried. Searches the carried rows on the source, by one statement for each key, with a limit of seconds.
  */
 public final class ForeignKeyChecks {
     private static final int MOST_MILLIS_EACH = 2_000;
     private static final long MOST_MILLIS = 10_000;
-    /** Pages of 8 KiB of both tables; beyond, the query is offered. */
+    /** Pages of 8 KiB of both tables. For larger tables the finding offers the query instead. */
     private static final long LARGE_PAGES = 32_768;
 
     private static final String QUERY_CANCELED = "57014";
 
-    // A period (18) is compared otherwise. Of a partition's key its parent's speaks.
+    // A period (18) is compared in another way. For a partition's key, the parent's key is checked.
     private static final String KEYS = """
             SELECT k.conrelid, k.confrelid, k.conname, k.confmatchtype::text, c.relkind = 'p', f.relkind = 'p',
                    (SELECT array_agg(a.attname::text ORDER BY i) FROM generate_subscripts(k.conkey, 1) i
@@ -82,7 +82,7 @@ public final class ForeignKeyChecks {
         this.mostMillisEach = mostMillisEach;
     }
 
-    /** A table, or a partition of the one that it is listed with. */
+    /** A table, or a partition of the table under which it is listed. */
     private record ConstrainedTable(TableId id, boolean partitioned, long pages) {}
 
     private record Key(
@@ -96,12 +96,12 @@ public final class ForeignKeyChecks {
             List<String> collations,
             String definition) {}
 
-    /** What is found; nothing of it refuses the migration. */
+    /** The findings; none of them refuses the migration. */
     public static List<Finding> check(Migration migration) throws SQLException {
         return check(migration, MOST_MILLIS_EACH);
     }
 
-    /** @param mostMillisEach that the rows of one key may take */
+    /** @param mostMillisEach limit for the query of one key */
     public static List<Finding> check(Migration migration, int mostMillisEach) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "check")) {
             source.setReadOnly(true);
@@ -119,7 +119,7 @@ public final class ForeignKeyChecks {
         boolean inherited = ServerVersion.major(source) >= 11;
         List<Key> keys =
                 Queries.list(source, ForeignKeyChecks::key, KEYS.formatted(inherited ? "k.conparentid = 0" : "true"));
-        // Of the rows only: a catalog that answers slowly, or that others lock, is waited for.
+        // Only for the rows: the check waits for a catalog that answers slowly or is locked.
         Queries.execute(source, "SET statement_timeout = " + mostMillisEach);
         List<Finding> findings = new ArrayList<>();
         for (Key key : keys) {
@@ -163,32 +163,29 @@ public final class ForeignKeyChecks {
             }
             TableId parent = tables.get(key.parent).get(0).id();
             String problem = isWhole(key.parent)
-                    ? "existing rows contradict it"
+                    ? "existing rows violate this key"
                     : "existing rows refer to rows of " + parent + " that are not carried";
             return Optional.of(Finding.warning(
                     object,
                     problem + outcome(),
-                    "Correct the rows on the source that this finds, or leave them: " + query));
+                    "On the source, correct the rows that this query finds, or leave them: " + query));
         } catch (SQLException e) {
             if (QUERY_CANCELED.equals(e.getSQLState())) {
                 return Optional.of(large(object, query));
             }
-            return Optional.of(
-                    Finding.warning(object, "cannot be checked: " + e.getMessage(), "Correct what the server says"));
+            return Optional.of(Finding.warning(
+                    object, "cannot be checked: " + e.getMessage(), "Fix the cause that the server names"));
         }
     }
 
     private static Finding large(String object, String query) {
-        return Finding.info(
-                object,
-                "its tables are large, so whether rows contradict it was not looked for. It can be, on the source: "
-                        + query);
+        return Finding.info(object, "not checked, because its tables are large. To check on the source: " + query);
     }
 
     private String outcome() {
         return migration.schema() == TargetSchemaMode.CREATE
-                ? ": it stays NOT VALID on the target, where new rows are checked"
-                : ": the target's is not checked while rows are applied";
+                ? ": this key stays NOT VALID on the target, which checks new rows only"
+                : ": the target does not check this key while rows are applied";
     }
 
     private String contradictions(Key key, String children, Optional<String> parents) {
@@ -210,7 +207,7 @@ public final class ForeignKeyChecks {
                         .orElse("");
     }
 
-    /** The rows of a table that are carried, as what follows FROM; empty = none are. */
+    /** The carried rows of a table, as what follows FROM; empty = no rows are carried. */
     private Optional<String> carried(long table, List<String> columns) {
         ConstrainedTable root = tables.get(table).get(0);
         if (root.partitioned() && isWhole(table)) {
@@ -225,7 +222,7 @@ public final class ForeignKeyChecks {
         return parts.isEmpty() ? Optional.empty() : Optional.of("(" + String.join(" UNION ALL ", parts) + ")");
     }
 
-    /** Whether all its rows are carried. */
+    /** Whether all rows of the table are carried. */
     private boolean isWhole(long table) {
         return migration.tables().isWhole(tables.get(table).get(0).id())
                 || leaves(table).stream()

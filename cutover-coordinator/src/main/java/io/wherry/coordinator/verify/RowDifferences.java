@@ -18,7 +18,7 @@ import java.util.Set;
 final class RowDifferences {
     private static final int FETCH_ROWS = 2_000;
     private static final int KEYS_SHOWN = 10;
-    // Beyond this many the exact number helps nobody, and memory is bounded.
+    // Beyond this number an exact count has no use, and memory must stay bounded.
     private static final int KEYS_COUNTED = 100_000;
 
     private final Migration migration;
