@@ -48,7 +48,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
     private final CoordinatorLoop loop;
     private final HttpApi http;
 
-    /** @param stateDirectory where the HTTP token is kept when the configuration gives none */
+    /** @param stateDirectory where the HTTP token is kept if the configuration names no token */
     public CutoverCoordinator(Migration migration, Path stateDirectory) {
         this.migration = migration;
         this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration), Story.STEPS, Failpoints.armed());
@@ -72,17 +72,17 @@ public final class CutoverCoordinator implements Service, Coordinator {
     }
 
     /**
-     * Whether the target knows of it. Past its beginning a migration must go on even when the source is away: after the switch row it
-     * may be gone. False as well when the target does not answer.
+     * Whether the target knows this migration. Once started, a migration must continue even if the source is away: after the switch
+     * row the source may be gone. False also if the target does not answer.
      */
     public static boolean hasBegun(Migration migration) {
         try (Connection target = Sessions.open(migration, migration.target(), "check")) {
-            boolean ours = TargetTables.exists(target, "wherry.migration")
+            boolean known = TargetTables.exists(target, "wherry.migration")
                     && Queries.strings(target, "SELECT name FROM wherry.migration")
                             .contains(migration.name());
-            return ours && Journal.read(target).isPresent();
+            return known && Journal.read(target).isPresent();
         } catch (SQLException e) {
-            LOG.debug("Target not readable; the preflight will say why", e);
+            LOG.debug("Target not readable; the preflight will give the reason", e);
             return false;
         }
     }
@@ -102,7 +102,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
         return loop.pulse();
     }
 
-    /** Every stay in a state so far, in order. */
+    /** Each stay in a state so far, in order. */
     public List<StateTime> states() {
         return loop.states();
     }
@@ -112,7 +112,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
         return loop.latencies().percentile(fraction);
     }
 
-    /** What the last comparison inside a cutover found; empty before the first. */
+    /** The result of the last comparison inside a cutover; empty before the first. */
     public Optional<DataComparison> comparison() {
         return loop.comparison();
     }
@@ -147,7 +147,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
         return order(Order.Kind.RELOAD, table);
     }
 
-    /** Waits for the coordinator's thread, which gives it. */
+    /** Waits for the coordinator's thread, which gives the order. */
     private List<TableId> order(Order.Kind kind, Optional<String> table) throws SQLException {
         try {
             return loop.order(kind, table).toCompletableFuture().get();

@@ -32,13 +32,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Builds keys and indexes of loaded tables, several tables at once, and declares them ready for changes. A table is built
+ * Builds keys and indexes of loaded tables, several tables at once, and declares these tables ready for changes. A table is built
  * while others still load. All methods but {@link #close} are called by the coordinator's thread only.
  */
 public final class IndexBuilder implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(IndexBuilder.class);
-    // Sorting in memory is what makes index builds fast; bounded, because several run at once on a server we do not
-    // know.
+    // Sorting in memory makes index builds fast. The limit is needed because several builds run at once on a server
+    // of unknown size.
     private static final String MEMORY = "SET maintenance_work_mem = '256MB'";
     private static final int MOST_AT_ONCE = 4;
     private static final long NEVER = Long.MIN_VALUE;
@@ -51,7 +51,7 @@ public final class IndexBuilder implements AutoCloseable {
     private final Consumer<Observation> tell;
     private final ThreadPoolExecutor workers;
     private final ScriptSessions sessions;
-    /** Not to be begun before this time (System.nanoTime); the key Optional.empty() stands for the parents. */
+    /** The earliest start of each table's work (System.nanoTime); the key Optional.empty() stands for the parents. */
     private final Map<Optional<TableId>, Long> notBefore = new HashMap<>();
 
     private boolean parentsBuilt;
@@ -72,14 +72,14 @@ public final class IndexBuilder implements AutoCloseable {
                 Threads.named("wherry-index"));
     }
 
-    /** Begins with a table that is loaded and not ready, unless it is under way. */
+    /** Starts to build a table that is loaded and not ready, unless that work is in progress. */
     public void offer(TableProgress relation) {
         if (relation.loaded() && !relation.ready() && begin(Optional.of(relation.table()))) {
             workers.execute(() -> tell.accept(attempt(relation.table(), target -> build(target, relation))));
         }
     }
 
-    /** Begins with what spans tables: partitioned parents, whose indexes take in their children's, and large objects. */
+    /** Starts to build what spans tables: partitioned parents, whose indexes contain their children's, and large objects. */
     public void offerParents() {
         if (begin(Optional.empty())) {
             workers.execute(() -> tell.accept(attempt(null, this::buildParents)));
@@ -95,7 +95,7 @@ public final class IndexBuilder implements AutoCloseable {
         return true;
     }
 
-    /** The work may be offered again: soon when it went well and the next look at the target is yet to come, else later. */
+    /** Allows the work again: soon after success, before the target is read again, and later after a failure. */
     public void ended(Built built) {
         long pause = built.problem() == null ? AFTER_SUCCESS_NANOS : AFTER_FAILURE_NANOS;
         notBefore.put(Optional.ofNullable(built.table()), System.nanoTime() + pause);
@@ -107,7 +107,7 @@ public final class IndexBuilder implements AutoCloseable {
         return parentsBuilt;
     }
 
-    /** What spans tables is to be built again: the index of a new table is not yet attached to that of its parent. */
+    /** What spans tables must be built again: the index of a new table is not yet attached to its parent's. */
     public void parentsOutdated() {
         parentsBuilt = false;
     }
@@ -129,7 +129,7 @@ public final class IndexBuilder implements AutoCloseable {
     private void build(Connection target, TableProgress relation) throws SQLException {
         TableId table = relation.table();
         runEach(target, DdlStore.pendingFor(target, table));
-        // Its own changes may need plans before autovacuum comes round.
+        // The changes of the table may need query plans before autovacuum runs.
         Queries.execute(target, "ANALYZE " + table.quoted());
         RowIndex.ensure(target, table);
         Queries.update(
@@ -159,10 +159,10 @@ public final class IndexBuilder implements AutoCloseable {
     }
 
     /**
-     * Whether an index is to be attached to one that is not there, though what comes before in the dump has been run. Counterexample:
-     * an index is made on a partitioned table, and a partition added at once; the parent's index follows only when the new
-     * partition is ready, which waited for it. Made then, the parent's takes in the partition's (PostgreSQL's
-     * documentation, CREATE INDEX, ONLY).
+     * Whether the statement attaches an index to a parent index that does not exist, although everything before it in the dump has
+     * been run. Counterexample without this check: an index is created on a partitioned table, and a partition is added at once.
+     * The parent's index is created only when the new partition is ready, and the partition would wait for the parent's index.
+     * Created later, the parent's index includes the partition's (PostgreSQL's documentation, CREATE INDEX, ONLY).
      */
     private static boolean lacksParent(Connection target, Ddl ddl) throws SQLException {
         Optional<String> parent = DeferredDdl.parentIndex(ddl);
@@ -171,7 +171,8 @@ public final class IndexBuilder implements AutoCloseable {
 
     private static void runEach(Connection target, List<Ddl> pending) throws SQLException {
         Queries.execute(target, MEMORY);
-        // Statements of the dump name everything in full, and set what else they need; every job begins with it reset.
+        // Statements of the dump name everything in full, and set what else they need; each job starts with
+        // settings reset.
         target.setAutoCommit(false);
         for (Ddl ddl : pending) {
             if (lacksParent(target, ddl)) {
@@ -188,14 +189,14 @@ public final class IndexBuilder implements AutoCloseable {
         workers.shutdownNow();
         try {
             if (!workers.awaitTermination(1, TimeUnit.SECONDS)) {
-                // A statement under way ends with the process or by itself; it is marked done in its own transaction.
+                // A statement in progress ends with the process or by itself; its own transaction marks it done.
                 return;
             }
             sessions.close();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (SQLException e) {
-            LOG.debug("the target has ended a session already", e);
+            LOG.debug("the target has already ended a session", e);
         }
     }
 }

@@ -29,9 +29,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings to the target what DDL on the source added since the schema was copied, where {@code target.schema} is {@code create}:
- * tables, and what of tables does not come with their rows. All methods but {@link #close} are called by the
- * coordinator's thread.
+ * Brings to the target what DDL on the source has added since the schema was copied, if {@code target.schema} is {@code create}:
+ * tables, and those parts of tables that do not come with their rows. The coordinator's thread calls all methods but {@link
+ * #close}.
  */
 public final class SchemaFollower implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaFollower.class);
@@ -42,29 +42,29 @@ public final class SchemaFollower implements AutoCloseable {
 
     private final Migration migration;
     private final Term term;
-    /** Otherwise the schema is somebody else's, and what differs is only told. */
+    /** Whether Wherry owns the schema of the target. Otherwise differences are only reported. */
     private final boolean ours;
 
     private final Consumer<Observation> tell;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema"));
-    /** Object to the end of the source's log when it was first seen. */
+    /** Each object with the end of the source's log when the object was first seen. */
     private final Map<String, Lsn> firstSeen = new HashMap<>();
-    /** Object to what the target said of it. */
+    /** Each object with the target's error message. */
     private final Map<String, String> problems = new HashMap<>();
 
     private final Map<String, Long> failedNanos = new HashMap<>();
-    /** Object to the definition that was given to the target. */
+    /** Each object with the definition that was given to the target. */
     private final Map<String, String> done = new ConcurrentHashMap<>();
 
     private final Set<String> running = new HashSet<>();
 
-    /** What is built of that which the first dump held for tables and their parents. */
+    /** How much of the first dump's indexes and constraints of tables and their parents is built. */
     public enum Extent {
-        /** Not even all that can be. */
+        /** Not yet everything that can be built. */
         SOME,
-        /** Of all tables but those whose load has stopped; parents wait for these. */
+        /** All tables except those whose load has stopped; parents wait for these. */
         OTHERS,
-        /** All. */
+        /** Everything. */
         ALL
     }
 
@@ -76,15 +76,15 @@ public final class SchemaFollower implements AutoCloseable {
     }
 
     /**
-     * Begins with what may be done.
+     * Starts the work that may be done now.
      *
-     * <p>What forbids (a constraint, the bounds of a partition) waits until everything from before it is applied.
-     * Counterexample: rows with {@code v < 0} are made positive, then {@code CHECK (v > 0)} is added; made on the target
-     * between the two, when no such row happens to be there yet, it would refuse a row that was once right.
+     * <p>DDL that can reject rows (a constraint, the bounds of a partition) waits until everything from before the DDL is applied.
+     * Counterexample: rows with {@code v < 0} are made positive, then {@code CHECK (v > 0)} is added. If the target got the check
+     * before such a row arrives, the check would reject a row that was once valid.
      *
      * @param applied everything up to here is on the target
-     * @param others the same, but of tables that stand still: what concerns one of the others alone does not wait for these
-     * @param built what of the first dump is built
+     * @param others the same, except changes of stopped tables: DDL that concerns one other table alone does not wait for these
+     * @param built how much of the first dump is built
      */
     public void offer(SchemaDrift drift, Lsn applied, Observation.AppliedToOthers others, Extent built) {
         List<Addition> additions = drift.additions().stream()
@@ -97,9 +97,8 @@ public final class SchemaFollower implements AutoCloseable {
         if (drift.deferred()) {
             objects.add(DEFERRED);
         }
-        // One that could not be brought over is named; one that changes again and again must not hold the cutover up,
-        // which
-        // brings the last of them.
+        // Rows that could not be brought to the target are named. Rows that keep changing must not block the
+        // cutover, which brings the last state.
         if (!drift.extensionRows().isEmpty() && problems.containsKey(EXTENSION_ROWS)) {
             objects.add(EXTENSION_ROWS);
         }
@@ -136,7 +135,7 @@ public final class SchemaFollower implements AutoCloseable {
                 }));
     }
 
-    /** A default that was given to the target as the source words it and still reads otherwise there. */
+    /** A default that was given to the target in the source's words, and that the target prints in other words. */
     private boolean inOtherWords(Addition addition) {
         return addition.object().startsWith("default ") && addition.definition().equals(done.get(addition.object()));
     }
@@ -164,7 +163,7 @@ public final class SchemaFollower implements AutoCloseable {
             } catch (WherryException e) {
                 problem = e.explained();
             } catch (RuntimeException e) {
-                // Unheard, it would leave the cutover waiting for ever.
+                // Without a report, the cutover would wait forever.
                 LOG.error("Following {}", object, e);
                 problem = e.toString();
             }
@@ -184,9 +183,9 @@ public final class SchemaFollower implements AutoCloseable {
         }
     }
 
-    /** What is on its way, or could not be done and why, one line each. */
+    /** What is in progress, or has failed and why, one line each. */
     public List<String> pending() {
-        // What runs may be on the target already, and seen to be there.
+        // Running work may have reached the target already, so that the comparison no longer lists it.
         Set<String> objects = new TreeSet<>(running);
         objects.remove(EXTENSION_ROWS);
         objects.addAll(firstSeen.keySet());
@@ -198,18 +197,18 @@ public final class SchemaFollower implements AutoCloseable {
             return object + " could not be brought to the target: " + problems.get(object);
         }
         if (!ours) {
-            return object + " is not as on the source; make it so on the target, or leave it";
+            return object + ": the target differs from the source; change the target, or leave it";
         }
         String problem = problems.get(object);
         return problem == null
-                ? object + ": to be brought to the target as on the source"
-                : object + " differs from the source, and the target refused: " + problem
-                        + "; do on the target what was done on the source";
+                ? object + ": to be brought to the target"
+                : object + ": the target differs from the source, and refused the change: " + problem
+                        + "; make the change of the source on the target by hand";
     }
 
     /**
-     * Whether a cutover may begin: everything was at least tried. What the target refuses is for the operator to judge, but
-     * what waits for the switch must be known.
+     * Whether a cutover may start: everything was at least tried. The operator decides about what the target refuses, but what
+     * waits for the switch must be known.
      */
     public boolean settled() {
         return !problems.containsKey(EXTENSION_ROWS) && (!ours || schemaSettled());

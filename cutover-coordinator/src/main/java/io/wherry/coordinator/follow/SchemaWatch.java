@@ -23,25 +23,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells what {@link SchemaFollower} does not follow, where {@code target.schema} is {@code create}: functions, views, types and
+ * Reports what {@link SchemaFollower} does not follow, if {@code target.schema} is {@code create}: functions, views, types and
  * rights that changed on the source since the schema was copied, and what was dropped there. Dumps are compared only after the
- * catalogs of one side have changed. All methods but {@link #close} are called by the coordinator's thread.
+ * catalogs of one side have changed. The coordinator's thread calls all methods but {@link #close}.
  */
 public final class SchemaWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaWatch.class);
-    /** An operator who cuts over at once need not wait for a comparison. */
+    /** So that an operator who cuts over at once does not wait for a comparison. */
     private static final long QUIET_MILLIS = 10_000;
 
-    /** Statements in a status; all are in the log. */
+    /** Statements that the status shows; the log has all. */
     private static final int SHOWN = 20;
 
     private static final long PAUSE_MILLIS = 10_000;
     private static final long AFTER_FAILURE_MILLIS = 300_000;
-    /** So that dumps take a twentieth of the time at most, however many tables there are. */
+    /** So that dumps take at most a twentieth of the time, for any number of tables. */
     private static final long SHARE = 20;
 
-    // Rows of these catalogs are new ones (xmin) whenever anything of theirs is altered. Of pg_class and pg_attribute
-    // only what statistics, TRUNCATE and VACUUM leave alone.
+    // Rows of these catalogs get a new xmin with each alteration. Of pg_class and pg_attribute, only columns that
+    // statistics, TRUNCATE and VACUUM do not change.
     private static final String FINGERPRINT = """
             SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
               SELECT concat_ws(' ', tableoid, oid, xmin) FROM pg_proc WHERE oid >= 16384
@@ -79,7 +79,7 @@ public final class SchemaWatch implements AutoCloseable {
     private String problem;
     private boolean comparing;
     private long dueMillis = Long.MAX_VALUE;
-    /** Of both sides, when they were compared. For the worker. */
+    /** Fingerprints of both sides at the last comparison. Used by the worker only. */
     private String compared = "";
 
     public SchemaWatch(Migration migration, Consumer<Observation> tell) {
@@ -88,9 +88,9 @@ public final class SchemaWatch implements AutoCloseable {
     }
 
     /**
-     * Compares when it is time to.
+     * Compares when a comparison is due.
      *
-     * @param settled whether the schema is followed so far, and no cutover is under way
+     * @param settled whether the schema is followed so far, and no cutover is in progress
      * @param nowMillis by {@link MonotonicClock}
      */
     public void offer(boolean settled, long nowMillis) {
@@ -117,7 +117,7 @@ public final class SchemaWatch implements AutoCloseable {
         } catch (SQLException | WherryException e) {
             problem = e.getMessage();
         } catch (RuntimeException e) {
-            // Unheard, a cutover would wait for it for ever.
+            // Without a report, a cutover would wait forever.
             LOG.error("Comparing the schemas", e);
             problem = e.toString();
         }
@@ -141,7 +141,7 @@ public final class SchemaWatch implements AutoCloseable {
         comparing = false;
         problem = found.problem();
         if (problem != null) {
-            LOG.warn("The schemas could not be compared, it is tried again: {}", problem);
+            LOG.warn("The schemas could not be compared; Wherry tries again: {}", problem);
         }
         if (dueMillis != Long.MAX_VALUE) {
             long pause = problem == null ? PAUSE_MILLIS : AFTER_FAILURE_MILLIS;
@@ -149,7 +149,7 @@ public final class SchemaWatch implements AutoCloseable {
         }
         if (found.differences() != null && !found.differences().equals(differences)) {
             differences = found.differences();
-            differences.forEach(line -> LOG.warn("The schema is not followed in this: {}", line));
+            differences.forEach(line -> LOG.warn("Not followed: {}", line));
         }
         while (!waiting.isEmpty()) {
             waiting.remove().run();
@@ -162,21 +162,21 @@ public final class SchemaWatch implements AutoCloseable {
     }
 
     /**
-     * Once the comparison that runs has ended. A cutover waits for it: a dump keeps tables locked for seconds that the cutover will
-     * alter, and the applications would wait that long in the window.
+     * Runs the action once the present comparison has ended. A cutover waits for that: a dump locks tables for seconds that the
+     * cutover will alter, and in the window the applications would wait as long.
      */
     public void afterwards(Runnable action) {
         waiting.add(action);
     }
 
-    /** What the cutover would not bring, one line for all; empty = nothing is known of. */
+    /** What the cutover would not bring, one line for all; empty = nothing is known. */
     public List<String> pending() {
         if (problem != null) {
-            return List.of("whether functions, views, types and rights are as on the source is not known: " + problem);
+            return List.of("functions, views, types and rights could not be compared with the source: " + problem);
         }
         return differences.isEmpty()
                 ? List.of()
-                : List.of("not followed, make it so on the target or leave it (wherry verify --schema): "
+                : List.of("not followed; make these changes on the target, or leave them (wherry verify --schema): "
                         + differences.stream().limit(SHOWN).collect(Collectors.joining("; "))
                         + (differences.size() > SHOWN ? "; and " + (differences.size() - SHOWN) + " more" : ""));
     }

@@ -12,7 +12,7 @@ import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 
-/** What a client shows to be allowed more: the configured token, or one that is made once and kept in a file. */
+/** The token that guarded calls need: the configured token, or a token that is created once and kept in a file. */
 final class AccessToken {
     private static final int BYTES = 32;
     private static final int LENGTH = 2 * BYTES;
@@ -23,17 +23,17 @@ final class AccessToken {
         this.header = ("Bearer " + token).getBytes(StandardCharsets.UTF_8);
     }
 
-    /** @throws ConfigurationException when the file of a token of our own cannot be read or written */
+    /** @throws ConfigurationException when the file of a created token cannot be read or written */
     static AccessToken of(Http configured, Path stateDirectory) {
         return new AccessToken(configured.token().orElseGet(() -> own(stateDirectory)));
     }
 
-    /** The file that holds a token we made. */
+    /** The file that holds a created token. */
     static Path file(Path stateDirectory) {
         return stateDirectory.resolve("token");
     }
 
-    /** In constant time, so that the time taken does not tell how much of a guess was right. */
+    /** Compares in constant time, so that the time does not show how much of a guess was right. */
     boolean isIn(String authorization) {
         return authorization != null && MessageDigest.isEqual(authorization.getBytes(StandardCharsets.UTF_8), header);
     }
@@ -48,7 +48,7 @@ final class AccessToken {
             new SecureRandom().nextBytes(random);
             String made = HexFormat.of().formatHex(random);
             Files.createDirectories(stateDirectory);
-            // Moved to its place when it is whole: half a token, or none, would be easy to guess.
+            // Moved to its place when complete: half a token, or an empty one, would be easy to guess.
             Path whole = Files.createTempFile(
                     stateDirectory,
                     "token",

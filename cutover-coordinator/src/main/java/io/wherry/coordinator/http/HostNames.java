@@ -4,17 +4,17 @@ import io.wherry.contract.config.Migration.Http;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/** Which host names a request may be for. */
+/** The host names that a request may be for. */
 record HostNames(Http configured) {
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
     private static final Pattern ADDRESS = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-fA-F:.%]+]");
     private static final Pattern PORT = Pattern.compile(":[0-9]{1,5}$");
 
     /**
-     * Whether the request was meant for us. A page in somebody's browser whose name its owner lets resolve to our address
-     * (DNS rebinding) would otherwise be of our origin, and read what it likes; its name stands in the Host header, where an
-     * address cannot be such a name. Nobody can make a browser send the Authorization header that changing calls need, as we
-     * answer no preflight.
+     * Whether the request was meant for this server. Otherwise a web page could read everything here: its owner lets the page's
+     * name resolve to this server's address (DNS rebinding), so that both have the same origin. The Host header holds the page's
+     * name, and an address cannot be such a name. No page can make a browser send the Authorization header that changing calls
+     * need, because this server answers no preflight.
      */
     boolean include(String header) {
         if (header == null) {

@@ -30,9 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The coordinator over HTTP. Reading is free to whoever reaches the port, loopback unless configured, but for secrets and values
- * of rows; these, what changes state, and by configuration all reading needs {@code Authorization: Bearer <token>}. Without a configured token one is made and kept in {@code <state>/token}, readable
- * by this user only.
+ * The coordinator over HTTP. Every client that reaches the port (loopback unless configured) may read all but secrets and values of
+ * rows. For these, for calls that change state, and if so configured for all reading, a client needs {@code Authorization: Bearer
+ * <token>}. Without a configured token, a token is created and kept in {@code <state>/token}, which only this user can read.
  */
 public final class HttpApi implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HttpApi.class);
@@ -42,10 +42,9 @@ public final class HttpApi implements AutoCloseable {
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
 
     static {
-        // A client that sends its request byte by byte would else hold a thread for as long as it likes, and a few of
-        // them
-        // all. In seconds; read by the server's class when it is first used. An answer may take as long as a cutover
-        // does.
+        // In seconds. Without this limit, a client that sends its request byte by byte would hold a thread without
+        // end, and a few such clients all threads. The server's class reads the setting when first used. The limit
+        // does not concern answers: these may take as long as a cutover.
         System.setProperty("sun.net.httpserver.maxReqTime", System.getProperty("wherry.http.request-seconds", "10"));
     }
 
@@ -64,12 +63,12 @@ public final class HttpApi implements AutoCloseable {
         this.coordinator = coordinator;
     }
 
-    /** The file that holds a token we made. */
+    /** The file that holds a created token. */
     public static Path tokenFile(Path stateDirectory) {
         return AccessToken.file(stateDirectory);
     }
 
-    /** @throws ConfigurationException when the address cannot be listened on, or the token's file not be written */
+    /** @throws ConfigurationException when the server cannot listen on the address, or cannot write the token's file */
     public void start() {
         try {
             token = AccessToken.of(configured, stateDirectory);
@@ -79,7 +78,7 @@ public final class HttpApi implements AutoCloseable {
             throw new ConfigurationException(
                     "http.listen",
                     configured.host() + ":" + configured.port() + ": " + e.getMessage(),
-                    "Choose another port, or end what listens there");
+                    "Choose another port, or end the process that listens there");
         }
         server.createContext("/", this::serve);
         server.setExecutor(threads);
@@ -95,7 +94,7 @@ public final class HttpApi implements AutoCloseable {
         try (exchange) {
             Reply reply;
             if (exchange.getRequestBody().readNBytes(LARGEST_BODY + 1).length > LARGEST_BODY) {
-                reply = Reply.error(413, "the body is too large", "No call needs one");
+                reply = Reply.error(413, "the body is too large", "No call needs a body");
             } else {
                 reply = reply(exchange);
             }
@@ -115,8 +114,8 @@ public final class HttpApi implements AutoCloseable {
         if (!hosts.include(exchange.getRequestHeaders().getFirst("Host"))) {
             return Reply.error(
                     421,
-                    "this host name is not ours",
-                    "Use an address, localhost, or a name of http.names; beyond loopback http.listen and a token are needed");
+                    "this host name is not accepted",
+                    "Use an address, localhost, or a name of http.names; access from other machines needs http.listen and a token");
         }
         String path = String.valueOf(exchange.getRequestURI().getPath());
         boolean post = exchange.getRequestMethod().equals("POST");
@@ -167,7 +166,7 @@ public final class HttpApi implements AutoCloseable {
     private static Reply ordered(Giving order, String query) {
         boolean named = query != null && query.startsWith("table=");
         if (!named && !"all=true".equals(query)) {
-            return Reply.error(400, "which table is not said", "Add ?table=schema.table or ?all=true");
+            return Reply.error(400, "no table was named", "Add ?table=schema.table or ?all=true");
         }
         try {
             List<TableId> tables = order.give(named ? Optional.of(query.substring(6)) : Optional.empty());
@@ -178,7 +177,7 @@ public final class HttpApi implements AutoCloseable {
         }
     }
 
-    /** Whether passwords and values of rows are asked for, by somebody who has the token: the answer was refused else. */
+    /** Whether the client asks for passwords and values of rows. Such a client has the token: otherwise the request was refused. */
     private boolean valuesShown(HttpExchange exchange) {
         return shows(exchange.getRequestURI().getQuery())
                 && token.isIn(exchange.getRequestHeaders().getFirst("Authorization"));
@@ -188,7 +187,7 @@ public final class HttpApi implements AutoCloseable {
         return query != null && List.of(query.split("&")).contains("showValues=true");
     }
 
-    /** Whether this process works: if not, only its end helps. */
+    /** Whether this process works: if not, only a restart helps. */
     private Reply live() {
         return coordinator
                 .pulse()
@@ -197,7 +196,7 @@ public final class HttpApi implements AutoCloseable {
                 .orElse(Reply.text(200, "ok\n"));
     }
 
-    /** Whether all three services work, also those in other processes. */
+    /** Whether all three services work, also in other processes. */
     private Reply ready(boolean verbose) {
         Status status = coordinator.status();
         List<String> problems = new ArrayList<>();
@@ -221,7 +220,7 @@ public final class HttpApi implements AutoCloseable {
             return failed(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return Reply.error(503, "the coordinator is stopping", "Ask again when it is up");
+            return Reply.error(503, "the coordinator is stopping", "Ask again when a coordinator runs");
         }
     }
 
@@ -230,7 +229,7 @@ public final class HttpApi implements AutoCloseable {
             return Reply.error(known instanceof DataException ? 409 : 503, known.getMessage(), known.hint());
         }
         return failure instanceof SQLException
-                ? Reply.error(503, "the databases: " + failure.getMessage(), "Check that both are up")
+                ? Reply.error(503, "the databases: " + failure.getMessage(), "Check that both databases are reachable")
                 : Reply.error(500, String.valueOf(failure.getMessage()), "See the log");
     }
 

@@ -6,7 +6,7 @@ import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.machine.Status.Counts;
 import io.wherry.coordinator.machine.Status.TableStatus;
 
-/** The status in Prometheus' text format. An unknown value is left out: Prometheus then knows that it is absent. */
+/** The status in Prometheus' text format. An unknown value is left out, so that Prometheus treats the value as absent. */
 final class Metrics {
     private final StringBuilder text = new StringBuilder();
 

@@ -16,7 +16,7 @@ record Reply(int status, String type, byte[] body) {
         return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Without secrets and values of rows. */
+    /** The same answer, without secrets and values of rows. */
     Reply masked() {
         if (!type.equals("application/json")) {
             return text(status, Masking.mask(new String(body, StandardCharsets.UTF_8)));
@@ -24,7 +24,7 @@ record Reply(int status, String type, byte[] body) {
         try {
             return json(status, Masking.mask(Json.mapper().readTree(body)));
         } catch (IOException e) {
-            throw new IllegalStateException("our own JSON cannot be read", e);
+            throw new IllegalStateException("Wherry's own JSON cannot be read", e);
         }
     }
 

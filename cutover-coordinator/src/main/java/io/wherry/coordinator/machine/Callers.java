@@ -6,14 +6,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Everybody who has asked the coordinator for something and waits for the answer. Each gets one, at the latest when the
- * coordinator ends. Safe for use by several threads.
+ * The callers that wait for an answer of the coordinator. Each caller gets an answer, at the latest when the coordinator ends. Safe
+ * for use by several threads.
  */
 final class Callers {
     private final Set<CompletableFuture<?>> waiting = ConcurrentHashMap.newKeySet();
     private volatile String ended;
 
-    /** What somebody waits for; it has failed already when the coordinator has ended. */
+    /** A future that a caller waits for; it has already failed if the coordinator has ended. */
     <T> CompletableFuture<T> add() {
         CompletableFuture<T> answer = new CompletableFuture<>();
         waiting.add(answer);
@@ -24,10 +24,10 @@ final class Callers {
         return answer;
     }
 
-    /** The coordinator has ended: those who wait, and all who ask from now on, are told why. */
+    /** The coordinator has ended: present and later callers get the reason. */
     void end(String why) {
         ended = why;
         waiting.forEach(answer -> answer.completeExceptionally(new RetryableException(
-                "ask", "the coordinator", why, "Ask again when it is up, or ask the other one")));
+                "ask", "the coordinator", why, "Ask again when a coordinator runs, or ask the other coordinator")));
     }
 }

@@ -28,7 +28,7 @@ record Commands(
                 () -> {
                     boolean possible = control.state().inWindow();
                     if (possible) {
-                        run.giveUp("given up by the operator");
+                        run.giveUp("aborted by the operator");
                     }
                     result.complete(possible);
                 },

@@ -23,7 +23,7 @@ final class Control {
     private final Migration migration;
     private final Term term;
     private final Failpoints failpoints;
-    private final LostCommits lostCommits;
+    private final ForgottenCutover forgotten;
     private final StatusBoard board;
     private final Inbox inbox;
     private final Pulse pulse;
@@ -34,14 +34,14 @@ final class Control {
             Migration migration,
             Term term,
             Failpoints failpoints,
-            LostCommits lostCommits,
+            ForgottenCutover forgotten,
             StatusBoard board,
             Inbox inbox,
             Pulse pulse) {
         this.migration = migration;
         this.term = term;
         this.failpoints = failpoints;
-        this.lostCommits = lostCommits;
+        this.forgotten = forgotten;
         this.board = board;
         this.inbox = inbox;
         this.pulse = pulse;
@@ -58,17 +58,17 @@ final class Control {
         String waitsFor;
         try {
             session = CoordinatorSession.take(migration, term, failpoints).orElse(null);
-            lostCommits.forget();
-            if (session != null && lostCommits.check(session.journal())) {
+            forgotten.newSession();
+            if (session != null && forgotten.check(session.journal())) {
                 return;
             }
             waitsFor = session == null
-                    ? "another coordinator to end; this one stands by"
-                    : "source and Kafka, to see whether the target has lost commits";
+                    ? "another coordinator to end; this coordinator stands by"
+                    : "source and Kafka, to check whether the target has lost commits";
         } catch (SQLException e) {
             waitsFor = "the target: " + e.getMessage();
         } catch (RetryableException e) {
-            waitsFor = "Kafka, to know whether the target is the one of before: " + e.getMessage();
+            waitsFor = "Kafka, to check whether the target is the same database as before: " + e.getMessage();
         }
         board.waiting(waitsFor);
         inbox.refuseOldCommands("waiting for " + waitsFor);

@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
-/** What others may ask of a coordinator of this process. */
+/** What other parts of this process may ask of its coordinator. */
 public interface Coordinator {
-    /** What stands where. */
+    /** The present status. */
     Status status();
 
     /** Signs of life of all three services. */
@@ -26,17 +26,17 @@ public interface Coordinator {
      */
     CompletionStage<CutoverResult> cutover(boolean dryRun);
 
-    /** Gives up a cutover under way; false when there is none, or it is past the point of no return. */
+    /** Aborts a cutover in progress; false if there is none, or if it is past the point of no return. */
     CompletionStage<Boolean> abort();
 
     /**
-     * Lets tables go on whose load was given up or whose changes stopped.
+     * Lets tables continue whose load has failed or whose changes have stopped.
      *
      * @param table by name; empty = all
-     * @return the tables that are meant
+     * @return the tables that the order concerns
      */
     List<TableId> retry(Optional<String> table) throws SQLException;
 
-    /** Loads tables again from the beginning; all of them: under a new slot. Otherwise as {@link #retry}. */
+    /** Re-loads tables from the beginning; if all tables, then under a new slot. Otherwise as {@link #retry}. */
     List<TableId> reload(Optional<String> table) throws SQLException;
 }

@@ -46,7 +46,7 @@ public final class CoordinatorLoop implements AutoCloseable {
     private final Observers observers;
     private final Workers workers;
     private final StatusBoard board;
-    private final LostCommits lostCommits;
+    private final ForgottenCutover forgotten;
     private final Control control;
     private final Transitions transitions;
     private final Decider decider;
@@ -72,10 +72,10 @@ public final class CoordinatorLoop implements AutoCloseable {
         observers = new Observers(migration, term, progress, inbox::add, readiness::applying, readiness::halted, pulse);
         workers = Workers.of(migration, term, acts, steps, failpoints, inbox);
         board = new StatusBoard(migration, facts, gate, workers);
-        lostCommits = new LostCommits(acts, workers.run(), inbox);
-        control = new Control(migration, term, failpoints, lostCommits, board, inbox, pulse);
+        forgotten = new ForgottenCutover(acts, workers.run(), inbox);
+        control = new Control(migration, term, failpoints, forgotten, board, inbox, pulse);
         transitions = new Transitions(control, machine, workers, facts, progress, board);
-        decider = new Decider(control, lostCommits, progress, facts, readiness, gate, transitions, workers, board);
+        decider = new Decider(control, forgotten, progress, facts, readiness, gate, transitions, workers, board);
         reactions = new Reactions(facts, decider, transitions, workers, board, () -> done.complete(null));
         recovery = new Recovery(control, transitions, workers, inbox, () -> closing);
         CutoverAdmission admission = new CutoverAdmission(
@@ -103,7 +103,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         } catch (InterruptedException e) {
             stopped();
         } catch (FencedException e) {
-            // The other coordinator looks after the source.
+            // The other coordinator takes care of the source.
             failed(e, e.explained());
         } catch (WherryException e) {
             failed(e, e.explained());
@@ -129,7 +129,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         }
     }
 
-    /** A closing service opens the source again if it is fenced, but does not wait for ever. */
+    /** A closing service opens a fenced source again, but does not wait forever. */
     private boolean finishing() {
         workers.run().giveUp("the coordinator was stopped");
         State state = control.state();
@@ -138,21 +138,21 @@ public final class CoordinatorLoop implements AutoCloseable {
 
     private void stopped() {
         done.complete(null);
-        callers.end("it has been stopped");
+        callers.end("the coordinator was stopped");
     }
 
     private void failed(Exception cause, String why) {
-        // Whoever started it says why it ended; twice would be once too often.
-        LOG.debug("The coordinator has stopped: {}", why, cause);
-        board.waiting("somebody to look: " + why);
+        // The process that started this coordinator logs the reason; logging it here too would double it.
+        LOG.debug("The coordinator has failed: {}", why, cause);
+        board.waiting("the operator, after a failure: " + why);
         done.completeExceptionally(cause);
-        callers.end("it has stopped: " + why);
+        callers.end("the coordinator has failed: " + why);
     }
 
     /** A source must not stay closed because this process has a defect. */
     private void openSource() {
         if (control.held()
-                && !lostCommits.switchLost()
+                && !forgotten.switchLost()
                 && control.state().inWindow()
                 && control.state() != State.PREPARING_TARGET) {
             workers.run().openSourceNow(control.journal());
@@ -168,10 +168,10 @@ public final class CoordinatorLoop implements AutoCloseable {
     }
 
     /**
-     * Tells the source-connector what the operator wants.
+     * Gives an order of the operator to the other services.
      *
      * @param table by name; empty = all
-     * @return the tables that are meant
+     * @return the tables that the order concerns
      */
     public CompletionStage<List<TableId>> order(Order.Kind kind, Optional<String> table) {
         return commands.order(kind, table);

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The coordinator's own session on the target: it holds the lock that lets one coordinator act at a time, and writes the
+ * The coordinator's own session on the target. The session holds the lock that lets one coordinator act at a time, and writes the
  * journal. Not safe for use by several threads.
  */
 public final class CoordinatorSession implements AutoCloseable {
@@ -35,7 +35,7 @@ public final class CoordinatorSession implements AutoCloseable {
     /**
      * Takes the lock; the first time also brings the schema to the target. Empty while another coordinator holds the lock.
      *
-     * @param term begins with the lock, and ends when this is closed
+     * @param term starts with the lock, and ends when this session is closed
      * @throws DataException when the target refuses a statement of the source's schema
      */
     public static Optional<CoordinatorSession> take(Migration migration, Term term, Failpoints failpoints)
@@ -51,7 +51,7 @@ public final class CoordinatorSession implements AutoCloseable {
                     copySchema(migration);
                     failpoints.after(Effect.SCHEMA);
                 }
-                requireOurs(target, migration);
+                requireOwner(target, migration);
                 Journal journal = Journal.read(target).orElseThrow().with(failpoints);
                 term.begin(target);
                 control = Optional.of(new CoordinatorSession(term, target, journal));
@@ -64,8 +64,9 @@ public final class CoordinatorSession implements AutoCloseable {
         }
     }
 
-    // Two that were started at the same time have both found an empty target; the second has waited for the lock.
-    private static void requireOurs(Connection target, Migration migration) throws SQLException {
+    // Two coordinators that were started at the same time have both found an empty target; the second has waited
+    // for the lock.
+    private static void requireOwner(Connection target, Migration migration) throws SQLException {
         List<String> names = Queries.strings(target, "SELECT name FROM wherry.migration");
         if (!names.isEmpty() && !names.contains(migration.name())) {
             throw new ConfigurationException(

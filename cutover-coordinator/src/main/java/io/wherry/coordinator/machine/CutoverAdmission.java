@@ -58,8 +58,9 @@ record CutoverAdmission(
 
     private void plan(CompletableFuture<CutoverResult> result) {
         State state = control.state();
-        String reason =
-                state == State.IN_SYNC ? "" : "not now: " + board.status().waitsFor();
+        String reason = state == State.IN_SYNC
+                ? ""
+                : "not possible now, waiting for " + board.status().waitsFor();
         List<String> lines = new ArrayList<>();
         if (state == State.IN_SYNC) {
             workers.trial().obstacles().forEach(obstacle -> lines.add("OBSTACLE: " + obstacle));
@@ -113,14 +114,14 @@ record CutoverAdmission(
             return;
         }
         workers.run().begin(result, fence.steps());
-        // Whom to let in again must be on record before anyone is kept out.
+        // The list of roles to let in again must be on record before any role is kept out.
         transitions.advance(Event.CUTOVER, Map.of("fence", fence));
         transitions.enter();
     }
 
-    /** Why a cutover may not begin now, as far as that is known at once; empty = it may. */
+    /** Why a cutover may not start now, as far as that is known at once; empty = it may start. */
     private String refusal() throws SQLException {
-        // A coordinator that has just come finds IN_SYNC in the journal, and knows nothing itself yet.
+        // A coordinator that has just started finds IN_SYNC in the journal, and has no facts of its own yet.
         decider.decide(MonotonicClock.millis());
         State state = control.state();
         if (state != State.IN_SYNC) {

@@ -14,7 +14,7 @@ import java.util.Map;
 /** Decides by the facts which work starts now and which state comes next. Used by the coordinator's thread only. */
 record Decider(
         Control control,
-        LostCommits lostCommits,
+        ForgottenCutover forgotten,
         Progress progress,
         Facts facts,
         Readiness readiness,
@@ -26,7 +26,7 @@ record Decider(
     /** @param now by {@code MonotonicClock} */
     void decide(long now) throws SQLException {
         control.requireTerm(now);
-        lostCommits.checkWhenDue(control.journal());
+        forgotten.checkWhenDue(control.journal());
         Journal journal = control.journal();
         State state = journal.state();
         Map<TableId, LoadPlan.Table> plan = progress.tables();

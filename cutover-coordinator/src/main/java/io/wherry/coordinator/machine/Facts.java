@@ -11,7 +11,7 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What the coordinator has been told so far. Used by its thread only. */
+/** What the coordinator knows so far. Used by its thread only. */
 final class Facts {
     private static final Logger LOG = LoggerFactory.getLogger(Facts.class);
     private static final long FAILURE_MILLIS = 3_000;
@@ -67,22 +67,22 @@ final class Facts {
         failureSeenMillis = nowMillis;
     }
 
-    /** How the tables of both sides have come apart. */
+    /** How the tables of both sides differ. */
     SchemaDrift drift() {
         return drift;
     }
 
-    /** The statements that give tables of the source their replica identity back. */
+    /** The statements that restore replica identities on the source. */
     List<String> restoring() {
         return restoring;
     }
 
-    /** What the source-connector waits for, and what the source refuses because of us; the worst first. */
+    /** What the source-connector waits for, and what the source refuses because of Wherry; the worst first. */
     List<String> sourceWaits() {
         return sourceWaits;
     }
 
-    /** Why the target cannot be in sync whatever the lag; empty = nothing is known. */
+    /** Why the target cannot be in sync, whatever the lag; empty = no reason is known. */
     Optional<String> obstacle(long nowMillis) {
         return halted().or(() -> drift.obstacles().stream().findFirst())
                 .or(tables::replaced)
@@ -95,7 +95,7 @@ final class Facts {
                 : Optional.empty();
     }
 
-    /** What does not go on before somebody looks after it. */
+    /** What has stopped until the operator acts. */
     Optional<String> halted() {
         return Optional.ofNullable(sourceProblem).or(this::slotProblem).or(tables::halted);
     }
@@ -104,15 +104,16 @@ final class Facts {
         return lags.slotProblem(tables.planned());
     }
 
-    /** What the operator can do about what is halted. */
+    /** What the operator can do about problems that stop the migration. */
     List<String> remedies() {
         List<String> remedies = new ArrayList<>();
         if (sourceProblem != null || slotProblem().isPresent()) {
             remedies.add("wherry reload --all");
         }
         if (lost != null) {
-            remedies.add("the target lost commits that it had confirmed (" + lost
-                    + "), applied again from Kafka: see that a replica that may be promoted is a synchronous one");
+            remedies.add(
+                    "the target lost commits that it had confirmed (" + lost
+                            + "); Wherry applied them again from Kafka. Check that each replica that may be promoted is a synchronous one");
         }
         remedies.addAll(tables.remedies());
         return remedies;

@@ -22,7 +22,7 @@ final class Gate {
         } else if (!lag.under(limits.maxLag())) {
             obstacle = lag.endToEndMillis() == null
                     ? "the first heartbeat to arrive"
-                    : "a lag under " + limits.maxLag().toMillis() + " ms; it is " + lag.endToEndMillis() + " ms";
+                    : "a lag under " + limits.maxLag().toMillis() + " ms; the lag is " + lag.endToEndMillis() + " ms";
             goodSinceMillis = null;
         } else {
             if (goodSinceMillis == null) {
@@ -33,7 +33,7 @@ final class Gate {
         }
     }
 
-    /** Whether the last look found the lag low and nothing stopped. */
+    /** Whether the last look found a low lag and no obstacle. */
     boolean good() {
         return goodSinceMillis != null;
     }

@@ -38,7 +38,7 @@ final class Inbox {
         return queue.poll();
     }
 
-    /** Refuses the commands that have waited for some seconds: a standby may stand by for days. */
+    /** Refuses commands that have waited for some seconds: a standby coordinator may stand by for days. */
     void refuseOldCommands(String why) {
         long now = MonotonicClock.millis();
         queue.removeIf(observation -> {

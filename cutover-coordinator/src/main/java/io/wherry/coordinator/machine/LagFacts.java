@@ -19,7 +19,7 @@ import java.util.Set;
 /** What is known of heartbeats, the slot and the lag. Used by the coordinator's thread only. */
 final class LagFacts {
     private static final int HEARTBEATS_KEPT = 10_000;
-    // Observations older than this say nothing about now.
+    // Older observations do not count.
     private static final long STALE_MILLIS = 10_000;
 
     private final Latencies latencies;
@@ -46,7 +46,7 @@ final class LagFacts {
         slotSeenMillis = heartbeat.emittedMillis();
         onTheirWay.add(heartbeat);
         if (onTheirWay.size() > HEARTBEATS_KEPT) {
-            // Keep the oldest: how long it is overdue is the lag.
+            // Keep the oldest heartbeat: the time by which it is overdue is the lag.
             onTheirWay.removeLast();
         }
     }
@@ -81,7 +81,7 @@ final class LagFacts {
         return applied;
     }
 
-    /** Everything up to here is on the target, but of tables that stand still. */
+    /** Everything up to here is on the target, except changes of stopped tables. */
     AppliedToOthers appliedToOthers() {
         return othersApplied;
     }
@@ -105,7 +105,7 @@ final class LagFacts {
     /**
      * Why the slot can no longer serve; empty = it can.
      *
-     * @param planned whether a load plan was made; that is made after the slot
+     * @param planned whether there is a load plan; the plan is made after the slot
      */
     Optional<String> slotProblem(boolean planned) {
         if (slot == Slot.MISSING && planned) {
@@ -114,7 +114,7 @@ final class LagFacts {
         return slot != null && "lost".equals(slot.walStatus())
                 ? Optional.of("the replication slot is lost: "
                         + ("idle_timeout".equals(slot.invalidation())
-                                ? "nobody read it for longer than the source allows (idle_replication_slot_timeout)"
+                                ? "no client read the slot for longer than the source allows (idle_replication_slot_timeout)"
                                 : "the source removed write-ahead log that was still needed (max_slot_wal_keep_size)"))
                 : Optional.empty();
     }

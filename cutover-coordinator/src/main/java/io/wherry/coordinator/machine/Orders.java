@@ -16,11 +16,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** Gives the operator's orders about tables: to the source-connector by the control topic, to the sink-applier by the target. */
+/** Gives the operator's orders about tables: to the source-connector through the control topic, to the sink-applier through the target. */
 public final class Orders {
     private static final String STOPPED =
             "SELECT stopped_because FROM wherry.relation WHERE stopped_because IS NOT NULL AND (schema_name, table_name) = (?, ?)";
-    // Of the reason that was read: it may have stopped again by another.
+    // Only if the reason is the one that was read: the table may have stopped again for another reason.
     private static final String CLEAR = "UPDATE wherry.relation SET stopped_because = NULL"
             + " WHERE (schema_name, table_name) = (?, ?) AND stopped_because = ?";
 
@@ -35,16 +35,16 @@ public final class Orders {
     }
 
     /**
-     * Gives one. By the coordinator's thread only: so none is given while a cutover begins or is under way.
+     * Gives an order. Called by the coordinator's thread only: so no order is given while a cutover starts or is in progress.
      *
      * @param table by name; empty = all
-     * @return the tables that are meant
-     * @throws DataException when there is no such table, a cutover is under way or the target serves
+     * @return the tables that the order concerns
+     * @throws DataException when there is no such table, a cutover is in progress or the target serves
      * @throws SQLException also when the term has ended
      */
     public List<TableId> give(Order.Kind kind, Optional<String> table, State state) throws SQLException {
         Set<TableId> known = progress.planned();
-        String operation = kind == Order.Kind.RETRY ? "retry" : "load again";
+        String operation = kind == Order.Kind.RETRY ? "retry" : "reload";
         List<TableId> meant = known.stream()
                 .filter(id -> table.isEmpty() || table.get().equals(id.toString()))
                 .sorted()
@@ -59,9 +59,11 @@ public final class Orders {
                     operation,
                     table.orElse("all tables"),
                     "the state is " + state,
-                    passing ? "Wait for the end of the cutover, or wherry abort" : "The target serves: it is too late");
+                    passing
+                            ? "Wait for the end of the cutover, or wherry abort"
+                            : "The target serves; its tables can no longer be loaded or retried");
         }
-        // Only a coordinator whose term goes on knows that no cutover is under way.
+        // Only a coordinator whose term lasts knows that no cutover is in progress.
         try (Connection target = term.open("order")) {
             if (kind == Order.Kind.RETRY) {
                 for (TableId id : meant) {
@@ -74,10 +76,10 @@ public final class Orders {
     }
 
     /**
-     * Lets a table go on, unless only a new load makes it right. Counterexample: its topic was deleted and created again; from its
-     * checkpoint on the new topic goes on as if nothing was missing.
+     * Lets a table continue, unless only a re-load fixes it. Counterexample: the table's topic was deleted and re-created; from the
+     * table's checkpoint on, the new topic would continue as if no change was missing.
      *
-     * @param named by the operator, who is told then
+     * @param named whether the operator named this table; then a refusal is reported
      */
     private static void retry(Connection target, TableId table, boolean named) throws SQLException {
         Optional<String> reason = Queries.string(target, STOPPED, table.schema(), table.table());
@@ -86,7 +88,7 @@ public final class Orders {
                 throw new DataException(
                         "retry",
                         table.toString(),
-                        "only a new load makes it right again: " + reason.get(),
+                        "only a re-load fixes this table: " + reason.get(),
                         Remedies.reload(table));
             }
         } else if (reason.isPresent()) {

@@ -23,9 +23,9 @@ import io.wherry.coordinator.watch.Observation.Tried;
 import java.sql.SQLException;
 
 /**
- * What each observation changes at once: a fact, or the work whose end it is. Used by the coordinator's thread only.
+ * The immediate effect of each observation: a changed fact, or the end of a piece of work. Used by the coordinator's thread only.
  *
- * @param completed runs once everything that comes after COMPLETED was tried to its end
+ * @param completed runs once all work after COMPLETED has ended
  */
 record Reactions(
         Facts facts, Decider decider, Transitions transitions, Workers workers, StatusBoard board, Runnable completed)

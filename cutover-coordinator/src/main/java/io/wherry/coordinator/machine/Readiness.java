@@ -6,7 +6,10 @@ import io.wherry.coordinator.watch.Progress;
 import java.util.Map;
 import java.util.Set;
 
-/** How far the load plan is done on the target. Written by the coordinator's thread; {@code halted} and {@code applying} are read by any. */
+/**
+ * How far the load plan is done on the target. Only the coordinator's thread writes; any thread may read {@code halted} and {@code
+ * applying}.
+ */
 final class Readiness {
     private final Progress progress;
     private final TableFacts tables;
@@ -25,7 +28,7 @@ final class Readiness {
         tables.see(progress.epochs());
         loaded = progress.hasLoadPlan() && tables.notLoaded(plan).isEmpty();
         ready = loaded && tables.notReady(plan).isEmpty();
-        // What the others wait for must not wait for a table whose load has stopped.
+        // The other tables must not wait for a table whose load has stopped.
         Set<TableId> stopped = tables.halted(plan);
         halted = stopped;
         applying = progress.hasLoadPlan() && stopped.containsAll(tables.notReady(plan));
@@ -46,7 +49,7 @@ final class Readiness {
         return halted;
     }
 
-    /** Whether changes are applied to every table but those that are halted. */
+    /** Whether changes are applied to every table except halted ones. */
     boolean applying() {
         return applying;
     }

@@ -17,7 +17,7 @@ record Recovery(Control control, Transitions transitions, Workers workers, Inbox
     /**
      * Reads the journal again under a new session: the old one may have been lost in the middle of a commit.
      *
-     * @param unfinished the observation that was not acted on to its end; null = none
+     * @param unfinished the observation whose reaction was interrupted; null = none
      * @throws InterruptedException when the coordinator is closed before the target is back
      */
     void recover(Observation unfinished, SQLException cause) throws InterruptedException, SQLException {
@@ -25,7 +25,7 @@ record Recovery(Control control, Transitions transitions, Workers workers, Inbox
         Journal before = control.journal();
         control.close();
         while (!control.held()) {
-            // From PREPARING_TARGET on a switch row may be on its way: then only the target's journal can tell.
+            // From PREPARING_TARGET on, a switch row may be on its way: then only the target's journal decides.
             boolean sourceMayServe = before.state().inWindow() && before.state() != State.PREPARING_TARGET;
             if (sourceMayServe && workers.run().endReason() != null) {
                 workers.run().openSourceNow(before);
@@ -42,7 +42,7 @@ record Recovery(Control control, Transitions transitions, Workers workers, Inbox
             inbox.add(unfinished);
         }
         if (workers.run().fencedHere() && control.state().servedBy().equals("source")) {
-            // Its first row could not be written, and so nothing was done.
+            // The row FENCING could not be written, so nothing was done.
             workers.run().finish(Outcome.ABORTED, "the target was lost: " + cause.getMessage(), control.journal());
         }
     }

@@ -7,13 +7,13 @@ import io.wherry.coordinator.watch.SlotStatus;
 import java.util.List;
 
 /**
- * What stands where; its JSON names are public and stable.
+ * The status of a migration; its JSON names are public and stable.
  *
  * @param state one of {@link State}
  * @param servedBy {@code source}, {@code target}, or {@code none} within the window
  * @param waitsFor what must happen before the next state; empty = nothing
- * @param slot what is kept for the replication slot, and how long it will last
- * @param lastAbort how the last cutover ended, if that was before the target served; null from the next attempt on
+ * @param slot what is kept for the replication slot, and how long the slot will last
+ * @param lastAbort how the last cutover was aborted; null = it was not, or another one has started
  * @param nextSteps what the operator can do now
  */
 public record Status(
@@ -35,13 +35,13 @@ public record Status(
     public record Counts(long insert, long update, long delete) {}
 
     /**
-     * @param state {@code WAITING}, {@code LOADING}, {@code INDEXING}, {@code APPLYING}, {@code FAILED} (its load was given up) or
+     * @param state {@code WAITING}, {@code LOADING}, {@code INDEXING}, {@code APPLYING}, {@code FAILED} (its load has failed) or
      *     {@code STOPPED} (an event contradicts the target)
      * @param rowsEstimated by the source's statistics; null = unknown
-     * @param captured changes put into Kafka since the source-connector began
+     * @param captured changes put into Kafka since the source-connector started
      * @param applied changes applied to the target
      * @param verified whether the last comparison found both sides equal; null = never compared
-     * @param error why the table stands still; null = it does not
+     * @param error why the table has stopped; null = it has not stopped
      */
     public record TableStatus(
             String table,

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** What others may read of the coordinator: written by its thread, read by any. */
+/** The published status of the coordinator: written by its thread, read by any thread. */
 final class StatusBoard {
     private static final int MOST_NAMED = 3;
 
@@ -64,7 +64,7 @@ final class StatusBoard {
         indexSeconds += seconds;
     }
 
-    /** Shows why nothing can be seen at present. */
+    /** Shows why no present status is known. */
     void waiting(String what) {
         Status last = status;
         status = new Status(
@@ -125,7 +125,7 @@ final class StatusBoard {
         };
     }
 
-    /** By name when they are few: a table that was just made on the source is what a refused cutover waits for. */
+    /** Names the tables if they are few: a refused cutover may wait for a table that was just created on the source. */
     private static String missing(List<TableId> tables, Map<TableId, LoadPlan.Table> plan, String what) {
         String some = tables.isEmpty() || tables.size() > MOST_NAMED
                 ? ""
@@ -139,7 +139,7 @@ final class StatusBoard {
             case IN_SYNC -> withDrift(List.of("wherry cutover --dry-run", "wherry cutover"));
             case FENCING, DRAINING, VERIFYING, PREPARING_TARGET -> List.of("wherry abort");
             case ABORTING -> List.of("wait until the source is open again");
-            case SWITCHING -> List.of("see that the traffic switch can succeed; it is tried again");
+            case SWITCHING -> List.of("check that the traffic switch can succeed; Wherry tries the switch again");
             case COMPLETED -> completedSteps(journal);
         };
     }
@@ -175,7 +175,7 @@ final class StatusBoard {
         return steps;
     }
 
-    /** What the source-connector does when the switch is decided, unless it did not workers.run(). */
+    /** What the source-connector restores after the switch, unless it does not run then. */
     private String restoring() {
         return facts.restoring().stream().map(statement -> "; " + statement).collect(Collectors.joining());
     }

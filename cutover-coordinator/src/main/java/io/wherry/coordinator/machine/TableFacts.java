@@ -19,7 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** What is known of each table: its load, its indexes, its changes. Used by the coordinator's thread only. */
+/** What is known of each table: its load, its indexes and its changes. Used by the coordinator's thread only. */
 final class TableFacts {
     private final Map<TableId, TableProgress> relations = new TreeMap<>();
     private final Map<TableId, Captured> captured = new HashMap<>();
@@ -78,7 +78,7 @@ final class TableFacts {
         return List.copyOf(relations.values());
     }
 
-    /** Tables of the plan whose rows are not all there; all of them when the target has not heard of them. */
+    /** Tables of the plan that the target does not hold completely. A table that is unknown to the target counts too. */
     List<TableId> notLoaded(Map<TableId, LoadPlan.Table> plan) {
         return plan.keySet().stream()
                 .filter(t -> !loaded(relations.get(t)))
@@ -97,7 +97,7 @@ final class TableFacts {
                 .toList();
     }
 
-    /** Tables of the plan whose load or index building does not go on before somebody looks after it. */
+    /** Tables of the plan whose load or index building has stopped until the operator acts. */
     Set<TableId> halted(Map<TableId, LoadPlan.Table> plan) {
         return notReady(plan).stream()
                 .filter(table -> failed.containsKey(table)
@@ -106,7 +106,7 @@ final class TableFacts {
                 .collect(Collectors.toSet());
     }
 
-    /** The first table whose load failed, or else whose changes stand still, and why. */
+    /** The first table whose load failed, or else whose changes have stopped, and why. */
     Optional<String> halted() {
         return failed.entrySet().stream()
                 .map(e -> "the load of " + e.getKey() + " failed: " + e.getValue())
@@ -116,17 +116,17 @@ final class TableFacts {
                         .findFirst());
     }
 
-    /** Tables whose changes stand still. */
+    /** Tables whose changes have stopped. */
     private List<TableProgress> stopped() {
         return relations.values().stream()
                 .filter(r -> r.stoppedBecause() != null)
                 .toList();
     }
 
-    /** The first table that is to be loaded again because the source has another one under its name, and why. */
+    /** The first table that must be re-loaded because the source has another table under its name, and why. */
     Optional<String> replaced() {
         return replaced.entrySet().stream()
-                .map(e -> "table " + e.getKey() + " to be loaded again: " + e.getValue())
+                .map(e -> "table " + e.getKey() + " to be re-loaded: " + e.getValue())
                 .findFirst();
     }
 
@@ -144,7 +144,7 @@ final class TableFacts {
         reasons.forEach((table, reason) -> remedies.add(
                 Remedies.onlyReload(reason)
                         ? Remedies.reload(table)
-                        : "remove what stopped " + table + ", then " + Remedies.retry(table)));
+                        : "fix what stopped " + table + ", then " + Remedies.retry(table)));
         return remedies;
     }
 

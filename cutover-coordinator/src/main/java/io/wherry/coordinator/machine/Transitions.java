@@ -48,7 +48,7 @@ record Transitions(
         }
     }
 
-    /** Aborts the cutover of another process; unless its switch row was on its way, and has just been committed. */
+    /** Aborts the cutover of another process, unless the switch row of that process has just been committed. */
     private void abandonUnfinished(Event abort) throws SQLException {
         Journal journal = control.journal();
         String reason = "the coordinator was restarted in " + journal.state();
@@ -61,13 +61,13 @@ record Transitions(
             if (journal.state() != State.SWITCHING) {
                 throw e;
             }
-            LOG.info("The switch row was committed by the coordinator before this one: going on from there");
+            LOG.info("The previous coordinator has committed the switch row; this coordinator continues from there");
         }
     }
 
     /** A step of the cutover succeeded. */
     void ended(StepDone step) throws SQLException {
-        // A step that has committed the next row itself is not of the last row any more.
+        // A step that has committed the next row itself no longer belongs to the last row.
         boolean present = step.committed() ? control.state() == State.SWITCHING : isPresent(step);
         if (!present) {
             return;
@@ -93,7 +93,7 @@ record Transitions(
 
     /**
      * Whether the step belongs to the present state. Counterexample: the target was lost in FENCING; another coordinator took over,
-     * started a cutover of its own and died. Its FENCING is not done because this process has done an earlier one.
+     * started a cutover of its own and died. The new FENCING is not done because this process has done an earlier one.
      */
     private boolean isPresent(StepEnded step) {
         return step.row() == control.journal().last().id();

@@ -18,8 +18,8 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Follows heartbeats, one after another, until all changes before each are applied on the target. Between two, those are left out
- * that were emitted meanwhile, except for the newest.
+ * Follows heartbeats, one after another, each until all changes before the heartbeat are applied on the target. Of the heartbeats
+ * that were emitted in the meantime, only the newest is followed next.
  *
  * @param newest the last heartbeat that was emitted; null before the first
  */
@@ -64,7 +64,8 @@ record Arrivals(
             if (!standing.isEmpty() && Drain.drained(Drain.without(vector, standing.keySet()), checkpoints)) {
                 tell.accept(new Observation.AppliedToOthers(heartbeat.lsn(), Set.copyOf(standing.values())));
                 if (newest.get() != heartbeat) {
-                    // This one arrives when the operator has looked after the table; what others wait for goes on.
+                    // This heartbeat arrives once the operator has fixed the table; meanwhile later heartbeats
+                    // serve the other tables.
                     return;
                 }
             }

@@ -12,16 +12,16 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.common.KafkaException;
 
-/** Reads records of ours from the control topic. */
+/** Reads Wherry's records from the control topic. */
 public final class ControlTopicReader {
     private static final int ASK_MILLIS = 3_000;
 
     private ControlTopicReader() {}
 
     /**
-     * The last record with this key; empty when there is none, or no topic yet.
+     * The last record with this key; empty if there is no such record, or no topic yet.
      *
-     * @throws RetryableException when Kafka cannot be asked
+     * @throws RetryableException when Kafka does not answer
      */
     public static Optional<byte[]> last(Migration migration, String key) {
         String topic = migration.topics().control();
@@ -54,7 +54,7 @@ public final class ControlTopicReader {
                 "read the last " + key + " of topic",
                 topic,
                 String.valueOf(cause.getMessage()),
-                "Check that Kafka is up",
+                "Check that Kafka is reachable",
                 cause);
     }
 }

@@ -11,14 +11,14 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
-/** Writes records of ours to the control topic. */
+/** Writes Wherry's records to the control topic. */
 public final class ControlTopicWriter implements AutoCloseable {
     private static final int SEND_MILLIS = 10_000;
 
     private final String topic;
     private final KafkaProducer<byte[], byte[]> producer;
 
-    /** The topic must exist. */
+    /** Opens a writer; the topic must exist. */
     public ControlTopicWriter(Migration migration) {
         topic = migration.topics().control();
         producer = KafkaClients.producer(
@@ -35,7 +35,7 @@ public final class ControlTopicWriter implements AutoCloseable {
     }
 
     /**
-     * Returns when every replica in sync has it.
+     * Returns when every in-sync replica has the record.
      *
      * @throws RetryableException when that takes more than ten seconds
      */
@@ -44,7 +44,7 @@ public final class ControlTopicWriter implements AutoCloseable {
             producer.send(new ProducerRecord<>(topic, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value)))
                     .get();
         } catch (ExecutionException | KafkaException e) {
-            throw new RetryableException("write to topic", topic, e.getMessage(), "Look whether Kafka is up", e);
+            throw new RetryableException("write to topic", topic, e.getMessage(), "Check that Kafka is reachable", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new RetryableException("write to topic", topic, "interrupted", "", e);

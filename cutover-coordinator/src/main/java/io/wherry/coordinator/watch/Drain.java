@@ -11,8 +11,8 @@ public final class Drain {
 
     /**
      * @param vector end offset of every change partition
-     * @param checkpoints next offset to be applied, by partition; an absent one is not drained, even at offset 0: nobody
-     *     has taken charge of it
+     * @param checkpoints next offset to be applied, by partition; a partition without checkpoint is not drained, even at offset 0:
+     *     no worker has taken charge of it
      */
     public static boolean drained(Map<TopicPartition, Long> vector, Map<TopicPartition, Long> checkpoints) {
         return vector.entrySet().stream().allMatch(end -> {
@@ -21,7 +21,7 @@ public final class Drain {
         });
     }
 
-    /** The vector without partitions of these topics. */
+    /** The vector without the partitions of these topics. */
     static Map<TopicPartition, Long> without(Map<TopicPartition, Long> vector, Set<String> topics) {
         Map<TopicPartition, Long> others = new HashMap<>(vector);
         others.keySet().removeIf(partition -> topics.contains(partition.topic()));

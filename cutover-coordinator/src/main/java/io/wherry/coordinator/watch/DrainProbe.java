@@ -21,8 +21,8 @@ import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Asks whether the target has everything that was committed on the source before an LSN; heartbeats and the cutover's
- * sentinel are followed by the same code. Not safe for use by several threads.
+ * Checks whether the target has everything that was committed on the source before an LSN. The same code follows heartbeats and the
+ * cutover's sentinel. Not safe for use by several threads.
  */
 public final class DrainProbe implements AutoCloseable {
     private final Connection target;
@@ -41,11 +41,11 @@ public final class DrainProbe implements AutoCloseable {
     }
 
     /**
-     * End offsets of every change partition. To be called only after {@link #inKafka}.
+     * End offsets of every change partition. Call this only after {@link #inKafka}.
      *
-     * <p>High watermarks, not the ends that read_committed sees. Counterexample: a Kafka transaction writes row r to partition
-     * A and its position to P; on commit the marker reaches P first; we read the position while A's last stable offset is
-     * still before r; a vector of stable offsets would call the target drained without r.
+     * <p>High watermarks, not the ends that read_committed sees. Counterexample: a Kafka transaction writes row r to partition A
+     * and its position to P; on commit the marker reaches P first; this process reads the position while A's last stable offset is
+     * still before r. A vector of stable offsets would call the target drained without r.
      *
      * @throws RetryableException when the broker does not answer
      */
@@ -61,7 +61,11 @@ public final class DrainProbe implements AutoCloseable {
             return vector;
         } catch (ExecutionException e) {
             throw new RetryableException(
-                    "read", "end offsets", String.valueOf(e.getCause().getMessage()), "See that Kafka is up", e);
+                    "read",
+                    "end offsets",
+                    String.valueOf(e.getCause().getMessage()),
+                    "Check that Kafka is reachable",
+                    e);
         }
     }
 
@@ -74,7 +78,7 @@ public final class DrainProbe implements AutoCloseable {
         return checkpoints;
     }
 
-    /** Tables whose changes are not applied now, by their topics: they are stopped, or their load is. */
+    /** Tables whose changes are not applied now, by their topics: their changes or their load have stopped. */
     Map<String, TableId> standing() throws SQLException {
         Set<String> open = new HashSet<>(Queries.strings(
                 target, "SELECT topic FROM wherry.relation WHERE stopped_because IS NULL AND ready_at IS NOT NULL"));

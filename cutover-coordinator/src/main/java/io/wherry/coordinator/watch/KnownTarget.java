@@ -10,9 +10,9 @@ import java.sql.SQLException;
 import java.util.Optional;
 
 /**
- * What Kafka remembers of the target: record of the control topic with key {@code target}. A target that knows nothing of the migration may
- * be the first, or another than before: its address was changed by mistake, or somebody has emptied it. Loading everything into it is
- * for the operator to decide.
+ * What Kafka remembers of the target: record of the control topic with key {@code target}. A target that knows nothing of the
+ * migration may be the first target. Or its address was changed by mistake, or the database was emptied: then the operator decides
+ * whether to load everything into it.
  *
  * @param identity of server and database
  * @param address as it was configured
@@ -36,8 +36,8 @@ public record KnownTarget(String identity, String address) {
     }
 
     /**
-     * @param target knows nothing of the migration
-     * @throws ConfigurationException when there was a target before, and the operator has not said that this one is meant
+     * @param target that knows nothing of the migration
+     * @throws ConfigurationException when there was a target before, and the operator has not confirmed this one
      */
     public static void requireMeant(Migration migration, Connection target) throws SQLException {
         Optional<KnownTarget> before = last(migration);
@@ -50,10 +50,10 @@ public record KnownTarget(String identity, String address) {
         throw new ConfigurationException(
                 "target " + migration.target(),
                 same
-                        ? "was emptied: this migration was applied to it, and it knows nothing of that any more"
-                        : "is another database than the one that this migration was applied to, "
+                        ? "was emptied: this migration was applied to this database, and schema wherry is gone"
+                        : "is not the database that this migration was applied to, "
                                 + before.get().address(),
-                "Correct target.url; or, if everything is to be loaded into this one, on the target: CREATE SCHEMA wherry"
+                "Correct target.url; or, to load everything into this database, on the target: CREATE SCHEMA wherry"
                         + " AUTHORIZATION "
                         + Identifiers.quote(migration.target().user()) + ", then start again");
     }

@@ -3,7 +3,7 @@ package io.wherry.coordinator.watch;
 import java.time.Duration;
 
 /**
- * How far the target is behind; null = unknown, which is never taken for zero.
+ * How far the target is behind; null = unknown, which never counts as zero.
  *
  * @param slotBytes write-ahead log that the source keeps for the slot, bytes
  * @param sourceToKafkaMillis age of the oldest commit that may not be in Kafka yet
@@ -19,10 +19,10 @@ public record Lag(Long slotBytes, Long sourceToKafkaMillis, Long kafkaToTargetRe
     }
 
     /**
-     * The lag that heartbeats show: what the last one to arrive took, or how long the next is overdue.
+     * The lag that heartbeats show: the time that the last arrived heartbeat took, or how long the next one is overdue.
      *
-     * @param lastEmittedMillis when the last one that arrived was emitted; null = none has
-     * @param lastTookMillis how long that one took
+     * @param lastEmittedMillis when the last heartbeat that arrived was emitted; null = no heartbeat has arrived
+     * @param lastTookMillis how long that heartbeat took
      * @param periodMillis between two heartbeats
      */
     public static Long ofHeartbeats(Long lastEmittedMillis, long lastTookMillis, long nowMillis, long periodMillis) {

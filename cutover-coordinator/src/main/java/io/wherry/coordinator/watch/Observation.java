@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** What the coordinator's thread is told; immutable. */
+/** What other threads report to the coordinator's thread; immutable. */
 public sealed interface Observation {
     /** Calls the receiver's method for this kind of observation. */
     void giveTo(Receiver receiver) throws SQLException;
@@ -61,7 +61,7 @@ public sealed interface Observation {
         }
     }
 
-    /** The source-connector speaks of itself. */
+    /** The source-connector reports its own state. */
     record Reported(SourceStatus status) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -69,7 +69,7 @@ public sealed interface Observation {
         }
     }
 
-    /** A heartbeat was emitted on the source, and what the source says of the slot. */
+    /** A heartbeat was emitted on the source; with what the source reports of the slot. */
     record HeartbeatEmitted(Lsn lsn, long emittedMillis, Slot slot) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -78,9 +78,9 @@ public sealed interface Observation {
     }
 
     /**
-     * The replica identities that the migration has taken from tables of the source, and not given back.
+     * The replica identities that the migration has changed on the source, and not restored.
      *
-     * @param restoring the statements that do that
+     * @param restoring the statements that restore them
      */
     record IdentitiesTaken(List<String> restoring) implements Observation {
         @Override
@@ -98,7 +98,7 @@ public sealed interface Observation {
     }
 
     /**
-     * Everything up to the LSN is on the target, but of tables that stand still until somebody looks after them.
+     * Everything up to the LSN is on the target, except changes of tables that have stopped until the operator acts.
      *
      * @param stopped those tables
      */
@@ -120,7 +120,7 @@ public sealed interface Observation {
         }
     }
 
-    /** A piece of index building ended; problem null when well. */
+    /** A piece of index building ended; problem null = success. */
     record Built(TableId table, double seconds, String problem) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -128,7 +128,7 @@ public sealed interface Observation {
         }
     }
 
-    /** Both sides' tables were looked at. */
+    /** The tables of both sides were compared. */
     record SchemaSeen(SchemaDrift drift) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -136,7 +136,7 @@ public sealed interface Observation {
         }
     }
 
-    /** A difference in schema was dealt with; problem null = it is no more. */
+    /** A difference in schema was handled; problem null = the difference is gone. */
     record Followed(String object, String problem) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -148,7 +148,7 @@ public sealed interface Observation {
      * The schemas' dumps were compared.
      *
      * @param differences what is not followed, for people; null = as before
-     * @param problem why they could not be; null = they were
+     * @param problem why the comparison failed; null = success
      */
     record SchemasCompared(List<String> differences, String problem, long tookMillis) implements Observation {
         @Override
@@ -158,10 +158,10 @@ public sealed interface Observation {
     }
 
     /**
-     * What the switch will run was tried.
+     * The statements of the switch were tried.
      *
-     * @param refused what the target would not take, for people
-     * @param problem why it could not be tried; empty = it was
+     * @param refused what the target would refuse, as text for people
+     * @param problem why the trial failed; empty = success
      */
     record Tried(List<String> refused, String problem, long tookMillis) implements Observation {
         @Override
@@ -170,7 +170,7 @@ public sealed interface Observation {
         }
     }
 
-    /** Everything that comes after COMPLETED was tried to its end. */
+    /** All work after COMPLETED has ended. */
     record AfterwardsDone() implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -178,7 +178,7 @@ public sealed interface Observation {
         }
     }
 
-    /** An observer failed and will try again. */
+    /** An observer failed, and will try again. */
     record Failed(String problem) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -188,12 +188,12 @@ public sealed interface Observation {
 
     /** A step of the cutover ended. */
     sealed interface StepEnded extends Observation {
-        /** The journal's row that the step was for. */
+        /** The journal's row that started the step. */
         long row();
     }
 
     /**
-     * It ended well.
+     * The step succeeded.
      *
      * @param committed whether the step has written the journal's next row itself
      * @param detail for the next row
@@ -205,7 +205,7 @@ public sealed interface Observation {
         }
     }
 
-    /** It failed. */
+    /** The step failed. */
     record StepFailed(long row, String problem) implements StepEnded {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
@@ -214,13 +214,13 @@ public sealed interface Observation {
     }
 
     /**
-     * The operator's wish: something to be done on the coordinator's thread.
+     * A request of the operator: an action for the coordinator's thread.
      *
-     * @param refuse tells the operator why it cannot be done now, when no coordinator of this process acts
-     * @param sinceMillis when it was asked for, by {@code MonotonicClock}
+     * @param refuse gets the reason if this process has no acting coordinator
+     * @param sinceMillis when the request was made, by {@code MonotonicClock}
      */
     record Command(Action action, Consumer<String> refuse, long sinceMillis) implements Observation {
-        /** What to do. */
+        /** The action. */
         public interface Action {
             void run() throws SQLException;
         }
@@ -236,8 +236,8 @@ public sealed interface Observation {
      * @param walStatus {@code reserved}, {@code extended}, {@code unreserved}, {@code lost}; null before version 13
      * @param keepBytes {@code max_slot_wal_keep_size}; null without limit and before 13
      * @param safeBytes that can be written before the slot may be lost; null without limit and before 13
-     * @param idleSeconds until it is lost because nobody reads it; null while somebody does, without limit, and before 18
-     * @param invalidation why it is lost; null before 17
+     * @param idleSeconds until the slot is lost because no client reads it; null while a client reads it, without limit, and before 18
+     * @param invalidation why the slot is lost; null before 17
      */
     record Slot(
             Long retainedBytes,
@@ -254,7 +254,7 @@ public sealed interface Observation {
         }
     }
 
-    /** A table as the target knows it. */
+    /** The progress of a table on the target. */
     record TableProgress(
             TableId table,
             int epoch,

@@ -52,8 +52,8 @@ public final class Observers implements AutoCloseable {
     private final List<Repeater> threads;
 
     /**
-     * @param applying whether changes are applied to every table but those that are halted: before, no heartbeat can arrive
-     * @param halted tables whose load does not go on before somebody looks after them
+     * @param applying whether changes are applied to every table except halted ones: before that, no heartbeat can arrive
+     * @param halted tables whose load has stopped until the operator acts
      * @param pulse gets the signs of life of the other two services
      */
     public Observers(
@@ -114,7 +114,7 @@ public final class Observers implements AutoCloseable {
         }
     }
 
-    /** The source-connector makes the topics. */
+    /** The source-connector creates the topics. */
     private void awaitTopic(Repeater repeater, String topic) throws InterruptedException, ExecutionException {
         try (Admin admin = KafkaClients.admin(migration)) {
             while (!repeater.closing() && !admin.listTopics().names().get().contains(topic)) {
@@ -183,13 +183,13 @@ public final class Observers implements AutoCloseable {
                 long began = System.nanoTime();
                 if (progress.hasLoadPlan()) {
                     boolean built = applying.getAsBoolean();
-                    // After whether it is built: what has become halted since is left out too.
+                    // Read after {@code built}: so tables that were halted in the meantime are left out too.
                     SchemaDrift drift = SchemaDrift.read(
                             migration, source, target, progress.planned(), progress.names(), built, halted.get());
                     progress.gone(drift.gone());
                     tell.accept(new Observation.SchemaSeen(drift));
                 }
-                // On thousands of tables it takes its time; then less often.
+                // With thousands of tables a comparison takes long; then it runs less often.
                 repeater.pause(Math.max(2 * PERIOD_MILLIS, (System.nanoTime() - began) / 100_000));
             }
         }

@@ -15,34 +15,34 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.common.TopicPartition;
 
-/** What Kafka says of the source-connector's work, shared by the observers. Safe for use by several threads. */
+/** What Kafka shows of the source-connector's work, shared by the observers. Safe for use by several threads. */
 public final class Progress {
     private Position position;
     private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
     private final Map<TableId, Integer> epochs = new TreeMap<>();
-    /** Given by this process, and not read from Kafka yet. */
+    /** Orders that this process has given and not read from Kafka yet. */
     private final List<Order> onTheirWay = new ArrayList<>();
-    /** The name that each table of the source was planned under last. */
+    /** The last name under which each table of the source was planned. */
     private final Map<Long, TableId> names = new HashMap<>();
 
     private Set<TableId> gone = Set.of();
     private boolean begun;
 
     /**
-     * Shows several changes at once. Counterexample: of two plans read from the beginning the first alone is known for a moment;
-     * its tables are loaded, so the migration seems to be.
+     * Makes several changes visible at once. Counterexample: two plans are read from the beginning. For a moment only the first is
+     * known; all its tables are loaded, so the whole migration seems to be loaded.
      */
     synchronized void atOnce(Runnable changes) {
         changes.run();
     }
 
-    /** A position read from Kafka; the topic gives them in rising order. */
+    /** A position was read from Kafka; the topic holds positions in rising order. */
     synchronized void reached(Position newer) {
         position = newer;
         notifyAll();
     }
 
-    /** A load plan; plans come in the order of their epochs. */
+    /** A load plan was read; plans come in the order of their epochs. */
     public synchronized void planned(LoadPlan plan) {
         begun = true;
         plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
@@ -51,19 +51,19 @@ public final class Progress {
     }
 
     /**
-     * An order that is about to be written to Kafka. Counterexample without it: a cutover that is asked for right after the order
-     * does not know of it, as it has yet to be read back.
+     * An order is about to be written to Kafka. Counterexample without this call: a cutover that is requested right after the order
+     * does not know the order, which is not read back yet.
      */
     public synchronized void giving(Order order) {
         onTheirWay.add(order);
     }
 
-    /** It could not be written; if it was all the same, it will be read. */
+    /** The order could not be written. If it was written nevertheless, it will be read. */
     public synchronized void notGiven(Order order) {
         onTheirWay.remove(order);
     }
 
-    /** What the operator wants loaded again counts as not loaded, even before the load plan comes. */
+    /** A table that the operator wants re-loaded counts as not loaded, even before the load plan comes. */
     synchronized void ordered(Order order) {
         onTheirWay.remove(order);
         if (order.kind() == Order.Kind.RELOAD) {
@@ -82,29 +82,29 @@ public final class Progress {
         return Map.copyOf(least);
     }
 
-    /** The same of the tables that are on the source: what the target must hold at a switch. */
+    /** The same for the tables that are on the source: what the target must hold at a switch. */
     public synchronized Map<TableId, Integer> wanted() {
         Map<TableId, Integer> wanted = new TreeMap<>(epochs());
         wanted.keySet().retainAll(tables().keySet());
         return wanted;
     }
 
-    /** These tables are not on the source any more: nothing of them counts. */
+    /** These tables are not on the source any more, so they do not count. */
     synchronized void gone(Set<TableId> dropped) {
         gone = dropped;
     }
 
-    /** Whether there is a load plan: one of a database without tables names none. */
+    /** Whether there is a load plan. The plan of a database without tables names no table. */
     public synchronized boolean hasLoadPlan() {
         return begun;
     }
 
-    /** All tables that any plan named. */
+    /** All tables that any plan has named. */
     public synchronized Set<TableId> planned() {
         return Set.copyOf(tables.keySet());
     }
 
-    /** The tables of the source that are loaded or will be, by oid, each with the name that its rows go under. */
+    /** The tables of the source that are or will be loaded, by oid, each with the name under which its rows are carried. */
     public synchronized Map<Long, TableId> names() {
         Map<Long, TableId> present = new HashMap<>(names);
         present.entrySet().removeIf(entry -> tables.get(entry.getValue()).oid() != entry.getKey());
@@ -128,7 +128,7 @@ public final class Progress {
         return partitions;
     }
 
-    /** Waits until the position covers the LSN, at most {@code wait}; whether it does. */
+    /** Waits until the position covers the LSN, at most {@code wait}. Returns whether the position covers it. */
     synchronized boolean awaitPosition(Lsn lsn, Duration wait) throws InterruptedException {
         long deadline = System.nanoTime() + wait.toNanos();
         while (position == null || lsn.isAfter(position.commitLsn())) {

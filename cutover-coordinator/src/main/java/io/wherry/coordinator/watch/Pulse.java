@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * When each service last showed that it works: a service that hangs keeps its sessions and its port, and says nothing. Safe for use
+ * When each service last showed that it works. A service that hangs keeps its sessions and its port, but shows no activity. Safe for use
  * by several threads.
  */
 public final class Pulse {
@@ -17,12 +17,12 @@ public final class Pulse {
     private volatile Long reportedMillis;
     private volatile Long appliedMillis;
 
-    /** @param nowMillis by {@code MonotonicClock}, as all times here */
+    /** @param nowMillis by {@code MonotonicClock}, like all times here */
     public Pulse(long nowMillis) {
         turnedMillis = nowMillis;
     }
 
-    /** The coordinator's own thread goes on. */
+    /** The coordinator's own thread has made a turn. */
     public void turned(long nowMillis) {
         turnedMillis = nowMillis;
     }
@@ -33,7 +33,7 @@ public final class Pulse {
     }
 
     /**
-     * The target was asked when the session that holds the sink-applier's lock last said something.
+     * The target was asked when the session that holds the sink-applier's lock was last active.
      *
      * @param silentMillis how long ago that was; null = there is no such session
      */
@@ -43,19 +43,22 @@ public final class Pulse {
         }
     }
 
-    /** Why only the end of this process would help; empty = it is well. */
+    /** Why only a restart of this process would help; empty = this process works. */
     public Optional<String> hangs(long nowMillis) {
         long silent = nowMillis - turnedMillis;
         return silent > LONGEST_TURN.toMillis()
-                ? Optional.of("cutover-coordinator: its thread has not come round for " + silent / 1000 + " s")
+                ? Optional.of("cutover-coordinator: its thread has made no turn for " + silent / 1000 + " s")
                 : Optional.empty();
     }
 
-    /** The services that have shown no sign of life for too long, for people. One that was not seen yet may just be starting. */
+    /**
+     * The services that have shown no sign of life for too long, as text for people. A service that was never seen may just be
+     * starting.
+     */
     public List<String> silent(long nowMillis) {
         List<String> silent = new ArrayList<>();
         look("source-connector: no report", reportedMillis, nowMillis).ifPresent(silent::add);
-        look("sink-applier: no word from the session that holds its lock", appliedMillis, nowMillis)
+        look("sink-applier: no activity of the session that holds its lock", appliedMillis, nowMillis)
                 .ifPresent(silent::add);
         return silent;
     }

@@ -4,9 +4,9 @@ import io.wherry.coordinator.watch.Observation.Slot;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Says when a slot will be lost, from how what is kept for it has grown. Not safe for use by several threads. */
+/** Estimates when a slot will be lost, from the growth of the write-ahead log that is kept for it. Not safe for use by several threads. */
 public final class SlotForecast {
-    /** What a slot keeps falls in steps, at checkpoints of the stream: a shorter look would take each for good news. */
+    /** The retained log shrinks in steps, at checkpoints of the stream: over a shorter period, each step would look like an improvement. */
     private static final long WINDOW_MILLIS = 120_000;
 
     private static final long LEAST_MILLIS = 5_000;
@@ -15,7 +15,7 @@ public final class SlotForecast {
 
     private record Sample(long millis, long retained) {}
 
-    /** @param millis when the slot was seen so, ms since 1970 */
+    /** @param millis when the slot was read, by {@code MonotonicClock} */
     public void see(Slot slot, long millis) {
         if (slot.retainedBytes() == null) {
             samples.clear();
@@ -27,7 +27,7 @@ public final class SlotForecast {
         }
     }
 
-    /** Seconds until the slot is lost by either limit, of bytes or of idle time; null when it does not look so. */
+    /** Seconds until the slot is lost by either limit, of bytes or of idle time; null = no loss is expected. */
     public Long lostIn(Slot slot) {
         Long byBytes = lostInSeconds(slot.safeBytes());
         if (byBytes == null || slot.idleSeconds() == null) {
@@ -36,7 +36,7 @@ public final class SlotForecast {
         return Math.min(byBytes, slot.idleSeconds());
     }
 
-    /** Seconds until {@code safeBytes} are used up; null when they do not shrink, or that is not known yet. */
+    /** Seconds until {@code safeBytes} are used up; null if they do not shrink, or if that is not known yet. */
     Long lostInSeconds(Long safeBytes) {
         if (safeBytes == null || samples.isEmpty()) {
             return null;

@@ -6,7 +6,7 @@ import io.wherry.coordinator.watch.Observation.Slot;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-/** Reads what the source says of the migration's slot, as far as its version says it. */
+/** Reads what the source reports of the migration's slot, as far as its version reports it. */
 final class SlotReading {
     private static final String SLOT = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, ";
 

@@ -1,14 +1,14 @@
 package io.wherry.coordinator.watch;
 
 /**
- * What the source says of the replication slot.
+ * What the source reports of the replication slot.
  *
- * @param retainedBytes write-ahead log kept for it; null = unknown
+ * @param retainedBytes write-ahead log kept for the slot; null = unknown
  * @param walStatus {@code reserved}, {@code extended}, {@code unreserved} or {@code lost}; null = unknown (before 13)
  * @param keepBytes most that the source keeps for a slot ({@code max_slot_wal_keep_size}); null = no limit, or unknown
  * @param safeBytes that can still be written before the slot may be lost; null = no limit, or unknown
- * @param lostInSeconds when it will be lost if all goes on as in the last minutes, by bytes or, on servers from 18 on, because nobody
- *     reads it; null = it does not look so
+ * @param lostInSeconds when the slot will be lost if the trend of the last minutes continues, by bytes or, on servers from 18 on,
+ *     because no client reads the slot; null = no loss is expected
  */
 public record SlotStatus(Long retainedBytes, String walStatus, Long keepBytes, Long safeBytes, Long lostInSeconds) {
     public static final SlotStatus UNKNOWN = new SlotStatus(null, null, null, null, null);

@@ -8,9 +8,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 
-/** Reads what the sink-applier notes on the target: how far each table is, and whether it works. */
+/** Reads what the sink-applier records on the target: the progress of each table, and whether the sink-applier works. */
 final class TargetReading {
-    // Of an instance that stands by there is a session too, but not with the lock.
+    // A standby instance has a session too, but without the lock.
     private static final String SINK_SILENT = """
             SELECT (extract(epoch FROM pg_catalog.clock_timestamp() - max(a.state_change)) * 1000)::bigint
               FROM pg_catalog.pg_stat_activity a
@@ -49,13 +49,13 @@ final class TargetReading {
                 RELATIONS);
     }
 
-    /** Milliseconds since the acting sink-applier's session did something; null = there is none. */
+    /** Milliseconds since the acting sink-applier's session was last active; null = there is no such session. */
     static Long sinkSilentMillis(Connection target, Migration migration) throws SQLException {
         return Queries.list(target, row -> row.getObject(1, Long.class), SINK_SILENT, migration.name())
                 .get(0);
     }
 
-    /** Why changes are lost for ever; null = they are not. */
+    /** The commits that the target has lost, as text for people; null = none. */
     static String lost(Connection target) throws SQLException {
         return Queries.string(target, "SELECT lost FROM wherry.applier WHERE lost IS NOT NULL")
                 .orElse(null);

@@ -18,12 +18,12 @@ class PulseTest {
         assertThat(pulse.silent(640_000))
                 .containsExactly(
                         "source-connector: no report for 40 s",
-                        "sink-applier: no word from the session that holds its lock for 40 s");
+                        "sink-applier: no activity of the session that holds its lock for 40 s");
         // Its session is gone.
         pulse.applied(null, 650_000);
         pulse.reported(650_000);
         assertThat(pulse.silent(650_000))
-                .containsExactly("sink-applier: no word from the session that holds its lock for 50 s");
+                .containsExactly("sink-applier: no activity of the session that holds its lock for 50 s");
     }
 
     @Test

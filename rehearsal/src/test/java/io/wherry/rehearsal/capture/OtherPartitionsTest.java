@@ -150,10 +150,10 @@ final class OtherPartitionsTest {
             migration.coordinator().retry(Optional.empty());
             assertThat(migration.text(
                             target, "SELECT stopped_because FROM wherry.relation WHERE table_name = 'cleared'"))
-                    .as("what only a new load makes right is not cleared by a retry")
+                    .as("a retry does not clear what only a re-load fixes")
                     .contains("one of its partitions was truncated by itself");
             assertThatThrownBy(() -> migration.coordinator().retry(Optional.of("public.cleared")))
-                    .hasMessageContaining("only a new load makes it right again");
+                    .hasMessageContaining("only a re-load fixes this table");
             for (String table : new String[] {"cleared", "left_out", "joined"}) {
                 migration.coordinator().reload(Optional.of("public." + table));
             }

@@ -274,7 +274,7 @@ class CutoverGateTest {
                 Throwable refused = catchThrowable(
                         () -> coordinator.done().toCompletableFuture().get(60, TimeUnit.SECONDS));
                 assertThat(refused)
-                        .hasMessageContaining("is another database than the one that this migration was applied to")
+                        .hasMessageContaining("is not the database that this migration was applied to")
                         .hasMessageContaining("elsewhere");
                 remedy = refused.getMessage();
             }

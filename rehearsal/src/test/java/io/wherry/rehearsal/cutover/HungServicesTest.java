@@ -51,7 +51,7 @@ final class HungServicesTest {
             awaitAnswer(migration, "readyz", 503, "source-connector: no report for");
             assertThat(ask(migration, "readyz").body()).doesNotContain("sink-applier");
             migration.signal("sink", "STOP");
-            awaitAnswer(migration, "readyz", 503, "sink-applier: no word from the session that holds its lock for");
+            awaitAnswer(migration, "readyz", 503, "sink-applier: no activity of the session that holds its lock for");
             // The coordinator is well, and must not be ended for the sake of others.
             assertThat(ask(migration, "livez").statusCode()).isEqualTo(200);
 
@@ -94,7 +94,7 @@ final class HungServicesTest {
             migration.startSource();
             migration.startSink();
             awaitAnswer(migration, "livez", 200, "ok\n");
-            awaitAnswer(migration, "livez", 503, "cutover-coordinator: its thread has not come round for");
+            awaitAnswer(migration, "livez", 503, "cutover-coordinator: its thread has made no turn for");
             assertThat(ask(migration, "readyz").statusCode()).isEqualTo(503);
             migration.signal("coordinator", "TERM");
             migration.awaitEnd("coordinator");

@@ -11,11 +11,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Compares the journal with what Kafka remembers of the last cutover: has the target lost commits? Used by the coordinator's thread
- * only.
+ * Compares the journal with what Kafka remembers of the last cutover: a target that has lost commits may have forgotten it. Used by
+ * the coordinator's thread only.
  */
-final class LostCommits {
-    private static final Logger LOG = LoggerFactory.getLogger(LostCommits.class);
+final class ForgottenCutover {
+    private static final Logger LOG = LoggerFactory.getLogger(ForgottenCutover.class);
     private static final long PAUSE_NANOS = 10_000_000_000L;
 
     private final CutoverActs acts;
@@ -25,22 +25,22 @@ final class LostCommits {
     private boolean switchLost;
     private long checkedNanos;
 
-    LostCommits(CutoverActs acts, CutoverRun run, Inbox inbox) {
+    ForgottenCutover(CutoverActs acts, CutoverRun run, Inbox inbox) {
         this.acts = acts;
         this.run = run;
         this.inbox = inbox;
     }
 
-    /** A new session on the target: its journal was not compared yet. */
-    void forget() {
+    /** Takes note of a new session on the target: its journal was not compared yet. */
+    void newSession() {
         checked = false;
     }
 
     /**
-     * Compares. Opens the source when the journal has lost a fence.
+     * Compares. Opens the source if the journal has lost a fence.
      *
-     * @return false when the comparison failed but must come first: the journal would have the source opened
-     * @throws DataException when the journal has lost a switch
+     * @return false if the comparison failed but must succeed first: this journal alone would lead to opening the source
+     * @throws DataException if the journal has lost a switch
      */
     boolean check(Journal journal) {
         checkedNanos = System.nanoTime();
@@ -54,13 +54,13 @@ final class LostCommits {
             switchLost = true;
             throw e;
         } catch (SQLException | RetryableException e) {
-            LOG.warn("Cannot see yet whether the target has lost commits: {}", e.getMessage());
+            LOG.warn("Cannot check yet whether the target has lost commits: {}", e.getMessage());
         }
         State state = journal.state();
         return checked || !state.inWindow() && state != State.ABORTING;
     }
 
-    /** Compares after a pause, where the comparison has failed so far. */
+    /** Compares again after a pause, if the comparison has failed so far. */
     void checkWhenDue(Journal journal) {
         if (!checked && System.nanoTime() - checkedNanos > PAUSE_NANOS) {
             check(journal);
