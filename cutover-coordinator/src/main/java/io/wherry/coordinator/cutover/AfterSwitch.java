@@ -1,6 +1,7 @@
 package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Sentence;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Backoff;
 import io.wherry.coordinator.dump.DdlStore;
@@ -27,14 +28,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What comes after COMPLETED, with applications on the target: it is told who can log in where, and foreign keys are validated. Nothing of it touches traffic. What the
- * target refuses is reported and left as it is; what only has to wait (a lock, a lost session) is tried again.
+ * The work after COMPLETED, with applications on the target: reports which roles can log in where, and validates foreign keys. None
+ * of this touches traffic. What the target refuses is reported and stays as it is; after a lock timeout or a lost session Wherry
+ * tries again.
  */
 public final class AfterSwitch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AfterSwitch.class);
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
-    /** A validation holds no writer up while it waits; a key that is made holds them all up. */
+    /** A validation blocks no writer while it waits; the creation of a key blocks all writers. */
     private static final String VALIDATION_WAITS = "10s";
 
     private static final String KEY_WAITS = "500ms";
@@ -58,7 +60,7 @@ public final class AfterSwitch implements AutoCloseable {
     }
 
     /**
-     * Begins, the first time. Used by the coordinator's thread.
+     * Starts the work, on the first call. Used by the coordinator's thread.
      *
      * @param closed the fence, which stays closed
      */
@@ -70,7 +72,7 @@ public final class AfterSwitch implements AutoCloseable {
         }
     }
 
-    /** What is under way, and what the target refused with its remedy. */
+    /** What is in progress, and what the target refused with its remedy. */
     public List<String> lines() {
         List<String> all = new ArrayList<>(lines);
         if (!left.isEmpty()) {
@@ -79,7 +81,7 @@ public final class AfterSwitch implements AutoCloseable {
         return all;
     }
 
-    /** Whether everything was tried to its end. */
+    /** Whether all work has ended. */
     public boolean done() {
         return done;
     }
@@ -97,8 +99,8 @@ public final class AfterSwitch implements AutoCloseable {
                     return;
                 }
                 long pause = backoff.next().toMillis();
-                LOG.warn("After the cutover, tried again in {} ms: {}", pause, waits);
-                left = "foreign keys are still to be validated on the target, tried again: " + waits
+                LOG.warn("Work after the cutover; Wherry tries again in {} ms: {}", pause, waits);
+                left = "foreign keys are not yet validated on the target; Wherry tries again: " + waits
                         + "; applications can work meanwhile";
                 TimeUnit.MILLISECONDS.sleep(pause);
             }
@@ -113,11 +115,11 @@ public final class AfterSwitch implements AutoCloseable {
             more.addAll(Logins.read(migration, fence));
             lines = List.copyOf(more);
         } catch (SQLException e) {
-            LOG.warn("Who can log in where is not known: {}", e.getMessage());
+            LOG.warn("Cannot read which roles can log in to which side: {}", e.getMessage());
         }
     }
 
-    /** @return why it has to be tried again; empty = everything was tried to its end */
+    /** @return why Wherry must try again; empty = all work has ended */
     private String attempt() {
         try (Connection target = term.open("validate")) {
             if (Queries.maySetReplicationRole(target)) {
@@ -143,30 +145,33 @@ public final class AfterSwitch implements AutoCloseable {
     private void run(Connection target, Ddl ddl) throws SQLException {
         try {
             Queries.execute(target, "SET LOCAL lock_timeout = '" + (ofKey(ddl) ? KEY_WAITS : VALIDATION_WAITS) + "'");
-            // Counterexample without the lock: a twin that has taken over makes the same key, and one of them fails.
+            // Counterexample without the lock: a coordinator that has taken over creates the same key, and one of
+            // the two fails.
             if (DdlStore.lockPending(target, ddl)) {
                 DdlStore.run(target, ddl);
             }
             target.commit();
         } catch (SQLException e) {
             target.rollback();
-            // Connection, resources, ended by somebody, lock not available, deadlock.
+            // Connection lost, resources, session ended, lock not available, deadlock.
             if (Sessions.state(e).matches("08.*|53.*|57.*|55P03|40.*")) {
                 throw e;
             }
             refused.add(key(ddl));
-            report("foreign key of " + object(ddl)
-                    + ": the target checks new rows, but refused to validate those that are there: " + withoutRows(e)
-                    + ". Correct the rows, then on the target: " + statement(ddl));
+            report(Sentence.of(
+                    "foreign key of " + object(ddl)
+                            + ": the target checks new rows, but refused to validate the existing rows: "
+                            + withoutRows(e),
+                    "Correct the rows, then on the target: " + statement(ddl)));
         }
     }
 
-    /** The key of a partitioned table is made of its partitions'. */
+    /** The key of a partitioned table is built from its partitions' keys. */
     private void leave(Ddl ddl) {
         if (ddl.kind().equals("FK CONSTRAINT")) {
             report("foreign key of " + object(ddl)
-                    + ": each partition has it, the partitioned table has not: one of them is not"
-                    + " valid. Once they are, on the target: " + statement(ddl));
+                    + ": each partition has this key, but the partitioned table does not, because the key of one partition is"
+                    + " not valid. Once all are valid, on the target: " + statement(ddl));
         }
     }
 
@@ -177,7 +182,7 @@ public final class AfterSwitch implements AutoCloseable {
         lines = List.copyOf(more);
     }
 
-    /** Also what can only be made of others that were refused. */
+    /** Includes statements that need another statement which was refused. */
     private boolean isRefused(Ddl ddl) {
         return refused.contains(key(ddl))
                 || ofKey(ddl) && refused.stream().anyMatch(key -> key.endsWith(":" + ddl.name()));
@@ -195,13 +200,13 @@ public final class AfterSwitch implements AutoCloseable {
         return ddl.table().map(Object::toString).orElse(ddl.name());
     }
 
-    /** The detail names values of rows, which a status must not show. */
+    /** The error's detail contains values of rows, which a status must not show. */
     private static String withoutRows(SQLException failure) {
         ServerErrorMessage message = failure instanceof PSQLException e ? e.getServerErrorMessage() : null;
         return message == null ? failure.getMessage() : String.valueOf(message.getMessage());
     }
 
-    /** The last statement of a script is what it is for; those before are settings. */
+    /** The last statement of a script does the work; the statements before it are settings. */
     private static String statement(Ddl ddl) {
         String[] statements = ddl.sql().split(";\n");
         return statements[statements.length - 1].replaceAll("\\s+", " ");
@@ -211,7 +216,7 @@ public final class AfterSwitch implements AutoCloseable {
     public void close() {
         closing = true;
         if (begun) {
-            // A statement under way ends with its session; it is marked done in its own transaction.
+            // A statement in progress ends with its session; its own transaction marks it done.
             thread.interrupt();
         }
     }

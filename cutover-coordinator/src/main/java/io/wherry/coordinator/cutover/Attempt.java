@@ -10,8 +10,8 @@ import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Window;
 
 /**
- * What the steps of one cutover know: the journal, and what one step leaves for the next. The coordinator's thread enters a state; then
- * only the thread of that state's steps uses the attempt, until it ends.
+ * What the steps of one cutover know: the journal, and the results that one step leaves for the next. The coordinator's thread
+ * enters a state; then only the thread of that state's steps uses the attempt, until that thread ends.
  */
 public final class Attempt {
     private final CutoverActs acts;
@@ -22,13 +22,13 @@ public final class Attempt {
     private volatile DataComparison comparison;
     private boolean marked;
 
-    /** @param window null for a cutover that another process began */
+    /** @param window null for a cutover that another process started */
     Attempt(CutoverActs acts, Window window) {
         this.acts = acts;
         this.window = window;
     }
 
-    /** The journal's last row asks for what comes. */
+    /** Starts a state: the steps act for the journal's last row. */
     void enter(Journal now) {
         journal = now;
         row = now.last().id();
@@ -46,12 +46,12 @@ public final class Attempt {
         return journal;
     }
 
-    /** That this coordinator may still act for the row that was entered. */
+    /** Checks that this coordinator may still act for the row that was entered. */
     FenceKeeper.Claim claim() {
         return acts.claim(row);
     }
 
-    /** Whether the row that was entered has a successor: the steps have written it themselves. */
+    /** Whether the row that was entered has a successor, which the steps have written themselves. */
     boolean hasMovedOn() {
         return journal.last().id() != row;
     }
@@ -85,7 +85,7 @@ public final class Attempt {
         return fencePlan(journal);
     }
 
-    /** Of the last cutover. */
+    /** The fence of the last cutover. */
     public static Fence.Plan fencePlan(Journal journal) {
         return Json.mapper()
                 .convertValue(

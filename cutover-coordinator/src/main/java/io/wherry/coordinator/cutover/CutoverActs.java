@@ -48,8 +48,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the steps of the cutover do on both sides. Each act runs on a thread of its own, after the state was persisted; each may be ended
- * by the window.
+ * What the steps of the cutover do on both sides. Each act runs on a separate thread, after its state was stored; the end of the
+ * window may end the act.
  */
 public final class CutoverActs implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverActs.class);
@@ -81,7 +81,7 @@ public final class CutoverActs implements AutoCloseable {
         this.machine = machine;
     }
 
-    /** @param row number of the journal's row that asks for the step */
+    /** @param row number of the journal's row for which the step acts */
     public FenceKeeper.Claim claim(long row) {
         return () -> {
             try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
@@ -91,12 +91,12 @@ public final class CutoverActs implements AutoCloseable {
         };
     }
 
-    /** What closes and opens the source. */
+    /** Closes and opens the source. */
     public FenceKeeper fence() {
         return fence;
     }
 
-    /** How the tables of both sides have come apart, now. */
+    /** How the tables of both sides differ now. */
     public SchemaDrift drift() throws SQLException {
         try (Connection source = openSource();
                 Connection target = Sessions.open(migration, migration.target(), "cutover")) {
@@ -112,7 +112,7 @@ public final class CutoverActs implements AutoCloseable {
         }
     }
 
-    /** DRAINING: returns what the switch will be decided on, once the target has everything up to the fence. */
+    /** DRAINING: waits until the target has everything up to the fence. Returns the facts that the switch is decided on. */
     Decision drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
         Map<TopicPartition, Long> vector = drained(fenceLsn, window);
         try (Connection target = Sessions.open(migration, migration.target(), "drain")) {
@@ -120,7 +120,7 @@ public final class CutoverActs implements AutoCloseable {
         }
     }
 
-    /** Returns where the change topics end, once the target has everything up to there and that covers the LSN. */
+    /** Waits until the target has everything up to the LSN. Returns the ends of the change topics at that point. */
     private Map<TopicPartition, Long> drained(Lsn lsn, Window window) throws SQLException, InterruptedException {
         try (Connection target = Sessions.open(migration, migration.target(), "drain");
                 DrainProbe probe = new DrainProbe(migration, target, progress)) {
@@ -141,7 +141,7 @@ public final class CutoverActs implements AutoCloseable {
         }
     }
 
-    /** VERIFYING: every row and large object of both sides, after the last of the latter have been brought over. */
+    /** VERIFYING: brings the last large objects to the target, then compares every row and large object of both sides. */
     DataComparison verify(Window window) throws SQLException, InterruptedException {
         try (BoundSessions sessions = new BoundSessions(migration, window)) {
             Opening checked = term.check(sessions::open);
@@ -163,14 +163,14 @@ public final class CutoverActs implements AutoCloseable {
 
     /**
      * PREPARING_TARGET: sequences, foreign keys, triggers, rules, policies and the switch row, in one transaction. Either the
-     * target is complete, the switch has begun and no sink-applier can write any more, or the target is as it was.
+     * target is complete, the switch has started and no sink-applier can write any more, or the target is unchanged.
      */
     void prepareAndCommitSwitch(Journal journal, Decision decision, Window window)
             throws SQLException, InterruptedException {
         try (Connection source = openSource();
                 Connection target = term.open("prepare")) {
-            // A second sentinel: what was committed behind the fence, by whatever way, is on the target by now and
-            // shows.
+            // A second sentinel: whatever was committed behind the fence is on the target now, and the checks below
+            // see it.
             Map<TopicPartition, Long> ends = drained(Heartbeat.emit(source), window);
             target.setAutoCommit(false);
             Queries.execute(target, "SET LOCAL statement_timeout = " + Math.max(1, window.leftMillis()));
@@ -192,8 +192,8 @@ public final class CutoverActs implements AutoCloseable {
                 throw new DataException(
                         "fence",
                         "source",
-                        "did not hold: " + String.join(", ", intruders),
-                        "See that applications do not log in with Wherry's own role");
+                        "the fence did not hold: " + String.join(", ", intruders),
+                        "Check that no application logs in with Wherry's own role");
             }
             window.waitsFor("");
             window.check();
@@ -206,8 +206,8 @@ public final class CutoverActs implements AutoCloseable {
 
     /** SWITCHING: forward only, every part idempotent. */
     public void moveTraffic(String fenceLsn, FenceKeeper.Claim claim) throws SQLException, InterruptedException {
-        // Counterexample without it: stopped here, it comes back when the applications have long been where an operator
-        // wants them.
+        // Counterexample without the claim: a coordinator is stopped here, and resumes long after an operator has
+        // moved the applications.
         claim.require();
         failpoints.before(Effect.TRAFFIC);
         traffic.move(fenceLsn);
@@ -216,23 +216,23 @@ public final class CutoverActs implements AutoCloseable {
     }
 
     /**
-     * Looks whether the target, as a replica that was behind or from a backup, has lost what it knew of the last cutover. If so and
-     * no traffic was switched, the source is opened: nobody else would.
+     * Checks whether the target has lost what it knew of the last cutover, like a replica that was behind or a backup. If so, and
+     * if no traffic was switched, opens the source: no other process would.
      *
      * @return whether a fence was closed that the journal does not know of
-     * @throws DataException when traffic was switched: neither side may serve by our word then
-     * @throws RetryableException when Kafka cannot be asked
+     * @throws DataException when traffic was switched: then Wherry may let neither side serve
+     * @throws RetryableException when Kafka does not answer
      */
     public boolean openIfForgotten(Journal journal) throws SQLException {
         Optional<CutoverMark> mark = marks.last();
         CutoverMark.Memory memory = mark.map(m -> m.in(journal.rows())).orElse(CutoverMark.Memory.KEPT);
         if (memory == CutoverMark.Memory.SWITCH_LOST) {
             throw new DataException(
-                    "go on with the cutover of",
+                    "continue the cutover of",
                     mark.get().at(),
-                    "traffic was switched to the target, and the target does not know of it: it has lost its last commits, as a"
-                            + " replica that was behind or a backup has",
-                    "The source stays closed. Put the target back that took the traffic; or, if no application has written"
+                    "traffic was switched to the target, but the target's journal lacks the switch: the target has lost its last"
+                            + " commits, like a replica that was behind or a backup",
+                    "The source stays closed. Restore the target that took the traffic; or, if no application has written"
                             + " to it, open the source by hand and migrate again under another name: "
                             + String.join("; ", mark.get().fence().opening()));
         }
@@ -256,7 +256,7 @@ public final class CutoverActs implements AutoCloseable {
         fence.close();
     }
 
-    /** What a cutover would do, and what stands in its way, from the steps that do it. */
+    /** What a cutover would do, and what would prevent it, as the steps describe. */
     public List<String> plan(List<Step> steps) throws SQLException {
         List<String> plan = new ArrayList<>();
         try (Connection source = openSource();
@@ -269,7 +269,7 @@ public final class CutoverActs implements AutoCloseable {
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
             if (migration.schema() == Migration.TargetSchemaMode.CREATE) {
-                SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed, " + line));
+                SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed: " + line));
             }
             ForeignKeyChecks.check(migration).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
             plan.addAll(Story.plan(steps, sides));

@@ -7,22 +7,22 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What Kafka remembers of the last cutover: record of the control topic with key {@code cutover}. The journal is in the target, and a
- * target may come back without its last commits, as a replica that was behind or from a backup. Such a journal knows nothing of
- * a fence that is closed; or, worse, nothing of a switch that was made: who believes it opens the source while applications
+ * What Kafka remembers of the last cutover: record of the control topic with key {@code cutover}. The journal is in the target, and
+ * a target may come back without its last commits, as a replica that was behind or from a backup. Such a journal may lack a fence
+ * that is closed or, worse, a switch that was made: a coordinator that trusts this journal opens the source while applications
  * write to the target.
  *
- * @param begun time of the journal's first row: tells this target from another one that the same topics are applied to
+ * @param begun time of the journal's first row: distinguishes this target from another target of the same topics
  * @param row number of the journal's row FENCING
- * @param at time of that row, ISO 8601: a journal that was set back gives its numbers again
+ * @param at time of that row, ISO 8601: a journal that was set back re-uses its numbers
  * @param switched whether the switch row was committed too
- * @param fence whom it keeps out
+ * @param fence the roles that the fence keeps out
  */
 public record CutoverMark(String begun, long row, String at, boolean switched, Fence.Plan fence) {
     /** Key of this record in the control topic. */
     static final String KEY = "cutover";
 
-    /** What the journal knows of what the mark says; {@code KEPT} also when it is none of this target's. */
+    /** How much of the mark the journal knows; {@code KEPT} also if the mark belongs to another target. */
     public enum Memory {
         KEPT,
         FENCE_LOST,

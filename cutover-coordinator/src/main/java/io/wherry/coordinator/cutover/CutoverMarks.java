@@ -20,7 +20,10 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads and writes {@link CutoverMark}s. The writer is kept from a cutover's first mark on: in the window there is no time to make one. */
+/**
+ * Reads and writes {@link CutoverMark}s. The first mark of a cutover creates the writer, which is then kept: in the window there is
+ * no time to create a writer.
+ */
 final class CutoverMarks implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverMarks.class);
     private static final int FENCE_MILLIS = 10_000;
@@ -32,7 +35,7 @@ final class CutoverMarks implements AutoCloseable {
         this.migration = migration;
     }
 
-    /** @throws RetryableException when Kafka does not take it in time */
+    /** @throws RetryableException when Kafka does not take the mark in time */
     void write(CutoverMark mark) {
         write(CutoverMark.KEY, mark);
     }
@@ -45,8 +48,8 @@ final class CutoverMarks implements AutoCloseable {
     }
 
     /**
-     * Writes the mark of a cutover whose switch row is committed, and ends capturing for good: first the record that every
-     * source-connector reads once it has become able to write, then the fence against those that were able before.
+     * Writes the mark of a cutover whose switch row is committed, and ends capturing for good. First comes the record that each
+     * source-connector reads once it is able to write, then the fence against source-connectors that were able before.
      *
      * @throws RetryableException when Kafka does not take it in time
      */
@@ -54,9 +57,8 @@ final class CutoverMarks implements AutoCloseable {
         write(mark);
         write(SwitchDecided.KEY, new SwitchDecided(mark.at()));
         try (Admin admin = KafkaClients.admin(migration)) {
-            // One call for each, all on their way at once: a single call for all of them took 0.7 s instead of 0.03,
-            // and
-            // applications wait.
+            // One call for each producer, all at the same time: a single call for all producers took 0.7 s instead
+            // of 0.03 s, and applications wait.
             List<KafkaFuture<Void>> fenced = migration.topics().transactionalIds(lanes(admin)).stream()
                     .map(id -> admin.fenceProducers(List.of(id), new FenceProducersOptions().timeoutMs(FENCE_MILLIS))
                             .all())
@@ -67,7 +69,7 @@ final class CutoverMarks implements AutoCloseable {
                 throw unreachable(e.getCause());
             }
             LOG.warn(
-                    "The source-connector reads within a second that it ends, but is not kept from writing until then: {}",
+                    "The source-connector learns within a second that it must end, but can still write until then: {}",
                     e.getCause().getMessage());
         } catch (KafkaException e) {
             throw unreachable(e);
@@ -99,14 +101,14 @@ final class CutoverMarks implements AutoCloseable {
                 "end the producers of the source-connector of",
                 migration.name(),
                 String.valueOf(cause.getMessage()),
-                "Check that Kafka is up",
+                "Check that Kafka is reachable",
                 cause);
     }
 
     /**
-     * The last one, empty before the first cutover.
+     * The last mark, empty before the first cutover.
      *
-     * @throws RetryableException when Kafka cannot be asked
+     * @throws RetryableException when Kafka does not answer
      */
     Optional<CutoverMark> last() {
         return ControlTopicReader.last(migration, CutoverMark.KEY).map(value -> Json.read(value, CutoverMark.class));

@@ -3,9 +3,9 @@ package io.wherry.coordinator.cutover;
 import java.util.List;
 
 /**
- * How an asked-for cutover ended.
+ * How a requested cutover ended.
  *
- * @param reason why it was refused or aborted; empty otherwise
+ * @param reason why the cutover was refused or aborted; empty otherwise
  * @param plan what was or would be done
  * @param windowSeconds from the fence to the switch row; 0 unless completed
  */
@@ -20,9 +20,9 @@ public record CutoverResult(Outcome outcome, String reason, List<String> plan, d
         COMPLETED,
         /** Nothing was done: not in sync. */
         REFUSED,
-        /** Given up before the switch row; the source serves as before. */
+        /** Aborted before the switch row; the source serves as before. */
         ABORTED,
-        /** Only the plan was asked for. */
+        /** Only the plan was requested. */
         PLANNED
     }
 }

@@ -22,7 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One cutover under way: entering a state starts the state's step on a thread, whose end comes back as an observation. Used by
+ * One cutover in progress: entering a state starts the state's steps on a thread, whose end comes back as an observation. Used by
  * the coordinator's thread only.
  */
 public final class CutoverRun {
@@ -52,12 +52,12 @@ public final class CutoverRun {
         this.attempt = new Attempt(acts, null);
     }
 
-    /** What is done in a state; what it returns is written to the journal with the next one. */
+    /** The work of a state; its result is written to the journal with the next state. */
     private interface Body {
         Map<String, ?> run() throws Exception;
     }
 
-    /** Takes note of who asked, before the journal's FENCING row. */
+    /** Takes note of the caller, before the journal's FENCING row. */
     public void begin(CompletableFuture<CutoverResult> future, List<String> lines) {
         asked = future;
         plan = lines;
@@ -75,7 +75,7 @@ public final class CutoverRun {
         return attempt.window();
     }
 
-    /** Starts what the state asks for. */
+    /** Starts the work of the state. */
     public void enter(State state, Journal journal) {
         retryDue = false;
         attempt.enter(journal);
@@ -107,7 +107,7 @@ public final class CutoverRun {
             } catch (WherryException e) {
                 tell.accept(new StepFailed(row, e.explained()));
             } catch (Exception e) {
-                // Its sessions end with the window, and then say so.
+                // The sessions of the step end with the window; then the window has the reason.
                 String over = window == null || !(e instanceof SQLException) ? null : window.endReason();
                 tell.accept(new StepFailed(row, over == null ? state + ": " + e.getMessage() : over));
             }
@@ -115,7 +115,7 @@ public final class CutoverRun {
         step.start();
     }
 
-    /** The window's end must not wait for a long comparison, nor may that go on. */
+    /** The end of the window must not wait for a long comparison, and the comparison must not continue. */
     public void interruptWhenOver() {
         if (endReason() != null && step != null && step.isAlive()) {
             step.interrupt();
@@ -130,7 +130,7 @@ public final class CutoverRun {
         }
     }
 
-    /** Why the step's success comes too late; null = it does not. */
+    /** Why a success of the step comes too late; null = not too late. */
     public String endReason() {
         return fencedHere() ? window().endReason() : null;
     }
@@ -140,7 +140,7 @@ public final class CutoverRun {
         LOG.warn("Cutover aborted: {}", reason);
     }
 
-    /** SWITCHING and ABORTING are tried until they succeed. */
+    /** SWITCHING and ABORTING are retried until they succeed. */
     public void retryLater(String reason) {
         problem = reason;
         LOG.warn("Trying again in {} ms: {}", retryMillis, reason);
@@ -156,9 +156,9 @@ public final class CutoverRun {
     }
 
     /**
-     * Opens the source although the journal cannot be written, because the target is away. Safe before PREPARING_TARGET only: no
-     * switch row can be on its way, and the next coordinator that reads the journal aborts. And only with the fence's lock kept; without it the
-     * source stays as it is until somebody sees the target again.
+     * Opens the source although the target is away and the journal cannot be written. This is safe only before PREPARING_TARGET: no
+     * switch row can be on its way, and the next coordinator that reads the journal aborts. It also needs the fence's lock, kept
+     * until now; without the lock the source stays as it is until a coordinator reaches the target again.
      */
     public void openSourceNow(Journal journal) {
         try {
@@ -168,7 +168,7 @@ public final class CutoverRun {
         }
     }
 
-    /** The journal does not know of the cutover that this process began: the target was set back to before it. */
+    /** Ends a cutover of this process that the journal does not know: the target was set back to a time before it. */
     public void forgotten(Journal journal) {
         if (fencedHere()) {
             step.interrupt();
@@ -191,7 +191,7 @@ public final class CutoverRun {
         }
     }
 
-    /** Waits for the end of a step under way. */
+    /** Waits for the end of a step in progress. */
     public void close() {
         if (step != null) {
             step.interrupt();
@@ -204,7 +204,7 @@ public final class CutoverRun {
         }
     }
 
-    /** What is waited for, or what went wrong last; may be empty. */
+    /** What the cutover waits for, or what failed last; may be empty. */
     public String waitsFor() {
         return fencedHere() && !window().waitsFor().isEmpty() ? window().waitsFor() : problem;
     }

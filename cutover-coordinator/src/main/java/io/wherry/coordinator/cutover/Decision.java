@@ -14,13 +14,13 @@ import java.util.TreeMap;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * What a switch is decided on: both sides were compared after the target had drained, and nothing has been loaded or applied
- * since. Asserted in the transaction of the switch row, after that has ended the power of the appliers.
+ * The facts that a switch is decided on: both sides were compared after the target had drained, and nothing has been loaded or
+ * applied since. Checked in the transaction of the switch row, after that transaction has taken the appliers' right to write.
  *
- * <p>Counterexample without it: {@code reload} was allowed in IN_SYNC and reached the source-connector within the window. The
- * table is truncated on the target after the comparison, and the switch row is committed.
+ * <p>Counterexample without this check: {@code reload} was allowed in IN_SYNC and reached the source-connector within the window.
+ * The table is truncated on the target after the comparison, and the switch row is committed.
  *
- * @param fenceLsn beyond every foreign commit
+ * @param fenceLsn after each commit of another role
  * @param vector the drain vector
  * @param loads load epoch of each table when the target had drained
  */
@@ -53,7 +53,7 @@ public record Decision(Lsn fenceLsn, Map<TopicPartition, Long> vector, Map<Table
     }
 
     /**
-     * @param vector where the topics end now: the drain vector, or a later one
+     * @param vector the present ends of the topics: the drain vector, or later ends
      * @param wanted the least load epoch that counts, of each table that is carried
      * @throws RetryableException with everything that has changed since the comparison
      */
@@ -74,7 +74,7 @@ public record Decision(Lsn fenceLsn, Map<TopicPartition, Long> vector, Map<Table
             throw new RetryableException(
                     "switch to",
                     "the target",
-                    "it is not what was compared any more: " + String.join("; ", changed),
+                    "the target is no longer what was compared: " + String.join("; ", changed),
                     "The source serves as before; cut over again when the state is IN_SYNC");
         }
     }
@@ -84,16 +84,17 @@ public record Decision(Lsn fenceLsn, Map<TopicPartition, Long> vector, Map<Table
         if (now == null || before == null) {
             changed.add(table + " is not loaded");
         } else if (now.epoch() != before || now.epoch() < wanted || !now.ready()) {
-            changed.add(table + " is being loaded again");
+            changed.add(table + " is being re-loaded");
         } else if (now.stopped() != null) {
-            changed.add(table + " is stopped: " + now.stopped());
+            changed.add(table + " has stopped: " + now.stopped());
         }
     }
 
     private void changes(TopicPartition partition, long end, Checkpoint now, List<String> changed) {
         if (now == null || now.offset() < end) {
-            changed.add("the changes of " + partition + " are applied up to "
-                    + (now == null ? "nowhere" : "offset " + now.offset()) + " of " + end);
+            changed.add("the changes of " + partition + " are "
+                    + (now == null ? "not applied, up to offset " : "applied up to offset " + now.offset() + " of ")
+                    + end);
         } else if (now.lsn().isAfter(fenceLsn)) {
             changed.add("a change that was committed on the source after the fence (" + fenceLsn
                     + ") was applied, the last at " + now.lsn() + " in " + partition);

@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Which event leads from which state to which; nothing else decides (pure). The states of the cutover and their order come from the
- * steps: each state leads to the next one that has steps, and a state within the window to ABORTING as well.
+ * Decides which event leads from one state to which other state; no other code decides this (pure). The states of the cutover and
+ * their order come from the steps: each state leads to the next one that has steps, and a state within the window to ABORTING as
+ * well.
  */
 public final class StateMachine {
     private static final List<Transition> BEFORE = List.of(
@@ -60,14 +61,14 @@ public final class StateMachine {
                         "advance", "journal", event + " has no meaning in " + from, "Report this with the log"));
     }
 
-    /** Whether a failure leads back to the source. From the switch row on a state is retried until it succeeds. */
+    /** Whether a failure leads back to the source. From the switch row on, a state is retried until it succeeds. */
     public boolean aborts(State state) {
         return on(state, Event.ABORT).isPresent();
     }
 
     /**
-     * What a starting coordinator does first in the state it finds: an unfinished cutover before the switch row is aborted,
-     * since nobody knows how long the process was away; after it only forward.
+     * What a starting coordinator does first in the state that it finds. Before the switch row, an unfinished cutover is aborted,
+     * because the process may have been away for any time; after the switch row, the cutover only goes forward.
      */
     public Optional<Event> onRestart(State found) {
         return aborts(found) ? Optional.of(Event.ABORT) : Optional.empty();

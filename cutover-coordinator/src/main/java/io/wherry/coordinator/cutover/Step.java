@@ -11,11 +11,12 @@ import java.util.Map;
  * One step of the cutover.
  *
  * @param state in which the step runs; the steps of a state run one after another, and the journal moves on after the last
- * @param title what the step does, for people
+ * @param title what the step does, as text for people
  * @param details what the step would do now, line by line, for the plan
- * @param act does it; before the switch row a failure aborts the cutover, after it the state's steps run again, so each of those must be
- *     idempotent. What an act returns goes into the next state's row of the journal
- * @param undo takes back what the act has done, wholly, in part or not at all, any number of times; null = nothing is left behind
+ * @param act does the step. Before the switch row a failure aborts the cutover. After the switch row a failure runs the state's
+ *     steps again, so each of these must be idempotent. The result of an act goes into the journal's row of the next state
+ * @param undo takes the act back, whether it was done wholly, in part or not at all, any number of times; null = the act leaves
+ *     nothing behind
  */
 public record Step(State state, String title, Details details, Act act, Undo undo) {
     private static final Details NO_DETAILS = sides -> List.of();
@@ -25,7 +26,7 @@ public record Step(State state, String title, Details details, Act act, Undo und
         return new Step(state, title, NO_DETAILS, act, null);
     }
 
-    /** The same, with lines for the plan. */
+    /** Such a step, with lines for the plan. */
     static Step of(State state, String title, Details details, Act act) {
         return new Step(state, title, details, act, null);
     }

@@ -23,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The cutover, from top to bottom. This list is the order of the steps, the states of the machine, the plan of a dry run, and, read
- * backwards, the way back.
+ * The cutover, from top to bottom. This list gives the order of the steps, the states of the machine, the plan of a dry run, and,
+ * read backwards, the abort.
  */
 public final class Story {
     private static final Logger LOG = LoggerFactory.getLogger(Story.class);
@@ -33,7 +33,7 @@ public final class Story {
     public static final List<Step> STEPS = List.of(
             Step.of(
                     FENCING,
-                    "record in Kafka whom the fence keeps out, in case the target loses its journal",
+                    "record in Kafka which roles the fence keeps out, in case the target loses its journal",
                     Story::mark),
             new Step(
                     FENCING,
@@ -77,7 +77,7 @@ public final class Story {
         return lines;
     }
 
-    /** Does the steps of a state, one after another. Returns what they leave for the journal. */
+    /** Does the steps of a state, one after another. Returns the details for the journal. */
     static Map<String, ?> act(List<Step> steps, State state, Attempt attempt) throws Exception {
         Map<String, Object> detail = new TreeMap<>();
         for (Step step : steps) {
@@ -88,7 +88,7 @@ public final class Story {
         return detail;
     }
 
-    /** Takes back all steps within the window, the last first: a step that was never begun has nothing to take back. */
+    /** Takes back all steps within the window, the last step first. A step that was never started has nothing to take back. */
     static void undo(List<Step> steps, Attempt attempt) throws SQLException {
         for (int i = steps.size() - 1; i >= 0; i--) {
             Step step = steps.get(i);
@@ -148,8 +148,8 @@ public final class Story {
     }
 
     /**
-     * Applications wait, so traffic is moved even if Kafka does not take the mark: it matters only if the target loses commits, and
-     * for a source-connector whose records nobody can apply any more.
+     * Applications wait, so traffic is moved even if Kafka does not take the mark. The mark matters only if the target loses
+     * commits, and for a source-connector whose records cannot be applied any more.
      */
     private static Map<String, ?> markSwitched(Attempt attempt) throws SQLException {
         attempt.marked(false);

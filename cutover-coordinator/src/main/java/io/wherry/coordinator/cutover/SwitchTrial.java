@@ -1,6 +1,7 @@
 package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Sentence;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.carry.MaterializedViews;
 import io.wherry.coordinator.dump.DdlStore;
@@ -24,19 +25,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs on the target what the transaction of the switch row will run, and rolls it back: what the target cannot take is known before the
- * fence. All methods but {@link #close} are called by the coordinator's thread.
+ * Runs the statements of the switch row's transaction on the target, and rolls them back: so Wherry knows before the fence what the
+ * target refuses. The coordinator's thread calls all methods but {@link #close}.
  */
 public final class SwitchTrial implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SwitchTrial.class);
     private static final long AFTER_REFUSAL_MILLIS = 15_000;
     private static final long SHARE = 10;
     /**
-     * Less than deadlock_timeout: the applier locks several tables in an order of its own, and must not be the one that the server ends.
+     * Less than deadlock_timeout: the sink-applier locks several tables in its own order, and the server must not end its session
+     * in a deadlock.
      */
     private static final String LOCK_WAIT = "300ms";
 
-    /** Definitions of views, which those that are refreshed may read. */
+    /** Definitions of views, which the materialized views may read. */
     private static final String RULE = "RULE";
 
     private final Migration migration;
@@ -57,9 +59,9 @@ public final class SwitchTrial implements AutoCloseable {
     }
 
     /**
-     * Tries what was not tried yet, and at times what was refused.
+     * Tries statements that were not tried yet, and now and then statements that were refused.
      *
-     * @param settled whether what waits for the switch is what the source has, and tables are built
+     * @param settled whether the statements for the switch match the source, and the tables are built
      * @param nowMillis by {@link MonotonicClock}
      */
     public void offer(boolean settled, long nowMillis) {
@@ -68,17 +70,17 @@ public final class SwitchTrial implements AutoCloseable {
         }
     }
 
-    /** What waits for the switch has changed. */
+    /** The statements for the switch have changed. */
     public void outdated() {
         known = false;
         dueMillis = 0;
     }
 
     /**
-     * Before a cutover everything must have been tried, and what was refused is tried once more.
+     * Before a cutover every statement must have been tried, and refused statements are tried once more.
      *
-     * @param then done when the trial has ended
-     * @return false when nothing has to be tried, so that {@code then} is not done
+     * @param then runs when the trial has ended
+     * @return false when no trial is needed: then {@code then} does not run
      */
     public boolean begunFor(Runnable then) {
         if (!running && known && refused.isEmpty()) {
@@ -93,7 +95,7 @@ public final class SwitchTrial implements AutoCloseable {
 
     private void begin() {
         running = true;
-        // What changes meanwhile makes it unknown again.
+        // A change during the trial makes the result unknown again.
         known = true;
         worker.execute(() -> {
             long begun = MonotonicClock.millis();
@@ -114,7 +116,7 @@ public final class SwitchTrial implements AutoCloseable {
         known &= problem.isEmpty();
         dueMillis = MonotonicClock.millis() + Math.max(AFTER_REFUSAL_MILLIS, SHARE * tried.tookMillis());
         if (!problem.isEmpty()) {
-            LOG.info("What the switch will run could not be tried, it is tried again: {}", problem);
+            LOG.info("The statements of the switch could not be tried; Wherry tries again: {}", problem);
             dueMillis = MonotonicClock.millis() + 2_000;
         } else if (!tried.refused().equals(refused)) {
             tried.refused().forEach(line -> LOG.warn("{}", line));
@@ -130,11 +132,11 @@ public final class SwitchTrial implements AutoCloseable {
         return refused;
     }
 
-    /** Why a cutover may not begin; empty = it may. */
+    /** Why a cutover may not start; empty = it may start. */
     public List<String> obstacles() {
         return known && problem.isEmpty()
                 ? refused
-                : List.of("what the switch will run could not be tried on the target: " + problem);
+                : List.of("the statements of the switch could not be tried on the target: " + problem);
     }
 
     private void attempt(List<String> found) throws SQLException {
@@ -148,7 +150,8 @@ public final class SwitchTrial implements AutoCloseable {
             statements.removeAll(refreshes);
             attempt(target, statements, "0", found);
             if (!refreshes.isEmpty()) {
-                // In a transaction of its own: the locks of foreign keys would hold the applier up as long as it takes.
+                // In a separate transaction: otherwise the locks of foreign keys would block the sink-applier for
+                // the time of the refresh.
                 List<Ddl> views = new ArrayList<>(statements);
                 views.removeIf(ddl -> !ddl.kind().equals(RULE));
                 views.addAll(refreshes);
@@ -180,18 +183,21 @@ public final class SwitchTrial implements AutoCloseable {
     }
 
     private static String tooLong(Ddl refresh, String limit) {
-        return "materialized view " + refresh.name() + ": is not refreshed on the target within cutover.max-downtime, "
-                + limit + ". Raise it; or drop the view on both sides, and make it again after the cutover";
+        return "materialized view " + refresh.name() + ": the target cannot refresh it within cutover.max-downtime, "
+                + limit
+                + ". Raise cutover.max-downtime; or drop the view on both sides, and re-create it after the cutover";
     }
 
     private static String refusal(Ddl ddl, SQLException e) {
         String why = e.getMessage().replaceAll("\\s+", " ");
         return ddl.kind().equals(MaterializedViews.KIND)
-                ? "materialized view " + ddl.name() + ": the target cannot refresh it: " + why
-                        + ". Drop it on both sides and make it again with every name in it written in full"
-                        + " (schema.table); a view that the target lacks, make there as on the source"
-                : ddl.kind().toLowerCase(Locale.ROOT) + " " + ddl.name() + ": the target refuses it: " + why
-                        + ". Make on the target what it needs as it is on the source, or drop it on the source";
+                ? Sentence.of(
+                        "materialized view " + ddl.name() + ": the target cannot refresh it: " + why,
+                        "Drop the view on both sides, and re-create it with every name in it written in full"
+                                + " (schema.table). If the target lacks a view, create that view there as on the source")
+                : Sentence.of(
+                        ddl.kind().toLowerCase(Locale.ROOT) + " " + ddl.name() + ": the target refuses it: " + why,
+                        "Create on the target what it needs, as on the source; or drop it on the source");
     }
 
     @Override

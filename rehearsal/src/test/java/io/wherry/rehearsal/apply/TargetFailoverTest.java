@@ -69,7 +69,7 @@ class TargetFailoverTest {
             migration.startProcess("coordinator");
             assertThat(migration.awaitEnd("coordinator")).isNotZero();
             assertThat(migration.log("coordinator"))
-                    .contains("traffic was switched to the target, and the target does not know")
+                    .contains("traffic was switched to the target, but the target's journal lacks the switch")
                     .contains("ALTER ROLE \"app\" LOGIN");
             assertThat(migration.number(migration.migration().source(), FENCED)).isEqualTo(1);
         }

@@ -178,7 +178,7 @@ final class CutoverWindowTest {
             loadedAs(0);
             holding.rollback();
             CutoverResult aborted = asked.get(2, TimeUnit.MINUTES);
-            assertThat(aborted.reason()).contains("public.animal is being loaded again");
+            assertThat(aborted.reason()).contains("public.animal is being re-loaded");
             assertThat(aborted.outcome()).isEqualTo(Outcome.ABORTED);
         }
         loadedAs(1);
@@ -214,15 +214,15 @@ final class CutoverWindowTest {
                     "UPDATE wherry.relation SET stopped_because = 'a conflict'",
                     decision,
                     "stopped: a conflict");
-            changed(target, "UPDATE wherry.relation SET ready_at = NULL", decision, "being loaded again");
-            changed(target, "UPDATE wherry.relation SET chunks = 2", decision, "being loaded again");
-            changed(target, "DELETE FROM wherry.chunk", decision, "being loaded again");
+            changed(target, "UPDATE wherry.relation SET ready_at = NULL", decision, "being re-loaded");
+            changed(target, "UPDATE wherry.relation SET chunks = 2", decision, "being re-loaded");
+            changed(target, "DELETE FROM wherry.chunk", decision, "being re-loaded");
             changed(target, "DELETE FROM wherry.relation", decision, "not loaded");
             changed(target, "UPDATE wherry.checkpoint SET next_offset = -1", decision, "offset -1 of 0");
             changed(target, "DELETE FROM wherry.checkpoint", decision, "nowhere of 0");
             changed(target, "UPDATE wherry.checkpoint SET commit_lsn = '0/400'", decision, "after the fence (0/3E8)");
             assertThatThrownBy(() -> decision.require(target, vector, Map.of(ANIMAL, 3)))
-                    .hasMessageContaining("being loaded again");
+                    .hasMessageContaining("being re-loaded");
         }
     }
 

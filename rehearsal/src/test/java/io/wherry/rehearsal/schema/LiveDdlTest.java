@@ -299,7 +299,7 @@ class LiveDdlTest {
                         .join()
                         .plan())
                 .anyMatch(step ->
-                        step.startsWith("ADVICE: not followed, on the source only: CREATE FUNCTION public.price"));
+                        step.startsWith("ADVICE: not followed: on the source only: CREATE FUNCTION public.price"));
         await("told").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
                         String.join("\n", migration.coordinator().status().nextSteps()))
                 .contains("on the source only: CREATE FUNCTION public.price(integer)")
