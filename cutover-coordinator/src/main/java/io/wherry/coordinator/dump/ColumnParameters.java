@@ -15,23 +15,23 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Parameters of columns ({@code ALTER TABLE … ALTER COLUMN … SET (…)}) in pg_dump's statements. A server that is built otherwise
- * may keep some that another does not know: Debian's 15.20 counts each column's versions in {@code pg_attver}, which its own
- * pg_dump hides and others print.
+ * Parameters of columns ({@code ALTER TABLE … ALTER COLUMN … SET (…)}) in pg_dump's statements. A server of another build may keep
+ * parameters that other servers do not know: Debian's 15.20 counts each column's versions in {@code pg_attver}, which its own
+ * pg_dump hides and other pg_dumps print.
  */
 public final class ColumnParameters {
     private static final Pattern STATEMENT = Pattern.compile(
             "(ALTER (?:FOREIGN )?TABLE .* ALTER COLUMN (?:\"(?:[^\"]|\"\")+\"|[^\\s\"]+) SET) \\(([^()]+)\\)",
             Pattern.DOTALL);
     private static final Set<String> DOCUMENTED = Set.of("n_distinct", "n_distinct_inherited");
-    /** The server's own, of no meaning elsewhere. */
+    /** Parameters that only their own server uses. */
     private static final Set<String> NOT_CARRIED = Set.of("pg_attver");
 
     private static final String UNKNOWN_PARAMETER = "22023";
 
     private ColumnParameters() {}
 
-    /** The statement without the parameters of these names; empty when it sets no other. */
+    /** The statement without the parameters of these names; empty if it sets no others. */
     static List<String> without(String statement, Set<String> names) {
         Matcher set = STATEMENT.matcher(statement);
         if (names.isEmpty() || !set.matches()) {
@@ -42,7 +42,7 @@ public final class ColumnParameters {
         return left.isEmpty() ? List.of() : List.of(set.group(1) + " (" + String.join(", ", left) + ")");
     }
 
-    /** The entries without the parameters of these names; those that are left without a statement stay, for their count. */
+    /** The entries without the parameters of these names. Entries without statements stay, so that the count is still correct. */
     public static List<Entry> without(List<Entry> entries, Set<String> names) {
         return names.isEmpty()
                 ? entries
@@ -57,7 +57,7 @@ public final class ColumnParameters {
                         .toList();
     }
 
-    /** Those of the statements' parameters that are not carried: the server does not know them, or they are a server's own. */
+    /** The parameters of the statements that are not carried: the server does not know them, or only their own server uses them. */
     public static Set<String> notCarried(Connection server, List<Entry> entries) throws SQLException {
         Map<String, String> found = new TreeMap<>();
         for (Entry entry : entries) {
@@ -84,7 +84,7 @@ public final class ColumnParameters {
         return parameter.substring(0, Math.max(0, parameter.indexOf('='))).strip();
     }
 
-    /** Tries it, and leaves nothing behind. */
+    /** Tries the parameter, and leaves nothing behind. */
     private static boolean knows(Connection server, String parameter) throws SQLException {
         boolean autoCommit = server.getAutoCommit();
         server.setAutoCommit(false);

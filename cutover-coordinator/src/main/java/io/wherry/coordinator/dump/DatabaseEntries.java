@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What pg_dump says of the database itself: settings ({@code ALTER DATABASE … SET}), grants and comment (pure). */
+/** The entries of pg_dump for the database itself: settings ({@code ALTER DATABASE … SET}), grants and comment (pure). */
 public final class DatabaseEntries {
     private static final Pattern STATEMENT = Pattern.compile(
             "((?:ALTER|ALTER ROLE .* IN|GRANT .* ON|REVOKE .* ON|COMMENT ON) DATABASE )(?:\"(?:[^\"]|\"\")+\"|[^\\s\"]+)( .*)",
@@ -16,8 +16,8 @@ public final class DatabaseEntries {
     private DatabaseEntries() {}
 
     /**
-     * Those of a dump with {@code --create}, for the target's database and roles. Its name, owner, encoding and locale are the
-     * business of whoever made it.
+     * The database's entries of a dump with {@code --create}, for the target's database and roles. The creator of the target
+     * database chooses its name, owner, encoding and locale.
      */
     public static List<Entry> of(List<Entry> entries, String database, RoleMap roles) {
         return entries.stream()

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** The statements that wait in {@code wherry.ddl}. One is marked done in its own transaction, so it never runs twice. */
+/** The statements that wait in {@code wherry.ddl}. Each statement is marked done in its own transaction, so it never runs twice. */
 public final class DdlStore {
     private static final String PENDING =
             "SELECT id, stage, kind, name, schema_name, table_name, sql FROM wherry.ddl WHERE done_at IS NULL AND stage = ?";
@@ -22,14 +22,14 @@ public final class DdlStore {
         insert(target, plan, 0);
     }
 
-    /** Puts statements after those that are there, within the caller's transaction. */
+    /** Appends statements, within the caller's transaction. */
     public static void append(Connection target, List<Ddl> plan) throws SQLException {
         // Index builders take numbers too.
         Queries.execute(target, "LOCK TABLE wherry.ddl IN SHARE ROW EXCLUSIVE MODE");
         insert(target, plan, (int) Queries.number(target, "SELECT coalesce(max(id), 0) FROM wherry.ddl"));
     }
 
-    /** Takes out what is not done of these stages, but what takes away our own indexes. */
+    /** Deletes statements of these stages that are not done, except those that drop Wherry's own indexes. */
     public static void forget(Connection target, Set<Stage> stages) throws SQLException {
         for (Stage stage : stages) {
             Queries.update(
@@ -39,7 +39,7 @@ public final class DdlStore {
         }
     }
 
-    /** Takes one out that will not be run. */
+    /** Deletes a statement that will not run. */
     public static void forget(Connection target, Ddl ddl) throws SQLException {
         Queries.update(target, "DELETE FROM wherry.ddl WHERE id = ?", ddl.id());
     }
@@ -85,7 +85,7 @@ public final class DdlStore {
                 ddl.id());
     }
 
-    /** Keeps others from running the statement until the transaction ends; false when it is done already. */
+    /** Prevents other sessions from running the statement until the transaction ends; false if the statement is already done. */
     public static boolean lockPending(Connection target, Ddl ddl) throws SQLException {
         return !Queries.list(
                         target,

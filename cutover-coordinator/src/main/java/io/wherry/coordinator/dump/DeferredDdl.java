@@ -36,30 +36,31 @@ public final class DeferredDdl {
     public enum Stage {
         /** As soon as its table is loaded. */
         TABLE,
-        /** When all tables are loaded and indexed: partitioned parents, whose indexes take in their children's. */
+        /** When all tables are loaded and indexed: partitioned parents, whose indexes contain their children's. */
         PARENT,
         /**
          * In the transaction of the switch row: foreign keys, triggers, rules, policies. Earlier they would disturb the
-         * applying: a foreign key makes TRUNCATE of one table fail, a trigger fires where session_replication_role may not be set.
+         * sink-applier: a foreign key makes TRUNCATE of one table fail, and a trigger fires if the role may not set
+         * session_replication_role.
          */
         SWITCH,
         /**
-         * Once the cutover is completed, with applications on: validation of foreign keys, which only reads. What fails is reported, and
-         * what follows under the same name then stays undone.
+         * Once the cutover is completed, with applications on the target: validation of foreign keys, which only reads. A failure
+         * is reported, and then later statements of the same name do not run.
          */
         AFTER
     }
 
     /**
      * @param id the order within all stages
-     * @param table what it is built on, for stage TABLE
+     * @param table the table of the statement, for stage TABLE
      */
     public record Ddl(int id, Stage stage, String kind, String name, Optional<TableId> table, String sql) {}
 
     /**
      * @param loaded tables that will be loaded
      * @param refreshes of {@code MaterializedViews}
-     * @param keys how foreign keys of partitioned tables are made
+     * @param keys how foreign keys of partitioned tables are created
      */
     public static List<Ddl> plan(
             List<Entry> postData,
@@ -73,7 +74,7 @@ public final class DeferredDdl {
                 .toList();
         wanted.stream().filter(e -> !ofEventTrigger(e)).forEach(e -> add(plan, e, loaded, keys));
         refreshes.forEach(refresh -> plan.add(ddl(refresh, Stage.SWITCH, Optional.empty())));
-        // Last, because they would fire on all that comes before.
+        // Last, because event triggers would fire on all statements before.
         wanted.stream().filter(DeferredDdl::ofEventTrigger).forEach(e -> add(plan, e, loaded, keys));
         List<Ddl> numbered = new ArrayList<>();
         for (Ddl ddl : plan) {
@@ -82,7 +83,7 @@ public final class DeferredDdl {
         return numbered;
     }
 
-    /** The quoted name of the partitioned table's index that another is attached to by this statement. */
+    /** The quoted name of the partitioned table's index to which this statement attaches another index. */
     public static Optional<String> parentIndex(Ddl ddl) {
         Matcher attach = INDEX_ATTACH.matcher(ddl.sql());
         return ddl.kind().equals("INDEX ATTACH") && attach.matches() ? Optional.of(attach.group(1)) : Optional.empty();
@@ -98,7 +99,8 @@ public final class DeferredDdl {
         if (entry.kind().equals("FK CONSTRAINT") && foreignKey.matches()) {
             plan.addAll(foreignKey(entry, table.orElseThrow(), foreignKey, keys));
         } else if (entry.kind().equals("COMMENT") && partitionedKey(entry, keys).isPresent()) {
-            // The key itself comes only then; under its name, so that it stays undone with it.
+            // The key is created only then, so its comment has the key's name: if the key fails, the comment does
+            // not run.
             Entry comment =
                     new Entry(entry.kind(), partitionedKey(entry, keys).get(), entry.settings(), entry.statements());
             plan.add(ddl(comment, Stage.AFTER, table));
@@ -110,8 +112,8 @@ public final class DeferredDdl {
     }
 
     /**
-     * Not valid at the switch, so that the window does not pay for reading the tables, and rows that contradict the key on the source
-     * too do not end the cutover.
+     * Not valid at the switch: so the window does not have to read the tables, and rows that violate the key on the source too do
+     * not abort the cutover.
      */
     private static List<Ddl> foreignKey(Entry entry, TableId table, Matcher matcher, PartitionedKeys.Way keys) {
         boolean partitioned = matcher.group(1) == null;
@@ -130,7 +132,7 @@ public final class DeferredDdl {
         return plan;
     }
 
-    /** The name under which a key is made after the switch that this comment is of. */
+    /** The name under which the key of this comment is created after the switch. */
     private static Optional<String> partitionedKey(Entry comment, PartitionedKeys.Way keys) {
         Matcher matcher = KEY_COMMENT.matcher(comment.statements().get(0));
         if (!matcher.matches() || keys.notValid()) {

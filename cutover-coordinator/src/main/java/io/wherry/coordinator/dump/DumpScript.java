@@ -10,7 +10,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The plain text that pg_restore makes of an archive, read as its entries (pure). */
+/** The plain text that pg_restore writes for an archive, read as entries (pure). */
 public final class DumpScript {
     private static final Pattern HEADER =
             Pattern.compile("-- (?:Data for )?Name: (.*); Type: ([A-Z ]+); Schema: (.*?); Owner: .*");
@@ -22,9 +22,9 @@ public final class DumpScript {
     /**
      * One entry of the archive.
      *
-     * @param kind pg_dump's name of it: {@code INDEX}, {@code FK CONSTRAINT}, {@code TRIGGER}
+     * @param kind pg_dump's name of the kind: {@code INDEX}, {@code FK CONSTRAINT}, {@code TRIGGER}
      * @param name pg_dump's tag, unquoted; for constraints and triggers {@code table name}
-     * @param settings {@code SET} statements in force for it
+     * @param settings {@code SET} statements in force for the entry
      * @param statements without semicolons
      */
     public record Entry(String kind, String name, List<String> settings, List<String> statements) {
@@ -34,7 +34,7 @@ public final class DumpScript {
                     kind, name, settings, statements.stream().map(change).toList());
         }
 
-        /** The whole as a script of its own. */
+        /** The whole entry as a separate script. */
         String sql() {
             List<String> all = new ArrayList<>(settings);
             all.addAll(statements);
@@ -43,7 +43,7 @@ public final class DumpScript {
     }
 
     /**
-     * @param known settings that the server which will run the script has: newer dump programs set some that it has not
+     * @param known settings of the server that will run the script: newer dump programs set some that this server lacks
      *     (transaction_timeout)
      */
     public static List<Entry> entries(String script, Set<String> known) {
@@ -59,7 +59,7 @@ public final class DumpScript {
             } else if (SEARCH_PATH.matcher(part.sql()).matches()) {
                 settings.put("search_path", part.sql());
             } else if (setting.matches()) {
-                // Our sessions have their own time limits.
+                // Wherry's sessions have their own time limits.
                 if (known.contains(setting.group(1)) && !setting.group(1).endsWith("_timeout")) {
                     settings.put(setting.group(1), part.sql());
                 }
@@ -77,8 +77,8 @@ public final class DumpScript {
     }
 
     /**
-     * Whether the entry makes or fills our own publication, which has no business on the target. By its statements: names that
-     * hold "; Type: " make the header ambiguous, and ours needs no quotes.
+     * Whether the entry creates or fills Wherry's own publication, which must not be on the target. Decided by the entry's
+     * statements: names that contain "; Type: " make the header ambiguous, and Wherry's name needs no quotes.
      */
     public static boolean ofPublication(Entry entry, String publication) {
         Pattern ours = Pattern.compile(
@@ -87,9 +87,8 @@ public final class DumpScript {
                 .anyMatch(statement -> ours.matcher(statement).matches());
     }
 
-    // pg_dump grants last. But a table goes to its owner only if that one may create in the schema, which a superuser
-    // is
-    // not asked.
+    // pg_dump grants last. But a table can be given only to an owner who may create in the schema; the server does
+    // not check this for a superuser.
     private static List<Entry> schemasFirst(List<Entry> entries) {
         List<Entry> ordered = new ArrayList<>();
         List<Entry> rest = new ArrayList<>(entries);
@@ -102,9 +101,9 @@ public final class DumpScript {
     /**
      * The entries as one script for the target.
      *
-     * @param publication ours, left out
-     * @param superuser otherwise comments on extensions are left out: {@code CREATE EXTENSION} has set them, and
-     *     only an extension's owner may comment; and schema public keeps its owner, which up to 14 is a superuser
+     * @param publication Wherry's, left out
+     * @param superuser if false, comments on extensions are left out: {@code CREATE EXTENSION} has set them, and only an
+     *     extension's owner may comment. Schema public then keeps its owner, who up to 14 is a superuser
      */
     public static String script(List<Entry> entries, String publication, boolean superuser) {
         StringBuilder script = new StringBuilder();
@@ -123,7 +122,7 @@ public final class DumpScript {
                 if (!superuser && statement.startsWith("ALTER SCHEMA public OWNER TO ")) {
                     continue;
                 }
-                // Schemas such as public may be there already, from the template.
+                // Schemas such as public may exist already, from the template.
                 script.append(
                                 entry.kind().equals("SCHEMA")
                                         ? statement.replaceFirst(

@@ -17,9 +17,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Runs pg_dump and pg_restore. Passwords go by the environment, never in arguments, which every user of the machine can read. */
+/** Runs pg_dump and pg_restore. Passwords are passed in the environment, never as arguments, which every user of the machine can read. */
 public final class DumpTool {
-    // The rest of where and how to log in comes by the environment.
+    // The other parameters of the login come from the environment.
     private static final String KEPT_ALIVE = "--dbname=keepalives_idle=30 keepalives_interval=10 keepalives_count=3";
 
     private final PostgresTools tools;
@@ -31,9 +31,9 @@ public final class DumpTool {
     }
 
     /**
-     * The schema of the database as an archive in pg_dump's custom format, without our own schema.
+     * The schema of the database as an archive in pg_dump's custom format, without Wherry's schema.
      *
-     * @param tables only these; empty = all there is
+     * @param tables only these; empty = all tables
      */
     public void archive(Endpoint endpoint, Path file, Set<TableId> tables) {
         List<String> command = new ArrayList<>(List.of(
@@ -46,7 +46,7 @@ public final class DumpTool {
                 "--no-password",
                 KEPT_ALIVE,
                 "--file=" + file));
-        // Quoted names are patterns that match themselves only.
+        // Quoted names are patterns that match only themselves.
         tables.forEach(table -> command.add("--table=" + table.quoted()));
         run(endpoint, command);
     }
@@ -68,7 +68,7 @@ public final class DumpTool {
                         archive.toString()));
     }
 
-    /** How many entries pg_restore counts in a section: the check on our reading of the text. */
+    /** Number of entries that pg_restore counts in a section, to check how Wherry reads the text. */
     public long entries(Path archive, String section) {
         return run(null, List.of(tools.pgRestore().toString(), "--list", "--section=" + section, archive.toString()))
                 .lines()
@@ -83,7 +83,7 @@ public final class DumpTool {
             errors = TemporaryFiles.create("wherry", ".err");
             ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(command));
             builder.redirectError(errors.toFile());
-            // PGHOSTADDR, PGSERVICE and their like would lead to another server, or change the session.
+            // PGHOSTADDR, PGSERVICE and similar variables would lead to another server, or change the session.
             builder.environment().keySet().removeIf(name -> name.startsWith("PG"));
             builder.environment().put("LC_ALL", "C");
             if (endpoint != null) {
@@ -98,7 +98,7 @@ public final class DumpTool {
                         operation,
                         endpoint == null ? "" : endpoint.toString(),
                         "exit code " + code + ": " + Files.readString(errors).strip(),
-                        "Run the same program by hand against the same database to see what it needs");
+                        "Run the same program by hand against the same database to see what the program needs");
             }
             return output;
         } catch (IOException e) {
@@ -126,7 +126,7 @@ public final class DumpTool {
                     "connect",
                     endpoint.toString(),
                     e.getMessage(),
-                    "Check that the server is up and the login right",
+                    "Check that the server is reachable and the login is correct",
                     e);
         }
         return environment;

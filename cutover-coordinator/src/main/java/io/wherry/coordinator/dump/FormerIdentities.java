@@ -11,10 +11,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a dump of the source would say of replica identities if the migration had not set any to FULL. A table without a key keeps the
- * identity on the target that its owner gave it, though the dump is taken after ours is set.
+ * The replica identities that a dump of the source would contain if the migration had not set any to FULL. So a table without a key
+ * keeps its owner's identity on the target, although the dump is taken after Wherry has set FULL.
  *
- * @param all of tables that have the identity which the migration set
+ * @param all of tables whose identity the migration has set
  */
 public record FormerIdentities(List<Former> all) {
     public static final FormerIdentities NONE = new FormerIdentities(List.of());
@@ -27,7 +27,7 @@ public record FormerIdentities(List<Former> all) {
         return new FormerIdentities(ReplicaIdentities.read(source, migration).formers(source));
     }
 
-    /** With those of another moment: while a dump is taken, some may be set or given back. */
+    /** These identities and those of another moment: while a dump is taken, some may be set or restored. */
     public FormerIdentities and(FormerIdentities others) {
         List<Former> both = new ArrayList<>(all);
         others.all.stream()
@@ -36,7 +36,7 @@ public record FormerIdentities(List<Former> all) {
         return new FormerIdentities(both);
     }
 
-    /** The tables' entries (pre-data) as they would be; those left without a statement stay, so that the count still holds. */
+    /** The tables' entries (pre-data) with the former identities. Entries without statements stay, so that the count is still correct. */
     public List<Entry> ofTables(List<Entry> entries) {
         return entries.stream()
                 .map(entry -> new Entry(
@@ -54,7 +54,7 @@ public record FormerIdentities(List<Former> all) {
         return all.stream().filter(one -> one.full().equals(statement)).findFirst();
     }
 
-    /** The indexes' entries (post-data) as they would be: pg_dump says with the index that it is the identity. */
+    /** The indexes' entries (post-data) with the former identities: pg_dump states an identity with its index. */
     public List<Entry> ofIndexes(List<Entry> entries) {
         return entries.stream()
                 .map(entry -> {

@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Foreign keys of partitioned tables as those of their partitions. Before 18 a partitioned table's key cannot be made NOT VALID: all its
- * rows would be read within the window, and one that contradicts it would end the cutover. The keys of its partitions can; once
- * they are valid the partitioned table's own takes them in without reading a row (seen on 11 to 18).
+ * Foreign keys of partitioned tables, as keys of their partitions. Before 18 a partitioned table's key cannot be created NOT VALID:
+ * all rows would be read within the window, and one violating row would abort the cutover. The keys of partitions can be NOT VALID.
+ * Once these are valid, the server creates the partitioned table's key from them without reading a row (seen on 11 to 18).
  *
  * @param leaves by table and name of the partitioned table's key
  */
@@ -23,7 +23,8 @@ public record PartitionedKeys(Map<Key, List<Leaf>> leaves) {
     private static final int FIRST_NOT_VALID = 18;
     private static final int FIRST_PARTITIONED = 11;
 
-    // The rows of the referenced table's partitions (another confrelid, the same conrelid) are the server's own.
+    // The server itself creates the catalog rows for the referenced table's partitions (another confrelid, the same
+    // conrelid).
     private static final String LEAVES = """
             WITH RECURSIVE down AS (
               SELECT k.oid AS top, k.oid, k.conrelid, k.confrelid FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
@@ -43,13 +44,13 @@ public record PartitionedKeys(Map<Key, List<Leaf>> leaves) {
         leaves = Map.copyOf(leaves);
     }
 
-    /** Of a partitioned table. */
+    /** A key of a partitioned table. */
     record Key(TableId table, String name) {}
 
     /** The same key of a partition that has no partitions. */
     record Leaf(TableId table, String name, String definition) {}
 
-    /** As they are on the source. */
+    /** The keys as they are on the source. */
     public static PartitionedKeys read(Connection source) throws SQLException {
         if (ServerVersion.major(source) < FIRST_PARTITIONED) {
             return NONE;
@@ -66,14 +67,14 @@ public record PartitionedKeys(Map<Key, List<Leaf>> leaves) {
         return new PartitionedKeys(leaves);
     }
 
-    /** How the keys can be made on this target without reading rows. */
+    /** How this target can create the keys without reading rows. */
     public Way on(Connection target) throws SQLException {
         return new Way(ServerVersion.major(target) >= FIRST_NOT_VALID, leaves);
     }
 
     /**
      * @param notValid whether a partitioned table's key can be NOT VALID
-     * @param leaves otherwise those to be made in its stead
+     * @param leaves if not, the keys to create instead
      */
     public record Way(boolean notValid, Map<Key, List<Leaf>> leaves) {
         List<Leaf> leaves(TableId table, String name) {

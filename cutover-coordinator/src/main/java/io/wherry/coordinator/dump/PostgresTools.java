@@ -26,13 +26,14 @@ public record PostgresTools(Path directory, int major) {
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) (\\d+)");
 
     /**
-     * Client programs of this machine that can read a server of that version: those of the same version, else the newest, because
-     * {@code pg_dump} refuses a server newer than itself. A server's own pg_dump knows what is the server's own business.
+     * Client programs of this machine that can read a server of that version: those of the same version, otherwise the newest,
+     * because {@code pg_dump} refuses a server newer than itself. The pg_dump of the server's version handles the details of that
+     * version best.
      *
-     * <p>Looks in the directory named by {@code WHERRY_PG_BIN} and nowhere else when that is set; else in Wherry's
-     * cache, {@code /usr/lib/postgresql} and the {@code PATH}.
+     * <p>If {@code WHERRY_PG_BIN} is set, searches only the directory that it names; otherwise Wherry's cache, {@code
+     * /usr/lib/postgresql} and the {@code PATH}.
      *
-     * @throws PostgresToolsException when there are none, or all are older
+     * @throws PostgresToolsException when there are no such programs, or all are older
      */
     public static PostgresTools locate(int minimumMajor) {
         return best(candidates(System.getenv(), CacheDirectory.locate()), minimumMajor);
@@ -91,7 +92,7 @@ public record PostgresTools(Path directory, int major) {
                     .start();
             String answer = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             Matcher version = VERSION.matcher(answer);
-            // Debian's wrapper in /usr/bin answers with an error when no client is installed behind it.
+            // Debian's wrapper in /usr/bin returns an error if no client is installed.
             return version.find()
                     ? Optional.of(new PostgresTools(directory, Integer.parseInt(version.group(1))))
                     : Optional.empty();

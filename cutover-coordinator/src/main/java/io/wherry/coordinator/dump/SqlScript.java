@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Splits a script of pg_dump's into statements and the comment lines between them, as psql's lexer would: strings, quoted
- * identifiers, dollar quotes, comments, parentheses (rules hold several statements) and SQL-standard function bodies
- * ({@code BEGIN ATOMIC … END}) are seen whole. Lines beginning with a backslash are psql's own and dropped.
+ * Splits a script of pg_dump into statements and the comment lines between them, like psql's lexer. Strings, quoted identifiers,
+ * dollar quotes, comments, parentheses (rules hold several statements) and SQL-standard function bodies ({@code BEGIN ATOMIC …
+ * END}) are never split. Lines that start with a backslash are commands of psql, and are dropped.
  */
 final class SqlScript {
     private final String text;

@@ -4,9 +4,9 @@ import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-/** Whether what waits for the switch is still as it was on the source when it was read. */
+/** Shows whether the source's statements for the switch have changed since they were read. */
 final class DeferredFingerprint {
-    // Rows of catalogs whose statements wait for the switch; what changes one of them gives it another xmin.
+    // Catalog rows of the objects whose statements wait for the switch; each change gives a row another xmin.
     private static final String FINGERPRINT = """
             SELECT md5(string_agg(catalog || oid || '.' || state, ',' ORDER BY catalog, oid, state)) FROM (
               SELECT 'c' AS catalog, oid, xmin::text AS state FROM pg_constraint WHERE contype = 'f'

@@ -11,18 +11,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * An index of our own on a large table without a key, for as long as changes are applied. An update or delete names such a
- * row by all its columns; without any index each one reads the whole table, and the target falls behind for good (seen: 25
- * updates a second on 200,000 rows). Dropped in the transaction of the switch row.
+ * An index of Wherry's on a large table without a key, while changes are applied. An update or delete names such a row by all its
+ * columns; without any index each one reads the whole table, and the target falls further and further behind (seen: 25 updates a
+ * second on 200,000 rows). Dropped in the transaction of the switch row.
  */
 public final class RowIndex {
-    /** Begins the names of these indexes; a comparison of schemas passes them over. */
+    /** Prefix of the names of these indexes; a comparison of schemas skips these names. */
     static final String PREFIX = "wherry_row_";
 
     private static final int WORTH_ROWS = 1_000;
 
-    // The applier compares these types by their own operator first, whatever the collation. The column with the most
-    // values serves best; a hash takes texts of any length, which a btree does not.
+    // The sink-applier compares these types by their own operator first, whatever the collation. The column with
+    // the most values serves best. A hash index takes texts of any length; a btree does not.
     private static final String COLUMN = PartitionRoots.WITH + """
             SELECT a.attname, t.typname IN ('text', 'varchar') AS hashed, c.oid::bigint
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -41,7 +41,10 @@ public final class RowIndex {
 
     private record Column(String name, boolean hashed, long table) {}
 
-    /** Makes it where it is worth it, together with the statement that drops it; the table must have been analysed. */
+    /**
+     * Creates the index if the table is large enough, together with the statement that drops the index. The table must have been
+     * analysed.
+     */
     public static void ensure(Connection target, TableId table) throws SQLException {
         Optional<Column> column = Queries.list(
                         target,
@@ -65,7 +68,7 @@ public final class RowIndex {
                 "CREATE INDEX " + Identifiers.quote(name) + " ON " + table.quoted() + " USING "
                         + (column.get().hashed() ? "hash" : "btree") + " ("
                         + Identifiers.quote(column.get().name()) + ")");
-        // Several builders take numbers at once.
+        // Several index builders take numbers at once.
         Queries.execute(target, "LOCK TABLE wherry.ddl IN SHARE ROW EXCLUSIVE MODE");
         Queries.update(
                 target,
@@ -76,7 +79,7 @@ public final class RowIndex {
                 "DROP INDEX IF EXISTS " + Identifiers.quote(table.schema()) + "." + Identifiers.quote(name));
     }
 
-    /** Without the statements that make these indexes. */
+    /** The statements without those that create these indexes. */
     static List<String> without(List<String> statements) {
         return statements.stream()
                 .filter(statement -> !statement.startsWith("CREATE INDEX " + PREFIX))

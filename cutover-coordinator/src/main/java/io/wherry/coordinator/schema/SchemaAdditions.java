@@ -14,15 +14,15 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * How tables that both sides have differ in all but their columns, each difference with the statement that makes the target
- * like the source. The statements are the source's own deparser's.
+ * How tables of both sides differ, except in their columns; each difference has the statement that makes the target match the
+ * source. The source's own server writes these statements.
  */
 public final class SchemaAdditions {
     private static final String OURS = """
              AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
             """;
 
-    // Parents after their children, nearest first: an index made on a parent takes in those that its partitions have.
+    // Parents after their children, nearest first: a new index on a parent includes the indexes of its partitions.
     private static final String CHILDREN_FIRST = """
              ORDER BY (WITH RECURSIVE up AS (SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid UNION ALL
                SELECT i.inhparent FROM pg_inherits i JOIN up ON i.inhrelid = up.inhparent) SELECT count(*) FROM up) DESC
@@ -88,7 +88,7 @@ public final class SchemaAdditions {
                JOIN pg_namespace qn ON qn.oid = q.relnamespace
               WHERE p.classid = 'pg_class'::regclass AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype = 'i')
             """)
-            // Partitions have their parent's from 17 on.
+            // From 17 on, partitions have the identity of their parent.
             + "a.attidentity <> '' AND NOT c.relispartition" + OURS;
     private static final String DEFAULTS =
             COLUMN.formatted("default", "' SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)")
@@ -115,14 +115,14 @@ public final class SchemaAdditions {
      * One difference.
      *
      * @param object in words
-     * @param alone the only table whose rows it concerns; null = rows of others too
-     * @param definition what it is on the source; a server of another version may word it otherwise for ever
-     * @param relaxes whether its statement only permits more: then it may run at once, else after all changes from before
+     * @param alone the only table whose rows the difference concerns; null = rows of other tables too
+     * @param definition the definition on the source; a server of another version may always word it differently
+     * @param relaxes whether the statement only permits more: then it may run at once, otherwise after all earlier changes
      * @param work on the target
      */
     public record Addition(String object, TableId alone, String definition, boolean relaxes, Work work) {
         /**
-         * @param firstSeen end of the source's log when it was seen first
+         * @param firstSeen end of the source's log when the difference was first seen
          * @param applied everything up to here is on the target
          * @param others everything up to here is on the target, except for the changes of the stopped tables
          */
@@ -133,14 +133,14 @@ public final class SchemaAdditions {
         }
     }
 
-    /** What makes the target like the source. */
+    /** Makes the target match the source. */
     public interface Work {
         void run(Connection target) throws SQLException;
     }
 
     /**
-     * @param tables the leaf tables that count, on both sides; partitioned tables count where both sides have them
-     * @param whole also indexes, constraints and attachments, in which a target made by somebody else may well differ
+     * @param tables the leaf tables to compare, on both sides; partitioned tables are compared if both sides have them
+     * @param whole whether to compare indexes, constraints and attachments too; a schema that Wherry did not create may differ in these
      */
     static List<Addition> read(Connection source, Connection target, Set<TableId> tables, boolean whole)
             throws SQLException {
@@ -170,9 +170,9 @@ public final class SchemaAdditions {
     }
 
     private void structure() throws SQLException {
-        // Indexes before attachments: a partition that has one like its parent's keeps it, else gets one of another
-        // name.
-        // What the first dump holds and has not been made yet, whatever it waits for, is made by that.
+        // Indexes before attachments: a partition that has an index like its parent's keeps that index; otherwise
+        // it would get one under another name. Statements of the first dump that have not run yet are left out
+        // here: they run from there.
         String waiting =
                 String.join(";\n", Queries.strings(target, "SELECT sql FROM wherry.ddl WHERE done_at IS NULL"));
         add(difference(source, target, INDEXES).stream()
@@ -192,8 +192,8 @@ public final class SchemaAdditions {
     }
 
     /**
-     * Rows that need it may have come before it was seen, and have stopped their table: the one that is altered, or another. A default
-     * partition takes the rows of one that was detached. A table that was stopped by something else stops again.
+     * Rows that need the relaxed schema may have arrived before Wherry saw the change, and have stopped the altered table or
+     * another one: a default partition takes the rows of a detached partition. A table that has another problem stops again.
      */
     private static void relax(Connection target, String sql) throws SQLException {
         Queries.execute(target, sql);
@@ -209,13 +209,13 @@ public final class SchemaAdditions {
                 to -> Queries.execute(to, found.statement + found.definition))));
     }
 
-    /** What is asked of a parent is asked of its children's rows too, and one that joins is checked together with others. */
+    /** A parent's constraint also checks its children's rows, and a table that is attached is checked together with others. */
     private TableId alone(Found found) {
         boolean joins = found.object.startsWith("attachment of ");
         return joins || parents.contains(found.table) ? null : found.table;
     }
 
-    /** What the source's columns have is set; what they have not is dropped. */
+    /** Properties that the source's columns have are set; properties that they lack are dropped. */
     private void columns(String sql, String drop) throws SQLException {
         Set<String> common = new HashSet<>();
         list(source, COLUMNS).forEach(found -> common.add(found.statement));
@@ -236,8 +236,8 @@ public final class SchemaAdditions {
 
     /**
      * @param object in words, the same on both sides
-     * @param statement that makes it, up to what servers of different versions write differently
-     * @param definition the rest
+     * @param statement that creates the object, up to the part that server versions write differently
+     * @param definition the rest of the statement
      */
     private record Found(TableId table, String object, String statement, String definition) {}
 

@@ -29,9 +29,9 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
- * Whether {@code pg_dump --schema-only} of both sides says the same. A server of another major version spells some things
- * differently (view texts, defaults); to leave that out, the source's dump is loaded into a scratch database on the target
- * server and dumped from there. Statements are compared as a set, without our own schema and publication.
+ * Compares {@code pg_dump --schema-only} of both sides. A server of another major version writes some texts differently (views,
+ * defaults). To leave such differences out, the source's dump is loaded into a scratch database on the target server and dumped
+ * from there. Statements are compared as a set, without Wherry's schema and publication.
  */
 public final class SchemaCompare {
     private static final int MOST = 120;
@@ -45,11 +45,11 @@ public final class SchemaCompare {
     }
 
     /**
-     * @param onlyOnSource statements of the source's dump that the target's has not
-     * @param notFollowed what a migration that runs does not bring to the target by itself, shortened, for people: functions, views,
-     *     types, rights and comments of the source, and whatever it has no more; empty when not exact
-     * @param exact whether the versions are alike, or what only they word differently was left out; else some differences may be
-     *     of that kind
+     * @param onlyOnSource statements of the source's dump that the target's dump lacks
+     * @param notFollowed what a running migration does not bring to the target, as shortened text for people: functions, views,
+     *     types, rights and comments of the source, and what the source no longer has; empty if not exact
+     * @param exact whether both versions are equal, or differences of wording were left out; otherwise some differences may be of
+     *     wording only
      */
     public record Result(
             List<String> onlyOnSource, List<String> onlyOnTarget, List<String> notFollowed, boolean exact) {
@@ -58,11 +58,11 @@ public final class SchemaCompare {
         }
     }
 
-    /** @throws SQLException when a side cannot be reached, or the source's schema cannot be made on the target's version */
+    /** @throws SQLException when a side cannot be reached, or the target's version cannot create the source's schema */
     public Result run() throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "compare schema");
                 Connection target = Sessions.open(migration, migration.target(), "compare schema")) {
-            // Roles that are mapped to one become one in grants too, as a server of the target sees it.
+            // Roles that are mapped to one role become one role in grants too, as the target's server sees them.
             boolean alike = ServerVersion.major(source) == ServerVersion.major(target)
                     && migration.roleMap().isEmpty();
             boolean scratch = !alike
@@ -90,7 +90,7 @@ public final class SchemaCompare {
     /**
      * Statements of a dump.
      *
-     * @param late what is brought to the target later: of each object the statement that makes it, and those after it
+     * @param late what comes to the target later: for each object, the statement that creates it and the statements after it
      */
     private record Schema(Set<String> all, List<List<String>> late) {
         Schema with(UnaryOperator<String> change) {
@@ -101,7 +101,7 @@ public final class SchemaCompare {
                             .toList());
         }
 
-        /** Nothing is brought of what the target has, such as which index CLUSTER goes by. */
+        /** Settings of existing objects are not brought, such as the index of CLUSTER. */
         Set<String> followed(Schema target) {
             return late.stream()
                     .filter(statements -> !target.all().contains(statements.get(0)))
@@ -120,7 +120,7 @@ public final class SchemaCompare {
         }
     }
 
-    /** @param source where the migration may have changed replica identities, if that is what is dumped */
+    /** @param source source on which the migration may have changed replica identities, if the source is dumped */
     private Schema schema(Connection target, Endpoint endpoint, Optional<Connection> source) throws SQLException {
         DumpTool dumpTool = new DumpTool(tools, migration);
         Path archive = null;

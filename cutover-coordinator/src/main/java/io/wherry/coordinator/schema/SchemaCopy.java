@@ -31,8 +31,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Brings the source's schema to the target: what tables need at once (pg_dump's pre-data section), and the rest into
- * {@code wherry.ddl} for later, so that a restarted coordinator goes on with the same dump.
+ * Brings the source's schema to the target: what tables need at once (pg_dump's pre-data section). The rest goes into {@code
+ * wherry.ddl} for later, so that a restarted coordinator continues with the same dump.
  */
 public final class SchemaCopy {
     private static final Set<Stage> AT_SWITCH = Set.of(Stage.SWITCH, Stage.AFTER);
@@ -49,7 +49,7 @@ public final class SchemaCopy {
         this.dumpTool = new DumpTool(tools, migration);
     }
 
-    /** Major version that pg_dump must have at least to compare: the newer one of both servers. */
+    /** The least major version of pg_dump for a comparison: that of the newer server. */
     public static int toolsVersion(Migration migration) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "check");
                 Connection target = Sessions.open(migration, migration.target(), "check")) {
@@ -57,7 +57,7 @@ public final class SchemaCopy {
         }
     }
 
-    /** The client programs that copy the source's schema: its own version's, where there are some. */
+    /** The client programs that copy the source's schema: programs of the source's version, if installed. */
     public static PostgresTools tools(Migration migration) throws SQLException {
         int source;
         try (Connection session = Sessions.open(migration, migration.source(), "check")) {
@@ -67,10 +67,10 @@ public final class SchemaCopy {
     }
 
     /**
-     * Makes schema {@code wherry}, the tables, and the journal's first row, in one transaction: after a crash either all of it
-     * is there or nothing.
+     * Creates schema {@code wherry}, the tables, and the journal's first row, in one transaction: after a crash either all of this
+     * exists or nothing.
      *
-     * @throws SQLException when a statement of the dump fails on the target; nothing is changed then
+     * @throws SQLException when a statement of the dump fails on the target; then nothing is changed
      */
     public void run() throws SQLException {
         SchemaDump dump =
@@ -100,7 +100,7 @@ public final class SchemaCopy {
         }
     }
 
-    /** An extension's script may set the database's search_path (PostGIS's topology); the source's comes with the switch. */
+    /** An extension's script may set the database's search_path (PostGIS's topology); the source's setting comes with the switch. */
     private static void restore(Connection target, Optional<String> path) throws SQLException {
         if (!Databases.searchPath(target).equals(path)) {
             Queries.execute(
@@ -110,7 +110,7 @@ public final class SchemaCopy {
         }
     }
 
-    /** With the schema: what is computed while rows are loaded may need them, as a transformation needs its coordinate system. */
+    /** With the schema: expressions that run during the load may need these rows, as a transformation needs its coordinate system. */
     public void extensionRows(Connection target) throws SQLException {
         try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
             new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
@@ -118,14 +118,14 @@ public final class SchemaCopy {
     }
 
     /**
-     * Makes tables and sequences that came to the source later, with the partitioned tables that they are partitions of; the rest of their
-     * dump goes into {@code wherry.ddl}. Part of the caller's transaction.
+     * Creates tables and sequences that were added to the source later, with the partitioned tables to which they belong. The rest
+     * of their dump goes into {@code wherry.ddl}. Part of the caller's transaction.
      *
-     * @throws SQLException when the target refuses a statement, for the want of a type perhaps
+     * @throws SQLException when the target refuses a statement, for example because it lacks a type
      */
     public void add(Connection target, Set<TableId> wanted) throws SQLException {
         Set<TableId> tables = new HashSet<>(wanted);
-        // Who asks has looked some time ago.
+        // The caller has compared the sides some time ago.
         tables.removeAll(SelectedTables.namesWithPartitioned(target, migration));
         if (tables.isEmpty()) {
             return;
@@ -172,16 +172,15 @@ public final class SchemaCopy {
         }
         DdlStore.append(target, waiting);
         if (forSwitch) {
-            // Left to refreshDeferred, which replaces all of it. Counterexample: the table's foreign key came just
-            // before a refresh, and the table itself was seen only after it; appended here, the key would be made
-            // twice, and the switch fail.
+            // Left to refreshDeferred, which replaces all such statements. Counterexample: the table's foreign key
+            // was added just before a refresh, and Wherry saw the table only after the refresh. Appended here, the
+            // key would be created twice, and the switch would fail.
             Queries.update(target, "UPDATE wherry.migration SET deferred = ''");
         }
     }
 
     /**
-     * Puts what waits for the switch in {@code wherry.ddl} anew, as it is on the source now. Part of the caller's
-     * transaction.
+     * Replaces the statements for the switch in {@code wherry.ddl} by those of the present source. Part of the caller's transaction.
      */
     public void refreshDeferred(Connection target) throws SQLException {
         SchemaDump dump = dump(Set.of());
@@ -192,7 +191,7 @@ public final class SchemaCopy {
         Queries.update(target, "UPDATE wherry.migration SET deferred = ?", dump.deferred());
     }
 
-    /** Loads the source's whole schema into an empty database, without data and without our state; for comparisons. */
+    /** Loads the source's whole schema into an empty database, without data and without Wherry's state; for comparisons. */
     void copyInto(Connection empty) throws SQLException {
         SchemaDump dump = dump(Set.of());
         Set<String> known = Databases.settings(empty);
@@ -209,7 +208,7 @@ public final class SchemaCopy {
         }
     }
 
-    /** @param tables only these; empty = all there is */
+    /** @param tables only these; empty = all tables */
     private SchemaDump dump(Set<TableId> tables) throws SQLException {
         return SchemaDump.take(migration, dumpTool, tables);
     }

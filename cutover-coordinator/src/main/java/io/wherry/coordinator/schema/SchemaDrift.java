@@ -21,16 +21,17 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * How the selected tables of both sides have come apart since the migration began: DDL on the source that did not reach the
- * target, or not yet. Cheap, so that it is known long before the window, where the comparison of all rows would find it.
+ * How the selected tables of both sides differ since the migration started: DDL on the source that has not reached the target, or
+ * not yet. This comparison is cheap, so differences are known long before the window, where the comparison of all rows would find
+ * them.
  *
  * @param obstacles what would make the comparison fail, one line each with its remedy
- * @param gone tables that were loaded and are not on the source any more: nothing of them is waited for
+ * @param gone tables that were loaded and are not on the source any more: Wherry does not wait for them
  * @param fresh tables and sequences that are on the source only
- * @param additions in what else the tables differ
- * @param deferred whether what waits for the switch is not what it was when it was copied
+ * @param additions other differences of the tables
+ * @param deferred whether the statements for the switch have changed since they were copied
  * @param extensionRows tables of extensions whose rows differ
- * @param asOf of the source's write-ahead log: what is named here was committed before it
+ * @param asOf position in the source's write-ahead log: the differences were committed before it
  */
 public record SchemaDrift(
         List<String> obstacles,
@@ -62,9 +63,8 @@ public record SchemaDrift(
     /**
      * @param planned tables of the load plans
      * @param loadedAs those tables by their oids on the source
-     * @param built whether keys and indexes of all tables but the halted are built on the target, so that a missing one means
-     *     something
-     * @param halted tables whose load has stopped: what they lack comes after it
+     * @param built whether keys and indexes of all tables except halted ones are built on the target, so that a missing one is a difference
+     * @param halted tables whose load has stopped: their indexes come after the load
      */
     public static SchemaDrift read(
             Migration migration,
@@ -86,15 +86,15 @@ public record SchemaDrift(
             if (!onTarget.contains(table)) {
                 obstacles.add("table " + table + " exists on the source only: "
                         + (create
-                                ? "wait until it is made on the target, loaded and followed; where nextSteps says why that"
-                                        + " failed, make it there, empty"
-                                : "create it on the target, empty, as it is on the source (pg_dump --schema-only"
-                                        + " --table), it is then loaded and followed; or name it in tables.exclude and"
-                                        + " start again"));
+                                ? "wait until Wherry has created and loaded the table on the target; if nextSteps says that this"
+                                        + " failed, create the table there, empty"
+                                : "create the table on the target, empty, as on the source (pg_dump --schema-only"
+                                        + " --table), and Wherry loads and follows it; or name the table in"
+                                        + " tables.exclude and start again"));
             } else if (!planned.contains(table)) {
                 obstacles.add(
-                        "table " + table + " is new on the source and not replicated yet: the source-connector takes"
-                                + " it in once the load is complete; its log says what holds it");
+                        "table " + table + " is new on the source and not replicated yet: the source-connector adds"
+                                + " the table once the load is complete; the log of the source-connector names a delay");
             }
         }
         Moves moves = Moves.of(migration, oids, loadedAs);
@@ -109,7 +109,7 @@ public record SchemaDrift(
         }
         Set<TableId> fresh = new TreeSet<>(selected);
         fresh.removeAll(onTarget);
-        // Their names on the target are taken by what they were, until that is removed for their new load.
+        // Their names on the target belong to the earlier tables, until these are removed for the re-load.
         fresh.removeAll(moves.arriving());
         Sequences sequences = Sequences.read(migration, source, target);
         fresh.addAll(sequences.fresh());
@@ -125,7 +125,7 @@ public record SchemaDrift(
         List<Addition> additions = new ArrayList<>();
         boolean deferred = false;
         if (built) {
-            // Others are still being made: their indexes come after their load.
+            // Other tables are still being created: their indexes come after their load.
             selected.retainAll(planned);
             selected.removeAll(halted);
             additions.addAll(SchemaAdditions.read(source, target, selected, create));
@@ -141,18 +141,18 @@ public record SchemaDrift(
         List<String> unfit = rows.obstacles(source, target);
         obstacles.addAll(unfit);
         Set<TableId> extensionRows = unfit.isEmpty() ? rows.differing(source, target) : Set.of();
-        // After the catalogs were read: what they show was committed before.
+        // Read after the catalogs: what these show was committed before.
         Lsn asOf = Lsn.parse(Queries.string(source, "SELECT pg_current_wal_insert_lsn()::text")
                 .orElseThrow());
         return new SchemaDrift(obstacles, gone, fresh, additions, deferred, extensionRows, asOf);
     }
 
     /**
-     * Tables whose names went to others since they were loaded. The source-connector loads them again.
+     * Tables whose names passed to other tables since they were loaded. The source-connector re-loads them.
      *
-     * @param arriving names on the source of tables that are loaded under others
-     * @param leaving names that those are loaded under
-     * @param replaced names that other tables have now
+     * @param arriving names on the source of tables that are loaded under other names
+     * @param leaving names under which those tables are loaded
+     * @param replaced names that belong to other tables now
      */
     private record Moves(Set<TableId> arriving, Set<TableId> leaving, Set<TableId> replaced) {
         static Moves of(Migration migration, Map<TableId, Long> oids, Map<Long, TableId> loadedAs) {
@@ -175,10 +175,9 @@ public record SchemaDrift(
 
         List<String> obstacles() {
             return replaced.stream()
-                    .map(table ->
-                            "table " + table + " is another one on the source than the one that was loaded: it was"
-                                    + " renamed, or dropped and created again; wait until it is loaded again; if it is not, "
-                                    + Remedies.reload(table))
+                    .map(table -> "table " + table + " on the source is not the table that was loaded: that table was"
+                            + " renamed, or dropped and re-created; wait until this table is re-loaded; if it is not, "
+                            + Remedies.reload(table))
                     .toList();
         }
     }
@@ -189,24 +188,26 @@ public record SchemaDrift(
             String twin = ofTarget.get(name);
             String object = "column " + Identifiers.quote(name) + " of " + table;
             if (twin == null && type.endsWith(" generated")) {
-                obstacles.add(object + " (" + type + ") is on the source only: wait until it is brought to the target;"
-                        + " with target.schema: existing, add it there");
+                obstacles.add(
+                        object + " (" + type + ") is on the source only: wait until Wherry brings the column to the"
+                                + " target; with target.schema: existing, add the column there");
             } else if (twin == null) {
-                obstacles.add(object + " (" + type + ") is on the source only: it comes with the next change of"
-                        + " the table, so update any row; on an empty table, add it on the target");
+                obstacles.add(object + " (" + type + ") is on the source only: the column comes with the next change of"
+                        + " the table, so update any row; if the table is empty, add the column on the target");
             } else if (!twin.equals(type)) {
                 obstacles.add(object + " is " + type + " on the source, " + twin
-                        + " on the target: wait until the table's changes stop there, then do as the message says; where"
+                        + " on the target: wait until the table's changes stop, then follow the remedy of that message; if"
                         + " no change comes, update any row");
             }
         });
         ofTarget.keySet().stream()
                 .filter(name -> !ofSource.containsKey(name))
                 .forEach(name -> obstacles.add("column " + Identifiers.quote(name) + " of " + table
-                        + " is on the target only: if it was dropped on the source, ALTER TABLE " + table.quoted()
+                        + " is on the target only: if the column was dropped on the source, ALTER TABLE "
+                        + table.quoted()
                         + " DROP COLUMN " + Identifiers.quote(name)
-                        + " on the target, once the table's changes stop there;"
-                        + " where no change comes, update any row"));
+                        + " on the target, once the table's changes stop;"
+                        + " if no change comes, update any row"));
     }
 
     private static Map<TableId, Map<String, String>> columns(Connection database) throws SQLException {

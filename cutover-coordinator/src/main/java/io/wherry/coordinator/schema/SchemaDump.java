@@ -32,11 +32,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A dump of the source's schema, taken apart into the statements for a target.
+ * A dump of the source's schema, divided into the statements for a target.
  *
  * @param sourceSystem the system identifier of the source's server
- * @param deferred what {@link DeferredFingerprint} was just before the dump
- * @param preDataEntries how many entries pg_restore counts in the section, to notice a statement that would be lost
+ * @param deferred value of {@link DeferredFingerprint} just before the dump
+ * @param preDataEntries number of entries that pg_restore counts in the section, to detect a lost statement
  * @param loaded the tables whose rows the migration carries
  */
 record SchemaDump(
@@ -54,7 +54,7 @@ record SchemaDump(
         FormerIdentities identities) {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaDump.class);
 
-    /** Without any statement, for a target whose schema somebody else has made. */
+    /** A dump without statements, for a target whose schema Wherry does not create. */
     static SchemaDump empty(Migration migration) {
         return new SchemaDump(
                 migration,
@@ -71,12 +71,12 @@ record SchemaDump(
                 FormerIdentities.NONE);
     }
 
-    /** @param tables only these; empty = all there is */
+    /** @param tables only these; empty = all tables */
     static SchemaDump take(Migration migration, DumpTool dumpTool, Set<TableId> tables) throws SQLException {
         Path archive = null;
         try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
             archive = TemporaryFiles.create("wherry-schema", ".dump");
-            // Before the dump, so that what changes in between is brought once more rather than not at all.
+            // Before the dump, so that a change in between is brought twice rather than not at all.
             String deferred = DeferredFingerprint.read(source);
             FormerIdentities identities = FormerIdentities.read(source, migration);
             dumpTool.archive(migration.source(), archive, tables);
@@ -103,7 +103,7 @@ record SchemaDump(
         }
     }
 
-    /** What comes after the tables: pg_dump's post-data, and what it says of the database itself. */
+    /** The statements after the tables: pg_dump's post-data, and its entries for the database itself. */
     List<Ddl> deferred(Connection target, Set<String> known) throws SQLException {
         List<Entry> entries = new ArrayList<>(postData(known));
         entries.addAll(DatabaseEntries.of(
@@ -112,14 +112,14 @@ record SchemaDump(
     }
 
     /**
-     * With the replica identities from before the migration, and without columns' parameters that the server does not know.
+     * The entries with the replica identities from before the migration, and without column parameters that the server does not know.
      */
     List<Entry> preData(Connection server, Set<String> known) throws SQLException {
         List<Entry> entries = mapped(entries(preData, known, preDataEntries, "pre-data"));
         Set<String> unknown = ColumnParameters.notCarried(server, entries);
         if (!unknown.isEmpty()) {
             LOG.warn(
-                    "Parameters of columns are not carried, as the target does not know them or they are the source's server's own: {}",
+                    "These parameters of columns are not carried, because the target does not know them or only the source's server uses them: {}",
                     String.join(", ", unknown));
         }
         return identities.ofTables(ColumnParameters.without(entries, unknown));
@@ -134,7 +134,7 @@ record SchemaDump(
         return entries.stream().map(entry -> entry.with(roles::statement)).toList();
     }
 
-    /** @throws DataException when we read another number of entries than pg_restore: a statement would be lost */
+    /** @throws DataException when Wherry and pg_restore count different numbers of entries: a statement would be lost */
     private static List<Entry> entries(String script, Set<String> known, long expected, String section) {
         List<Entry> entries = DumpScript.entries(script, known);
         if (entries.size() != expected) {

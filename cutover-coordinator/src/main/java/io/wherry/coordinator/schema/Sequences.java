@@ -23,8 +23,8 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * The sequences of both sides. Logical replication carries neither them nor their values: those that come while the migration runs are
- * made on the target like tables are, and the values are set at the switch.
+ * The sequences of both sides. Logical replication carries neither sequences nor their values. Wherry creates new sequences on the
+ * target like new tables, and sets the values at the switch.
  */
 public final class Sequences {
     private static final String ALL = """
@@ -76,14 +76,14 @@ public final class Sequences {
         }
     }
 
-    /** A table's column that a sequence belongs to. */
+    /** The column that a sequence belongs to. */
     private record Column(TableId table, String name) {}
 
     /**
-     * @param identity whether it is the server's own for an identity column
-     * @param users tables with a default that takes its values
-     * @param writable whether our role may set its value
-     * @param ofExtension whether an extension makes it; only its value is ours to carry
+     * @param identity whether the server has created the sequence for an identity column
+     * @param users tables with a default that takes values from the sequence
+     * @param writable whether Wherry's role may set the value
+     * @param ofExtension whether an extension creates the sequence; then Wherry carries only the value
      */
     private record Sequence(
             TableId id,
@@ -101,7 +101,7 @@ public final class Sequences {
         }
     }
 
-    /** @param called whether the value has been handed out: the next is one step further */
+    /** @param called whether the value was already returned: then the next value is one step further */
     private record Value(long last, boolean called) {}
 
     public static Sequences read(Migration migration, Connection source, Connection target) throws SQLException {
@@ -140,8 +140,8 @@ public final class Sequences {
     }
 
     /**
-     * Whether the target must have it. With a schema of our making: all but those of tables that are not carried there. With somebody
-     * else's: those that a selected table takes its values from.
+     * Whether the target must have the sequence. In a schema that Wherry creates: all sequences except those of tables that are not
+     * carried. In another schema: the sequences from which a selected table takes its values.
      */
     private boolean isWanted(Sequence sequence) {
         if (sequence.ofExtension) {
@@ -160,7 +160,10 @@ public final class Sequences {
                 || sequence.users.stream().anyMatch(migration.tables()::selects);
     }
 
-    /** What takes its value on the target: the one of its name, or else, where we have not made it, that of its column. */
+    /**
+     * The sequence that takes the value on the target: the one with the same name or, in a schema that Wherry has not created, the
+     * one of the same column.
+     */
     private Optional<Sequence> twin(Sequence sequence) {
         Optional<Sequence> named = Optional.ofNullable(ofTarget.get(sequence.id));
         return create() ? named : named.or(() -> sequence.owner.map(ofColumns::get));
@@ -172,7 +175,7 @@ public final class Sequences {
                 .toList();
     }
 
-    /** Those to be made on the target; an identity column brings its own. */
+    /** Sequences to be created on the target; an identity column creates its own. */
     Set<TableId> fresh() {
         return missing().stream()
                 .filter(sequence -> create() && !sequence.identity)
@@ -180,7 +183,7 @@ public final class Sequences {
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** That a sequence belongs to its column, for those of {@link #fresh}; the dump of a sequence alone leaves it out. */
+    /** The statements that give each sequence of {@link #fresh} to its column; the dump of a sequence alone leaves this out. */
     List<String> owners(Set<TableId> fresh) {
         return ofSource.stream()
                 .filter(sequence -> fresh.contains(sequence.id))
@@ -196,13 +199,13 @@ public final class Sequences {
         return missing().stream()
                 .map(sequence -> "sequence " + sequence.id + " exists on the source only: "
                         + (create()
-                                ? "wait until it is made on the target; where nextSteps says why that failed, make it there: "
-                                : "make it on the target: ")
+                                ? "wait until Wherry creates the sequence on the target; if nextSteps says that this failed, create it there: "
+                                : "create the sequence on the target: ")
                         + sequence.statement("CREATE"))
                 .toList();
     }
 
-    /** The same before the start, of sequences that somebody else is to make. */
+    /** The same before the start, for sequences that Wherry does not create. */
     public List<Finding> findings() {
         return missing().stream()
                 .map(sequence -> Finding.error(
@@ -218,7 +221,7 @@ public final class Sequences {
         for (Sequence sequence : ofSource) {
             Sequence twin = ofTarget.get(sequence.id);
             if (create() && !sequence.ofExtension && twin != null && !twin.parameters.equals(sequence.parameters)) {
-                // The value it has there, which nobody has used, may lie outside the new bounds.
+                // The sequence's value on the target, which is not in use yet, may be outside the new bounds.
                 String alter = sequence.statement("ALTER") + " RESTART WITH " + sequence.start;
                 additions.add(new Addition(
                         "sequence " + sequence.id.quoted(),
@@ -242,10 +245,11 @@ public final class Sequences {
             long value = value(source, sequence).last();
             if (!twin.writable) {
                 refused.add("sequence " + twin.id
-                        + ": our role may not set its value on the target. GRANT UPDATE ON SEQUENCE " + twin.id.quoted()
+                        + ": Wherry's role may not set the value on the target. GRANT UPDATE ON SEQUENCE "
+                        + twin.id.quoted()
                         + " TO " + Identifiers.quote(migration.target().user()));
             } else if (value < twin.least || value > twin.most) {
-                refused.add("sequence " + twin.id + ": its value on the source, " + value
+                refused.add("sequence " + twin.id + ": the value on the source, " + value
                         + ", is not within the target's bounds, " + twin.least + " and " + twin.most
                         + ". On the target: ALTER SEQUENCE " + twin.id.quoted() + " " + sequence.parameters
                         + " RESTART WITH " + sequence.start);
@@ -260,9 +264,9 @@ public final class Sequences {
     }
 
     /**
-     * Sets the values on the target. Not undone by a rollback, which does no harm: nobody uses them before the switch.
+     * Sets the values on the target. A rollback does not undo this, without harm: no application uses the values before the switch.
      *
-     * @throws DataException when the target lacks one
+     * @throws DataException when the target lacks a sequence
      */
     public void carry(Connection source, Connection target) throws SQLException {
         List<String> obstacles = obstacles();

@@ -235,7 +235,7 @@ class CutoverGateTest {
                     .atMost(MigrationFixture.PATIENCE)
                     .until(migration::cutOver, result -> !result.reason().startsWith("in state"));
             assertThat(refused.outcome()).isEqualTo(Outcome.REFUSED);
-            assertThat(refused.reason()).contains("public.other_id_seq: its value on the source, 30", "1 and 20");
+            assertThat(refused.reason()).contains("public.other_id_seq: the value on the source, 30", "1 and 20");
             migration.execute(
                     target, refused.reason().substring(refused.reason().indexOf("ALTER SEQUENCE")));
             migration.cutOverAndCompare();
