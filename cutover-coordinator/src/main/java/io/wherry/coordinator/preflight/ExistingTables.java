@@ -16,9 +16,9 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Whether tables that somebody else has made on the target take the source's values as they are. What differs in ways that cut
- * or round values silently ({@code numeric(10,1)} for {@code numeric(10,2)}, {@code timestamp(0)}, {@code char(5)}) is refused, and so is
- * what would write more than the source says, or stop the applying.
+ * Checks whether tables that Wherry has not created take the source's values unchanged. Refuses types that cut or round values
+ * silently ({@code numeric(10,1)} for {@code numeric(10,2)}, {@code timestamp(0)}, {@code char(5)}), and everything that would
+ * write more than the source's changes or stop the sink-applier.
  */
 final class ExistingTables {
     private static final String COLUMNS = """
@@ -29,7 +29,8 @@ final class ExistingTables {
              ORDER BY a.attnum
             """;
 
-    // What a type of the user's holds, by its name; labels of an enum one by one, as the target may have more.
+    // The parts of each user-defined type, by the type's name. Labels of an enum are listed one by one, because the
+    // target may have more.
     private static final String TYPES = """
             SELECT format_type(t.oid, NULL),
                    CASE t.typtype
@@ -47,8 +48,8 @@ final class ExistingTables {
              ORDER BY 1
             """;
 
-    // Foreign keys are triggers too, of the server's own making. Those of a partition fire for rows that come by its
-    // root.
+    // Foreign keys are triggers too, which the server creates. Triggers of a partition also fire for rows that are
+    // written to the root.
     private static final String FIRING = PartitionRoots.WITH + """
             , here AS (SELECT c.oid, c.relkind, coalesce(root.nspname, n.nspname) AS nspname,
                               coalesce(root.relname, c.relname) AS relname, n.nspname AS own_schema, c.relname AS own_name
@@ -115,7 +116,8 @@ final class ExistingTables {
                         "has type " + other.type() + " on the target, " + column.type() + " on the source",
                         "On the target: " + alter + "TYPE " + column.type()));
             } else if (other.generated() != column.generated()) {
-                findings.add(Finding.error(object, "is generated on one side only", "Make both sides alike"));
+                findings.add(Finding.error(
+                        object, "is generated on one side only", "Make it generated on both sides or on neither"));
             } else if (other.notNull() && !column.notNull()) {
                 findings.add(Finding.error(
                         object, "is NOT NULL on the target only", "On the target: " + alter + "DROP NOT NULL"));
@@ -126,7 +128,7 @@ final class ExistingTables {
                 .forEach(name -> findings.add(Finding.error(
                         "column " + table + "." + name,
                         "exists on the target only",
-                        "Drop it before the migration and add it after")));
+                        "Drop the column before the migration, and add it after the cutover")));
         return findings;
     }
 
@@ -139,9 +141,9 @@ final class ExistingTables {
             if (other != null && !(labels ? Set.copyOf(other).containsAll(definition) : other.equals(definition))) {
                 findings.add(Finding.error(
                         "type " + name,
-                        "is not the same on both sides: " + String.join(", ", other) + " on the target, "
+                        "differs between the sides: " + String.join(", ", other) + " on the target, "
                                 + String.join(", ", definition) + " on the source",
-                        "Make the target's like the source's"));
+                        "Change the target's type to match the source's"));
             }
         });
         return findings;

@@ -20,9 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Expressions that the target computes for each row that we write, and whose functions look in vain for what they name without a schema:
- * our sessions have {@code search_path = pg_catalog}, as pg_restore's have none. Tried on the source, on a few rows, for a moment each; what
- * is slow, or fails otherwise, is no reason to refuse.
+ * Finds expressions that the target computes for each written row, and whose functions name objects without a schema. Such
+ * functions fail in Wherry's sessions, which have {@code search_path = pg_catalog}, as they fail under pg_restore. Each expression
+ * is tried on the source, on a few rows, for a moment. An expression that is slow or fails for another reason is not refused.
  */
 public final class ExpressionChecks {
     private static final Logger LOG = LoggerFactory.getLogger(ExpressionChecks.class);
@@ -33,8 +33,8 @@ public final class ExpressionChecks {
     /** undefined_table, undefined_function, undefined_object, invalid_schema_name. */
     private static final Set<String> UNDEFINED = Set.of("42P01", "42883", "42704", "3F000");
 
-    // Functions of C and of the server itself look nothing up. A domain's constraint is tried on the columns that have
-    // its type.
+    // Functions in C and of the server itself look up no names. A domain's constraint is tried on the columns of
+    // that domain.
     private static final String EXPRESSIONS = """
             WITH called AS (
               SELECT d.classid, d.objid, p.oid FROM pg_depend d
@@ -98,7 +98,7 @@ public final class ExpressionChecks {
     private record Expression(
             TableId table, String what, String expression, String predicate, List<String> functions, String schemas) {}
 
-    /** What is found: each would stop its table, or an index of it, on the target. */
+    /** The findings: each would stop its table, or an index of the table, on the target. */
     public static List<Finding> check(Migration migration) {
         List<Finding> findings = new ArrayList<>();
         try (Connection source = Sessions.open(migration, migration.source(), "check")) {
@@ -120,7 +120,7 @@ public final class ExpressionChecks {
         source.rollback();
         Set<String> seen = new HashSet<>();
         for (Expression one : expressions) {
-            // The partitions of a table have the same.
+            // The partitions of a table have the same expressions.
             boolean another = migration.tables().selects(one.table)
                     && seen.add(one.what + "\n" + one.expression + "\n" + one.functions);
             if (another && System.nanoTime() - endNanos < 0) {
@@ -130,8 +130,8 @@ public final class ExpressionChecks {
     }
 
     /**
-     * The schemas that a path shows, quoted. Any role may give itself a path, and what stands in there need not be names: it is neither run
-     * as SQL nor offered to somebody who would.
+     * The schemas on a path, quoted. Any role may set its own path, whose text need not consist of names: so the text itself is
+     * neither run as SQL nor offered to an operator who would run it.
      */
     private Optional<String> schemas(String path) throws SQLException {
         setPath(path);
@@ -163,7 +163,7 @@ public final class ExpressionChecks {
         candidates.add(one.schemas);
         candidates.add(one.schemas + ", public");
         for (String path : candidates) {
-            // Otherwise it is broken whatever the path is, and the source's own applications know that.
+            // Otherwise the expression fails under any path, which the source's own applications know.
             if (failure(one, path).isEmpty()) {
                 String message = failure.get().getMessage();
                 List<String> named = one.functions.stream()
@@ -173,7 +173,7 @@ public final class ExpressionChecks {
                 return Optional.of(Finding.error(
                         one.table + " " + one.what,
                         "calls " + String.join(", ", functions)
-                                + ", which names something without its schema, and is computed on the target under search_path = pg_catalog: "
+                                + ", which names an object without its schema; the target computes this expression under search_path = pg_catalog: "
                                 + message.lines().findFirst().orElse(""),
                         "On the source: "
                                 + functions.stream()
@@ -184,13 +184,13 @@ public final class ExpressionChecks {
         return Optional.empty();
     }
 
-    /** As messages show it: without schema and arguments, perhaps in quotes. */
+    /** The function's name as in messages: without schema and arguments, perhaps in quotes. */
     private static String name(String function) {
         String withSchema = function.substring(0, function.indexOf('('));
         return withSchema.substring(withSchema.lastIndexOf('.') + 1);
     }
 
-    /** What happens when the expression is computed for a few rows, one second being too long; empty = nothing. */
+    /** The failure when the expression is computed for a few rows, with a limit of one second; empty = no failure. */
     private Optional<SQLException> failure(Expression one, String path) throws SQLException {
         String table = one.table.quoted();
         String select = "SELECT " + one.expression + " FROM ";

@@ -39,7 +39,7 @@ public final class TargetPreflight {
                            AND n.nspname NOT IN ('information_schema', 'wherry')))
              ORDER BY 1
             """;
-    /** Older servers' catalogs lack what is read here; the source's own preflight refuses them. */
+    /** Catalogs of older servers lack columns that these checks read; the source's own preflight refuses such servers. */
     private static final int OLDEST = 10;
 
     private static final String DATABASE_HAS_SETTINGS = """
@@ -68,7 +68,7 @@ public final class TargetPreflight {
         this.migration = migration;
     }
 
-    /** Everything found, not the first only; no ERROR among it = the coordinator may start. */
+    /** All findings, not only the first. The coordinator may start if none is an ERROR. */
     public static List<Finding> check(Migration migration) {
         TargetPreflight preflight = new TargetPreflight(migration);
         try (Connection target = preflight.open(migration.target(), "target");
@@ -115,10 +115,12 @@ public final class TargetPreflight {
                         case "28P01", "28000" -> "Check " + side + ".user and " + side + ".password, and pg_hba.conf";
                         case "3D000" -> "Create the database: CREATE DATABASE …, or correct " + side + ".url";
                         case "TLS" ->
-                            "Its certificate is refused: correct sslmode, sslrootcert or the host name in " + side
-                                    + ".url";
+                            "The server's certificate is refused: correct sslmode, sslrootcert or the host name in "
+                                    + side + ".url";
                         case "53300" -> "Raise max_connections, or end idle sessions";
-                        default -> "Check " + side + ".url, that the server runs, and that it listens to this machine";
+                        default ->
+                            "Check " + side
+                                    + ".url, that the server runs, and that the server accepts connections from this machine";
                     };
             findings.add(Finding.error(side, "cannot connect to " + endpoint + ": " + e.getMessage(), remedy));
             return null;
@@ -145,7 +147,7 @@ public final class TargetPreflight {
         } catch (RuntimeException e) {
             error(
                     "pg_dump",
-                    "none found that can read versions " + from + " and " + to + ": " + e.getMessage(),
+                    "no installed version can read versions " + from + " and " + to + ": " + e.getMessage(),
                     "Install postgresql-client-" + Math.max(from, to));
         }
     }
@@ -165,7 +167,7 @@ public final class TargetPreflight {
         }
     }
 
-    /** A cutover that would be refused is said now, while there is time. */
+    /** Reports now why a cutover would be refused, while there is time to fix that. */
     private void fence(Connection source) throws SQLException {
         Fence.Plan plan = Fence.plan(
                 source, migration.cutover().fence(), migration.cutover().fenceExcept());
@@ -180,7 +182,7 @@ public final class TargetPreflight {
                                         "Subscriptions are not carried: after the cutover CREATE SUBSCRIPTION on the target, if it is still needed")));
     }
 
-    /** Settings that a newer server has no more would fail only in the cutover. */
+    /** Settings that a newer server no longer has would otherwise fail only in the cutover. */
     private void settings(Connection source, Connection target) throws SQLException {
         List<String> unknown = new ArrayList<>(Queries.strings(source, SETTINGS_OF_DATABASE));
         unknown.removeAll(Databases.settings(target));
@@ -200,10 +202,10 @@ public final class TargetPreflight {
             if (!known.contains(roles.role(role))) {
                 error(
                         "role " + roles.role(role),
-                        (roles.role(role).equals(role) ? "" : "takes the place of " + role + ", which ")
+                        (roles.role(role).equals(role) ? "" : "replaces " + role + ", which ")
                                 + "owns or may use objects of the source, and is missing on the target",
                         "CREATE ROLE " + Identifiers.quote(roles.role(role))
-                                + ", or name one that takes its place in target.role-map");
+                                + ", or map this role to another one in target.role-map");
             }
         }
     }
@@ -215,7 +217,7 @@ public final class TargetPreflight {
             error(
                     "extension " + extension,
                     "is not available on the target",
-                    "Install its package on the target's server");
+                    "Install the extension's package on the target's server");
         }
     }
 
@@ -224,7 +226,7 @@ public final class TargetPreflight {
             findings.add(
                     Finding.info(
                             "column parameter " + parameter,
-                            "is set on the source, is not PostgreSQL's own, and is left out where the target's server does not know it"));
+                            "is set on the source, is not a parameter of PostgreSQL, and is left out if the target's server does not know it"));
         }
     }
 
@@ -238,7 +240,7 @@ public final class TargetPreflight {
             error(
                     "target",
                     "belongs to another migration, " + String.join(", ", others),
-                    "Complete or abort that one, then DROP SCHEMA wherry CASCADE");
+                    "Complete or abort that migration, then DROP SCHEMA wherry CASCADE");
         }
         if (!begun(target)) {
             findings.addAll(TargetTables.check(migration, source, target));
@@ -246,7 +248,7 @@ public final class TargetPreflight {
             if (!LargeObjects.none(target)) {
                 error(
                         "large objects",
-                        "there are some on the target already",
+                        "exist on the target already",
                         "SELECT lo_unlink(oid) FROM pg_largeobject_metadata on the target, if they are not needed");
             }
         }

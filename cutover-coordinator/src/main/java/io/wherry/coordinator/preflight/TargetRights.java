@@ -14,9 +14,10 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What our role lacks on the target, each with the statement that mends it. A superuser lacks nothing. */
+/** The rights that Wherry's role lacks on the target, each with the statement that grants it. A superuser lacks nothing. */
 final class TargetRights {
-    // Not in the dump: what belongs to an extension, our own state, publications (the source's are left as they are).
+    // Not in the dump: objects of extensions, Wherry's own state, and publications (those of the source stay
+    // unchanged).
     private static final String OWNERS = """
             SELECT DISTINCT r.rolname, r.rolsuper FROM pg_roles r WHERE EXISTS (
                 SELECT FROM pg_shdepend d JOIN pg_database db ON db.oid = d.dbid AND db.datname = current_database()
@@ -74,7 +75,7 @@ final class TargetRights {
                 Queries.strings(source, FOR_SUPERUSERS)
                         .forEach(object -> rights.error(
                                 object,
-                                "can only be made by a superuser",
+                                "can only be created by a superuser",
                                 "Drop it on the source, or use a superuser in target.user"));
             } else {
                 rights.existingTables(source);
@@ -98,12 +99,12 @@ final class TargetRights {
             findings.add(Finding.warning(
                     "target",
                     "role " + role + " may not set session_replication_role; triggers and foreign keys"
-                            + " are made only at cutover, as always, and tables that exist must have none",
+                            + " are created only at the cutover, as always, and existing tables must have none",
                     "GRANT SET ON PARAMETER session_replication_role TO " + role + " (from 15 on)"));
         }
     }
 
-    /** The dump sets its grants, which only its owner may. */
+    /** The dump sets the schema's grants, which only the schema's owner may set. */
     private void publicSchema() throws SQLException {
         Queries.string(
                         target,
@@ -125,9 +126,10 @@ final class TargetRights {
             if (!mayGiveTo(owning)) {
                 error(
                         "role " + owning,
-                        "owns objects of the source, and role " + role + " may not give them to it on the target",
+                        "owns objects of the source, and role " + role
+                                + " may not give objects to this role on the target",
                         owner.superuser() && owning.equals(owner.name())
-                                ? "It is a superuser: give its objects on the source to another role (ALTER … OWNER TO),"
+                                ? "This role is a superuser: on the source, give its objects to another role (ALTER … OWNER TO),"
                                         + " or use a superuser in target.user"
                                 : grant(owning));
             }
@@ -142,7 +144,7 @@ final class TargetRights {
                             target, "SELECT has_database_privilege(?, current_database(), 'CREATE')", owner)) {
                 error(
                         "role " + owner,
-                        "owns schemas of the source, and may not own one on the target",
+                        "owns schemas of the source, and may not own a schema on the target",
                         "GRANT CREATE ON DATABASE " + Identifiers.quote(target.getCatalog()) + " TO "
                                 + Identifiers.quote(owner));
             }
@@ -160,7 +162,7 @@ final class TargetRights {
             if (restricted.contains(extension)) {
                 error(
                         "extension " + extension,
-                        "can only be made by a superuser",
+                        "can only be created by a superuser",
                         "As a superuser on the target: CREATE EXTENSION " + Identifiers.quote(extension));
             }
         }
@@ -184,7 +186,7 @@ final class TargetRights {
         return Queries.truth(target, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = ?)", name);
     }
 
-    /** A role that is missing is told of elsewhere. */
+    /** Another check reports a missing role. */
     private boolean mayGiveTo(String owner) throws SQLException {
         String set = ServerVersion.major(target) >= 16 ? " AND pg_has_role(oid, 'SET')" : "";
         return !exists(owner)

@@ -21,7 +21,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
-/** Checks tables that are on the target before a migration has begun there. */
+/** Checks tables that are on the target before a migration has started there. */
 public final class TargetTables {
     private static final String FOREIGN = PartitionRoots.WITH + """
             SELECT root.nspname, root.relname, n.nspname, c.relname FROM root
@@ -55,13 +55,13 @@ public final class TargetTables {
             if (twin == null) {
                 if (existing) {
                     findings.add(Finding.error(
-                            object, "does not exist on the target", "Create it, or use target.schema: create"));
+                            object, "does not exist on the target", "Create the table, or use target.schema: create"));
                 }
             } else if (foreign.containsKey(twin.root())) {
                 findings.add(Finding.error(
                         "table " + foreign.get(twin.root()),
                         "is a foreign table on the target, and a partition of " + twin.root(),
-                        "Detach it there: what another server has taken does not end with our transaction"));
+                        "Detach it on the target: Wherry's transactions do not cover another server"));
             } else if (hasRows(target, twin)) {
                 findings.add(Finding.error(
                         object,
@@ -74,7 +74,7 @@ public final class TargetTables {
             } else if (!existing) {
                 findings.add(Finding.error(
                         object,
-                        "exists on the target, and target.schema: create makes it",
+                        "exists on the target, but target.schema: create would create it",
                         "DROP TABLE " + table.id().quoted() + " on the target, or use target.schema: existing"));
             }
         }
@@ -87,8 +87,8 @@ public final class TargetTables {
                 if (!root.equals(table) && common.contains(root)) {
                     findings.add(Finding.error(
                             "table " + table,
-                            "is a partition of " + root + " on the target, which gets rows of its own",
-                            "Detach it there, or carry only one of them"));
+                            "is a partition of " + root + " on the target, and both are carried",
+                            "Detach it on the target, or carry only one of the two"));
                 }
             }
             findings.addAll(ExistingTables.check(source, target, common));

@@ -9,9 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** The part of the preflight that looks at how both databases encode and sort text. */
+/** The part of the preflight that checks how both databases encode and sort text. */
 final class TextChecks {
-    /** Of the database, with the provider that decides (15 and newer). */
+    /** The collation of the database, with its provider (15 and newer). */
     private static final String COLLATION = """
             SELECT concat_ws(', ', datcollate, datctype, CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'ICU ' WHEN 'b' THEN 'builtin '
                      END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', ''))

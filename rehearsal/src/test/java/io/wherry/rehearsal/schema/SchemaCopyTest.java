@@ -100,7 +100,7 @@ final class SchemaCopyTest {
             assertThat(TargetPreflight.check(servers.migration()))
                     .extracting(Finding::explained)
                     .contains("role keeper: owns or may use objects of the source, and is missing on the target."
-                            + " CREATE ROLE \"keeper\", or name one that takes its place in target.role-map");
+                            + " CREATE ROLE \"keeper\", or map this role to another one in target.role-map");
             Migration migration = servers.migration(Map.of("keeper", "Cloud \"Admin", "reader", "viewer"));
             assertThat(TargetPreflight.check(migration)).noneMatch(f -> f.severity() == Finding.Severity.ERROR);
             new SchemaCopy(migration, TwoServers.tools(migration)).run();
