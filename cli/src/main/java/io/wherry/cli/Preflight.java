@@ -44,7 +44,7 @@ public final class Preflight {
      * @throws ConfigurationException when anything stands in the way, with all of it
      */
     public static void require(Migration migration) {
-        List<Finding> findings = CutoverCoordinator.hasBegun(migration)
+        List<Finding> findings = CutoverCoordinator.hasStarted(migration)
                 ? findings(migration, SourcePreflight.checkBegun(migration))
                 : findings(migration);
         List<Finding> errors =

@@ -57,7 +57,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
 
     @Override
     public void start() {
-        if (!hasBegun(migration)) {
+        if (!hasStarted(migration)) {
             List<Finding> findings = TargetPreflight.check(migration);
             List<Finding> errors = findings.stream()
                     .filter(f -> f.severity() == Severity.ERROR)
@@ -75,7 +75,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
      * Whether the target knows this migration. Once started, a migration must continue even if the source is away: after the switch
      * row the source may be gone. False also if the target does not answer.
      */
-    public static boolean hasBegun(Migration migration) {
+    public static boolean hasStarted(Migration migration) {
         try (Connection target = Sessions.open(migration, migration.target(), "check")) {
             boolean known = TargetTables.exists(target, "wherry.migration")
                     && Queries.strings(target, "SELECT name FROM wherry.migration")

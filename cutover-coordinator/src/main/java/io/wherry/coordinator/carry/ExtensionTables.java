@@ -129,11 +129,11 @@ public final class ExtensionTables {
     private List<Finding> obstacles(Connection source, Connection target, List<Pair> pairs, boolean made)
             throws SQLException {
         List<Finding> findings = new ArrayList<>();
-        Map<String, Installed> begun = Installed.read(source);
+        Map<String, Installed> onSource = Installed.read(source);
         Map<String, Installed> installed = Installed.read(target);
         for (Pair pair : pairs) {
             ExtensionTable own = pair.source();
-            Installed here = begun.get(own.extension());
+            Installed here = onSource.get(own.extension());
             String object = "table " + pair.id();
             String schema = pair.id().schema();
             String name = pair.id().quoted();

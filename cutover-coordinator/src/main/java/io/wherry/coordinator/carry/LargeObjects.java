@@ -149,10 +149,10 @@ public final class LargeObjects {
                         : !b.isPresent()
                                 ? -1
                                 : Long.compare(a.get().oid(), b.get().oid());
-                Optional<Large> ours = order <= 0 ? a : Optional.empty();
-                Optional<Large> theirs = order >= 0 ? b : Optional.empty();
-                if (!ours.equals(theirs)) {
-                    differences.add(new Difference(ours, theirs));
+                Optional<Large> onSource = order <= 0 ? a : Optional.empty();
+                Optional<Large> onTarget = order >= 0 ? b : Optional.empty();
+                if (!onSource.equals(onTarget)) {
+                    differences.add(new Difference(onSource, onTarget));
                 }
                 if (order <= 0) {
                     ofSource++;

@@ -50,7 +50,7 @@ public final class AfterSwitch implements AutoCloseable {
     private volatile String left = "";
     private volatile boolean done;
     private volatile boolean closing;
-    private boolean begun;
+    private boolean started;
     private Fence.Plan fence;
 
     public AfterSwitch(Migration migration, Term term, Consumer<Observation> tell) {
@@ -65,8 +65,8 @@ public final class AfterSwitch implements AutoCloseable {
      * @param closed the fence, which stays closed
      */
     public void begin(Fence.Plan closed) {
-        if (!begun) {
-            begun = true;
+        if (!started) {
+            started = true;
             fence = closed;
             thread.start();
         }
@@ -215,7 +215,7 @@ public final class AfterSwitch implements AutoCloseable {
     @Override
     public void close() {
         closing = true;
-        if (begun) {
+        if (started) {
             // A statement in progress ends with its session; its own transaction marks it done.
             thread.interrupt();
         }

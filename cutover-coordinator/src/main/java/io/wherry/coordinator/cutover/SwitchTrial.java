@@ -82,7 +82,7 @@ public final class SwitchTrial implements AutoCloseable {
      * @param then runs when the trial has ended
      * @return false when no trial is needed: then {@code then} does not run
      */
-    public boolean begunFor(Runnable then) {
+    public boolean startedFor(Runnable then) {
         if (!running && known && refused.isEmpty()) {
             return false;
         }
@@ -98,7 +98,7 @@ public final class SwitchTrial implements AutoCloseable {
         // A change during the trial makes the result unknown again.
         known = true;
         worker.execute(() -> {
-            long begun = MonotonicClock.millis();
+            long started = MonotonicClock.millis();
             List<String> found = new ArrayList<>();
             String why = "";
             try {
@@ -106,7 +106,7 @@ public final class SwitchTrial implements AutoCloseable {
             } catch (SQLException | RuntimeException e) {
                 why = String.valueOf(e.getMessage());
             }
-            tell.accept(new Observation.Tried(found, why, MonotonicClock.millis() - begun));
+            tell.accept(new Observation.Tried(found, why, MonotonicClock.millis() - started));
         });
     }
 

@@ -81,10 +81,10 @@ public final class DumpScript {
      * statements: names that contain "; Type: " make the header ambiguous, and Wherry's name needs no quotes.
      */
     public static boolean ofPublication(Entry entry, String publication) {
-        Pattern ours = Pattern.compile(
+        Pattern own = Pattern.compile(
                 "(CREATE|ALTER|COMMENT ON) PUBLICATION " + Pattern.quote(publication) + "\\s.*", Pattern.DOTALL);
         return entry.statements().stream()
-                .anyMatch(statement -> ours.matcher(statement).matches());
+                .anyMatch(statement -> own.matcher(statement).matches());
     }
 
     // pg_dump grants last. But a table can be given only to an owner who may create in the schema; the server does

@@ -45,12 +45,12 @@ public record FormerIdentities(List<Former> all) {
                         entry.settings(),
                         entry.statements().stream()
                                 .flatMap(statement ->
-                                        ours(statement).map(Former::ofTable).orElse(List.of(statement)).stream())
+                                        former(statement).map(Former::ofTable).orElse(List.of(statement)).stream())
                                 .toList()))
                 .toList();
     }
 
-    private Optional<Former> ours(String statement) {
+    private Optional<Former> former(String statement) {
         return all.stream().filter(one -> one.full().equals(statement)).findFirst();
     }
 

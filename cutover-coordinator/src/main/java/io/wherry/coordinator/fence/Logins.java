@@ -48,7 +48,7 @@ public final class Logins {
             Map<String, Role> target,
             Fence.Plan fence,
             RoleMap names,
-            String ours,
+            String own,
             String database) {
         TreeSet<String> out = new TreeSet<>(fence.roles());
         source.forEach((name, role) -> {
@@ -69,7 +69,7 @@ public final class Logins {
             String there = names.role(name);
             Role role = target.get(there);
             String quoted = Identifiers.quote(there);
-            if (there.equals(ours) || role != null && role.enters()) {
+            if (there.equals(own) || role != null && role.enters()) {
                 enter.add(there);
             } else if (role == null) {
                 remedies.add("CREATE ROLE " + quoted + " LOGIN, with the grants it needs");

@@ -43,7 +43,7 @@ public final class SchemaFollower implements AutoCloseable {
     private final Migration migration;
     private final Term term;
     /** Whether Wherry owns the schema of the target. Otherwise differences are only reported. */
-    private final boolean ours;
+    private final boolean owned;
 
     private final Consumer<Observation> tell;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema"));
@@ -71,7 +71,7 @@ public final class SchemaFollower implements AutoCloseable {
     public SchemaFollower(Migration migration, Term term, Consumer<Observation> tell) {
         this.migration = migration;
         this.term = term;
-        this.ours = migration.schema() == Migration.TargetSchemaMode.CREATE;
+        this.owned = migration.schema() == Migration.TargetSchemaMode.CREATE;
         this.tell = tell;
     }
 
@@ -112,7 +112,7 @@ public final class SchemaFollower implements AutoCloseable {
         if (!drift.extensionRows().isEmpty() && due(EXTENSION_ROWS)) {
             begin(EXTENSION_ROWS, target -> new SchemaCopy(migration, tools()).extensionRows(target));
         }
-        if (!ours) {
+        if (!owned) {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
@@ -196,7 +196,7 @@ public final class SchemaFollower implements AutoCloseable {
         if (object.equals(EXTENSION_ROWS)) {
             return object + " could not be brought to the target: " + problems.get(object);
         }
-        if (!ours) {
+        if (!owned) {
             return object + ": the target differs from the source; change the target, or leave it";
         }
         String problem = problems.get(object);
@@ -211,7 +211,7 @@ public final class SchemaFollower implements AutoCloseable {
      * waits for the switch must be known.
      */
     public boolean settled() {
-        return !problems.containsKey(EXTENSION_ROWS) && (!ours || schemaSettled());
+        return !problems.containsKey(EXTENSION_ROWS) && (!owned || schemaSettled());
     }
 
     private boolean schemaSettled() {

@@ -105,7 +105,7 @@ public final class SchemaWatch implements AutoCloseable {
     }
 
     private void compare() {
-        long begun = MonotonicClock.millis();
+        long started = MonotonicClock.millis();
         List<String> lines = null;
         String problem = null;
         try {
@@ -121,7 +121,7 @@ public final class SchemaWatch implements AutoCloseable {
             LOG.error("Comparing the schemas", e);
             problem = e.toString();
         }
-        tell.accept(new Observation.SchemasCompared(lines, problem, MonotonicClock.millis() - begun));
+        tell.accept(new Observation.SchemasCompared(lines, problem, MonotonicClock.millis() - started));
     }
 
     private String fingerprints() throws SQLException {

@@ -51,7 +51,7 @@ record CutoverAdmission(
     }
 
     private void tryAndPlan(CompletableFuture<CutoverResult> result) {
-        if (control.state() != State.IN_SYNC || !workers.trial().begunFor(() -> later(result, this::plan))) {
+        if (control.state() != State.IN_SYNC || !workers.trial().startedFor(() -> later(result, this::plan))) {
             plan(result);
         }
     }
@@ -93,7 +93,7 @@ record CutoverAdmission(
         try {
             refused = refusal();
             if (refused.isEmpty()) {
-                if (!tried && workers.trial().begunFor(() -> later(result, one -> begin(one, true)))) {
+                if (!tried && workers.trial().startedFor(() -> later(result, one -> begin(one, true)))) {
                     return;
                 }
                 List<String> refusals = new ArrayList<>(workers.trial().obstacles());

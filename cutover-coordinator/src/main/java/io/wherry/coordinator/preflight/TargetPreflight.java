@@ -83,7 +83,7 @@ public final class TargetPreflight {
                     preflight.settings(source, target);
                 }
                 preflight.roles(source, target);
-                if (!preflight.begun(target)) {
+                if (!preflight.started(target)) {
                     preflight.findings.addAll(TargetRights.check(migration, source, target));
                     preflight.findings.addAll(ForeignKeyChecks.check(migration));
                     if (migration.schema() == TargetSchemaMode.CREATE) {
@@ -242,7 +242,7 @@ public final class TargetPreflight {
                     "belongs to another migration, " + String.join(", ", others),
                     "Complete or abort that migration, then DROP SCHEMA wherry CASCADE");
         }
-        if (!begun(target)) {
+        if (!started(target)) {
             findings.addAll(TargetTables.check(migration, source, target));
             findings.addAll(new ExtensionTables(migration).check(source, target));
             if (!LargeObjects.none(target)) {
@@ -254,7 +254,7 @@ public final class TargetPreflight {
         }
     }
 
-    private boolean begun(Connection target) throws SQLException {
+    private boolean started(Connection target) throws SQLException {
         return TargetTables.exists(target, "wherry.journal")
                 && Queries.truth(target, "SELECT EXISTS (SELECT FROM wherry.journal)");
     }

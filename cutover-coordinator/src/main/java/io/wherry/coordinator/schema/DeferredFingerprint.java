@@ -16,7 +16,7 @@ final class DeferredFingerprint {
               UNION ALL SELECT 'r', oid, xmin::text FROM pg_rewrite
               UNION ALL SELECT 'e', oid, xmin::text FROM pg_event_trigger
               UNION ALL SELECT 'a', oid, xmin::text FROM pg_default_acl
-              -- Names are in the statements too: a foreign key goes with its table when that is renamed.
+              -- The statements contain names too: when a table is renamed, its foreign keys change.
               UNION ALL SELECT 'n', c.oid, n.nspname || '.' || c.relname FROM pg_class c
                           JOIN pg_namespace n ON n.oid = c.relnamespace
                          WHERE c.oid IN (SELECT conrelid FROM pg_constraint WHERE contype = 'f'

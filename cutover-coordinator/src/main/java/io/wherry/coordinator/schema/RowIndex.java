@@ -31,7 +31,7 @@ public final class RowIndex {
              WHERE n.nspname = ? AND c.relname = ? AND c.reltuples >= ? AND s.inherited = (c.relkind = 'p') AND t.typnamespace = 'pg_catalog'::regnamespace
                AND t.typname IN ('int2', 'int4', 'int8', 'oid', 'uuid', 'date', 'timestamp', 'timestamptz', 'text', 'varchar')
                AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique)
-               -- One of a partition's own would become a part of ours, and be dropped with it.
+               -- A partition's own index would become part of Wherry's index, and be dropped with it.
                AND NOT EXISTS (SELECT FROM above JOIN pg_index i ON i.indrelid = above.partition WHERE above.parent = c.oid)
              ORDER BY CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * c.reltuples ELSE s.n_distinct END DESC, a.attnum
              LIMIT 1

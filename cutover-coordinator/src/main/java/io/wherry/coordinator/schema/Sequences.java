@@ -45,7 +45,7 @@ public final class Sequences {
              WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'wherry'
                AND (NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                                    AND d.objid = c.oid AND d.deptype = 'e')
-                    -- Of an extension's tables that hold rows of the users'.
+                    -- Sequences of an extension's tables that hold users' rows.
                     OR EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig) OR EXISTS (
                                  SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (e.extconfig)

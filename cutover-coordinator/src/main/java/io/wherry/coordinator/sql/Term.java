@@ -59,8 +59,8 @@ public final class Term {
      * @throws SQLException when the term has ended: this process may change nothing
      */
     public void require(Connection target) throws SQLException {
-        Holder ours = holder;
-        if (!Queries.truth(target, HELD, LOCK.number(), ours.pid(), ours.born())) {
+        Holder present = holder;
+        if (!Queries.truth(target, HELD, LOCK.number(), present.pid(), present.born())) {
             throw new SQLException(
                     "this coordinator does not hold the lock on the target any more; another coordinator may act",
                     ENDED);

@@ -53,7 +53,7 @@ public final class ForeignKeyChecks {
               JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE k.contype = 'f' AND k.convalidated AND %s AND pg_get_constraintdef(k.oid) !~ ' PERIOD '
                AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname NOT IN ('information_schema', 'wherry')
-               -- An extension makes the keys of its own tables, on both sides.
+               -- An extension creates the keys of its own tables, on both sides.
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                                   AND d.deptype = 'e')
              ORDER BY n.nspname, c.relname, k.conname

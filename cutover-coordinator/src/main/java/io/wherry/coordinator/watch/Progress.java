@@ -26,7 +26,7 @@ public final class Progress {
     private final Map<Long, TableId> names = new HashMap<>();
 
     private Set<TableId> gone = Set.of();
-    private boolean begun;
+    private boolean hasPlan;
 
     /**
      * Makes several changes visible at once. Counterexample: two plans are read from the beginning. For a moment only the first is
@@ -44,7 +44,7 @@ public final class Progress {
 
     /** A load plan was read; plans come in the order of their epochs. */
     public synchronized void planned(LoadPlan plan) {
-        begun = true;
+        hasPlan = true;
         plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
         plan.tables().forEach(table -> tables.put(table.id(), table));
         plan.tables().stream().filter(table -> table.oid() != 0).forEach(table -> names.put(table.oid(), table.id()));
@@ -96,7 +96,7 @@ public final class Progress {
 
     /** Whether there is a load plan. The plan of a database without tables names no table. */
     public synchronized boolean hasLoadPlan() {
-        return begun;
+        return hasPlan;
     }
 
     /** All tables that any plan has named. */

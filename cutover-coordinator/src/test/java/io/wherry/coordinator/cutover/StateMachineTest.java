@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 final class StateMachineTest {
     private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
 
-    /** Every story that can be told; together they walk every row. */
+    /** All paths from start to end; together they use every transition. */
     private static final List<List<Event>> STORIES = List.of(
             List.of(
                     Event.ALL_LOADED,

@@ -140,7 +140,7 @@ final class DeferredDdlTest {
         assertThat(plan).filteredOn(d -> d.stage() == Stage.TABLE).hasSize(2);
     }
 
-    /** Before 18: the rows would be read within the window, and one that contradicts the key would end the cutover. */
+    /** Before 18 a key could not be NOT VALID: all rows would be read within the window, and one violating row would abort the cutover. */
     @Test
     void aPartitionedTablesForeignKeyIsMadeOfItsPartitionsKeysOnceTheyAreValid() {
         TableId payment = new TableId("public", "payment");

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Clients that mean no good, over bare sockets: nobody is let in, nobody keeps others out. */
+/** Hostile clients, over bare sockets: no such client gets access, and none keeps other clients out. */
 final class HostileHttpTest {
     private static final Migration MIGRATION = MigrationFile.parse(
             "{name: shop, source: {url: 'jdbc:postgresql://h/s', user: u}, target: {url: 'jdbc:postgresql://h/t', user: u},"
@@ -86,7 +86,7 @@ final class HostileHttpTest {
         }
     }
 
-    /** A page of another origin whose name resolves to 127.0.0.1 must not read; its name is in the Host header. */
+    /** A page of another origin whose name resolves to 127.0.0.1 must not read anything; the page's name is in the Host header. */
     @ParameterizedTest
     @ValueSource(
             strings = {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", ""})
@@ -161,14 +161,14 @@ final class HostileHttpTest {
                         .write(request.replaceFirst("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
                                 .getBytes(StandardCharsets.ISO_8859_1));
             } catch (IOException e) {
-                // The server may have had enough of it already; what it answered is still to be read.
+                // The server may have closed its side already; the answer can still be read.
                 return read(socket);
             }
             return read(socket);
         }
     }
 
-    /** All that comes until the server closes the connection; nothing when it was reset. */
+    /** Everything until the server closes the connection; nothing if the connection was reset. */
     private static String read(Socket socket) {
         StringBuilder answer = new StringBuilder();
         try {
@@ -177,7 +177,9 @@ final class HostileHttpTest {
                 answer.append((char) b);
             }
         } catch (IOException e) {
-            assertThat(e).as("no answer, and no end either").isNotInstanceOf(java.net.SocketTimeoutException.class);
+            assertThat(e)
+                    .as("no answer, and the connection stays open")
+                    .isNotInstanceOf(java.net.SocketTimeoutException.class);
         }
         return answer.toString();
     }

@@ -14,7 +14,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What others may read who reach the port, by which name they ask, and what the command that switches traffic is told. */
+/** What clients on other machines may read, under which host names, and what the traffic command finds in its environment. */
 final class HttpBeyondLoopbackTest {
     private static final String TOKEN = "a long random text";
     private static final String LOGIN = "Authorization: Bearer " + TOKEN + "\r\n";
@@ -51,7 +51,7 @@ final class HttpBeyondLoopbackTest {
     }
 
     @Test
-    void whoeverReachesThePortReadsPasswordsAndValuesOfRows() throws Exception {
+    void onlyAClientWithTheTokenReadsPasswordsAndValuesOfRows() throws Exception {
         try (HttpApi api = started("reading: free")) {
             String path = "/password='hidden'";
             assertThat(ask(api, "GET " + path, "127.0.0.1", "")).contains("***").doesNotContain("hidden");

@@ -43,7 +43,7 @@ final class LagTest {
         assertThat(Drain.behind(Map.of(A, 5L, B, 3L), Map.of(A, 4L))).isNull();
     }
 
-    /** pgdog#1121. Seen to fail when a lag that is not known counted as low. */
+    /** pgdog#1121. Seen to fail when an unknown lag counted as low. */
     @Test
     void unknownLagIsNeverInSync() {
         assertThat(Lag.UNKNOWN.under(Duration.ofDays(1))).isFalse();

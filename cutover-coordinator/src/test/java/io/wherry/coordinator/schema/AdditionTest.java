@@ -20,7 +20,7 @@ final class AdditionTest {
         assertThat(of(STOPPED, false).mayRun(new Lsn(10), new Lsn(5), OTHERS, Set.of(STOPPED)))
                 .isFalse();
         assertThat(of(null, false).mayRun(new Lsn(10), new Lsn(5), OTHERS, Set.of(STOPPED)))
-                .as("rows of the stopped table may be meant")
+                .as("the change may concern rows of the stopped table")
                 .isFalse();
     }
 

@@ -14,7 +14,7 @@ final class ProgressTest {
     private static final TableId ORDERS = new TableId("public", "orders");
     private static final TableId ITEMS = new TableId("public", "items");
 
-    /** A cutover that is asked for right after it would else begin, and the table be truncated behind the comparison. */
+    /** Otherwise a cutover that is requested right after the order would start, and the table would be truncated after the comparison. */
     @Test
     void anOrderThatHasYetToComeBackFromKafkaIsKnownAndCountsOnce() {
         Progress progress = new Progress();

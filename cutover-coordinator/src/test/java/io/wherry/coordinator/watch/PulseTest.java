@@ -13,13 +13,13 @@ class PulseTest {
         pulse.reported(600_000);
         pulse.applied(100L, 600_000);
         assertThat(pulse.silent(620_000)).isEmpty();
-        // Its session is there, and says nothing.
+        // The sink-applier's session exists, and shows no activity.
         pulse.applied(40_100L, 640_000);
         assertThat(pulse.silent(640_000))
                 .containsExactly(
                         "source-connector: no report for 40 s",
                         "sink-applier: no activity of the session that holds its lock for 40 s");
-        // Its session is gone.
+        // The sink-applier's session is gone.
         pulse.applied(null, 650_000);
         pulse.reported(650_000);
         assertThat(pulse.silent(650_000))
