@@ -135,7 +135,7 @@ public final class CutoverActs implements AutoCloseable {
                     window.waitsFor("");
                     return vector;
                 }
-                window.waitsFor("the sink-applier, " + Drain.behind(vector, checkpoints) + " records behind");
+                window.waitsFor("the sink-applier, " + Drain.distance(vector, checkpoints));
                 window.pause(POLL_MILLIS);
             }
         }

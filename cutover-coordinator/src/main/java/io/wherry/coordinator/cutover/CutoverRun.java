@@ -143,7 +143,7 @@ public final class CutoverRun {
     /** SWITCHING and ABORTING are retried until they succeed. */
     public void retryLater(String reason) {
         problem = reason;
-        LOG.warn("Trying again in {} ms: {}", retryMillis, reason);
+        LOG.warn("Wherry tries again in {} ms: {}", retryMillis, reason);
         retryAtNanos = System.nanoTime() + retryMillis * 1_000_000;
         retryMillis = Math.min(2 * retryMillis, LONGEST_RETRY_MILLIS);
         retryDue = true;

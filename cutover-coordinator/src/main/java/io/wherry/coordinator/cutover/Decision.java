@@ -92,9 +92,8 @@ public record Decision(Lsn fenceLsn, Map<TopicPartition, Long> vector, Map<Table
 
     private void changes(TopicPartition partition, long end, Checkpoint now, List<String> changed) {
         if (now == null || now.offset() < end) {
-            changed.add("the changes of " + partition + " are "
-                    + (now == null ? "not applied, up to offset " : "applied up to offset " + now.offset() + " of ")
-                    + end);
+            changed.add("the changes of " + partition + " up to offset " + end + " are applied only up to "
+                    + (now == null ? "the beginning" : "offset " + now.offset()));
         } else if (now.lsn().isAfter(fenceLsn)) {
             changed.add("a change that was committed on the source after the fence (" + fenceLsn
                     + ") was applied, the last at " + now.lsn() + " in " + partition);

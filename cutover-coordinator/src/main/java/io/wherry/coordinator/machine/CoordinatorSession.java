@@ -72,7 +72,7 @@ public final class CoordinatorSession implements AutoCloseable {
             throw new ConfigurationException(
                     "target",
                     "belongs to another migration, " + String.join(", ", names),
-                    "Give each migration a target database of its own");
+                    "Use a separate target database for each migration");
         }
     }
 

@@ -21,7 +21,7 @@ record Recovery(Control control, Transitions transitions, Workers workers, Inbox
      * @throws InterruptedException when the coordinator is closed before the target is back
      */
     void recover(Observation unfinished, SQLException cause) throws InterruptedException, SQLException {
-        LOG.warn("Lost the target: {}", cause.getMessage());
+        LOG.warn("The session on the target is lost: {}", cause.getMessage());
         Journal before = control.journal();
         control.close();
         while (!control.held()) {

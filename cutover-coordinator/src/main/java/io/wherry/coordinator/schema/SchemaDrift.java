@@ -94,7 +94,7 @@ public record SchemaDrift(
             } else if (!planned.contains(table)) {
                 obstacles.add(
                         "table " + table + " is new on the source and not replicated yet: the source-connector adds"
-                                + " the table once the load is complete; the log of the source-connector names a delay");
+                                + " the table once the load is complete; if that takes long, see the log of the source-connector");
             }
         }
         Moves moves = Moves.of(migration, oids, loadedAs);
@@ -196,7 +196,7 @@ public record SchemaDrift(
                         + " the table, so update any row; if the table is empty, add the column on the target");
             } else if (!twin.equals(type)) {
                 obstacles.add(object + " is " + type + " on the source, " + twin
-                        + " on the target: wait until the table's changes stop, then follow the remedy of that message; if"
+                        + " on the target: wait until the table's changes stop, then follow the remedy of the error; if"
                         + " no change comes, update any row");
             }
         });

@@ -40,4 +40,10 @@ public final class Drain {
         }
         return behind;
     }
+
+    /** How far the checkpoints are behind, as text for people. */
+    public static String distance(Map<TopicPartition, Long> vector, Map<TopicPartition, Long> checkpoints) {
+        Long behind = behind(vector, checkpoints);
+        return (behind == null ? "an unknown number of" : behind) + " records behind";
+    }
 }

@@ -218,8 +218,12 @@ final class CutoverWindowTest {
             changed(target, "UPDATE wherry.relation SET chunks = 2", decision, "being re-loaded");
             changed(target, "DELETE FROM wherry.chunk", decision, "being re-loaded");
             changed(target, "DELETE FROM wherry.relation", decision, "not loaded");
-            changed(target, "UPDATE wherry.checkpoint SET next_offset = -1", decision, "offset -1 of 0");
-            changed(target, "DELETE FROM wherry.checkpoint", decision, "nowhere of 0");
+            changed(
+                    target,
+                    "UPDATE wherry.checkpoint SET next_offset = -1",
+                    decision,
+                    "up to offset 0 are applied only up to offset -1");
+            changed(target, "DELETE FROM wherry.checkpoint", decision, "are applied only up to the beginning");
             changed(target, "UPDATE wherry.checkpoint SET commit_lsn = '0/400'", decision, "after the fence (0/3E8)");
             assertThatThrownBy(() -> decision.require(target, vector, Map.of(ANIMAL, 3)))
                     .hasMessageContaining("being re-loaded");
