@@ -250,7 +250,7 @@ public final class ExtensionRows {
         }
     }
 
-    /** The order in which foreign keys hold, for a role that may not switch them off. */
+    /** Referenced tables first, so that foreign keys hold if the role may not switch them off. */
     private static List<Pair> referencedFirst(Connection target, List<Pair> pairs) throws SQLException {
         record Reference(TableId from, TableId to) {}
         Set<TableId> left = new HashSet<>(pairs.stream().map(Pair::id).toList());

@@ -42,8 +42,8 @@ public final class RowIndex {
     private record Column(String name, boolean hashed, long table) {}
 
     /**
-     * Creates the index if the table is large enough, together with the statement that drops the index. The table must have been
-     * analysed.
+     * Creates the index if the table is large, has no key and has a suitable column; with it, the statement that drops the index.
+     * The table must have been analysed.
      */
     public static void ensure(Connection target, TableId table) throws SQLException {
         Optional<Column> column = Queries.list(
