@@ -24,7 +24,6 @@ final class SizesTest {
             "CoordinatorLoop.java", 710,
             "Facts.java", 360,
             "ChangePublisher.java", 360,
-            "RowDecoder.java", 355,
             "PlanFollower.java", 315,
             "RandomTables.java", 370);
 

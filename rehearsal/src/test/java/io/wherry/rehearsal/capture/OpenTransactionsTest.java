@@ -120,8 +120,8 @@ class OpenTransactionsTest {
 
     private static void commit(Migration migration, String topic, long lsn) throws InterruptedException {
         try (ChangePublisher publisher = publisher(migration, topic)) {
-            assertThat(publisher.begin(lsn, 0)).isTrue();
-            publisher.row(new Route(TABLE, topic, 1), 0, KEY, change(lsn));
+            assertThat(publisher.begin(lsn, 0)).isZero();
+            publisher.row(1, new Route(TABLE, topic, 1), 0, KEY, change(lsn));
             publisher.commit(lsn, lsn + 1);
             assertThat(publisher.awaitCommitted(new Lsn(lsn + 1), Duration.ofMinutes(1)))
                     .isTrue();

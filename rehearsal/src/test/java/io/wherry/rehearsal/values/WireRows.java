@@ -99,22 +99,22 @@ public final class WireRows {
 
     private record Rows(Sink sink) implements SourceTransactions {
         @Override
-        public boolean begin(long commitLsn, long commitMillis) {
-            return true;
+        public long begin(long commitLsn, long commitMillis) {
+            return 0;
         }
 
         @Override
-        public void row(Route route, int partition, byte[] key, byte[] value) {
+        public void row(long order, Route route, int partition, byte[] key, byte[] value) {
             sink.row(key, value);
         }
 
         @Override
-        public void barrier(Route route, byte[] key, byte[] value) {
+        public void barrier(long order, Route route, byte[] key, byte[] value) {
             throw new IllegalStateException("one partition has no barriers");
         }
 
         @Override
-        public void breakOff(Route route, byte[] value) {
+        public void breakOff(long order, Route route, byte[] value) {
             throw new IllegalStateException("no table is carried whole");
         }
 

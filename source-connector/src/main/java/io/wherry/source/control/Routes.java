@@ -24,6 +24,8 @@ public final class Routes {
     private final Map<TableId, String> replaced = new ConcurrentHashMap<>();
     private volatile Map<Integer, Bound> bound = Map.of();
     private volatile Map<TableId, Identity> identities = Map.of();
+    /** Rises after each change, so a reader that has seen a number finds at least what that number stands for. */
+    private volatile int changed;
 
     /** A table of the source, whatever its name. */
     public record Identity(long oid, ColumnNumbers columns) {
@@ -35,8 +37,14 @@ public final class Routes {
     private record Bound(Route route, Identity identity) {}
 
     /** Makes a topic known; nothing goes there before a table is bound to it. */
-    public void put(Route route) {
+    public synchronized void put(Route route) {
         byName.put(route.id(), route);
+        changed++;
+    }
+
+    /** How often the routes have changed; not negative. While the number is the same, {@link #of} answers the same. */
+    public int changed() {
+        return changed;
     }
 
     public boolean knows(TableId table) {
@@ -126,6 +134,7 @@ public final class Routes {
         now.values().forEach(one -> names.put(one.route().id(), one.identity()));
         bound = Map.copyOf(now);
         identities = Map.copyOf(names);
+        changed++;
     }
 
     /** What was loaded under the name is void; told until it is loaded again. */

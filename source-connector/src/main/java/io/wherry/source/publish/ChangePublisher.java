@@ -157,29 +157,29 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     }
 
     @Override
-    public synchronized boolean begin(long commitLsn, long millis) {
+    public synchronized long begin(long commitLsn, long millis) {
         throwFailure();
         commitMillis = millis;
         transactionLsn = commitLsn;
         Lsn lsn = new Lsn(commitLsn);
         wanted = start.isEmpty() || lsn.isAfter(start.get().commitLsn());
-        return wanted;
+        return wanted ? 0 : NONE;
     }
 
     @Override
-    public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
+    public synchronized void row(long order, Route route, int partition, byte[] key, byte[] value) {
         openTransaction(value);
         sendWhole(sections.row(route, partition, key, value));
     }
 
     @Override
-    public synchronized void barrier(Route route, byte[] key, byte[] value) {
+    public synchronized void barrier(long order, Route route, byte[] key, byte[] value) {
         openTransaction(value);
         sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
     }
 
     @Override
-    public synchronized void breakOff(Route route, byte[] value) {
+    public synchronized void breakOff(long order, Route route, byte[] value) {
         openTransaction(value);
         List<ProducerRecord<byte[], byte[]>> records = route.partitions() == 1
                 ? List.of(sections.row(route, 0, null, value))

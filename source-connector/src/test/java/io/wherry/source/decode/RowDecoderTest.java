@@ -40,7 +40,7 @@ final class RowDecoderTest {
     private static final long NOW = 1_800_000_000_000L;
 
     private final KeptSchemas registry = new KeptSchemas();
-    private final Transactions transactions = new Transactions();
+    private final KeptTransactions transactions = new KeptTransactions();
     private final CaptureCounts counts = new CaptureCounts();
 
     @Test
@@ -235,6 +235,10 @@ final class RowDecoderTest {
                 .extracting(change -> change.get(ChangeSchemas.OP).toString())
                 .containsExactly("c", "t", "u");
         assertThat(transactions.breaks).containsExactly(2);
+        assertThat(transactions.orders).containsExactly(1L, 2L, 4L);
+        assertThat(List.of(change(0), change(1), change(2)))
+                .extracting(change -> ((GenericRecord) change.get(ChangeSchemas.SOURCE)).get(ChangeSchemas.ORDER))
+                .containsExactly(1L, 2L, 4L);
         assertThat(change(2).get(ChangeSchemas.AFTER)).isNull();
         assertThat(ChangeSchemas.shape(change(0).getSchema()).id()).isEqualTo(TABLE);
         assertThat(transactions.values).hasSize(3);
@@ -255,7 +259,7 @@ final class RowDecoderTest {
     @Test
     void rowsOfATransactionThatKafkaHasAreNotDecoded() {
         RowDecoder decoder = decoder(1);
-        transactions.wanted = false;
+        transactions.after = SourceTransactions.NONE;
         relation(decoder, 'd', KEY_FIRST);
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "3", "4"));
@@ -348,50 +352,5 @@ final class RowDecoderTest {
             values.add(plain ? value : value.toString());
         }
         return values;
-    }
-
-    private static final class Transactions implements SourceTransactions {
-        boolean wanted = true;
-        final List<String> log = new ArrayList<>();
-        final List<Integer> partitions = new ArrayList<>();
-        final List<byte[]> keys = new ArrayList<>();
-        final List<byte[]> values = new ArrayList<>();
-        final List<Integer> barriers = new ArrayList<>();
-        final List<Integer> breaks = new ArrayList<>();
-
-        @Override
-        public boolean begin(long commitLsn, long commitMillis) {
-            log.add("begin " + commitLsn);
-            return wanted;
-        }
-
-        @Override
-        public void row(Route route, int partition, byte[] key, byte[] value) {
-            partitions.add(partition);
-            keys.add(key);
-            values.add(value);
-        }
-
-        @Override
-        public void barrier(Route route, byte[] key, byte[] value) {
-            barriers.add(values.size());
-            row(route, 0, key, value);
-        }
-
-        @Override
-        public void breakOff(Route route, byte[] value) {
-            breaks.add(values.size());
-            row(route, 0, null, value);
-        }
-
-        @Override
-        public void commit(long commitLsn, long endLsn) {
-            log.add("commit " + commitLsn + " " + endLsn);
-        }
-
-        @Override
-        public void quiet() {
-            log.add("quiet");
-        }
     }
 }
