@@ -55,7 +55,7 @@ final class RandomRenames {
     private String createAgain(RandomTable first, RandomTable second) {
         RandomTable again = second.renamed(first.name());
         schema.pair(again, second);
-        return transaction("DROP TABLE " + first.name(), RandomTables.createStatement(again));
+        return transaction("DROP TABLE " + first.name(), CreatedTables.statement(again));
     }
 
     /** A column of the same name and type: its old values are gone. */
