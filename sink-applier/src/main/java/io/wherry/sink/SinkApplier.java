@@ -110,7 +110,7 @@ public final class SinkApplier implements Service {
     private boolean applyUntilFailure() {
         try (Connection lease = connect()) {
             if (awaitTurn(lease)) {
-                Sessions.endOthers(lease, migration, ApplySession.PURPOSE);
+                Sessions.endOthers(lease, migration, WriterSessions.PURPOSE);
                 TargetState.bringUpToDate(lease);
                 failpoints.before(Effect.TAKE_OVER);
                 OptionalLong epoch = Lease.takeOver(lease);

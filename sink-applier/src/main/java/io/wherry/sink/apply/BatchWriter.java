@@ -34,6 +34,7 @@ public final class BatchWriter {
     private final boolean checked;
     private final Checkpoints checkpoints;
     private final Barriers barriers;
+    private final BatchRelations relations;
     private final TableWriter writer;
     private final Failpoints failpoints;
 
@@ -46,6 +47,7 @@ public final class BatchWriter {
         this.checked = checked;
         this.checkpoints = new Checkpoints(target, epoch);
         this.barriers = new Barriers(checkpoints);
+        this.relations = new BatchRelations(target, barriers);
         this.writer = new TableWriter(target);
         this.failpoints = failpoints;
     }
@@ -76,7 +78,7 @@ public final class BatchWriter {
             TableState current = null;
             boolean checking = false;
             try {
-                Set<TableId> stale = batch.hold(target);
+                Set<TableId> stale = relations.hold(batch);
                 if (stale.isEmpty()) {
                     deferChecks(true);
                     for (ChangeBatch.Part part : batch.parts()) {
@@ -88,9 +90,9 @@ public final class BatchWriter {
                     checking = true;
                     deferChecks(false);
                     checking = false;
-                    batch.count(target);
+                    relations.count(batch);
                     checkpoints.move(batch.moves());
-                    batch.pass(barriers);
+                    relations.pass(batch);
                     failpoints.before(Effect.BATCH_APPLIED);
                     target.commit();
                     failpoints.after(Effect.BATCH_APPLIED);

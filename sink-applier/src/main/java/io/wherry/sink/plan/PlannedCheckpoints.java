@@ -17,9 +17,8 @@ final class PlannedCheckpoints {
             ON CONFLICT (topic, partition) DO NOTHING
             """;
 
-    // The re-load has removed the rows, and with them the changes that were applied after the snapshot of the new load.
-    // These
-    // changes must be applied again. A change that the new load holds is left out by its commit LSN.
+    // The re-load has removed the rows, and with them the changes that were applied after its snapshot. These changes
+    // must be applied again. A change that the new load holds is left out by its commit LSN.
     private static final String SET_BACK = """
             INSERT INTO wherry.checkpoint (topic, partition, next_offset, commit_lsn, epoch) VALUES (?, ?, ?, '0/0', ?)
             ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset, commit_lsn = '0/0'
