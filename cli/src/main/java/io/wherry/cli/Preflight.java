@@ -45,7 +45,7 @@ public final class Preflight {
      */
     public static void require(Migration migration) {
         List<Finding> findings = CutoverCoordinator.hasBegun(migration)
-                ? findings(migration, SourcePreflight.checkBegun(migration))
+                ? findings(migration, SourcePreflight.checkStarted(migration))
                 : findings(migration);
         List<Finding> errors =
                 findings.stream().filter(f -> f.severity() == Severity.ERROR).toList();

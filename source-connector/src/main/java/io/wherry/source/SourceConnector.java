@@ -70,7 +70,7 @@ public final class SourceConnector implements Service {
         }
         if (memory.isPresent() && !memory.get().plans().isEmpty()) {
             errors.forEach(error -> LOG.warn("{}", error.explained()));
-            errors = errors(SourcePreflight.checkBegun(migration));
+            errors = errors(SourcePreflight.checkStarted(migration));
         }
         if (!errors.isEmpty()) {
             throw new ConfigurationException(errors);

@@ -45,7 +45,7 @@ class MaskingTest {
                 "ALTER ROLE \"plain\" REPLICATION (on RDS: GRANT rds_replication TO \"plain\")",
                 "http.token: is not configured and /data/token cannot be read",
                 "FATAL: password authentication failed for user \"app\"",
-                "public.keyless: no key, so its updates could not be told apart",
+                "public.keyless: has no key, so an update would not name its row",
             })
     void whatIsNoSecretIsTakenOut(String text) {
         assertThat(Masking.mask(text)).isEqualTo(text);

@@ -35,7 +35,7 @@ class SelectionsTest {
                     "INSERT INTO public.countries VALUES ('ch'), ('at')");
             assertThatThrownBy(migration::startSource)
                     .isInstanceOf(ConfigurationException.class)
-                    .hasMessageContaining("uses \"kind\", not part of its replica identity")
+                    .hasMessageContaining("uses \"kind\", which its replica identity does not include")
                     .hasMessageContaining("REPLICA IDENTITY FULL");
             migration.execute(source, "ALTER TABLE public.certificates REPLICA IDENTITY FULL");
 
@@ -112,7 +112,7 @@ class SelectionsTest {
                     .hasMessageContaining("public.a")
                     .hasMessageContaining("servers before 15")
                     .hasMessageContaining("column \"nothing\" does not exist")
-                    .hasMessageContaining("public.c is no table that is selected");
+                    .hasMessageContaining("public.c is not a selected table");
         }
     }
 }

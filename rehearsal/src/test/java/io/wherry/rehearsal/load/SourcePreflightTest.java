@@ -35,15 +35,16 @@ final class SourcePreflightTest {
                     .anySatisfy(
                             line -> assertThat(line).contains("wal_level: is replica", "ALTER SYSTEM SET wal_level"))
                     .anySatisfy(line -> assertThat(line).contains("public.scratch: is unlogged", "SET LOGGED"))
-                    .anySatisfy(line -> assertThat(line).contains("public.keyless: no key; REPLICA IDENTITY FULL"))
+                    .anySatisfy(line ->
+                            assertThat(line).contains("public.keyless: has no key; Wherry sets REPLICA IDENTITY FULL"))
                     .anySatisfy(line -> assertThat(line).contains("schema wherry: holds tables", "precious"))
                     .anySatisfy(
                             line -> assertThat(line).contains("public.heavy column t: holds values of 60 MB", "-Xmx"))
                     .hasSize(5);
             assertThat(explained(check(postgres, "reader", "secret", "postgres", "public.*")))
                     .anySatisfy(line -> assertThat(line).contains("role \"reader\": may not replicate", "REPLICATION"))
-                    .anySatisfy(
-                            line -> assertThat(line).contains("may not make a publication", "GRANT CREATE ON DATABASE"))
+                    .anySatisfy(line ->
+                            assertThat(line).contains("may not create a publication", "GRANT CREATE ON DATABASE"))
                     .anySatisfy(line ->
                             assertThat(line).contains("public.keyless: belongs to postgres", "GRANT \"postgres\" TO"))
                     .anySatisfy(

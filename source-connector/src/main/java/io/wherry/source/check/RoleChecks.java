@@ -60,12 +60,12 @@ final class RoleChecks {
                 && !values.flag("SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE')")) {
             error(
                     "role " + role,
-                    "may not make a publication",
+                    "may not create a publication",
                     "GRANT CREATE ON DATABASE " + Identifiers.quote(session.getCatalog()) + " TO " + role);
         }
     }
 
-    /** The schema's dump locks also tables that are not selected; the cutover reads sequences. */
+    /** The dump of the schema also locks tables that are not selected. The cutover reads sequences. */
     private void unreadable() throws SQLException {
         try (PreparedStatement statement = session.prepareStatement(UNREADABLE);
                 ResultSet row = statement.executeQuery()) {
@@ -75,7 +75,7 @@ final class RoleChecks {
                 if (row.getBoolean(3) || dumped && !migration.tables().selects(id)) {
                     error(
                             id.toString(),
-                            "may not be read, as the copy of the schema and of sequences must",
+                            "may not be read, but the copy of the schema and of sequences reads it",
                             "GRANT USAGE ON SCHEMA " + Identifiers.quote(id.schema()) + " TO " + role
                                     + "; GRANT SELECT ON " + id.quoted() + " TO " + role);
                 }

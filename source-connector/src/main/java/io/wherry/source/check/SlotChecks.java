@@ -44,7 +44,7 @@ final class SlotChecks {
             error(
                     "max_replication_slots",
                     "no replication slot is free",
-                    "Drop one that nobody needs (pg_replication_slots), or raise it and restart the source");
+                    "Drop a slot that is not needed (see pg_replication_slots), or raise the setting and restart the source");
         }
         if (values.number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_wal_senders')"
                         + " - (SELECT count(*) FROM pg_catalog.pg_stat_replication)")
@@ -59,8 +59,8 @@ final class SlotChecks {
         if (old > 0) {
             findings.add(Finding.warning(
                     "transactions",
-                    old + " have been writing for more than a minute, and the slot waits for them; the oldest is "
-                            + SourceWaits.oldest(session).map(Holder::text).orElse("over now"),
+                    old + " have been writing for more than a minute, and the new slot waits for them; the oldest is "
+                            + SourceWaits.oldest(session).map(Holder::text).orElse("no longer open"),
                     "See pg_stat_activity (backend_xid, xact_start) for the others"));
         }
     }

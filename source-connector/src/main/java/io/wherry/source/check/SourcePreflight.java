@@ -17,7 +17,7 @@ import java.util.List;
 public final class SourcePreflight {
     private static final int OLDEST = 10;
     private static final int NEWEST = 18;
-    private static final String OUR_TABLES =
+    private static final String WHERRY_TABLES =
             "'migration', 'journal', 'relation', 'chunk', 'checkpoint', 'applier', 'topic'";
 
     private static final String UNREADABLE_LARGE_OBJECTS = """
@@ -50,10 +50,10 @@ public final class SourcePreflight {
     }
 
     /**
-     * As {@link #check(Migration)}, once a migration has begun: a finding about one table stops only that table, and is reported
-     * when the table is captured. The other tables must not wait for that.
+     * As {@link #check(Migration)}, for a migration that has started, without the findings about single tables. Such a finding
+     * stops only its table, and is reported when the table is captured. The other tables must not wait for that.
      */
-    public static List<Finding> checkBegun(Migration migration) {
+    public static List<Finding> checkStarted(Migration migration) {
         return check(migration, false);
     }
 
@@ -75,11 +75,11 @@ public final class SourcePreflight {
                     "source",
                     "PostgreSQL " + values.text("SHOW server_version")
                             + " has no pgoutput, so its changes cannot be captured",
-                    "Upgrade it to " + OLDEST + " or newer first, by pg_upgrade");
+                    "Upgrade the source to " + OLDEST + " or newer first, with pg_upgrade");
             return;
         }
         if (major > NEWEST) {
-            warning("source", "PostgreSQL " + major + " was never tried", "Rehearse with this version first");
+            warning("source", "PostgreSQL " + major + " is not tested", "Rehearse with this version first");
         }
         if (values.flag("SELECT pg_catalog.pg_is_in_recovery()")) {
             error("source", "the server is a standby", "Give the primary's address in source.url");
@@ -101,7 +101,7 @@ public final class SourcePreflight {
         findings.addAll(WholeChecks.check(session, migration, tables));
     }
 
-    /** Our sessions switch these settings off, where our role may. */
+    /** Wherry's sessions switch these settings off, if the role may. */
     private void damagedPages() throws SQLException {
         for (String setting : List.of("zero_damaged_pages", "ignore_checksum_failure")) {
             if (values.flag("SELECT pg_catalog.current_setting('" + setting + "')::pg_catalog.bool")) {
@@ -109,7 +109,7 @@ public final class SourcePreflight {
                         setting,
                         "is on, and role " + role
                                 + " may not switch it off for itself: rows of damaged pages would be lost"
-                                + " without a word",
+                                + " without an error",
                         "As a superuser: ALTER ROLE " + role + " SET " + setting + " = off");
             }
         }
@@ -128,16 +128,16 @@ public final class SourcePreflight {
             warning(
                     "encoding",
                     "the database is " + encoding + ", not UTF8",
-                    "Rehearse it: text that is no valid " + encoding + " stops the load");
+                    "Rehearse first: text that is not valid " + encoding + " stops the load");
         }
         String foreign = values.text("SELECT coalesce(string_agg(c.relname, ', '), '') FROM pg_catalog.pg_class c"
                 + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'wherry'"
-                + " AND c.relkind IN ('r', 'p') AND c.relname NOT IN (" + OUR_TABLES + ")");
+                + " AND c.relkind IN ('r', 'p') AND c.relname NOT IN (" + WHERRY_TABLES + ")");
         if (!foreign.isEmpty()) {
             error(
                     "schema wherry",
                     "holds tables that are not Wherry's: " + foreign,
-                    "Rename it: Wherry keeps this name for itself and would not carry them");
+                    "Rename the schema: Wherry reserves this name, and does not carry the tables of the schema");
         }
         long unreadable = values.number(UNREADABLE_LARGE_OBJECTS);
         if (unreadable > 0) {

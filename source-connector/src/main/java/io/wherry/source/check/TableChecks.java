@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** The part of the preflight that looks at each selected table. */
+/** The part of the preflight that checks each selected table. */
 public final class TableChecks {
     private static final String RIGHTS = """
             SELECT c.oid::bigint, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
@@ -33,7 +33,7 @@ public final class TableChecks {
               FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
             """;
 
-    // A column of a fixed scale or length has one text for each value.
+    // A column of a fixed scale or length has exactly one text for each value.
     private static final String INEXACT = """
             WITH RECURSIVE base(type, base) AS (
                 SELECT atttypid, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ? AND attname = ANY (?)
@@ -87,7 +87,7 @@ public final class TableChecks {
         if (followed && !rights.owned) {
             findings.add(Finding.error(
                     name,
-                    "belongs to " + rights.owner + ", so it cannot be published by another role",
+                    "belongs to " + rights.owner + ", so no other role can publish it",
                     "GRANT " + Identifiers.quote(rights.owner) + " TO " + role
                             + ", or use that role or a superuser; if " + rights.owner
                             + " is a superuser, ALTER TABLE " + quoted + " OWNER TO another role"));
@@ -113,10 +113,11 @@ public final class TableChecks {
         } else if (followed && identity != null && identity.lacksKey()) {
             findings.add(
                     rights.owned
-                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            ? Finding.info(
+                                    name, "has no key; Wherry sets REPLICA IDENTITY FULL while the migration runs")
                             : Finding.error(
                                     name,
-                                    "no key, so its updates could not be told apart",
+                                    "has no key, so an update would not name its row",
                                     "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
         }
         if (migration.apply().partitions().getOrDefault(name, 1) > 1
@@ -124,13 +125,13 @@ public final class TableChecks {
                 && (table.identity().isEmpty() || rights.uniqueOtherwise)) {
             findings.add(Finding.error(
                     name,
-                    "its changes may not go to several partitions: it has no key, or another unique constraint whose order"
-                            + " of changes counts",
+                    "its changes may not go to several partitions: the table has no key, or it has another unique"
+                            + " constraint, for which the order of changes matters",
                     "Remove it from apply.partitions"));
         }
     }
 
-    /** Counterexample: 1.0 is deleted and 1.00 inserted; in two partitions the insert may be applied first, and then deleted. */
+    /** Counterexample: 1.0 is deleted and 1.00 is inserted. With two partitions the insert may be applied first, then the delete. */
     private static void checkKey(Connection session, CatalogTable table, List<Finding> findings) throws SQLException {
         String sql = INEXACT.formatted(
                 ServerVersion.major(session) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true");
@@ -145,7 +146,7 @@ public final class TableChecks {
                 while (row.next()) {
                     findings.add(Finding.error(
                             table.id() + " column " + row.getString(1),
-                            "equal values of it may have different texts, so changes of one key may not go to several"
+                            "equal values may have different texts, so the changes of one key would go to several"
                                     + " partitions",
                             "Remove " + table.id() + " from apply.partitions"));
                 }

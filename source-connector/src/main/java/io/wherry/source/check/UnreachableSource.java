@@ -39,7 +39,7 @@ final class UnreachableSource {
             return Finding.error(
                     object,
                     "cannot be reached: " + message,
-                    "Check that the server runs and listens there, and that no firewall stands between");
+                    "Check that the server runs and listens there, and that no firewall blocks the connection");
         }
         return Finding.error(object, "cannot be checked: " + message, "Fix the cause that the server names");
     }

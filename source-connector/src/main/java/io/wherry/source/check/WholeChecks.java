@@ -21,10 +21,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The part of the preflight that looks at partitioned tables which are carried whole ({@code tables.whole}). */
+/** The part of the preflight that checks partitioned tables that are carried whole ({@code tables.whole}). */
 public final class WholeChecks {
-    // Seen on 13.23 and 14.24: rows that are written to a table after it was attached are not sent, if the stream has
-    // met the table before.
+    // Seen on 13.23 and 14.24: the server does not send rows that are written to a table after the table was attached,
+    // if the stream has already contained the table.
     private static final int SOURCE_SINCE = 15;
 
     private final Migration migration;
@@ -53,7 +53,7 @@ public final class WholeChecks {
         return checks.findings;
     }
 
-    /** The tables, with the partitions that hold rows in the place of whole ones. */
+    /** The tables. The partitions that hold rows take the place of a table that is carried whole. */
     public static List<CatalogTable> leaves(Connection session, Migration migration, List<CatalogTable> tables)
             throws SQLException {
         Set<TableId> wholes = tables.stream()
@@ -81,15 +81,15 @@ public final class WholeChecks {
                     .noneMatch(whole -> Patterns.matches(pattern, whole.id().toString()))) {
                 findings.add(Finding.error(
                         "tables.whole",
-                        pattern + " is no partitioned table that is selected",
+                        pattern + " matches no selected partitioned table",
                         "Write schema.table of the topmost table, not of a partition"));
             }
         }
         if (!migration.tables().whole().isEmpty() && migration.schema() != TargetSchemaMode.EXISTING) {
             findings.add(Finding.error(
                     "tables.whole",
-                    "is for targets that are partitioned otherwise, and target.schema: create copies the source's partitions",
-                    "Make the tables on the target and use target.schema: existing, or remove tables.whole"));
+                    "is for a target with other partitions, but target.schema: create copies the source's partitions",
+                    "Create the tables on the target and use target.schema: existing, or remove tables.whole"));
         }
         for (CatalogTable whole : wholes) {
             String name = whole.id().toString();
@@ -97,8 +97,8 @@ public final class WholeChecks {
                 findings.add(Finding.error(
                         name,
                         "cannot be carried whole: servers before " + SOURCE_SINCE
-                                + " may leave out changes of partitions that are attached",
-                        "Remove it from tables.whole: then its partitions are tables of their own"));
+                                + " may leave out changes of newly attached partitions",
+                        "Remove it from tables.whole: then each partition is carried as a table of its own"));
             }
             if (migration.apply().partitions().getOrDefault(name, 1) > 1) {
                 findings.add(Finding.error(
@@ -109,7 +109,7 @@ public final class WholeChecks {
         }
     }
 
-    /** Partitions that have FULL, or get it, where the source could not publish what it holds. */
+    /** Partitions that have, or get, REPLICA IDENTITY FULL, and hold a column that the source could not publish. */
     private void identities(Connection session, List<CatalogTable> wholes, List<Partition> partitions)
             throws SQLException {
         for (Identity one :
@@ -123,15 +123,15 @@ public final class WholeChecks {
                             || whole.primaryKey().isEmpty() && !one.virtual().isEmpty())
                     .forEach(whole -> error(
                             one.id().toString(),
-                            one.problem() + ", part of " + whole.id() + " that is carried whole",
-                            "Give the whole a key, drop the column, or name the table in tables.exclude or"
+                            one.problem() + ", part of " + whole.id() + ", which is carried whole",
+                            "Give the partitioned table a key, drop the column, or name the table in tables.exclude or"
                                     + " tables.load-only"));
         }
     }
 
     private void partition(CatalogTable whole, Partition partition, boolean followed) {
         String name = partition.id().toString();
-        String of = ", part of " + whole.id() + " that is carried whole";
+        String of = ", part of " + whole.id() + ", which is carried whole";
         String quoted = partition.id().quoted();
         if (!migration.tables().selects(partition.id())) {
             error(name, "is excluded" + of, "Correct tables.exclude, or remove " + whole.id() + " from tables.whole");
@@ -163,16 +163,17 @@ public final class WholeChecks {
         if (partition.replicaIdentity() == ReplicaIdentity.INDEX) {
             error(
                     name,
-                    "has a replica identity by an index, which may name other rows of the whole" + of,
+                    "has an index as its replica identity, which may match several rows of the whole table" + of,
                     "ALTER TABLE " + quoted + " REPLICA IDENTITY "
                             + (whole.primaryKey().isEmpty() ? "FULL" : "DEFAULT"));
         } else if (partition.lacksIdentity(whole)) {
             findings.add(
                     partition.owned()
-                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            ? Finding.info(
+                                    name, "has no key; Wherry sets REPLICA IDENTITY FULL while the migration runs")
                             : Finding.error(
                                     name,
-                                    "no key, so its updates could not be told apart" + of,
+                                    "has no key, so an update would not name its row" + of,
                                     "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
         }
     }
