@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Rows read and changes captured for each table, since the process began. Safe for use by several threads. */
+/** Rows read and changes captured for each table, since the process started. Safe for use by several threads. */
 public final class CaptureCounts {
     private final Map<TableId, Counts> tables = new ConcurrentSkipListMap<>();
 

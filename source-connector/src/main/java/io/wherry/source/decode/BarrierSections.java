@@ -11,19 +11,19 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Where rows go within one Kafka transaction: after a barrier of a table to its partition 0 ({@link Barrier}), so that a million
- * key changes are one barrier and not a million, and those of many short source transactions are few. As a section ends with its
- * Kafka transaction, whoever has read all that is committed has read all of it.
+ * Where rows go within one Kafka transaction. After a barrier of a table ({@link Barrier}) all further rows of the table go to
+ * partition 0. So a million key changes are one barrier, not a million, and the key changes of many short source transactions are
+ * few barriers. Such a section ends with its Kafka transaction, so a reader of all committed records has read whole sections.
  */
 public final class BarrierSections {
     private final Map<TableId, Lsn> begun = new HashMap<>();
 
-    /** Another Kafka transaction begins. */
+    /** The next Kafka transaction begins. */
     public void clear() {
         begun.clear();
     }
 
-    /** @param partition where the row goes unless its table is within a section */
+    /** @param partition for the row, unless its table is in a section */
     public ProducerRecord<byte[], byte[]> row(Route route, int partition, byte[] key, byte[] value) {
         Lsn section = begun.get(route.id());
         return section == null

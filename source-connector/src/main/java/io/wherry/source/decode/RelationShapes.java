@@ -32,12 +32,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Turns relation messages into table shapes. The stream names types by number only, and marks every column as identity
- * under REPLICA IDENTITY FULL, so type names and (then) the primary key come from the catalog, over a session of its own.
+ * Turns relation messages into table shapes. The stream names types by number only, and under REPLICA IDENTITY FULL marks every
+ * column as identity. So the names of the types and, under FULL, the primary key come from the catalog, over a separate session.
  * Not safe for use by several threads.
  *
- * <p>What the catalog says of partitions is today's, and the message may be older. A partition that has changed its place
- * since has stopped the tables that it left and joined ({@link WholeTables}), which will be loaded again.
+ * <p>The catalog shows the partitions as they are now, and the message may be older. If a partition has moved to another table
+ * since, then the tables that it left and joined are stopped ({@link WholeTables}) and will be re-loaded.
  */
 public final class RelationShapes implements Shapes, AutoCloseable {
     private static final String ROOT = """
@@ -54,7 +54,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     private static final String GENERATED = "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ?::oid"
             + " AND attnum > 0 AND NOT attisdropped AND attgenerated <> ''";
 
-    /** What a type that was dropped since reads as; the target then says whether it can take the text. */
+    /** Stands for a type that has been dropped since; the target decides whether it accepts the text. */
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
 
     private final Migration migration;
@@ -79,14 +79,15 @@ public final class RelationShapes implements Shapes, AutoCloseable {
                     "read the catalog after",
                     "transaction " + transaction,
                     e.getMessage(),
-                    "Look whether the source is up",
+                    "Check that the source is reachable",
                     e);
         }
     }
 
     /**
-     * Today's, which may be younger than the message: a column that has lost its expression since comes with the values that it
-     * had, and the sink-applier stops the table there until the target's column is a plain one too.
+     * Read from the catalog as it is now, which may be newer than the message. A column that has lost its expression since then
+     * comes with the values that it had. The sink-applier stops the table at such a row, until the target's column is a plain
+     * column too.
      */
     @Override
     public Set<String> generated(RelationMessage relation) {
@@ -136,7 +137,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
             try (ResultSet row = statement.executeQuery()) {
                 if (row.next()) {
                     TableId root = new TableId(row.getString(1), row.getString(2));
-                    // A table that was detached is one of its own, also where it is seen by its earlier place.
+                    // A detached partition is a table of its own, also for messages from before it was detached.
                     if (!row.getBoolean(3) || !migration.tables().isWhole(root)) {
                         return itself;
                     }
@@ -147,7 +148,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
         } catch (SQLException e) {
             throw unreadable(relation.id(), e);
         }
-        // Dropped since.
+        // The table has been dropped since.
         return wholes.carrier(oid).map(whole -> new Carrier(0, whole)).orElse(itself);
     }
 
@@ -184,7 +185,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
 
     private static RetryableException unreadable(Object table, SQLException e) {
         return new RetryableException(
-                "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
+                "read the catalog for", table.toString(), e.getMessage(), "Check that the source is reachable", e);
     }
 
     private Map<String, ColumnDefinition> definitions(RelationMessage relation) throws SQLException {
@@ -231,7 +232,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
         }
     }
 
-    /** The table's own, or the whole's that it is a partition of: a partition may have a key that the whole has not. */
+    /** The primary key of the table, or of the whole table for its partition: a partition may have a key that the whole lacks. */
     private List<String> primaryKey(RelationMessage relation) throws SQLException {
         List<String> names = new ArrayList<>();
         try (PreparedStatement statement = session()

@@ -18,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decodes the pgoutput messages that speak of rows (R, I, U, D, T) and of transactions (B, C), protocol version 1, and hands
- * them to the publisher (PostgreSQL documentation, "Logical Replication Message Formats"). One for each start of the stream:
- * the server sends each relation anew.
+ * Decodes the pgoutput messages of rows (R, I, U, D, T) and of transactions (B, C), protocol version 1, and hands them to the
+ * publisher (PostgreSQL documentation, "Logical Replication Message Formats"). Each start of the stream has its own decoder,
+ * because the server describes each relation again.
  */
 public final class RowDecoder {
     private static final Logger LOG = LoggerFactory.getLogger(RowDecoder.class);
@@ -34,14 +34,14 @@ public final class RowDecoder {
     private final Tuple after = new Tuple();
     private final Clock clock;
     private SourceTransaction transaction;
-    /** Of the message at hand. */
+    /** Of the current message. */
     private long lsn;
-    /** The last transaction that was waited for. */
+    /** The last transaction for which the catalog is known to be up to date. */
     private SourceTransaction visible;
 
     /**
-     * Of the last row event of the transaction on the wire: it counts rows that are left out too. So the number of a row does not
-     * depend on which tables are known, and a transaction that is sent again has the same numbers.
+     * Order of the last row event of the transaction. It counts every row event on the wire, also of tables that are left out. So
+     * the order of a row does not depend on which tables are known, and a transaction that is sent again has the same orders.
      */
     private long order;
 
@@ -51,13 +51,13 @@ public final class RowDecoder {
     /**
      * A table that a TRUNCATE message names.
      *
-     * @param partitions that the message names, if the table is carried whole
+     * @param partitions that the message names; empty unless the table is carried whole
      */
     private record Truncation(TableStream table, long order, Set<Integer> partitions) {}
 
     /**
      * @param routes where each table's changes go
-     * @param clock for the time at which transactions come
+     * @param clock for the time at which a transaction arrives
      */
     public RowDecoder(
             Routes routes,
@@ -74,11 +74,11 @@ public final class RowDecoder {
     }
 
     /**
-     * Takes a message if it speaks of rows, or is an application's own (a logical message), which is left out.
+     * Takes a message about rows, and a logical message, which is left out.
      *
-     * @param at LSN of the WAL record that the message is of
-     * @return false when it is none of those: Debezium must see it. Transaction messages are taken note of, and left to
-     *     Debezium too
+     * @param at LSN of the WAL record of the message
+     * @return false for any other message, which Debezium must see. Messages of transactions are noted here, and Debezium sees
+     *     them too
      */
     public boolean take(ByteBuffer message, long at) {
         lsn = at;
@@ -92,9 +92,8 @@ public final class RowDecoder {
                 return true;
             }
             case 'M' -> {
-                // A logical message. Ours need their transaction only, whose end comes to Debezium; those of
-                // applications may
-                // be of megabytes each, and Debezium's queue holds thousands.
+                // A logical message. Wherry's own need only their transaction, whose end comes to Debezium. Those of
+                // applications may have megabytes each, and Debezium's queue holds thousands.
                 message.position(message.limit());
                 return true;
             }
@@ -105,7 +104,7 @@ public final class RowDecoder {
         return false;
     }
 
-    /** No message waits. */
+    /** No message is waiting. */
     public void quiet() {
         rows.quiet();
     }
@@ -146,7 +145,7 @@ public final class RowDecoder {
         streams.describe(relation);
     }
 
-    /** @return false when the row is left out, or does not name what it changes */
+    /** @return false when the row is left out, or when it does not name the row that it changes */
     private boolean row(char kind, ByteBuffer message) {
         TableStream table = streams.of(message.getInt());
         if (!table.findRoute()) {
@@ -197,7 +196,7 @@ public final class RowDecoder {
             int oid = message.getInt();
             TableStream table = streams.of(oid);
             if (table.findRoute()) {
-                // Of a table that is carried whole the server names the partitions.
+                // For a table that is carried whole, the server names the partitions.
                 Truncation truncation = table.isPartition() ? wholes.get(table.route()) : null;
                 if (truncation == null) {
                     truncation = new Truncation(table, order, new HashSet<>());
@@ -209,7 +208,7 @@ public final class RowDecoder {
                 }
             }
         }
-        // In the order of their numbers: the publisher continues after the last number that Kafka holds.
+        // Ascending: after a restart, the publisher continues after the last order that Kafka holds.
         truncations.stream().filter(truncation -> truncation.order() > skipped).forEach(this::truncate);
     }
 
@@ -222,7 +221,7 @@ public final class RowDecoder {
         } else {
             breakOff(table, truncation.order());
             LOG.error(
-                    "{}: some of its partitions were truncated, and not all; it stops there",
+                    "{}: some partitions were truncated, but not all; the table stops here",
                     table.route().id());
         }
     }

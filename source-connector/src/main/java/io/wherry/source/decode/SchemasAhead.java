@@ -24,10 +24,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Registers the schemas of the published tables before their first change comes, with the relation message that the stream
- * would send now. Else hundreds of tables that are first written to within the cutover's window are registered there, one
- * after another. Where the message is another in the end, its own schema is registered when it comes, and this one was for
- * nothing.
+ * Registers the schemas of the published tables before their first change comes, for the relation message that the stream would
+ * send now. Otherwise, hundreds of tables whose first change comes within the window of the cutover would be registered there,
+ * one after another. If the relation message differs in the end, its schema is registered when the message comes, and the schema
+ * that was registered here is not used.
  */
 public final class SchemasAhead {
     private static final Logger LOG = LoggerFactory.getLogger(SchemasAhead.class);
@@ -47,9 +47,7 @@ public final class SchemasAhead {
 
     private SchemasAhead() {}
 
-    /**
-     * @param closing whether to leave off
-     */
+    /** @param closing true when the registration must stop */
     public static void register(
             Migration migration,
             Routes routes,
@@ -69,10 +67,10 @@ public final class SchemasAhead {
                     registered++;
                 }
             }
-            LOG.info("schemas of {} tables are registered", registered);
+            LOG.info("registered the schemas of {} tables", registered);
         } catch (SQLException | RuntimeException e) {
-            // The stream does it by itself when a change comes, and says what hinders it.
-            LOG.info("schemas are not registered before their first change: {}", e.getMessage());
+            // The stream registers the schema when a change comes, and then reports what prevents it.
+            LOG.info("could not register schemas before the first change: {}", e.getMessage());
         }
     }
 

@@ -17,7 +17,7 @@ final class TableStream {
     private final TableStreams streams;
     private final RelationMessage relation;
     private final Carrier carrier;
-    /** For each column of a tuple on the wire whether it is left out; null = none is. */
+    /** For each column of a tuple on the wire, whether it is left out; null = no column is left out. */
     private final boolean[] leftOut;
 
     /** Number of the routes' change up to which {@link #route} is known. */
@@ -108,22 +108,25 @@ final class TableStream {
             throw new DataException(
                     "decode",
                     "a row of the stream",
-                    tuple.columns() + " columns, announced were " + encoder().columns(),
-                    "This server breaks the protocol; report its version");
+                    "the row has " + tuple.columns() + " columns, and the source announced "
+                            + encoder().columns(),
+                    "Report this with the version of the source");
         }
     }
 
     /**
-     * Changes of one key go to one partition, which keeps them in order. One that concerns several keys is a barrier.
-     * Counterexample, key 1 being of partition 0 and key 2 of partition 1: {@code UPDATE t SET n = 5 WHERE key = 1}, then {@code
-     * UPDATE t SET key = 2 WHERE key = 1}, sent to partition 1. A worker ahead there makes row 1 row 2; then the other one
-     * writes row 1 with n = 5, a whole row, which is inserted: the row is there twice, both times wrong.
+     * Sends a change. The changes of one key go to one partition, which keeps them in order. A change that concerns several keys is
+     * a barrier. Counterexample, where key 1 belongs to partition 0 and key 2 to partition 1: {@code UPDATE t SET n = 5 WHERE key =
+     * 1}, then {@code UPDATE t SET key = 2 WHERE key = 1}, which is sent to partition 1. If the worker of partition 1 is ahead, it
+     * turns row 1 into row 2. Then the other worker writes row 1 with n = 5: a whole row, which is inserted. The row is there twice,
+     * and wrong both times.
      *
-     * <p>The first change whose keys have another schema than those before it is a barrier too, as the partition is that of the
-     * key's bytes, which begin with the schema's number: the identity is of other columns now, or the registry was made
-     * anew. What came before this decoder is not known, so its first change of each table is one.
+     * <p>The first change whose key has another schema than the key before it is a barrier too. The partition follows from the bytes
+     * of the key, which begin with the number of the schema. The number changes when the identity has other columns, or when the
+     * registry was re-created. A decoder does not know what came before it, so its first change of each table is a barrier.
      *
-     * <p>A key change within one partition would keep its place without, but one of n is not worth a second way.
+     * <p>A key change within one partition would keep its place without a barrier. But only one key change in n is of this kind (n
+     * partitions), which does not justify a second way.
      *
      * @param order of the change within its source transaction
      */

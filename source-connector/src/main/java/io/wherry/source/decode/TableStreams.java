@@ -40,7 +40,7 @@ final class TableStreams {
         this.origin = origin;
     }
 
-    /** Takes a description of a relation; the one before it is void. */
+    /** Takes a description of a relation, which replaces the description before it. */
     void describe(RelationMessage relation) {
         Set<String> generated = shapes.generated(relation);
         Carrier carrier = shapes.carrier(relation);
@@ -51,14 +51,14 @@ final class TableStreams {
     }
 
     /**
-     * What the catalog says is today's, and the message may be older: then changes are left out that were still those of the loaded
-     * columns. The table is loaded again all the same.
+     * The catalog shows the columns as they are now, and the message may be older. Then changes are left out that still belong to the
+     * loaded columns. The table is re-loaded in any case.
      */
     private void requireSameColumns(int oid) {
         Route route = routes.of(oid);
         if (route != null) {
             routes.columns(oid).contradiction(shapes.columns(oid)).ifPresent(why -> {
-                LOG.warn("{}: {}; its changes are left out until it is loaded again", route.id(), why);
+                LOG.warn("{}: {}; its changes are left out until it is re-loaded", route.id(), why);
                 routes.unbind(oid, why);
             });
         }
@@ -71,8 +71,8 @@ final class TableStreams {
             throw new DataException(
                     "decode",
                     "table number " + Integer.toUnsignedLong(oid),
-                    "the stream did not describe it",
-                    "Report this with the source's version");
+                    "the source sent a row before it described the table",
+                    "Report this with the version of the source");
         }
         return table;
     }
@@ -83,25 +83,25 @@ final class TableStreams {
     }
 
     /**
-     * Where the table's changes go. Null for a table that no load is bound to: made or re-created since, or put into the
-     * publication by somebody. Its rows are left out; if it is selected it will be loaded, by a later snapshot
+     * Where the table's changes go. Null for a table that no load is bound to: it was created or re-created since, or a user added
+     * it to the publication. Its rows are left out. If the table is selected, it will be loaded from a later snapshot
      * ({@code NewTables}).
      */
     Route route(Carrier carrier) {
         Route route = carrier.oid() == 0 ? routes.of(carrier.id()) : routes.of(carrier.oid());
         if (route == null && leftOut.add(carrier.id())) {
-            LOG.warn("{}: changes of a table that is not known (yet) are left out", carrier.id());
+            LOG.warn("{}: changes are left out, because no load has started for the table", carrier.id());
         }
         return route;
     }
 
     TableStream.Encoding encoding(TableStream table, Route route) {
-        // Rows go under the name that the table was loaded by, which need not be its name now.
+        // Rows go under the name by which the table was loaded. The table may have another name now.
         RelationMessage relation = table.relation().under(route.id());
         TableShape shape = shapes.of(relation);
         boolean namesRows = !table.isPartition() || shapes.namesRows(relation, shape);
         if (!namesRows) {
-            LOG.error("{}: a partition of it has another replica identity; it stops there", route.id());
+            LOG.error("{}: a partition has another replica identity than the table; the table stops here", route.id());
         }
         Schemas schemas = Schemas.register(shape, route.topic(), registry);
         return new TableStream.Encoding(
