@@ -66,7 +66,7 @@ final class PublishingWaitsTest {
                 await("the slot waits, and status reports that")
                         .atMost(MOMENT)
                         .until(() -> isNamed(
-                                migration, "making the replication slot", "public.keyed", "idle in transaction for"));
+                                migration, "creating the replication slot", "public.keyed", "idle in transaction for"));
                 writer.commit();
             }
             migration.awaitState(State.IN_SYNC);
@@ -76,7 +76,7 @@ final class PublishingWaitsTest {
 
     /**
      * Seen to fail with what the server's documentation says of {@code pg_locks.virtualtransaction}, and for one of another database: "pid 0 (a
-     * process of the server, as autovacuum). End it: SELECT pg_terminate_backend(0)".
+     * server process, such as autovacuum). End it: SELECT pg_terminate_backend(0)".
      */
     @Test
     void aPreparedTransactionThatIsWaitedForIsNotNamed() throws Exception {
@@ -103,7 +103,7 @@ final class PublishingWaitsTest {
                     .until(
                             () -> isNamed(
                                     migration,
-                                    "making the replication slot",
+                                    "creating the replication slot",
                                     "the prepared transaction 'elsewhere' (role wherry, prepared ",
                                     "End it in database \"postgres\": COMMIT PREPARED 'elsewhere' or ROLLBACK PREPARED 'elsewhere'"));
             try (Connection other = begin("postgres");

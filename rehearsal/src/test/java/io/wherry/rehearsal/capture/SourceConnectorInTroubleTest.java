@@ -119,7 +119,7 @@ class SourceConnectorInTroubleTest {
         migration.execute(migration.migration().source(), "INSERT INTO public.item VALUES (-1, 'after the failover')");
         await("declared")
                 .atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.coordinator().status().waitsFor().contains("left that one at"));
+                .until(() -> migration.coordinator().status().waitsFor().contains("branched off at"));
         assertThat(migration.isAlive("source")).isTrue();
         assertThat(migration.coordinator().status().nextSteps()).contains("wherry reload --all");
 

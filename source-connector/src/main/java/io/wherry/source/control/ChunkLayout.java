@@ -21,8 +21,8 @@ import java.util.SortedSet;
  * @param by column by whose ranges the table is cut, as SQL
  * @param type of that column, as SQL
  * @param bounds values of it, ascending
- * @param firstTransaction the oldest transaction that the snapshot does not see, with its epoch: what earlier transactions wrote is in
- *     the snapshot
+ * @param firstTransaction the oldest transaction that the snapshot does not see, with its epoch. What earlier transactions wrote
+ *     is in the snapshot
  * @param numbers of the table's columns; null = written by an older source-connector
  * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. The load of such a
  *     table is not continued, but starts again

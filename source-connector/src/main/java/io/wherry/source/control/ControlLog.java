@@ -106,8 +106,8 @@ public final class ControlLog {
     }
 
     /**
-     * Must be called before a topic is created, and after a producer has been initialized. The coordinator first writes the record of
-     * the switch, and then fences the producers. So a producer that can write after the fence finds the record.
+     * Must be called before a topic is created, and after a producer has been initialized. The coordinator first writes the record
+     * of the switch, and then fences the producers. So a producer that can write after the fence finds the record.
      *
      * @return this
      * @throws FencedException when a cutover has switched to the target

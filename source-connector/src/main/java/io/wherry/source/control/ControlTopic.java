@@ -35,7 +35,7 @@ public final class ControlTopic implements AutoCloseable {
     private static final String LOADED = "loaded";
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
-    /** Which database this migration reads. A server that was restored elsewhere, or a second database, must not replace it unnoticed. */
+    /** Which database this migration reads. Neither a server that was restored elsewhere nor a second database may replace it. */
     public record SourceIdentity(String systemIdentifier, String database) {}
 
     /** What was loaded of the table is void: the name now belongs to another table. */

@@ -5,7 +5,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer, which every record uses again. Not safe for use by several threads.
+ * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer, which every record uses again. Not safe
+ * for use by several threads.
  */
 final class AvroWriter {
     /** A record of this size or more, in bytes, is giant. */

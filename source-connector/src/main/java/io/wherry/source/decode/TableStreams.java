@@ -51,8 +51,8 @@ final class TableStreams {
     }
 
     /**
-     * The catalog shows the columns as they are now, and the message may be older. Then changes are left out that still belong to the
-     * loaded columns. The table is re-loaded in any case.
+     * The catalog shows the columns as they are now, and the message may be older. Then changes are left out that still belong to
+     * the loaded columns. The table is re-loaded in any case.
      */
     private void requireSameColumns(int oid) {
         Route route = routes.of(oid);

@@ -15,22 +15,22 @@ import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The replica identities that the migration sets to FULL on the source, and gives back at its end. */
+/** The replica identities that the migration sets to FULL on the source, and restores at its end. */
 public final class FullIdentities {
     private static final Logger LOG = LoggerFactory.getLogger(FullIdentities.class);
 
     private FullIdentities() {}
 
     /**
-     * Gives a table REPLICA IDENTITY FULL, if its lock is to be had.
+     * Sets REPLICA IDENTITY FULL for a table, if the table can be locked.
      *
-     * <p>One at a time: each reads the note of what was changed before.
+     * <p>One table at a time, because each call reads the note of what was changed before.
      *
-     * @return whether it has it
+     * @return whether REPLICA IDENTITY FULL is set
      */
     static synchronized boolean set(Connection source, Migration migration, Identity table, TableLocks locks)
             throws SQLException {
-        // One that is made again and again has another oid each time: the note must not grow with it.
+        // A table that is re-created again and again has another oid each time. The note must not grow with each oid.
         ReplicaIdentities noted = ReplicaIdentities.read(source, migration).present(source);
         boolean done = locks.attempt(source, "REPLICA IDENTITY FULL", table.id(), Lock.EXCLUSIVE, statement -> {
             noted.with(new ReplicaIdentities.Changed(
@@ -40,21 +40,21 @@ public final class FullIdentities {
         });
         if (done) {
             LOG.info(
-                    "{}: {}, so REPLICA IDENTITY FULL is set",
+                    "{}: set REPLICA IDENTITY FULL, because {}",
                     table.id(),
                     table.lacksKey()
-                            ? "no key that the stream could name rows by"
-                            : "not every column that the stream needs is in its replica identity");
+                            ? "the table has no key by which the stream could name rows"
+                            : "the replica identity lacks columns that the stream needs");
         }
         return done;
     }
 
     /**
-     * Gives each table that it was taken from its replica identity back, and takes the table out of the publication first: the source
-     * would refuse its updates otherwise. For the end of a migration, when nobody reads the stream any more.
+     * Restores the replica identity of each table whose replica identity was changed. First removes the table from the publication:
+     * otherwise the source would refuse updates of the table. For the end of a migration, when the stream is no longer read.
      *
-     * @param closed ends it
-     * @return whether all have it back
+     * @param closed ends the attempts
+     * @return whether all replica identities are restored
      */
     public static boolean restore(Connection source, Migration migration, TableLocks locks, BooleanSupplier closed)
             throws SQLException {
@@ -84,7 +84,7 @@ public final class FullIdentities {
                 new ArrayList<>(ReplicaIdentities.read(source, migration).changed());
         left.remove(one);
         List<ReplicaIdentities.Former> restoring = new ReplicaIdentities(List.of(one)).formers(source);
-        // One that is carried whole is published by its root.
+        // A partition of a table that is carried whole is published by its root.
         TableId published = Partition.read(source, migration).stream()
                 .filter(partition -> partition.oid() == one.oid())
                 .map(Partition::root)

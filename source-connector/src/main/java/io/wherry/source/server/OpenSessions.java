@@ -9,8 +9,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Sessions on the source that can be broken off from another thread: making a slot waits for other people's transactions, and a
- * COPY for its rows, longer than anybody who closes wants to wait. Safe for use by several threads.
+ * Sessions on the source that another thread can abort. Creating a slot waits for the transactions of applications, and a COPY
+ * waits for its rows. Either may take longer than the end of the service may wait. Safe for use by several threads.
  */
 public final class OpenSessions implements AutoCloseable {
     private final Migration migration;
@@ -49,7 +49,7 @@ public final class OpenSessions implements AutoCloseable {
         return closed;
     }
 
-    /** Breaks off every session, and those opened later at once. */
+    /** Aborts every open session. A session that is opened later is aborted at once. */
     @Override
     public void close() {
         closed = true;

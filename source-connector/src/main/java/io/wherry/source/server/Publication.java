@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The publication on the source: exactly the tables whose changes are wanted, each by name, so that nothing enters unasked.
- * Its row filters turn an update by which a row comes to be wanted into an insert, and the opposite into a delete.
+ * The publication on the source. It names exactly the tables whose changes are wanted, so that no other table is published. With a
+ * row filter, an update after which a row matches the filter is sent as an insert, and the opposite update as a delete.
  */
 public final class Publication {
     private static final Logger LOG = LoggerFactory.getLogger(Publication.class);
@@ -34,7 +34,7 @@ public final class Publication {
         }
     }
 
-    /** Creates the publication where there is none, without tables. */
+    /** Creates the publication without tables, if it does not exist. */
     static void create(Connection source, Migration migration) throws SQLException {
         if (!exists(source, migration)) {
             String publish =
@@ -43,11 +43,11 @@ public final class Publication {
         }
     }
 
-    /** Stored generated columns are in the stream then, and go no further. */
+    /** From now on the stream holds stored generated columns. Records do not hold them. */
     static void publishStored(Connection source, Migration migration) throws SQLException {
         if (!Identities.publishesStored(source, migration)) {
             LOG.info(
-                    "stored generated columns are published: the source would refuse updates of some tables otherwise");
+                    "publishing stored generated columns, because the source would otherwise refuse updates of some tables");
             alter(
                     source,
                     migration,

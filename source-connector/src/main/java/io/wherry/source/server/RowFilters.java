@@ -11,16 +11,15 @@ import java.sql.SQLException;
 import java.util.HashSet;
 import java.util.Set;
 
-/** The row filters of published tables, where a table has another name than when it was published. */
+/** The row filters of published tables that now have another name than when they were published. */
 public final class RowFilters {
     private static final int ATTEMPTS = 10;
 
     private RowFilters() {}
 
     /**
-     * Takes out of the publication each table whose row filter is not the one that the table's name asks for, as after a name
-     * went to another table; {@link TablePublishing#publish} adds the table again. To be called before the snapshot of the
-     * table's new load.
+     * Removes from the publication each table that may have the row filter of another name, because a name moved to another table.
+     * {@link TablePublishing#publish} adds the table again. Must be called before the snapshot of the table's new load.
      */
     public static void takeOutChanged(Connection source, Migration migration, Set<TableId> tables, TableLocks locks)
             throws SQLException {
@@ -46,7 +45,7 @@ public final class RowFilters {
         }
     }
 
-    /** Nothing of the table may be loaded before: rows that the filter of another table leaves out would be missing. */
+    /** The table must not be loaded before this: rows that the filter of another table leaves out would be missing. */
     private static void takeOut(Connection source, Migration migration, TableId table, TableLocks locks)
             throws SQLException {
         for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -57,9 +56,9 @@ public final class RowFilters {
                             + " DROP TABLE ONLY " + table.quoted()))) {
                 return;
             }
-            TableLocks.pause("take " + table + " out of the publication");
+            TableLocks.pause("remove " + table + " from the publication");
         }
         throw new RetryableException(
-                "take out of the publication", table.toString(), "its lock was not to be had", "See pg_locks");
+                "remove from the publication", table.toString(), "the table could not be locked", "See pg_locks");
     }
 }

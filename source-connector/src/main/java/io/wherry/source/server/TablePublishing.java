@@ -17,14 +17,14 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** Brings tables into the publication, each with a replica identity that lets the source go on taking its updates. */
+/** Adds tables to the publication, each with a replica identity with which the source continues to accept its updates. */
 public final class TablePublishing {
     private TablePublishing() {}
 
     /**
-     * Publishes the tables, and goes on until every table is in the publication. Meant for a start.
+     * Publishes the tables, and retries until every table is in the publication. For a start.
      *
-     * @param locks reports what waits for others
+     * @param locks reports what waits for other sessions
      * @param closed ends the attempts
      */
     public static void ensure(
@@ -40,10 +40,10 @@ public final class TablePublishing {
     }
 
     /**
-     * Adds the tables that the publication lacks and whose changes are wanted, as far as their locks are to be had; creates
-     * the publication where there is none. Before a table is published, everything is done that makes the source go on
-     * taking the table's updates and deletes: REPLICA IDENTITY FULL where rows could not be told apart, noted at the
-     * publication in the same transaction, and the publication of stored generated columns.
+     * Adds the missing tables whose changes are wanted to the publication, as far as they can be locked. Creates the publication if it
+     * does not exist. Before a table is published, this method does everything that the source needs to continue to accept updates and
+     * deletes of the table: it sets REPLICA IDENTITY FULL if changes would not name their rows, with a note at the publication in the
+     * same transaction, and it publishes stored generated columns.
      *
      * @return whether all tables are in the publication
      */
@@ -89,7 +89,7 @@ public final class TablePublishing {
         return Identities.of(source, oids);
     }
 
-    /** Whether it is a partition that would not name its rows as the table that carries the partition does. */
+    /** Whether it is a partition whose changes would not name a row by the key of the table that carries the partition. */
     private static boolean lacksLikeWhole(Identity one, CatalogTable whole) {
         return whole != null
                 && whole.partitioned()
@@ -97,7 +97,7 @@ public final class TablePublishing {
                 && whole.primaryKey().isEmpty();
     }
 
-    /** Adds the tables together, or each by itself when one of them cannot be locked. */
+    /** Adds the tables together, or one by one if a table cannot be locked. */
     private static boolean add(Connection source, Migration migration, List<CatalogTable> missing, TableLocks locks)
             throws SQLException {
         List<CatalogTable> free =
@@ -123,9 +123,8 @@ public final class TablePublishing {
         return all;
     }
 
-    // ONLY: a parent would otherwise bring in its children, also excluded ones. A partitioned table that is carried
-    // whole
-    // brings in all its partitions, later ones from the moment they are created.
+    // ONLY: with a parent, its children would be added too, also excluded ones. With a partitioned table that is
+    // carried whole, all its partitions are published, later partitions from the moment they are created.
     private static String members(List<CatalogTable> tables, Migration migration) {
         return tables.stream()
                 .map(t -> "ONLY " + t.id().quoted() + migration.tables().whereClause(t.id()))

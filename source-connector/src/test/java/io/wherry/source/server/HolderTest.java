@@ -25,7 +25,7 @@ final class HolderTest {
     @Test
     void aRoleThatMayNotSeeOthersSaysSo() {
         Holder hidden = new Holder(7, "app", null, null, null, null, null, null, null);
-        assertThat(hidden.text()).contains("pid 7 (role app, how long our role may not see: GRANT pg_monitor)");
+        assertThat(hidden.text()).contains("pid 7 (role app, Wherry's role may not see how long: GRANT pg_monitor)");
         assertThat(hidden.isOld()).isFalse();
     }
 

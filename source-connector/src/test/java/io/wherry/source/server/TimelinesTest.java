@@ -28,10 +28,10 @@ class TimelinesTest {
 
     @Test
     void aSourceThatHasLostWhatKafkaHoldsIsRefused() {
-        refused(reached(401, 1), 3, 2000, "left that one at 0/190");
-        refused(reached(901, 2), 3, 2000, "left that one at 0/384");
-        refused(reached(100, 4), 3, 2000, "does not come");
-        refused(reached(2001, 3), 3, 2000, "stands at 0/7D0 only");
+        refused(reached(401, 1), 3, 2000, "branched off at 0/190");
+        refused(reached(901, 2), 3, 2000, "branched off at 0/384");
+        refused(reached(100, 4), 3, 2000, "is not in the history");
+        refused(reached(2001, 3), 3, 2000, "ends at 0/7D0");
         Reached other = new Reached(new Lsn(1), new Timeline("8", 1));
         assertThatThrownBy(() -> Timelines.require(other, standing(1, 2000), Map.of()))
                 .isInstanceOf(DataException.class)
