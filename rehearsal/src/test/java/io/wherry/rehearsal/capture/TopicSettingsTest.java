@@ -37,7 +37,7 @@ final class TopicSettingsTest {
             write(migration, topic, 0);
             assertThatThrownBy(() -> ensure(migration))
                     .isInstanceOf(DataException.class)
-                    .hasMessageContainingAll(topic, "cleanup.policy=compact, so records of it may be missing")
+                    .hasMessageContainingAll(topic, "cleanup.policy=compact, so records may be missing")
                     .extracting(failure -> ((DataException) failure).hint())
                     .asString()
                     .contains("delete this migration's topics");

@@ -45,7 +45,7 @@ public final class ChangeStream implements AutoCloseable {
     private static final long START_SECONDS = 60;
 
     static {
-        // Debezium's statistics cost more than our whole way of a row, and its queue logs each event when full.
+        // Debezium's statistics cost more than all of Wherry's work for a row, and its queue logs each event when full.
         System.setProperty("dbz.advanced.metrics.enable", "false");
     }
 
@@ -64,7 +64,7 @@ public final class ChangeStream implements AutoCloseable {
      * Fences any earlier publisher; the engine does not run yet.
      *
      * @param routes where each table's changes go
-     * @param timeline that the source was seen on: no other may send
+     * @param timeline of the source when it was checked; a server on another timeline must not send
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
     public ChangeStream(
@@ -78,7 +78,7 @@ public final class ChangeStream implements AutoCloseable {
             Duration transactionTimeout,
             Failpoints failpoints) {
         this.failpoints = failpoints;
-        // Before anything is opened that its failure would leave open.
+        // First, because a failure here must leave nothing open.
         String options = pinned(migration);
         engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.topics();
@@ -113,14 +113,18 @@ public final class ChangeStream implements AutoCloseable {
             return Sessions.options(migration, migration.source());
         } catch (SQLException e) {
             throw new RetryableException(
-                    "stream changes", migration.source().toString(), e.getMessage(), "Check that the source is up", e);
+                    "stream changes",
+                    migration.source().toString(),
+                    e.getMessage(),
+                    "Check that the source is reachable",
+                    e);
         }
     }
 
     /**
      * Streams until closed.
      *
-     * @throws WherryException what stopped the stream; none when {@link #close} did
+     * @throws WherryException what stopped the stream; none when {@link #stop} did
      */
     public void run() {
         begun = true;
@@ -139,19 +143,19 @@ public final class ChangeStream implements AutoCloseable {
             throw publisher.failure().get();
         }
         for (Throwable cause = ended; cause != null; cause = cause.getCause()) {
-            if (cause instanceof WherryException ours) {
-                throw ours;
+            if (cause instanceof WherryException known) {
+                throw known;
             }
         }
         throw new RetryableException(
                 "stream changes",
                 engineName,
                 ended == null ? "the engine ended by itself" : rootMessage(ended),
-                "Look whether the source is up",
+                "Check that the source is reachable",
                 ended);
     }
 
-    /** The innermost message: Debezium's own layers say nothing of the reason. */
+    /** The innermost message, because Debezium's own layers do not give the reason. */
     private static String rootMessage(Throwable failure) {
         String message = failure.toString();
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
@@ -161,8 +165,8 @@ public final class ChangeStream implements AutoCloseable {
     }
 
     /**
-     * Lets Debezium move the slot, but never past Kafka: marking a record as processed flushes the end LSN of the last commit
-     * before it, so that commit must be in Kafka. A record that is not covered in time is left: a later one covers it.
+     * Lets Debezium move the slot, but never past what is in Kafka: marking a record as processed flushes the end LSN of the last
+     * commit before it, so that commit must be in Kafka. A record that is not covered in time is left, because a later one covers it.
      */
     private void moveSlot(
             List<RecordChangeEvent<SourceRecord>> records, RecordCommitter<RecordChangeEvent<SourceRecord>> committer)
@@ -178,8 +182,8 @@ public final class ChangeStream implements AutoCloseable {
     }
 
     /**
-     * Makes {@link #run} end; what is not in Kafka yet is sent again by the slot at the next start. Does not wait: the engine may
-     * wait for a thread of its own that never comes back.
+     * Makes {@link #run} end. The slot sends what is not in Kafka yet again at the next start. Does not wait, because the engine may
+     * wait for one of its own threads that never ends.
      */
     public void stop() {
         closing = true;
@@ -188,26 +192,26 @@ public final class ChangeStream implements AutoCloseable {
         closer.start();
     }
 
-    /** Whether anything came to Kafka since this start. */
+    /** Whether a Kafka transaction was committed since this start. */
     public boolean hasCommitted() {
         return publisher.hasCommitted();
     }
 
-    /** For how long the engine has not looked at its stream, in ms. */
+    /** Time since the engine last read its stream, in ms. */
     public long silentMillis() {
         return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - pulse.get());
     }
 
     private void closeEngine() {
         try {
-            // The engine refuses to be closed while it starts.
+            // The engine cannot be closed while it starts.
             if (begun && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
                 engine.close();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (IOException | IllegalStateException e) {
-            // It has ended by itself: nothing is left to close.
+            // The engine has ended by itself: nothing is left to close.
             Resources.log("closing the engine", e);
         }
     }

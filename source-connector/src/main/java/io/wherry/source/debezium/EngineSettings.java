@@ -35,16 +35,16 @@ final class EngineSettings {
         settings.put("publication.name", migration.publication());
         settings.put("publication.autocreate.mode", "disabled");
         settings.put("snapshot.mode", "no_data");
-        // Debezium never sees a row, so it need not know a table: no catalog scan at start, and its refusals (two
-        // columns that differ by case only) concern nobody. The pattern matches no table, whose names are never empty.
+        // Debezium never sees a row, so it need not know any table: it does not scan the catalog at its start, and does
+        // not refuse tables (two columns that differ only by case). The pattern matches no table: no name is empty.
         settings.put("table.include.list", "wherry_matches_nothing\\.");
         settings.put("skipped.operations", "none");
         settings.put("provide.transaction.metadata", "true");
-        // Only ends of transactions come this way, to move the slot: rows do not wait for it. Looking every 5 ms took
-        // 8 % of a core of an idle source-connector.
+        // Only ends of transactions come this way, to move the slot; rows do not wait for it. With 5 ms, an idle
+        // source-connector used 8 % of a core.
         settings.put("poll.interval.ms", "200");
-        // A stored offset makes Debezium search for its place by LSN and drop rows: each start gets an empty store and
-        // begins where the slot stands; and no restart within the engine, which would use the store again.
+        // With a stored offset Debezium searches for its place by LSN and drops rows. So each start gets an empty store
+        // and starts at the position of the slot. The engine never restarts itself, because it would use the store.
         settings.put("offset.storage", "org.apache.kafka.connect.storage.MemoryOffsetBackingStore");
         settings.put("offset.flush.interval.ms", "0");
         settings.put("errors.max.retries", "0");
@@ -58,16 +58,16 @@ final class EngineSettings {
     }
 
     /**
-     * What is executed in each session of the engine's: its name, which tells our sessions from those that the fence keeps out, and
-     * what start-up options cannot pin.
+     * Statements for each session of the engine: its name, by which the fence recognizes Wherry's sessions, and the settings that
+     * start-up options cannot pin.
      */
     static List<String> sessionStatements(String application) {
         return List.of("SET application_name TO " + Identifiers.literal(application), Sessions.pinTheRest());
     }
 
     private static void address(Migration migration, Properties settings) {
-        // Debezium wants both, and puts them into a URL as they are, which is wrong for many a name: ours is used
-        // instead.
+        // Debezium requires both, and puts them into a URL without encoding, which is wrong for some names. So the URL
+        // of the configuration is used instead.
         settings.put("database.hostname", "source");
         settings.put("database.port", "5432");
         settings.put(LabelTolerantConnections.URL, migration.source().url());

@@ -17,10 +17,10 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 
-/** Looks whether the topics of a migration that has begun are still there; made anew they would have a hole. */
+/** Checks that the topics of a migration that has started still exist: a re-created topic would lack its records. */
 public final class TopicGuard {
-    static final String ANEW =
-            "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again";
+    static final String START_AGAIN = "Start the migration from the beginning: drop slot and publication, delete this"
+            + " migration's topics, empty the target, then start";
 
     private TopicGuard() {}
 
@@ -41,7 +41,7 @@ public final class TopicGuard {
             wanted.removeAll(existing);
             if (!wanted.isEmpty()) {
                 throw new DataException(
-                        "use topic", String.join(", ", wanted), "it was deleted, with what it held", ANEW);
+                        "use topic", String.join(", ", wanted), "it was deleted, with its records", START_AGAIN);
             }
         } catch (ExecutionException | KafkaException e) {
             throw KafkaFailures.explain("list topics", e);
@@ -50,7 +50,7 @@ public final class TopicGuard {
         }
     }
 
-    /** @throws DataException when slot or position tell of a migration that the control topic does not know */
+    /** @throws DataException when the slot or the position belongs to a migration that the control topic does not know */
     public static void requireRemembered(Connection source, Migration migration, ControlLog memory)
             throws SQLException {
         if (memory.source().isPresent()) {
@@ -61,10 +61,10 @@ public final class TopicGuard {
             throw new DataException(
                     "use topic",
                     migration.topics().control(),
-                    "it knows nothing of this migration, which has begun: "
+                    "it does not know this migration, although "
                             + (slot ? "slot " + migration.slot() + " exists" : "there is a position in Kafka")
-                            + ". It was deleted or emptied, or the slot is another's",
-                    ANEW);
+                            + ": the topic was deleted or emptied, or the slot belongs to another migration",
+                    START_AGAIN);
         }
     }
 }

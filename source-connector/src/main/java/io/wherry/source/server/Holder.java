@@ -64,7 +64,7 @@ public record Holder(
         return prepared != null || transactionSeconds != null && transactionSeconds >= 1;
     }
 
-    /** Whether it is an automatic VACUUM or ANALYZE. The server ends it when a session waits for longer than {@code deadlock_timeout}. */
+    /** Whether it is an automatic VACUUM or ANALYZE. The server ends it if a session waits longer than {@code deadlock_timeout}. */
     boolean isVacuum() {
         return prepared == null && role == null;
     }

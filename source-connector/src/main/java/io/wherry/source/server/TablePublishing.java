@@ -40,10 +40,10 @@ public final class TablePublishing {
     }
 
     /**
-     * Adds the missing tables whose changes are wanted to the publication, as far as they can be locked. Creates the publication if it
-     * does not exist. Before a table is published, this method does everything that the source needs to continue to accept updates and
-     * deletes of the table: it sets REPLICA IDENTITY FULL if changes would not name their rows, with a note at the publication in the
-     * same transaction, and it publishes stored generated columns.
+     * Adds the missing tables whose changes are wanted to the publication, as far as they can be locked. Creates the publication if
+     * it does not exist. Before a table is published, this method does everything that the source needs to continue to accept updates
+     * and deletes of the table: it sets REPLICA IDENTITY FULL if changes would not name their rows, with a note at the publication in
+     * the same transaction, and it publishes stored generated columns.
      *
      * @return whether all tables are in the publication
      */
