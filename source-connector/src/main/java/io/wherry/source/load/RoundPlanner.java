@@ -36,14 +36,14 @@ final class RoundPlanner {
     private final KnownTables known;
     private final KafkaTopics.Layout layout;
 
-    /** @param known gets the file that each table is loaded from, and the partitions of tables that are carried whole */
+    /** @param known gets the file from which each table is loaded, and the partitions of tables that are carried whole */
     RoundPlanner(Migration migration, KnownTables known, KafkaTopics.Layout layout) {
         this.migration = migration;
         this.known = known;
         this.layout = layout;
     }
 
-    /** Plans a round over those of the missing tables that the snapshot holds. A table that can goes on with the chunks it lacks. */
+    /** Plans a round of the missing tables that the snapshot holds. If possible, a table continues with its missing chunks. */
     RoundPlan plan(LoadSnapshot snapshot, Set<TableId> missing, ControlLog memory) throws SQLException {
         int epoch = memory.lastEpoch() + 1;
         LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
@@ -57,8 +57,8 @@ final class RoundPlanner {
         for (CatalogTable table : snapshot.tables(missing)) {
             Identity identity = identities.get(table.id());
             if (!known.routes().hold(table.id(), identity)) {
-                // Its name or columns went to others between binding and snapshot: changes from after the snapshot may
-                // have been left out.
+                // Between binding and snapshot, the name moved to another table, or the names of columns moved. Changes
+                // after the snapshot may have been left out.
                 moved.add(table.id());
                 continue;
             }
@@ -66,7 +66,8 @@ final class RoundPlanner {
             String filter = migration.tables().whereClause(table.id());
             long file = snapshot.file(table.oid());
             known.files().loaded(table.id(), file);
-            // Changes tell which rows of finished chunks are stale, so only a table whose changes are followed resumes.
+            // Changes show which rows of finished chunks are stale. So only a table whose changes are followed
+            // continues.
             Optional<Resumable> resumable = migration.tables().follows(table.id())
                     ? memory.resumable(table, numbers, file, filter, planner.endTransaction())
                     : Optional.empty();
@@ -118,12 +119,12 @@ final class RoundPlanner {
                 CatalogColumns.shape(table.columns()));
     }
 
-    /** The chunks that are not in Kafka, and one more with the rows of the others that were written since. */
+    /** The chunks that are not in Kafka, and one more chunk with the rows of the other chunks that were written since. */
     private static List<Chunk> chunksLeft(
             CatalogTable table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
         ChunkLayout cut = resumable.cut();
         LOG.info(
-                "{}: {} of {} chunks are in Kafka, going on",
+                "{}: continuing, {} of {} chunks are in Kafka",
                 table.id(),
                 resumable.chunks().size(),
                 cut.size());
