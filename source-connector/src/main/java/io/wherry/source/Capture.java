@@ -42,9 +42,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * One term of acting as the migration's source-connector, from having the instance lock to losing it, failing, or being
- * closed: wires the parts of the term, starts them in order, and looks at them once a second. The stream is started again
- * within the term; every other failure ends the term, and the next begins from what the source and Kafka hold.
+ * One term of acting as the migration's source-connector. The term starts with the instance lock, and ends when the lock is lost,
+ * after a failure, or when it is closed. Creates the parts of the term, starts them in order, and checks them once a second. The
+ * stream is started again within the term. Every other failure ends the term, and the next term starts from what the source and
+ * Kafka hold.
  */
 final class Capture implements AutoCloseable {
     private final Migration migration;
@@ -86,17 +87,17 @@ final class Capture implements AutoCloseable {
     /**
      * Acts until closed, or until a cutover has switched to the target.
      *
-     * @throws WherryException what ended the term; retryable when the next may go better
+     * @throws WherryException what ended the term; retryable when the next term may succeed
      */
     void run() {
         TopicGuard.check(migration);
-        // A topic remembers what has begun, and which tables' topics are wanted.
+        // The control topic says whether the migration has started, and which tables need topics.
         KafkaTopics.ensure(migration, Set.of(), Map.of());
-        // The preparation may wait for locks and for the slot as long as others work: the loop reports that meanwhile.
+        // The preparation may wait long for locks and for the slot. The loop reports these waits meanwhile.
         threads.start("prepare", this::prepareAndStart);
         while (!threads.ending()) {
             lock.heartbeat();
-            // Before looking for more to load: nothing is loaded after the switch.
+            // Before the check for more tables: nothing is loaded after the switch.
             if (prepared) {
                 orders.follow();
             }
@@ -107,7 +108,7 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    /** Whether a cutover has switched to the target: nothing may be captured any more, by nobody. */
+    /** Whether a cutover has switched to the target: then no instance may capture anything more. */
     boolean isSwitched() {
         return threads.switched();
     }
@@ -137,13 +138,13 @@ final class Capture implements AutoCloseable {
                 return;
             }
             watch.lookAtFiles();
-            // One snapshot at a time is kept on the source, and none of a source that Kafka is ahead of.
+            // One snapshot at a time is kept on the source, and none if Kafka is ahead of the source.
             if (loading.loaded() && problem.text() == null) {
                 loadMore();
             }
         } catch (SQLException e) {
             throw new RetryableException(
-                    "look at the tables of", "the source", e.getMessage(), "Check that the source is up", e);
+                    "check the tables of", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -178,7 +179,8 @@ final class Capture implements AutoCloseable {
                     "topics", () -> TopicWatch.run(migration, known.routes().tables(), threads::closing));
             prepared = true;
         } catch (SQLException e) {
-            throw new RetryableException("prepare", "the source", e.getMessage(), "Check that the source is up", e);
+            throw new RetryableException(
+                    "prepare", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -216,7 +218,7 @@ final class Capture implements AutoCloseable {
     /**
      * Stops stream and load, and waits until their threads have ended.
      *
-     * @throws StuckException when one does not
+     * @throws StuckException when a thread does not end
      */
     @Override
     public void close() {

@@ -11,7 +11,7 @@ import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.server.SlotGuard;
 import java.util.Set;
 
-/** The loads of one term, one at a time, each in a thread of its own. */
+/** The loads of one term, one at a time, each in its own thread. */
 final class Loading {
     /** Prepares the load of tables. */
     interface Planning {
@@ -22,7 +22,7 @@ final class Loading {
     private final Planning planning;
     private final TermThreads threads;
     private final OperatorProblem problem;
-    /** No load runs: all is loaded, except what was given up. */
+    /** No load is running: all tables are loaded, except failed tables. */
     private volatile boolean loaded;
 
     Loading(Migration migration, Planning planning, TermThreads threads, OperatorProblem problem) {
@@ -32,12 +32,12 @@ final class Loading {
         this.problem = problem;
     }
 
-    /** Whether no load runs: all is loaded, except what was given up. */
+    /** Whether no load is running: all tables are loaded, except failed tables. */
     boolean loaded() {
         return loaded;
     }
 
-    /** Before the first load of the term: whether earlier terms have loaded everything. */
+    /** Says, before the first load of the term, whether earlier terms have loaded everything. */
     void loadedBefore(boolean everything) {
         loaded = everything;
     }
@@ -45,13 +45,13 @@ final class Loading {
     /**
      * Starts the first load of the term.
      *
-     * @param first snapshot of the slot just made, or null when the slot is older
+     * @param first snapshot of the new slot, or null when the slot is older
      */
     void start(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
         threads.start("load", () -> load(tables, layout, first));
     }
 
-    /** Starts another load, once the load before has ended. @param tables all that are to be loaded unless they are */
+    /** Starts another load, once the load before has ended. @param tables that must be loaded, unless they are loaded */
     void startAnother(Set<TableId> tables) {
         loaded = false;
         KafkaTopics.Layout layout = KafkaTopics.ensure(
@@ -69,7 +69,7 @@ final class Loading {
         loaded = true;
     }
 
-    /** Whether the source holds all that Kafka has of it: a load that went on otherwise would mix two histories. */
+    /** Whether the source holds everything of the source that is in Kafka: otherwise the load would mix two histories. */
     private boolean historyServes() {
         try {
             SlotGuard.checkHistory(migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration));

@@ -35,18 +35,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes in tables that come to the source while the migration runs: tables made or renamed, partitions made or
- * attached, and tables that are no longer what was loaded under their name: dropped and made again, swapped by renaming, or with
- * columns that changed places ({@link Routes}, {@link ColumnNumbers}).
+ * Accepts tables that are new on the source while the migration runs: tables that were created or renamed, partitions that were
+ * created or attached, and tables that are no longer what was loaded under their name, because they were dropped and created again,
+ * swapped by renaming, or have columns that swapped names ({@link Routes}, {@link ColumnNumbers}).
  *
- * <p>Rows that come before a table has its route are left out of the stream, and lost to nobody: the snapshot that loads
- * the table is taken after the route was made, so it holds them. Not safe for use by several threads.
+ * <p>Rows that come before a table has its route are left out of the stream, but they are not lost: the snapshot that loads the table
+ * is taken after the route was created, so the snapshot holds these rows. Not safe for use by several threads.
  */
 final class NewTables {
     private static final Logger LOG = LoggerFactory.getLogger(NewTables.class);
     private static final long LOOK_AGAIN_NANOS = 10_000_000_000L;
     private static final String ANOTHER =
-            "another table has this name on the source than the one that was loaded: it was renamed, or dropped and made"
+            "the name belongs to another table on the source now: the loaded table was renamed, or dropped and created"
                     + " again";
 
     private final Migration migration;
@@ -54,7 +54,7 @@ final class NewTables {
     private final Routes routes;
     private final TableLocks locks;
     private final FailedTables failed;
-    /** Have topic and route, and wait for their locks. */
+    /** Tables that have topic and route, and wait for their locks. */
     private final Set<TableId> begun = new HashSet<>();
 
     private final Set<TableId> refused = new HashSet<>();
@@ -62,8 +62,8 @@ final class NewTables {
     private long columnsNanos = System.nanoTime();
 
     /**
-     * @param routes of all known tables; gets those of new ones
-     * @param failed tables that are let alone, whatever becomes of them, until the operator orders them to be tried again
+     * @param routes of all known tables; gets the routes of new tables
+     * @param failed tables that are ignored, whatever happens to them, until the operator retries them
      */
     NewTables(Migration migration, ControlTopic control, Routes routes, TableLocks locks, FailedTables failed) {
         this.migration = migration;
@@ -74,8 +74,8 @@ final class NewTables {
     }
 
     /**
-     * The selected tables at a start, but for those that came since the migration began and cannot be replicated: they are told of
-     * again and again, and hold up no other.
+     * The selected tables at a start, except new tables since the start of the migration that cannot be replicated. Those are reported
+     * again and again, and do not block other tables.
      */
     static List<CatalogTable> withoutUnfit(Connection session, Migration migration, ControlLog memory)
             throws SQLException {
@@ -91,7 +91,7 @@ final class NewTables {
         return tables;
     }
 
-    /** Whether there are any. */
+    /** Whether there are new tables. */
     boolean found(Connection session) throws SQLException {
         if (!refused.isEmpty() && System.nanoTime() - refusedNanos > LOOK_AGAIN_NANOS) {
             refused.clear();
@@ -105,7 +105,7 @@ final class NewTables {
         return !names.isEmpty();
     }
 
-    /** A column that is another one now is seen by the next change of its table; this is for tables without changes. */
+    /** The next change of a table shows that a name belongs to another column now. This check is for tables without changes. */
     private void lookAtColumns(Connection session) throws SQLException {
         if (System.nanoTime() - columnsNanos < LOOK_AGAIN_NANOS) {
             return;
@@ -125,7 +125,7 @@ final class NewTables {
     /**
      * Tables that are no longer what is loaded under their name.
      *
-     * @return why, for each
+     * @return for each table, why
      */
     static Map<TableId, String> replaced(Connection session, Migration migration, ControlLog memory)
             throws SQLException {
@@ -150,10 +150,10 @@ final class NewTables {
     }
 
     /**
-     * Makes topics and routes for them and publishes them, but for those that cannot be replicated, or whose locks others have:
-     * these come later, and hold up no other.
+     * Creates topics and routes for the new tables, and publishes the tables. Tables that cannot be replicated, or that other sessions
+     * keep locked, come later and do not block other tables.
      *
-     * @return all tables that are to be loaded; empty when nothing was taken in
+     * @return all tables that must be loaded; empty = no table was accepted
      */
     Set<TableId> takeIn(Connection session) throws SQLException {
         Set<TableId> published = Publication.published(session, migration);
@@ -171,12 +171,12 @@ final class NewTables {
                 continue;
             }
             boolean known = routes.knows(table);
-            LOG.info("{} is {} on the source; it is published and loaded", table, known ? "another table" : "new");
+            LOG.info("{} is {} on the source; publishing and loading it", table, known ? "another table" : "new");
             if (known) {
                 routes.replaced(table, ANOTHER);
             }
-            // Before it is published: whoever starts after a crash in between must not take the earlier load for its
-            // own.
+            // Before the table is published: after a crash in between, the next term must not use the earlier load for
+            // this table.
             control.unloaded(table);
             String topic = migration.topics().changes(table);
             routes.put(new Route(table, topic, layout.partitions().get(table)));
@@ -190,7 +190,7 @@ final class NewTables {
         return names.isEmpty() ? names : known(session);
     }
 
-    /** All tables that are selected and published, to be loaded unless they are. */
+    /** All tables that are selected and published. */
     Set<TableId> known(Connection session) throws SQLException {
         Set<TableId> known = new HashSet<>(routes.tables());
         known.removeAll(begun);
@@ -212,7 +212,7 @@ final class NewTables {
     private boolean refused(Connection session, CatalogTable table) {
         List<Finding> errors = errors(session, migration, table);
         for (Finding error : errors) {
-            LOG.warn("{} is new on the source and cannot be replicated: {}", table.id(), error);
+            LOG.warn("{} is new on the source, and cannot be replicated: {}", table.id(), error);
         }
         if (!errors.isEmpty()) {
             refused.add(table.id());
@@ -234,7 +234,7 @@ final class NewTables {
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .toList();
         } catch (SQLException e) {
-            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Look whether the source is up"));
+            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Check that the source is reachable"));
         }
     }
 }

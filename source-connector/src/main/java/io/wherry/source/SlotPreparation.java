@@ -23,7 +23,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Optional;
 
-/** What is prepared for the stream once the tables are published: the slot, and the routes of all that the stream will hold. */
+/** Prepares the stream, once the tables are published: the slot, and the routes of all tables that the stream will hold. */
 final class SlotPreparation {
     private final SourceAccess source;
     private final Migration migration;
@@ -40,24 +40,24 @@ final class SlotPreparation {
     }
 
     /**
-     * Makes the slot where that is wanted, and the routes of all tables.
+     * Creates the slot if necessary, and the routes of all tables.
      *
-     * @return snapshot of the slot just made, or null when the slot is older
+     * @return snapshot of the new slot, or null when the slot is older
      */
     LoadSnapshot prepare(Connection session, Prepared prepared) throws SQLException {
         LoadSnapshot first = firstSnapshot(session, prepared.memory());
         route(prepared);
         routes.bind(prepared.memory().identities());
         if (first != null) {
-            // The stream begins where this snapshot ends.
+            // The stream starts where this snapshot ends.
             routes.bind(TableIdentities.read(first.session(), migration, prepared.tables()));
         }
         return first;
     }
 
     /**
-     * Makes the slot, at the very first start and when the operator has ordered a new load of everything. {@link SlotGuard}
-     * reports a slot that is missing otherwise.
+     * Creates the slot at the first start of the migration, and when the operator has ordered a re-load of everything. In other cases
+     * {@link SlotGuard} reports a missing slot.
      */
     private LoadSnapshot firstSnapshot(Connection session, ControlLog memory) throws SQLException {
         Optional<Position> position = ChangePublisher.lastPosition(migration);

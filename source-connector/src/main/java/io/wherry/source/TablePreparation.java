@@ -27,7 +27,7 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What is prepared for the selected tables before a term captures them: topics, guards and the publication. */
+/** Prepares the selected tables before a term captures them: topics, checks and the publication. */
 final class TablePreparation {
     private static final Logger LOG = LoggerFactory.getLogger(TablePreparation.class);
 
@@ -41,11 +41,11 @@ final class TablePreparation {
     /**
      * The tables that the term captures.
      *
-     * @param memory what Kafka remembers of them
-     * @param layout their topics
+     * @param memory the content of the control topic
+     * @param layout of the topics of the tables
      */
     record Prepared(ControlLog memory, Set<TableId> tables, KafkaTopics.Layout layout) {
-        /** Whether all of them are loaded. */
+        /** Whether all these tables are loaded. */
         boolean loaded() {
             return memory.loaded().keySet().containsAll(tables);
         }
@@ -67,9 +67,9 @@ final class TablePreparation {
     }
 
     /**
-     * Prepares all tables, or, once the migration has begun, those whose locks are to be had.
+     * Prepares all tables or, after the first start of the migration, the tables that can be locked.
      *
-     * @param remembered as Kafka remembers it at the beginning of the term
+     * @param remembered the content of the control topic at the start of the term
      */
     Prepared prepare(Connection session, ControlLog remembered) throws SQLException {
         ControlLog memory = remembered;
@@ -79,7 +79,7 @@ final class TablePreparation {
         TopicGuard.requireRemembered(session, migration, memory);
         requireSameSource(session, memory);
         boolean begun = !memory.plans().isEmpty();
-        // SlotGuard reports a publication that was dropped: what was written meanwhile cannot be decoded any more.
+        // SlotGuard reports a dropped publication: what was written meanwhile can no longer be decoded.
         boolean publish = !begun || memory.slotWanted() || Publication.exists(session, migration);
         if (publish && begun) {
             memory = unloadReplaced(session, memory);
@@ -104,11 +104,11 @@ final class TablePreparation {
         }
     }
 
-    /** A table that is not what was loaded under its name has to be loaded again. */
+    /** A table that is not what was loaded under its name must be re-loaded. */
     private ControlLog unloadReplaced(Connection session, ControlLog memory) throws SQLException {
         Map<TableId, String> replaced = NewTables.replaced(session, migration, memory);
         replaced.forEach((table, why) -> {
-            LOG.warn("{}: {}; it is loaded again", table, why);
+            LOG.warn("{}: {}; re-loading the table", table, why);
             known.routes().replaced(table, why);
             control.unloaded(table);
         });
@@ -117,10 +117,10 @@ final class TablePreparation {
     }
 
     /**
-     * The very first start waits for all tables, as the slot is made after them. Later the others must not wait for a table
-     * whose lock is not to be had: that table is new, and is taken in when it is published.
+     * The first start of the migration waits for all tables, because the slot is created after they are published. Later, the other
+     * tables must not wait for a table that cannot be locked. That table is new, and is accepted when it is published.
      *
-     * @param selected loses the tables that are left for later
+     * @param selected tables that are left for later are removed from this set
      */
     private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean begun)
             throws SQLException {

@@ -66,8 +66,7 @@ final class RoundPlanner {
             String filter = migration.tables().whereClause(table.id());
             long file = snapshot.file(table.oid());
             known.files().loaded(table.id(), file);
-            // Changes show which rows of finished chunks are stale. So only a table whose changes are followed
-            // continues.
+            // Changes show which rows of finished chunks are stale. So only a table that is followed continues.
             Optional<Resumable> resumable = migration.tables().follows(table.id())
                     ? memory.resumable(table, numbers, file, filter, planner.endTransaction())
                     : Optional.empty();
