@@ -55,7 +55,7 @@ final class NewTables {
     private final TableLocks locks;
     private final FailedTables failed;
     /** Tables that have topic and route, and wait for their locks. */
-    private final Set<TableId> begun = new HashSet<>();
+    private final Set<TableId> waiting = new HashSet<>();
 
     private final Set<TableId> refused = new HashSet<>();
     private long refusedNanos;
@@ -167,7 +167,7 @@ final class NewTables {
         KafkaTopics.Layout layout = KafkaTopics.ensure(
                 migration, names, ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
         for (TableId table : names) {
-            if (!begun.add(table)) {
+            if (!waiting.add(table)) {
                 continue;
             }
             boolean known = routes.knows(table);
@@ -186,14 +186,14 @@ final class NewTables {
             Set<TableId> now = Publication.published(session, migration);
             names.removeIf(table -> migration.tables().follows(table) && !now.contains(table));
         }
-        begun.removeAll(names);
+        waiting.removeAll(names);
         return names.isEmpty() ? names : known(session);
     }
 
     /** All tables that are selected and published. */
     Set<TableId> known(Connection session) throws SQLException {
         Set<TableId> known = new HashSet<>(routes.tables());
-        known.removeAll(begun);
+        known.removeAll(waiting);
         known.retainAll(SelectedTables.names(session, migration));
         return known;
     }

@@ -61,8 +61,8 @@ final class SlotPreparation {
      */
     private LoadSnapshot firstSnapshot(Connection session, ControlLog memory) throws SQLException {
         Optional<Position> position = ChangePublisher.lastPosition(migration);
-        boolean begun = !memory.plans().isEmpty() || position.isPresent();
-        if (begun && !memory.slotWanted()) {
+        boolean started = !memory.plans().isEmpty() || position.isPresent();
+        if (started && !memory.slotWanted()) {
             return null;
         }
         // A slot from before anything was written belongs to a start that was killed, perhaps before LoadSnapshot had

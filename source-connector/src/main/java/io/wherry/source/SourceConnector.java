@@ -123,7 +123,7 @@ public final class SourceConnector implements Service {
                     switched = act();
                 } catch (RetryableException | FencedException e) {
                     // Fenced: another instance acts. Then this instance has lost the lock, and waits as a standby.
-                    switched = !closing && ControlTopic.tellsOfSwitch(migration);
+                    switched = !closing && ControlTopic.hasSwitched(migration);
                     if (!closing && !switched) {
                         LOG.warn("{}; starting again", e.explained());
                         backoff.pause(began);

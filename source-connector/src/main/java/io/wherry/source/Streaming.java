@@ -87,7 +87,7 @@ final class Streaming {
 
     /** Whether the stream failed because a cutover has switched to the target; the term ends then. */
     private boolean endsWithSwitch() {
-        if (!threads.switched() && ControlTopic.tellsOfSwitch(migration)) {
+        if (!threads.switched() && ControlTopic.hasSwitched(migration)) {
             threads.endBySwitch();
         }
         return threads.switched();

@@ -78,15 +78,15 @@ final class TablePreparation {
         KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
         TopicGuard.requireRemembered(session, migration, memory);
         requireSameSource(session, memory);
-        boolean begun = !memory.plans().isEmpty();
+        boolean started = !memory.plans().isEmpty();
         // SlotGuard reports a dropped publication: what was written meanwhile can no longer be decoded.
-        boolean publish = !begun || memory.slotWanted() || Publication.exists(session, migration);
-        if (publish && begun) {
+        boolean publish = !started || memory.slotWanted() || Publication.exists(session, migration);
+        if (publish && started) {
             memory = unloadReplaced(session, memory);
         }
         if (publish) {
             failpoints.before(Effect.PUBLICATION);
-            publish(session, tables, selected, begun);
+            publish(session, tables, selected, started);
             failpoints.after(Effect.PUBLICATION);
         }
         known.files().loaded(memory.loaded());
@@ -122,9 +122,9 @@ final class TablePreparation {
      *
      * @param selected tables that are left for later are removed from this set
      */
-    private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean begun)
+    private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean started)
             throws SQLException {
-        if (!begun) {
+        if (!started) {
             TablePublishing.ensure(session, migration, tables, source.locks(), closing);
             if (closing.getAsBoolean()) {
                 throw new RetryableException("publish tables on", "the source", "the source-connector is closed", "");

@@ -99,7 +99,7 @@ public final class ControlTopic implements AutoCloseable {
      * Whether a cutover has switched to the target; false also when the topic cannot be read. Must be called after a failure: the
      * coordinator first writes that record, and then fences the producers.
      */
-    public static boolean tellsOfSwitch(Migration migration) {
+    public static boolean hasSwitched(Migration migration) {
         try {
             return read(migration).switched().isPresent();
         } catch (WherryException | KafkaException e) {

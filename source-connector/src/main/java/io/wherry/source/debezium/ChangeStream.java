@@ -56,7 +56,7 @@ public final class ChangeStream implements AutoCloseable {
     private final DebeziumEngine<RecordChangeEvent<SourceRecord>> engine;
     private final AtomicLong pulse = new AtomicLong(System.nanoTime());
     private final CountDownLatch settled = new CountDownLatch(1);
-    private volatile boolean begun;
+    private volatile boolean started;
     private volatile boolean closing;
     private volatile Throwable ended;
 
@@ -127,7 +127,7 @@ public final class ChangeStream implements AutoCloseable {
      * @throws WherryException what stopped the stream; none when {@link #stop} did
      */
     public void run() {
-        begun = true;
+        started = true;
         if (closing) {
             return;
         }
@@ -205,7 +205,7 @@ public final class ChangeStream implements AutoCloseable {
     private void closeEngine() {
         try {
             // The engine cannot be closed while it starts.
-            if (begun && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
+            if (started && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
                 engine.close();
             }
         } catch (InterruptedException e) {

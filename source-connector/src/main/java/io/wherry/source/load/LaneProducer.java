@@ -138,9 +138,8 @@ final class LaneProducer implements AutoCloseable {
         try {
             producer.abortTransaction();
         } catch (KafkaException | IllegalStateException e) {
-            // The producer has failed permanently, or does not know how its last transaction ended; a new one replaces
-            // it.
-            // If that transaction was committed, the chunk comes twice, and readers skip the second one.
+            // The producer has failed permanently, or does not know how its last transaction ended. The next call opens
+            // another one. If that transaction was committed, the chunk comes twice, and readers skip the second chunk.
             Resources.log("aborting a transaction of lane " + lane, e);
             close();
         }

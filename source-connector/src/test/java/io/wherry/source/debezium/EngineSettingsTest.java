@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
-/** Debezium's sessions are opened as ours are. */
+/** Debezium's sessions are opened like Wherry's sessions. */
 final class EngineSettingsTest {
     private static final Migration MIGRATION = MigrationFile.parse("""
             name: shop
@@ -18,7 +18,7 @@ final class EngineSettingsTest {
             """, Map.of());
 
     @Test
-    void debeziumsSessionsAreNotLeftWithoutWhatOursHavePinned() {
+    void debeziumsSessionsHaveTheSettingsThatWherrysSessionsPin() {
         Properties settings = EngineSettings.of(MIGRATION, "engine", "-c search_path=pg_catalog");
 
         assertThat(settings)
@@ -32,7 +32,7 @@ final class EngineSettingsTest {
     }
 
     @Test
-    void debeziumGetsTheAddressWhateverCharactersItHolds() {
+    void debeziumGetsAnAddressWithAnyCharacters() {
         Properties settings = EngineSettings.of(MIGRATION, "engine", "");
 
         assertThat(settings)

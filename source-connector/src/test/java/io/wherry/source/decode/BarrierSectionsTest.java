@@ -17,7 +17,7 @@ final class BarrierSectionsTest {
     private final BarrierSections sections = new BarrierSections();
 
     @Test
-    void aBarrierGoesEverywhereAndWhatFollowsOfItsTableToPartitionZero() {
+    void aBarrierGoesToAllPartitionsAndLaterRowsOfItsTableToPartitionZero() {
         assertThat(sections.row(HOT, 2, null, VALUE).partition()).isEqualTo(2);
         List<ProducerRecord<byte[], byte[]>> copies = sections.barrier(HOT, new Lsn(7), null, VALUE);
         assertThat(copies).extracting(ProducerRecord::partition).containsExactly(0, 1, 2);

@@ -34,7 +34,7 @@ final class RowDecoderTest {
     private static final boolean[] ALL = {true, true, true, true, true};
 
     private static final Origin ORIGIN = new Origin("3.6", "shop", "Läden", ChangeSchemas.FIRST_GENERATION);
-    /** The largest: it has no sign. */
+    /** The largest LSN, because an LSN is unsigned. */
     private static final long LSN = -1;
 
     private static final long NOW = 1_800_000_000_000L;
@@ -74,9 +74,9 @@ final class RowDecoderTest {
         assertThat(key(0)).containsExactly(Integer.MIN_VALUE);
     }
 
-    /** From 18 on the server is asked to send stored generated columns where it would refuse updates without. */
+    /** From 18 on Wherry requests stored generated columns, if the server would otherwise refuse updates. */
     @Test
-    void aGeneratedColumnThatTheServerSendsIsNoColumnOfTheRecord() {
+    void aGeneratedColumnThatTheServerSendsIsNotInTheRecord() {
         RowDecoder decoder = decoder(1, new ItemShapes.Generated(Set.of("flag", "odd name")));
         relation(decoder, 'f', ALL);
         take(decoder, WireMessages.begin(1000, 0, 7));
@@ -147,7 +147,7 @@ final class RowDecoderTest {
         assertThat(counts.captured().get(0).insert()).isEqualTo(2);
     }
 
-    /** Debezium would keep up to 8,192 of them in its queue, whatever their size. */
+    /** Debezium would keep up to 8,192 messages in its queue, whatever their size. */
     @Test
     void aLogicalMessageOfAnApplicationDoesNotFillDebeziumsQueue() {
         RowDecoder decoder = decoder(1);
@@ -172,7 +172,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void theFirstChangeOfADecoderIsABarrierAndOneOfAnotherKeySchema() {
+    void theFirstChangeOfADecoderAndTheFirstOfAnotherKeySchemaAreBarriers() {
         RowDecoder decoder = decoder(3);
         relation(decoder, 'd', KEY_FIRST);
         takeInserts(decoder, 1000, "1");
@@ -222,7 +222,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void partitionsOfAWholeTableGoByItsNameAndATruncateOfSomeIsABreak() {
+    void partitionsOfAWholeTableUseItsNameAndATruncateOfSomeIsABreak() {
         RowDecoder decoder = decoder(1, new ItemShapes.Parts(Set.of(OID, OID + 1), true));
         part(decoder, OID, "item_1");
         part(decoder, OID + 1, "item_2");
@@ -246,7 +246,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void aPartitionThatNamesRowsOtherwiseIsABreak() {
+    void aPartitionWithAnotherReplicaIdentityIsABreak() {
         RowDecoder decoder = decoder(2, new ItemShapes.Parts(Set.of(OID), false));
         part(decoder, OID, "item_1");
         take(decoder, WireMessages.begin(1000, 0, 7));
@@ -270,7 +270,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void rowsOfAnotherTableUnderTheNameOfOneThatWasLoadedAreLeftOut() {
+    void rowsOfAnotherTableUnderTheNameOfALoadedTableAreLeftOut() {
         RowDecoder decoder = decoder(1);
         take(
                 decoder,

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** The number of a row within its source transaction, and what is decoded of a source transaction that Kafka holds in part. */
+/** The order of a row within its source transaction, and what is decoded of a source transaction that Kafka holds in part. */
 final class RowOrderTest {
     private static final int ITEM = 16400;
     private static final int OTHER = 16500;
@@ -26,7 +26,7 @@ final class RowOrderTest {
 
     /** The source-connector ends, the table {@code other} is bound, and the slot sends the transaction again. */
     @Test
-    void aTransactionThatIsSentAgainHasTheSameNumbersWhicheverTablesAreKnown() {
+    void aTransactionThatIsSentAgainHasTheSameOrdersWhicheverTablesAreKnown() {
         bind(ITEM, "item", 1);
         takeOfTwoTables(decoder());
         assertThat(sent()).containsExactly("2 shop.public.item", "5 shop.public.item", "7 shop.public.item");
