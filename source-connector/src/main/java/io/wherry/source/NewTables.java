@@ -212,7 +212,7 @@ final class NewTables {
     private boolean refused(Connection session, CatalogTable table) {
         List<Finding> errors = errors(session, migration, table);
         for (Finding error : errors) {
-            LOG.warn("{} is new on the source, and cannot be replicated: {}", table.id(), error);
+            LOG.warn("{} is new on the source, and cannot be replicated: {}", table.id(), error.explained());
         }
         if (!errors.isEmpty()) {
             refused.add(table.id());
