@@ -90,7 +90,7 @@ public final class KafkaPreflight {
         return Finding.error(
                 object,
                 "cannot be used: " + causes,
-                "Look whether it runs there, and whether kafka.security.protocol is the listener's");
+                "Check that a broker listens there, and that kafka.security.protocol is the listener's");
     }
 
     private static void registry(Migration migration, List<Finding> findings) {

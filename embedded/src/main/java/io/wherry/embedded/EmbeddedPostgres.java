@@ -260,7 +260,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
                 directory,
                 directory.resolve("copy.log"),
                 START_LIMIT,
-                "Look whether there is room for a copy of " + from);
+                "Check that the disk has room for a copy of " + from);
     }
 
     @Override

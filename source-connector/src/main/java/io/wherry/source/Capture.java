@@ -143,7 +143,7 @@ final class Capture implements AutoCloseable {
             }
         } catch (SQLException e) {
             throw new RetryableException(
-                    "look at the tables of", "the source", e.getMessage(), "Check that the source is up", e);
+                    "look at the tables of", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -178,7 +178,8 @@ final class Capture implements AutoCloseable {
                     "topics", () -> TopicWatch.run(migration, known.routes().tables(), threads::closing));
             prepared = true;
         } catch (SQLException e) {
-            throw new RetryableException("prepare", "the source", e.getMessage(), "Check that the source is up", e);
+            throw new RetryableException(
+                    "prepare", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 

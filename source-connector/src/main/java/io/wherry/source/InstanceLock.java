@@ -76,7 +76,7 @@ final class InstanceLock implements AutoCloseable {
             Heartbeat.emit(session);
         } catch (SQLException e) {
             throw new RetryableException(
-                    "hold", "the instance lock", e.getMessage(), "Look whether the source is up", e);
+                    "hold", "the instance lock", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 

@@ -234,7 +234,7 @@ final class NewTables {
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .toList();
         } catch (SQLException e) {
-            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Look whether the source is up"));
+            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Check that the source is reachable"));
         }
     }
 }

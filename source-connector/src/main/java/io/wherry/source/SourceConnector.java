@@ -169,7 +169,8 @@ public final class SourceConnector implements Service {
                 acting.close();
             }
         } catch (SQLException e) {
-            throw new RetryableException("reach", "the source", e.getMessage(), "Look whether it is up", e);
+            throw new RetryableException(
+                    "reach", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 

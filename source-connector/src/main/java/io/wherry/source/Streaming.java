@@ -149,7 +149,7 @@ final class Streaming {
                     "stream changes",
                     "",
                     "the engine has not looked at its stream for " + running.silentMillis() / 1000 + " s",
-                    "Check that the source is up");
+                    "Check that the source is reachable");
         }
     }
 

@@ -153,7 +153,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
                 "the registry at " + url + " does not answer: " + e.getMessage(),
                 e instanceof SSLException
                         ? "Correct registry.ssl.truststore.location, or the host name in registry.url"
-                        : "Look whether it runs there",
+                        : "Check that the registry is reachable",
                 e);
     }
 

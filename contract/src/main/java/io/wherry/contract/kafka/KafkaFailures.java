@@ -62,9 +62,10 @@ public final class KafkaFailures {
                     || t instanceof InvalidTxnTimeoutException
                     || t instanceof RecordTooLargeException) {
                 return new DataException(
-                        operation, "", "Kafka refuses: " + t.getMessage(), "Look at section kafka and the ACLs", t);
+                        operation, "", "Kafka refuses: " + t.getMessage(), "Check section kafka and the ACLs", t);
             }
         }
-        return new RetryableException(operation, "", "Kafka: " + cause.getMessage(), "Look whether it is up", cause);
+        return new RetryableException(
+                operation, "", "Kafka: " + cause.getMessage(), "Check that the broker is reachable", cause);
     }
 }

@@ -170,7 +170,7 @@ public final class ChangeSchemas {
                     "read schema",
                     envelope.getFullName(),
                     "not a change schema of Wherry's",
-                    "Look who else writes to this migration's topics or registry");
+                    "Check who else writes to this migration's topics or registry");
         }
         if (envelope.getField(UNCHANGED) == null) {
             throw new DataException(

@@ -69,7 +69,7 @@ public final class Json {
                 "read",
                 object,
                 "not a record of Wherry's: " + problem,
-                "Look who else writes to this migration's topics; they must belong to it alone",
+                "Check who else writes to this migration's topics; they must belong to the migration alone",
                 cause);
     }
 

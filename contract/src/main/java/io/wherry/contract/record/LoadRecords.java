@@ -93,7 +93,7 @@ public final class LoadRecords {
                         record.topic() + "-" + record.partition() + " offset " + record.offset(),
                         "a record that is not Wherry's (kind '"
                                 + (code == null ? "" : new String(code, StandardCharsets.UTF_8)) + "')",
-                        "Look who else writes to this topic; it must belong to the migration alone");
+                        "Check who else writes to this topic; it must belong to the migration alone");
         };
     }
 

@@ -193,7 +193,7 @@ public final class CutoverActs implements AutoCloseable {
                         "fence",
                         "source",
                         "did not hold: " + String.join(", ", intruders),
-                        "See that applications do not log in with Wherry's own role");
+                        "Check that applications do not log in with Wherry's own role");
             }
             window.waitsFor("");
             window.check();

@@ -99,7 +99,7 @@ final class CutoverMarks implements AutoCloseable {
                 "end the producers of the source-connector of",
                 migration.name(),
                 String.valueOf(cause.getMessage()),
-                "Check that Kafka is up",
+                "Check that the broker is reachable",
                 cause);
     }
 

@@ -126,7 +126,7 @@ public final class DumpTool {
                     "connect",
                     endpoint.toString(),
                     e.getMessage(),
-                    "Check that the server is up and the login right",
+                    "Check that the server is reachable and the login right",
                     e);
         }
         return environment;

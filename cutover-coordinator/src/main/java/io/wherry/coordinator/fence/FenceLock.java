@@ -49,7 +49,7 @@ public final class FenceLock implements AutoCloseable {
                     "fence",
                     migration.source().toString(),
                     "another coordinator has the fence in its hands",
-                    "Look which coordinators of migrations from this source run");
+                    "Check which coordinators of migrations from this source run");
         }
         act.on(session);
     }

@@ -230,7 +230,7 @@ public final class HttpApi implements AutoCloseable {
             return Reply.error(known instanceof DataException ? 409 : 503, known.getMessage(), known.hint());
         }
         return failure instanceof SQLException
-                ? Reply.error(503, "the databases: " + failure.getMessage(), "Check that both are up")
+                ? Reply.error(503, "the databases: " + failure.getMessage(), "Check that both are reachable")
                 : Reply.error(500, String.valueOf(failure.getMessage()), "See the log");
     }
 

@@ -105,7 +105,11 @@ public interface TrafficSwitch {
                 }
             } catch (IOException e) {
                 throw new RetryableException(
-                        "switch", command.get(0), e.getMessage(), "See that the program exists and may be executed", e);
+                        "switch",
+                        command.get(0),
+                        e.getMessage(),
+                        "Check that the program exists and may be executed",
+                        e);
             }
         }
 

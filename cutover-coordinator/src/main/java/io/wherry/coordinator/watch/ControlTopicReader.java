@@ -54,7 +54,7 @@ public final class ControlTopicReader {
                 "read the last " + key + " of topic",
                 topic,
                 String.valueOf(cause.getMessage()),
-                "Check that Kafka is up",
+                "Check that the broker is reachable",
                 cause);
     }
 }

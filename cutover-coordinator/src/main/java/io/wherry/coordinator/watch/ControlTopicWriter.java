@@ -44,7 +44,8 @@ public final class ControlTopicWriter implements AutoCloseable {
             producer.send(new ProducerRecord<>(topic, 0, key.getBytes(StandardCharsets.UTF_8), Json.write(value)))
                     .get();
         } catch (ExecutionException | KafkaException e) {
-            throw new RetryableException("write to topic", topic, e.getMessage(), "Look whether Kafka is up", e);
+            throw new RetryableException(
+                    "write to topic", topic, e.getMessage(), "Check that the broker is reachable", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new RetryableException("write to topic", topic, "interrupted", "", e);

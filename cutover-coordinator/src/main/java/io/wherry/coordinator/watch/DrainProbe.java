@@ -61,7 +61,11 @@ public final class DrainProbe implements AutoCloseable {
             return vector;
         } catch (ExecutionException e) {
             throw new RetryableException(
-                    "read", "end offsets", String.valueOf(e.getCause().getMessage()), "See that Kafka is up", e);
+                    "read",
+                    "end offsets",
+                    String.valueOf(e.getCause().getMessage()),
+                    "Check that the broker is reachable",
+                    e);
         }
     }
 

@@ -89,7 +89,7 @@ public final class TableWriter {
                         "apply changes to",
                         table.toString(),
                         "its topic holds changes of " + shape.id(),
-                        "Look who else writes to this migration's topics");
+                        "Check who else writes to this migration's topics");
             }
             follow(shape, ordered);
             known = BoundTable.bind(shape, TargetCatalog.read(target, table));

@@ -113,7 +113,11 @@ public final class ChangeStream implements AutoCloseable {
             return Sessions.options(migration, migration.source());
         } catch (SQLException e) {
             throw new RetryableException(
-                    "stream changes", migration.source().toString(), e.getMessage(), "Check that the source is up", e);
+                    "stream changes",
+                    migration.source().toString(),
+                    e.getMessage(),
+                    "Check that the source is reachable",
+                    e);
         }
     }
 
@@ -147,7 +151,7 @@ public final class ChangeStream implements AutoCloseable {
                 "stream changes",
                 engineName,
                 ended == null ? "the engine ended by itself" : rootMessage(ended),
-                "Look whether the source is up",
+                "Check that the source is reachable",
                 ended);
     }
 

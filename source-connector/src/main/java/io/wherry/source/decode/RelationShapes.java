@@ -79,7 +79,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
                     "read the catalog after",
                     "transaction " + transaction,
                     e.getMessage(),
-                    "Look whether the source is up",
+                    "Check that the source is reachable",
                     e);
         }
     }
@@ -184,7 +184,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
 
     private static RetryableException unreadable(Object table, SQLException e) {
         return new RetryableException(
-                "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
+                "read the catalog for", table.toString(), e.getMessage(), "Check that the source is reachable", e);
     }
 
     private Map<String, ColumnDefinition> definitions(RelationMessage relation) throws SQLException {

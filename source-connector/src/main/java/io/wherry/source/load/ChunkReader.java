@@ -61,7 +61,7 @@ final class ChunkReader implements Runnable {
             }
         } catch (SQLException e) {
             load.fail(new RetryableException(
-                    "read", "the load's snapshot", e.getMessage(), "Look whether the source is up", e));
+                    "read", "the load's snapshot", e.getMessage(), "Check that the source is reachable", e));
         } catch (InterruptedException e) {
             load.fail(Interruption.during("load", e));
         } catch (WherryException e) {
@@ -93,7 +93,11 @@ final class ChunkReader implements Runnable {
                 boolean last = failures > load.migration().load().retries();
                 if (load.failed() || last && sourceIsAway(e)) {
                     throw new RetryableException(
-                            "read", chunk.table().id().toString(), e.getMessage(), "Look whether the source is up", e);
+                            "read",
+                            chunk.table().id().toString(),
+                            e.getMessage(),
+                            "Check that the source is reachable",
+                            e);
                 }
                 if (last) {
                     load.failTable(

@@ -131,7 +131,8 @@ public final class LoadRounds {
                 }
             }
         } catch (SQLException e) {
-            throw new RetryableException("load", "from the source", e.getMessage(), "Check that the source is up", e);
+            throw new RetryableException(
+                    "load", "from the source", e.getMessage(), "Check that the source is reachable", e);
         } finally {
             Resources.closeQuietly(snapshot);
             lanes.forEach(LaneProducer::close);

@@ -46,7 +46,7 @@ public final class CommitVisibility {
                             "read the catalog after",
                             "transaction " + transaction,
                             "its session on the source still waits within its COMMIT",
-                            "Look whether the source's synchronous standbys (synchronous_standby_names) are up");
+                            "Check that the source's synchronous standbys (synchronous_standby_names) are reachable");
                 }
                 Thread.sleep(1);
             }

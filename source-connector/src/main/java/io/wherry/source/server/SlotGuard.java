@@ -166,6 +166,6 @@ public final class SlotGuard {
     }
 
     private static RetryableException unreachable(SQLException e) {
-        return new RetryableException("look at", "the slot", e.getMessage(), "Look whether the source is up", e);
+        return new RetryableException("look at", "the slot", e.getMessage(), "Check that the source is reachable", e);
     }
 }
