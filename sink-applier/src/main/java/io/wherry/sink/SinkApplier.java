@@ -28,9 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Applies load and changes from Kafka to the target. All it knows is in the target, changed in the same transactions as the rows:
- * it may be killed at any instant and go on anywhere. A second instance waits until the first has gone. Once the switch row is
- * committed on the target, each instance ends and applies nothing more.
+ * Applies load and changes from Kafka to the target. All its state is in the target and changes in the same transactions as the
+ * rows. So the process may be killed at any instant and continue anywhere. A second instance waits until the first has gone. Once
+ * the switch row is committed on the target, each instance ends and applies nothing more.
  */
 public final class SinkApplier implements Service {
     private static final Logger LOG = LoggerFactory.getLogger(SinkApplier.class);
@@ -51,7 +51,7 @@ public final class SinkApplier implements Service {
         this(migration, new ConfluentRegistry(migration));
     }
 
-    /** With a registry of the caller's. */
+    /** With the caller's registry. */
     public SinkApplier(Migration migration, SchemaRegistry registry) {
         this.migration = migration;
         this.registry = registry;
@@ -71,7 +71,7 @@ public final class SinkApplier implements Service {
     public void close() {
         closing.request();
         try {
-            // Its own waits for the threads of a session are within.
+            // Twice the limit: the supervisor itself waits up to one limit for the threads of its session.
             Ends.await("sink-applier", List.of(supervisor), Ends.LIMIT.multipliedBy(2));
             done.complete(null);
         } catch (StuckException e) {
@@ -88,16 +88,16 @@ public final class SinkApplier implements Service {
             try {
                 switched = applyUntilFailure();
             } catch (RetryableException | FencedException e) {
-                // Fenced: another one applies, and has the lock; this one stands by.
+                // Fenced: another instance has the lock and applies. This instance waits for the lock.
                 if (System.nanoTime() - begun > LONGEST_PAUSE.toNanos()) {
                     backoff.reset();
                 }
                 Duration pause = backoff.next();
                 LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis());
-                LOG.debug("Its cause", e);
+                LOG.debug("Cause of the retry", e);
                 closing.await(pause);
             } catch (WherryException e) {
-                // Whoever started it says why it ended; twice would be once too often.
+                // The caller that started the service logs why it ended. A second log line would only repeat that.
                 LOG.debug("The sink-applier ends", e);
                 done.completeExceptionally(e);
                 return;
@@ -123,13 +123,14 @@ public final class SinkApplier implements Service {
                 try {
                     session.run(closing);
                 } catch (FencedException e) {
-                    // By the switch row, whose transaction raises the epoch, or by another sink-applier.
+                    // Fenced by the switch row, whose transaction raises the epoch, or by another sink-applier.
                     if (TargetState.isSwitched(lease)) {
                         return endSwitched();
                     }
                     throw e;
                 } finally {
-                    // What does not end matters more than why it was to end: the next epoch must not begin beside it.
+                    // A failure to end matters more than the failure before it: the next epoch must not start beside
+                    // this session.
                     session.close();
                 }
             }
@@ -150,14 +151,14 @@ public final class SinkApplier implements Service {
             connected = true;
             return session;
         } catch (SQLException e) {
-            // What once was right may be again: a password is changed on one side first.
+            // A login that has worked once may work again: an operator changes a password on one side first.
             throw connected
                     ? Failures.explain("log in to", migration.target().toString(), e)
                     : Failures.explainLogin(migration.target(), e);
         }
     }
 
-    /** Waits for the coordinator to prepare the target, and for an instance before this one to go; false when closed. */
+    /** Waits until the coordinator has prepared the target and an earlier instance has gone; false when closed. */
     private boolean awaitTurn(Connection lease) throws SQLException {
         while (!Lease.isTargetPrepared(lease)) {
             if (closing.await(ASK_AGAIN)) {
@@ -168,7 +169,9 @@ public final class SinkApplier implements Service {
         boolean told = false;
         while (!Lease.tryLock(lease, migration)) {
             if (!told) {
-                LOG.info("Another sink-applier is at work on {}; waiting", migration.target());
+                LOG.info(
+                        "Another sink-applier works on {}; this one waits until that one has ended",
+                        migration.target());
                 told = true;
             }
             if (closing.await(ASK_AGAIN)) {

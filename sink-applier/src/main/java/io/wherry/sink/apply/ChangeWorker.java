@@ -36,13 +36,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Applies its share of the change partitions, one batch over all its tables a transaction. It reads a partition only while the
- * table is open for changes, from the checkpoint on.
+ * Applies its share of the change partitions, one transaction for each batch over all its tables. It reads a partition only while
+ * the table is open for changes, from the checkpoint on.
  */
 public final class ChangeWorker {
     private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
     private static final Duration POLL = Duration.ofMillis(50);
-    /** While the lane is busy, to hear of its end. */
+    /** While the lane is busy, to notice its end soon. */
     private static final Duration SHORT_POLL = Duration.ofMillis(5);
 
     private final Migration migration;
@@ -60,8 +60,8 @@ public final class ChangeWorker {
 
     /**
      * @param number of this worker, from 0
-     * @param writer this worker's alone
-     * @param giants opens another for giant values, if some come
+     * @param writer that only this worker uses
+     * @param giants opens a second writer when the first giant value comes
      */
     public ChangeWorker(
             Migration migration,
@@ -88,13 +88,13 @@ public final class ChangeWorker {
     public void run() throws SQLException {
         Map<String, Object> settings = new HashMap<>(PartitionCursor.FETCH);
         settings.put("group.id", migration.name());
-        // A fetch that waits at the broker does not know of partitions assigned meanwhile.
+        // A fetch that waits at the broker does not know the partitions that were assigned in the meantime.
         settings.put("fetch.max.wait.ms", 100);
         try (lane;
                 KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
             BatchReader reader = new BatchReader(consumer, decoder, readings, lane);
             while (!stop.isRequested()) {
-                // First, as nothing is read of a table that the lane holds, and there may be no other.
+                // First, as the worker reads nothing of a table that the lane holds, and may have no other table.
                 lookAtLane(consumer);
                 assign(consumer);
                 if (readings.isEmpty()) {
@@ -184,7 +184,7 @@ public final class ChangeWorker {
         });
     }
 
-    /** Begins to read partitions of tables that opened, and leaves those of tables that closed or are loaded anew. */
+    /** Starts to read partitions of tables that opened, and leaves those of tables that closed or are being re-loaded. */
     private void assign(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
         Map<TableId, TableState> current = relations.get();
         boolean changed = readings.size() != consumer.assignment().size();
@@ -207,16 +207,15 @@ public final class ChangeWorker {
                 }
                 if (!lane.holds(relation.table()) && TableStates.isLoaded(writer.target(), relation)) {
                     String generation = LostCommits.generation(writer.target(), relation.loadEpoch());
-                    // Checkpoints and barriers of one moment: partition 0 may move both meanwhile.
+                    // Checkpoints and barriers as of one moment: partition 0 may move both in the meantime.
                     BarrierProgress standing = writer.barriers().read(relation);
                     readings.put(partition, new PartitionCursor(relation, partition, generation, standing));
                     writer.tables().forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);
                 } else {
-                    // Ready too early, or of an earlier reading something is being written: neither changes the
-                    // relation,
-                    // so ask again.
+                    // Not loaded yet, or the lane still writes values of an earlier reading. Neither changes the
+                    // relation, so check again.
                     seen = Map.of();
                 }
             }
@@ -239,7 +238,7 @@ public final class ChangeWorker {
         writer.stop(relation, failure);
     }
 
-    /** Does not read tables on; when one opens again it begins from its checkpoint. */
+    /** Stops reading the tables; when one opens again, its reading starts from its checkpoint. */
     private void leave(Set<TableId> tables) {
         readings.values().removeIf(reading -> tables.contains(reading.relation().table()));
     }
@@ -249,6 +248,6 @@ public final class ChangeWorker {
                 "read changes",
                 partition.toString(),
                 "the topic no longer holds the records after the checkpoint",
-                "Its retention must be unlimited; set that, then " + Remedies.reload(table));
+                "Set the topic's retention to unlimited, then " + Remedies.reload(table));
     }
 }
