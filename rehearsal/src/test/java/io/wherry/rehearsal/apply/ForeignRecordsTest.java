@@ -115,7 +115,7 @@ class ForeignRecordsTest {
             sink.generation = 2;
             sink.commit(101, insert("item", 2, "of another generation"));
             sink.awaitQuery(
-                    "SELECT stopped_because LIKE '%: it is of generation 2%' FROM wherry.relation WHERE stopped_because"
+                    "SELECT stopped_because LIKE '%: its generation is 2%' FROM wherry.relation WHERE stopped_because"
                             + " IS NOT NULL",
                     "t");
             assertThat(sink.query(ITEMS)).isEqualTo("1|loaded");

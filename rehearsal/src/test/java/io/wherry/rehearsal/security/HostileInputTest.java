@@ -167,7 +167,7 @@ class HostileInputTest {
                 sink = new SinkApplier(migration);
                 sink.start();
                 awaitStopped(fixture, "cut", "no longer holds the records after the checkpoint");
-                awaitStopped(fixture, "remade", "deleted and created again");
+                awaitStopped(fixture, "remade", "deleted and re-created");
                 awaitRow(fixture, "good", "not yet read");
                 for (String table : List.of("garbage", "tombstone", "unknown", "stranger")) {
                     assertThat(row(fixture, table, "followed"))
