@@ -54,8 +54,9 @@ class MaskingTest {
     @Test
     void namesStayAndTheRestOfAMessageToo() {
         assertThat(Masking.mask("Key (email)=(a@b.c) already exists.")).isEqualTo("Key (email)=(***) already exists.");
-        assertThat(Masking.mask("Failing row contains (1, (x)). The target refused it (SQLSTATE 23514); change it"))
-                .isEqualTo("Failing row contains (***). The target refused it (SQLSTATE 23514); change it");
+        assertThat(Masking.mask(
+                        "Failing row contains (1, (x)). The target refused the statement (SQLSTATE 23514); change it"))
+                .isEqualTo("Failing row contains (***). The target refused the statement (SQLSTATE 23514); change it");
         JsonNode status =
                 Json.mapper().valueToTree(Map.of("nextSteps", new String[] {"ALTER ROLE a PASSWORD 'x'"}, "rows", 3));
         JsonNode masked = Masking.mask(status);

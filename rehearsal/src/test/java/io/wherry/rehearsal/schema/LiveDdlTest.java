@@ -84,7 +84,7 @@ class LiveDdlTest {
         awaitError("renamed", "renamed on the source, or dropped and another one added", "RENAME COLUMN");
         awaitError("dropped", "dropped on the source", "DROP COLUMN \"gone\"");
         awaitError("retyped", "has type numeric(12,3) on the source now, integer on the target", "TYPE numeric(12,3)");
-        awaitError("random", "wrote the table's rows anew", "ADD COLUMN \"dice\" double precision");
+        awaitError("random", "rewrote the table's rows", "ADD COLUMN \"dice\" double precision");
         await("others go on")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT late FROM public.added WHERE name = 'after'") == 7);
