@@ -13,15 +13,15 @@ import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 
-/** Says of a failure of Kafka's client who can help. */
+/** Classifies a failure of Kafka's client by who can help. */
 public final class KafkaFailures {
     private KafkaFailures() {}
 
     /**
-     * As {@link #explain}, of a Kafka transaction that holds a part of a source transaction: the broker may have given it up.
+     * As {@link #explain}, for a Kafka transaction that holds a part of a source transaction: the broker may have aborted it.
      *
-     * @param taken how long it has been open
-     * @param limit how long the broker lets it be
+     * @param taken how long the Kafka transaction has been open
+     * @param limit how long the broker allows it to be open
      */
     public static WherryException explainOpen(String operation, Throwable failure, Duration taken, Duration limit) {
         WherryException explained = explain(operation, failure);
@@ -31,10 +31,11 @@ public final class KafkaFailures {
         return new FencedException(
                 operation,
                 "",
-                "a transaction of the source has been coming for " + taken.toSeconds()
-                        + " s, and the broker lets one take " + limit.toSeconds() + " s (transaction.max.timeout.ms)",
-                "Set transaction.max.timeout.ms=86400000 in the server.properties of each broker and restart it; then restart"
-                        + " the source-connector, and the source sends the transaction again",
+                "a transaction of the source has been arriving for " + taken.toSeconds()
+                        + " s, but the broker allows a Kafka transaction only " + limit.toSeconds()
+                        + " s (transaction.max.timeout.ms)",
+                "Set transaction.max.timeout.ms=86400000 in the server.properties of each broker and restart the broker;"
+                        + " then restart the source-connector: the source sends the transaction again",
                 failure);
     }
 
@@ -54,7 +55,7 @@ public final class KafkaFailures {
                         "",
                         "another source-connector of this migration has taken over, or a transaction outlived the broker's"
                                 + " transaction.max.timeout.ms",
-                        "Nothing to do if another one runs",
+                        "Nothing to do if another source-connector runs",
                         t);
             }
             if (t instanceof AuthenticationException

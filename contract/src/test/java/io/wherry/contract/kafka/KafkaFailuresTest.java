@@ -15,7 +15,7 @@ class KafkaFailuresTest {
         var e = new InvalidProducerEpochException("Producer attempted to produce with an old epoch");
         assertThat(KafkaFailures.explainOpen("publish", e, LIMIT.plusSeconds(1), LIMIT))
                 .isInstanceOf(FencedException.class)
-                .hasMessageContaining("coming for 901 s, and the broker lets one take 900 s")
+                .hasMessageContaining("arriving for 901 s, but the broker allows a Kafka transaction only 900 s")
                 .satisfies(failure -> assertThat(failure.explained()).contains("transaction.max.timeout.ms=86400000"));
         assertThat(KafkaFailures.explainOpen("publish", e, Duration.ofSeconds(3), LIMIT))
                 .hasMessageContaining("has taken over");

@@ -99,8 +99,8 @@ class ForeignRecordsTest {
             sink.awaitQuery(
                     "SELECT split_part(stopped_because, '. ', 1) FROM wherry.relation WHERE stopped_because IS NOT"
                             + " NULL",
-                    "read schema public.item: an earlier version of Wherry registered it, whose records this version"
-                            + " does not read");
+                    "read schema public.item: an earlier version of Wherry registered the schema, and this version does"
+                            + " not read such records");
             assertThat(sink.query(ITEMS)).isEqualTo("1|loaded");
         }
     }
@@ -126,9 +126,9 @@ class ForeignRecordsTest {
     @ParameterizedTest
     @CsvSource({
         "none, , anything, 'a record that is not Wherry''s (kind '''')'",
-        "empty, H, {}, '(ChunkHeader): not a record of Wherry''s: Cannot construct'",
+        "empty, H, {}, '(ChunkHeader): not one of Wherry''s records: Cannot construct'",
         "block, B, , 'a record that is not Wherry''s (kind ''B'')'",
-        "trailer, T, null, '(ChunkTrailer): not a record of Wherry''s: nothing is in it'"
+        "trailer, T, null, '(ChunkTrailer): not one of Wherry''s records: the record is empty'"
     })
     void somebodyElsesRecordInTheLoadTopicIsLoaded(String what, String kind, String value, String message)
             throws Exception {
@@ -147,7 +147,7 @@ class ForeignRecordsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"empty, {}, Cannot construct", "none, , nothing is in it"})
+    @CsvSource({"empty, {}, Cannot construct", "none, , the record is empty"})
     void somebodyElsesRecordInTheControlTopicIsTakenForALoadPlan(String what, String value, String message)
             throws Exception {
         try (SinkFixture sink = begun("foreign_plan_" + what)) {

@@ -119,7 +119,7 @@ class ControlTopicTest {
     private static void assertForeign(ThrowingCallable read, String record) {
         assertThatThrownBy(read)
                 .isInstanceOf(DataException.class)
-                .hasMessageContainingAll("read " + record, "not a record of Wherry's");
+                .hasMessageContainingAll("read " + record, "not one of Wherry's records");
     }
 
     private static void write(Migration migration, String topic, String key, String value) throws Exception {

@@ -145,7 +145,7 @@ class AfterTheSwitchTest {
                     .as(said)
                     .singleElement()
                     .asString()
-                    .contains("ends, nothing more is", "point every application at the target", "use another name");
+                    .contains("ends; nothing more is", "point every application at the target", "use another name");
         }
     }
 

@@ -96,7 +96,7 @@ class SecureConnectionsTest {
                 .anyMatch(line -> line.matches("source .*password.*Correct source.user and source.password"))
                 .anyMatch(line -> line.matches("target.*password.*target.user and target.password.*"))
                 .anyMatch(line -> line.matches("kafka .*refuses the login.*"))
-                .anyMatch(line -> line.matches("registry.*does not let us in.*"))
+                .anyMatch(line -> line.matches("registry.*refuses the login.*"))
                 .hasSize(5);
     }
 
