@@ -17,11 +17,11 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.SslAuthenticationException;
 
-/** Whether the configured broker and registry can be reached and let us in. Changes nothing. */
+/** Whether the configured broker and registry can be reached and accept the login. Changes nothing. */
 public final class KafkaPreflight {
-    /** A transaction that takes longer is nobody's. */
+    /** A limit above which no transaction is expected to take longer. */
     private static final Duration ENOUGH = Duration.ofHours(4);
-    /** A slow source-connector's: most bring several times as many. */
+    /** The rate of a slow source-connector; most are several times faster. */
     private static final long SLOW_CHANGES_A_SECOND = 20_000;
 
     private static final String TIMEOUT_MILLIS = "30000";
@@ -53,11 +53,11 @@ public final class KafkaPreflight {
             findings.add(explain(migration, e));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            findings.add(Finding.error("kafka", "interrupted", "Start again"));
+            findings.add(Finding.error("kafka", "interrupted", "Run the command again"));
         }
     }
 
-    /** @param limit of the broker on a Kafka transaction, in which a transaction of the source must come whole */
+    /** @param limit of the broker on a Kafka transaction: a transaction of the source must arrive whole within that time */
     public static Optional<Finding> transactionLimit(Duration limit) {
         if (limit.compareTo(ENOUGH) >= 0) {
             return Optional.empty();
@@ -65,10 +65,10 @@ public final class KafkaPreflight {
         long changes = Math.max(1, limit.toSeconds() * SLOW_CHANGES_A_SECOND / 1_000_000);
         return Optional.of(Finding.warning(
                 "kafka transaction.max.timeout.ms",
-                "a transaction of the source must come whole within " + limit.toSeconds() + " s: about " + changes
+                "a transaction of the source must arrive whole within " + limit.toSeconds() + " s: about " + changes
                         + " million rows",
-                "Before a larger one, set transaction.max.timeout.ms=86400000 in the server.properties of each broker and"
-                        + " restart it"));
+                "Before a larger transaction, set transaction.max.timeout.ms=86400000 in the server.properties of each"
+                        + " broker and restart the broker"));
     }
 
     private static Finding explain(Migration migration, Throwable failure) {
@@ -90,7 +90,7 @@ public final class KafkaPreflight {
         return Finding.error(
                 object,
                 "cannot be used: " + causes,
-                "Check that a broker listens there, and that kafka.security.protocol is the listener's");
+                "Check that a broker listens there, and that kafka.security.protocol is that of the listener");
     }
 
     private static void registry(Migration migration, List<Finding> findings) {

@@ -12,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Both sides' preflight together. Changes nothing. */
+/** The preflight of both sides and of the broker. Changes nothing. */
 public final class Preflight {
     private Preflight() {}
 
@@ -24,11 +24,11 @@ public final class Preflight {
         List<Finding> findings = new ArrayList<>(source);
         findings.addAll(TargetPreflight.check(migration));
         findings.addAll(KafkaPreflight.check(migration));
-        // Both look at the source.
+        // The checks of both sides read the source, so they may report the same finding.
         return once(findings);
     }
 
-    /** Without lines that two checks say, each as the more severe one does. */
+    /** Without repeated lines. Each line keeps the more severe of its severities. */
     public static List<Finding> once(List<Finding> findings) {
         Map<String, Finding> byLine = new LinkedHashMap<>();
         findings.forEach(finding -> byLine.merge(
@@ -39,9 +39,9 @@ public final class Preflight {
     }
 
     /**
-     * Of a migration that has begun, what is wrong with single tables stops these alone.
+     * If a migration has already started, a problem of a single table stops only that table.
      *
-     * @throws ConfigurationException when anything stands in the way, with all of it
+     * @throws ConfigurationException with all errors, when there are any
      */
     public static void require(Migration migration) {
         List<Finding> findings = CutoverCoordinator.hasBegun(migration)

@@ -25,8 +25,8 @@ abstract class ServiceCommands implements Callable<Integer> {
             throw new ConfigurationException(
                     "kafka.bootstrap.servers",
                     "is missing",
-                    "A service of its own needs a broker and a registry that others can reach;"
-                            + " for everything in one process run wherry up");
+                    "A service in a process of its own needs a broker and a registry that the other services can reach;"
+                            + " to run all services in one process, use wherry up");
         }
         try (Service service = service(read, migration.directory(read))) {
             Services.runUntilStopped(service);

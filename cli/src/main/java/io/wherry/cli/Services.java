@@ -41,7 +41,7 @@ public final class Services implements Service {
     public void start() {
         for (Service service : services) {
             service.start();
-            // The first that fails ends all: the others would wait for it without saying why.
+            // The first service that fails ends all: the others would wait for it without saying why.
             var unused = service.done().whenComplete((nothing, failure) -> {
                 if (failure != null) {
                     done.completeExceptionally(unwrapped(failure));
@@ -53,8 +53,8 @@ public final class Services implements Service {
     }
 
     /**
-     * The source-connector gives the source its replica identities back when it sees the switch, which may be after the
-     * coordinator's end. A lock that others hold must not hold up the end of all.
+     * When the source-connector sees the switch, it restores the replica identities on the source. That may be after the
+     * coordinator's end, so the process waits for it. But a lock of another session must not block the end of the process.
      */
     private void doneAfterSource() {
         var unused = source.done()

@@ -19,13 +19,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry verify}: compares both sides now, the rows or the schemas. */
+/** {@code wherry verify}: compares the rows or the schemas of both sides now. */
 @Command(
         name = "verify",
         mixinStandardHelpOptions = true,
         description = {
-            "Compares every row of both sides by hashes made in the databases, or with --schema what",
-            "pg_dump --schema-only says of them. Rows still on their way count as different."
+            "Compares every row of both sides by hashes that the databases compute. With --schema, compares",
+            "the output of pg_dump --schema-only instead. Rows that have not arrived yet count as different."
         },
         footer = {"", "Examples:", "  wherry verify -f m.yaml", "  wherry verify -f m.yaml --schema"})
 final class VerifyCommand implements Callable<Integer> {
@@ -77,7 +77,7 @@ final class VerifyCommand implements Callable<Integer> {
             out.println(found.equal() ? "schemas are equal" : "schemas differ");
             if (!found.equal() && !found.exact()) {
                 out.println(
-                        "the role may not create a scratch database: differences between versions were not removed");
+                        "the role has no right to create a scratch database: differences between versions were not removed");
             }
         }
         return found.equal() ? ExitCode.DONE : ExitCode.DATA_DIFFER;

@@ -47,8 +47,9 @@ class FailureTest {
     @Test
     void anAnswerThatDoesNotComeIsCalledNull() throws Exception {
         for (String[] one : new String[][] {
-            {"127.0.0.1:1", "no answer: the connection was refused. Is it running?"},
-            {"no.such.host.invalid:80", "no answer: the host name is not known. Is it running?"}
+            {"127.0.0.1:1", "no answer: the connection was refused. Check that the coordinator is reachable"},
+            {"no.such.host.invalid:80", "no answer: the host name is not known. Check that the coordinator is reachable"
+            }
         }) {
             Path file = Files.writeString(
                     directory.resolve("m.yaml"),
