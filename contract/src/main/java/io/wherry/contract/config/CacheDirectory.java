@@ -15,7 +15,7 @@ public final class CacheDirectory {
         return locate(System.getenv(), System.getProperty("user.name"), Path.of(System.getProperty("user.home")));
     }
 
-    // Root does not use its home: servers run as an unprivileged user, and that user must not enter /root.
+    // Root does not use its home: servers run as an unprivileged user, and that user cannot enter /root.
     public static Path locate(Map<String, String> environment, String user, Path home) {
         String chosen = environment.getOrDefault("WHERRY_CACHE", "");
         if (!chosen.isBlank()) {
