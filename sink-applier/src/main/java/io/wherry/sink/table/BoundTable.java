@@ -79,7 +79,7 @@ public record BoundTable(
         return new BoundTable(target.id(), target.partitioned(), columns, key, upsert, foldable);
     }
 
-    /** Whether an update of a row found by its key writes a column that UPDATE must not set: GENERATED ALWAYS AS IDENTITY. */
+    /** Whether an update of a row found by its key writes a column that UPDATE cannot set: GENERATED ALWAYS AS IDENTITY. */
     public boolean replaced(List<BoundColumn> set) {
         return set.stream().anyMatch(c -> c.target().alwaysIdentity());
     }

@@ -13,7 +13,7 @@ import java.util.Set;
  * @param equality when two texts are the same value to the type's {@code =}
  * @param operator the type's own {@code =}, that of its default btree class, schema-qualified; null = none
  * @param generated whether the server computes the column
- * @param alwaysIdentity {@code GENERATED ALWAYS AS IDENTITY}: an UPDATE must not set it
+ * @param alwaysIdentity {@code GENERATED ALWAYS AS IDENTITY}: an UPDATE cannot set it
  */
 public record TargetColumn(
         String name,
