@@ -34,7 +34,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Waits until everything that was written on the quiet source is on the target, by the documented positions alone. */
+/** Waits until everything that was written on the quiet source is on the target, judged by the documented positions alone. */
 final class Drain implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Drain.class);
     private static final long POLL_MILLIS = 200;
@@ -46,7 +46,9 @@ final class Drain implements AutoCloseable {
     private final Map<String, TopicTail> tails = new HashMap<>();
     private String missing = "";
 
-    /** @param migration with the broker's direct address; the ends are past the network's faults too */
+    /**
+     * @param migration with the direct address of the broker, so that the network's faults do not affect the reading of its ends
+     */
     Drain(Migration migration, Endpoint source, Endpoint target) {
         this.migration = migration;
         this.source = source;
@@ -54,7 +56,7 @@ final class Drain implements AutoCloseable {
         this.admin = KafkaClients.admin(migration);
     }
 
-    /** A table has stopped, and only a human starts it again. */
+    /** A table has stopped, and only an operator can continue it. */
     static final class StoppedException extends Exception {
         private static final long serialVersionUID = 1;
 
@@ -64,7 +66,8 @@ final class Drain implements AutoCloseable {
     }
 
     /**
-     * @return whether all is on the target; false when {@code limit} has passed, and then {@link #missing} says what is not
+     * @return whether everything is on the target; if {@code limit} has passed, false, and then {@link #missing} names what is
+     *     missing
      * @throws StoppedException when a table has stopped
      */
     boolean await(Duration limit) throws InterruptedException, StoppedException {
@@ -88,7 +91,7 @@ final class Drain implements AutoCloseable {
                         return true;
                     }
                 } catch (SQLException | KafkaException | ExecutionException e) {
-                    // A server that was struck is not back yet.
+                    // A server that a fault hit is not back yet.
                     missing = e.toString();
                     session = closed(session);
                 }
@@ -100,7 +103,7 @@ final class Drain implements AutoCloseable {
         }
     }
 
-    /** Waits until a source-connector says that it captures. What is written from here on comes as changes. */
+    /** Waits until a source-connector reports that it captures. Everything written after that comes as changes. */
     void awaitCapture(Duration limit) throws InterruptedException {
         long deadline = System.nanoTime() + limit.toNanos();
         long told = -2;
@@ -121,7 +124,7 @@ final class Drain implements AutoCloseable {
         return missing;
     }
 
-    /** What the source holds from now on. */
+    /** The contents of the source from now on. */
     private record Quiet(Set<TableId> tables, Lsn sentinel) {}
 
     private Quiet quiet() throws SQLException {
@@ -144,7 +147,7 @@ final class Drain implements AutoCloseable {
         return null;
     }
 
-    /** Offset of the source-connector's last report: by its time nothing can be told, as clocks jump. */
+    /** Offset of the source-connector's last report. Its time cannot be used, as clocks jump. */
     private long lastTold() {
         ConsumerRecord<byte[], byte[]> last = last(migration.topics().status());
         return last == null ? -1 : last.offset();
