@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What somebody reads when a command fails, or a service says so in its log. */
+/** The messages that users read when a command fails, or in a service's log. */
 @Tag("no-servers")
 class FailureTest {
     @TempDir

@@ -27,8 +27,10 @@ class OwnDirectoryTest {
 
         assertThat(OwnDirectory.begin(system, USER)).isEqualTo(running);
         assertThat(killed).doesNotExist();
-        assertThat(another).as("of a process that had the same number before").doesNotExist();
-        assertThat(library).as("of a process that runs").exists();
+        assertThat(another)
+                .as("directory of an earlier process with the same number")
+                .doesNotExist();
+        assertThat(library).as("library of a process that runs").exists();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(running)))
                 .isEqualTo("rwx------");
     }

@@ -46,7 +46,7 @@ class RandomHistoryTest {
         }
     }
 
-    /** Statements that begin so; ends of prepared transactions and returns to savepoints do not count. */
+    /** The number of statements with that beginning; ends of prepared transactions and returns to savepoints do not count. */
     private static long count(List<String> all, String word) {
         return all.stream()
                 .filter(sql -> sql.startsWith(word) && !sql.contains(" PREPARED '") && !sql.startsWith("ROLLBACK TO"))
