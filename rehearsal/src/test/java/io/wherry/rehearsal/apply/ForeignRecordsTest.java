@@ -25,11 +25,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Somebody writes what is not ours into one of our topics, by mistake. */
+/** Another program writes a foreign record into one of Wherry's topics, by mistake. */
 class ForeignRecordsTest {
     private static final String ITEMS = "SELECT id, body FROM public.item ORDER BY id";
 
-    /** How records were written before columns were unions of two branches. */
+    /** The layout of records before columns were unions of two branches. */
     private static final String EARLIER = """
             {"type": "record", "name": "Envelope", "namespace": "io.wherry.change",
              "wherry.schema": "public", "wherry.table": "item", "wherry.identity": ["id"], "fields": [
@@ -67,7 +67,7 @@ class ForeignRecordsTest {
             assertThat(sink.query("SELECT id, body FROM public.other ORDER BY id"))
                     .isEqualTo("1|loaded\n2|after");
 
-            // What the message offers.
+            // The remedy in the message.
             try (Admin admin = KafkaClients.admin(sink.migration)) {
                 admin.deleteRecords(Map.of(new TopicPartition(topic, 0), RecordsToDelete.beforeOffset(offset + 1)))
                         .all()
@@ -122,7 +122,10 @@ class ForeignRecordsTest {
         }
     }
 
-    /** Seen to fail without a look for what is missing: the last was passed over, the others did not say where they stand. */
+    /**
+     * Seen to fail without a check for missing parts: the last record was skipped, the errors of the others did not name the
+     * record.
+     */
     @ParameterizedTest
     @CsvSource({
         "none, , anything, 'a record that is not Wherry''s (kind '''')'",
@@ -137,7 +140,7 @@ class ForeignRecordsTest {
             sink.plan(1, 2, "item");
             sink.chunk(0, "item", 1, 0, "1\tloaded");
             sink.awaitQuery(ITEMS, "1|loaded");
-            // Within a chunk that has begun.
+            // Within an unfinished chunk.
             sink.load(0, List.of(sink.header("item", 1, 1)));
             long offset = write(sink, sink.migration.topics().load(), null, value, kind);
             assertEnds(applier, sink.migration.topics().load() + "-0 offset " + offset, message);
@@ -176,7 +179,7 @@ class ForeignRecordsTest {
         return sink;
     }
 
-    /** @return its offset */
+    /** @return the record's offset */
     private static long write(SinkFixture sink, String topic, String key, String value, String kind) throws Exception {
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, bytes(key), bytes(value));
         if (kind != null) {

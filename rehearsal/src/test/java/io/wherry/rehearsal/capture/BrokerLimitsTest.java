@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** A broker of the operator's own, with limits of its own. */
+/** The operator's own broker, with its own limits. */
 final class BrokerLimitsTest {
     private static final String LIMIT = "transaction.max.timeout.ms";
 

@@ -33,7 +33,10 @@ import org.junit.jupiter.api.Test;
 class ControlTopicTest {
     private static final Random RANDOM = new Random(7);
 
-    /** Seen to fail in one record: "The request included a message larger than the max message size the server will accept". */
+    /**
+     * Seen to fail with the plan in one record: "The request included a message larger than the max message size the server will
+     * accept".
+     */
     @Test
     void thePlanOfVeryManyTablesOrTheCutOfAVeryLargeOneIsRefusedByTheBroker() {
         Migration migration = migration("longplan");
@@ -64,7 +67,7 @@ class ControlTopicTest {
         }
     }
 
-    /** Seen to fail without a look for what is missing: 'argument "src" is null', with no word of a topic. */
+    /** Seen to fail without a check for missing parts: 'argument "src" is null', and the topic was not named. */
     @Test
     void somebodyElsesRecordInTheControlTopicIsTakenForOneOfOurs() throws Exception {
         Migration migration = migration("foreigncontrol");
@@ -99,7 +102,7 @@ class ControlTopicTest {
         }
     }
 
-    /** Seen to fail without a look for what is missing: nothing was thrown at a record without LSNs. */
+    /** Seen to fail without a check for missing parts: a record without LSNs caused no exception. */
     @Test
     void somebodyElsesRecordIsTakenForThePositionInKafka() throws Exception {
         Migration migration = migration("foreignposition");
@@ -141,7 +144,7 @@ class ControlTopicTest {
                 .withServers(SharedBroker.clientProperties(), "http://unused");
     }
 
-    /** Does not compress well. */
+    /** Text that does not compress well. */
     private static String text() {
         return Long.toHexString(RANDOM.nextLong()) + Long.toHexString(RANDOM.nextLong());
     }

@@ -41,7 +41,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
-/** What the broker leaves open when it drops the marker of a transaction: here, a producer that never ends its own. */
+/** The broker drops the marker of a transaction, and the transaction stays open: here, a producer never ends its transaction. */
 class OpenTransactionsTest {
     private static final TableId TABLE = new TableId("public", "t");
     private static final Timeline TIMELINE = new Timeline("7", 1);
@@ -58,7 +58,7 @@ class OpenTransactionsTest {
             .noDefault()
             .endRecord();
 
-    /** Seen to fail without it: positions [10, 20] and the change of 20 were not visible, whatever was committed. */
+    /** Seen to fail without the fix: positions [10, 20] and the change of 20 were not visible, whatever was committed. */
     @Test
     void aTransactionThatTheBrokerLeftOpenHidesAllThatComesAfterIt() throws Exception {
         Migration migration = migration("leftopen");
@@ -102,7 +102,7 @@ class OpenTransactionsTest {
         }
     }
 
-    /** Only a position, as if the change's partition had been without a leader. */
+    /** Only a position, as if the change's partition had had no leader. */
     private static void positionOnly(Migration migration, long lsn) throws Exception {
         try (KafkaProducer<byte[], byte[]> producer = KafkaClients.producer(migration, Map.of())) {
             producer.send(new ProducerRecord<>(migration.topics().position(), 0, KEY, position(lsn)))

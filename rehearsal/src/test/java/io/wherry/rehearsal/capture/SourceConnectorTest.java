@@ -42,7 +42,7 @@ final class SourceConnectorTest {
         topicsReproduceTheTablesOf(17);
     }
 
-    /** In CI TypesEndToEndTest and RehearsalTest read a source of 11; nothing else there reads one of 17. */
+    /** In CI, TypesEndToEndTest and RehearsalTest read a source of 11; no other test there reads one of 17. */
     @Tag("slow")
     @Test
     void topicsReproduceTheTablesOfAnOlderSource() throws Exception {
@@ -119,7 +119,7 @@ final class SourceConnectorTest {
     private static void seed(Connection session) throws SQLException {
         execute(session, "CREATE TYPE mood AS ENUM ('good', 'bad')");
         execute(session, "CREATE DOMAIN colour AS text");
-        // Columns that differ by case only, here and in public.unwanted: stock Debezium cannot start.
+        // Columns that differ only in case, here and in public.unwanted: stock Debezium cannot start.
         execute(
                 session,
                 "CREATE TABLE item (id int PRIMARY KEY, name text, big text, sold boolean NOT NULL DEFAULT false,"
@@ -157,7 +157,7 @@ final class SourceConnectorTest {
         }
     }
 
-    /** Writes small transactions of every kind until told to stop. */
+    /** Writes small transactions of every kind until it is stopped. */
     private static final class Writer implements Runnable {
         final AtomicBoolean stop = new AtomicBoolean();
         final AtomicInteger transactions = new AtomicInteger();

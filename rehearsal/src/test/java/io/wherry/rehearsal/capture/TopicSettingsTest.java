@@ -23,7 +23,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.Test;
 
-/** Topics that somebody else made before us, on a broker. */
+/** Topics that another program created on a broker before Wherry. */
 final class TopicSettingsTest {
     private static final TableId TABLE = new TableId("public", "t");
     private static final byte[] RECORD = {1};
@@ -52,14 +52,14 @@ final class TopicSettingsTest {
         Migration migration = migration("expiring");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
-            // Compacted, but nothing was written that could be missing.
+            // Compacted, but no record was written that could be missing.
             make(
                     admin,
                     topic,
                     1,
                     Map.of("cleanup.policy", "compact", "retention.ms", "60000", "retention.bytes", "1000"));
             ensure(migration);
-            // A broker tells of the new settings a moment after it has taken them.
+            // A broker reports the new settings a moment after it has accepted them.
             await("corrected").untilAsserted(() -> assertThat(settings(admin, topic))
                     .containsEntry("cleanup.policy", "delete")
                     .containsEntry("retention.ms", "-1")
@@ -75,7 +75,9 @@ final class TopicSettingsTest {
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
             make(admin, topic, 3, Map.of());
-            assertThat(ensure(migration).partitions()).as("none is needed yet").containsEntry(TABLE, 1);
+            assertThat(ensure(migration).partitions())
+                    .as("no further partition is needed yet")
+                    .containsEntry(TABLE, 1);
             write(migration, topic, 2);
             assertThatThrownBy(() -> KafkaTopics.ensure(migration, Set.of(TABLE), Map.of(TABLE, 1)))
                     .isInstanceOf(DataException.class)
@@ -89,14 +91,14 @@ final class TopicSettingsTest {
         }
     }
 
-    /** There are no slot, no publication and no target here. */
+    /** Slot, publication and target do not exist here. */
     private static void assertTheRemedyHelps(Admin admin, Migration migration) throws Exception {
         SharedBroker.forget(migration.name());
-        // A broker may answer for a topic a moment after it has been deleted.
-        await("made as the migration needs it")
+        // A broker may still answer for a topic a moment after it was deleted.
+        await("created as the migration needs it")
                 .ignoreExceptionsInstanceOf(WherryException.class)
                 .untilAsserted(() -> assertThat(ensure(migration).partitions()).containsEntry(TABLE, 1));
-        await("kept for ever").untilAsserted(() -> assertThat(
+        await("kept forever").untilAsserted(() -> assertThat(
                         settings(admin, migration.topics().changes(TABLE)))
                 .containsEntry("cleanup.policy", "delete"));
     }
