@@ -65,7 +65,7 @@ final class CutoverCoordinatorTest {
                 app(servers).close();
                 servers.run(servers.target, "shop", "UPDATE ONLY public.animal SET name = 'cat'");
 
-                // The next one knows nothing yet. Seen to cut over at once, because the journal said IN_SYNC.
+                // The next coordinator knows nothing yet. Seen to cut over at once, because the journal said IN_SYNC.
                 awaitState(servers, coordinator, State.IN_SYNC);
                 coordinator.close();
                 coordinator = new CutoverCoordinator(migration, directory);

@@ -23,13 +23,14 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-/** What a target cannot take is known before the fence, and what is left to do after the switch never comes back to it. */
+/** What a target cannot accept is known before the fence, and work that is left for after the switch never returns to it. */
 class CutoverGateTest {
     private final ServerPair servers = ServerPair.shared();
 
     /**
-     * Rows deleted while triggers were off, and rows that refer to what is not carried. Seen without it: SWITCHING for ever, the traffic
-     * switch run again and again, both sides closed; of the partitioned table the cutover was given up behind the fence.
+     * Rows deleted while triggers were off, and rows that refer to rows that are not carried. Seen without the fix: SWITCHING
+     * forever, the traffic switch run again and again, both sides closed; for the partitioned table the cutover was aborted
+     * behind the fence.
      */
     @Test
     void foreignKeysThatRowsContradictAreReportedAndNeverHoldTheSwitchUpOrRepeatIt() throws Exception {
@@ -81,7 +82,9 @@ class CutoverGateTest {
             migration.awaitState(State.IN_SYNC);
             migration.cutOverAndCompare();
 
-            assertThat(Files.readAllLines(switched)).as("the switch was run").hasSize(1);
+            assertThat(Files.readAllLines(switched))
+                    .as("the switch command has run once")
+                    .hasSize(1);
             String validated = "SELECT string_agg(conrelid::regclass || ' ' || conname || ' ' || convalidated, ', '"
                     + " ORDER BY conrelid::regclass::text, conname) FROM pg_constraint WHERE contype = 'f' AND conparentid = 0"
                     + " AND connamespace = 'public'::regnamespace";
@@ -96,13 +99,13 @@ class CutoverGateTest {
                     .isEqualTo("kept");
             List<String> told = migration.coordinator().status().nextSteps();
             assertThat(told).anyMatch(line -> line.contains("public.plain") && line.contains("p_owner"));
-            // D4: seen without it: nothing was said of who can log in where.
+            // D4: seen without the fix: no message said which role can log in where.
             assertThat(told)
                     .anyMatch(line -> line.startsWith("source: closed to ") && line.contains("seller"))
                     .anyMatch(line ->
                             line.startsWith("target: closed to ") && line.contains("ALTER ROLE \"seller\" LOGIN"));
 
-            // What is offered puts it right.
+            // The offered remedy repairs it.
             migration.execute(target, "INSERT INTO public.owner VALUES (4)");
             for (String object : List.of("public.pet_2a", "public.pet")) {
                 String line = told.stream()
@@ -118,8 +121,8 @@ class CutoverGateTest {
     }
 
     /**
-     * Seen without it: a sequence made while changes stream, one with new bounds, and a materialized view that names a table within a
-     * text each gave the cutover up behind the fence, and nothing said so before.
+     * Seen without the fix: a sequence created while changes stream, a sequence with new bounds, and a materialized view that
+     * names a table within a text each aborted the cutover behind the fence, and no message said so before.
      */
     @Test
     void whatTheTargetCannotTakeIsToldBeforeTheFenceAndSequencesMadeWhileLiveAreCarried() throws Exception {
@@ -201,7 +204,7 @@ class CutoverGateTest {
         }
     }
 
-    /** Seen without it: setval failed behind the fence, of sequences that nobody has asked for too. */
+    /** Seen without the fix: setval failed behind the fence, also for sequences that were not selected. */
     @Test
     void aSequenceThatAnExistingTargetLacksIsRefusedBeforeTheStartAndTheValueOfItsColumnIsCarried() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "lacking")) {
@@ -247,7 +250,7 @@ class CutoverGateTest {
         }
     }
 
-    /** Seen without it: everything was loaded anew into whatever target.url named, without a word. */
+    /** Seen without the fix: everything was silently loaded again into the target that target.url named. */
     @Test
     void anotherEmptyTargetThanBeforeIsAskedAboutAndNotLoadedWithoutAWord() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "elsewhere")) {
@@ -294,7 +297,7 @@ class CutoverGateTest {
         }
     }
 
-    /** Seen without it: refused, for the want of a table. */
+    /** Seen without the fix: refused, because the database has no table. */
     @Test
     void aDatabaseWithoutTablesIsADatabaseAndIsCutOver() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "tableless")) {

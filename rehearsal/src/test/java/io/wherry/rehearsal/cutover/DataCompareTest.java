@@ -57,7 +57,7 @@ final class DataCompareTest {
             }
             DataCompare compare = new DataCompare(servers.migration());
             assertThat(compare.run().differences()).isEmpty();
-            // Ten rows are alike from 7 on, as many as are named, and each is altered in another way.
+            // From 7 on, ten rows are alike, which is the number of named rows; each is altered in another way.
             for (int first = 0; first < CHANGES.size(); first += ALIKE) {
                 List<String> changes = CHANGES.subList(first, Math.min(CHANGES.size(), first + ALIKE));
                 List<String> keys = new ArrayList<>();
@@ -94,7 +94,7 @@ final class DataCompareTest {
         }
     }
 
-    /** The blank is stored by the source only where the column's type keeps it. */
+    /** The source stores the blank only where the column's type keeps blanks. */
     @ParameterizedTest
     @CsvSource({"15, 15"})
     void aPaddingBlankIsFound(int from, int to) throws Exception {

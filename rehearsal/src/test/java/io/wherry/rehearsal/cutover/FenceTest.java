@@ -47,7 +47,7 @@ final class FenceTest {
             Fence.Plan plan = steps.plan();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.roles()).containsExactlyInAnyOrder("app", "reader");
-            // As read back from the journal by another process.
+            // As another process reads the plan back from the journal.
             Fence.Plan persisted = Json.read(Json.write(plan), Fence.Plan.class);
             Lsn before = Lsn.parse(
                     Queries.string(source, "SELECT pg_current_wal_lsn()::text").orElseThrow());
@@ -71,7 +71,7 @@ final class FenceTest {
                 FenceKeeper successor = steps(servers)) {
             Fence.Plan first = zombie.plan();
             zombie.closeSource(first, NOBODY_ELSE, window());
-            // The successor gives that window up, although the zombie still has its session, and begins its own.
+            // The successor aborts that window, although the zombie still has its session, and starts its own.
             successor.reopenSource(first, NOBODY_ELSE);
             login(servers, "app").close();
             Fence.Plan second = successor.plan();
@@ -104,7 +104,7 @@ final class FenceTest {
         }
     }
 
-    /** Stopped between its journal's row and the lock: its successor has given the window up meanwhile. */
+    /** Stopped between its journal row and the lock: its successor has aborted the window in the meantime. */
     @Test
     void aFreeLockIsNotEnoughToCloseASourceThatServes() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
@@ -131,8 +131,8 @@ final class FenceTest {
     }
 
     /**
-     * vitess#16563: the stop position is taken before what is in flight has ended. Seen to fail when prepared transactions were
-     * not looked for: the fence LSN is there at once, and the transaction commits behind it.
+     * vitess#16563: the stop position is taken before transactions in progress have ended. Seen to fail when prepared
+     * transactions were not checked: the fence LSN is there at once, and the transaction commits behind it.
      */
     @Test
     void aPreparedTransactionHoldsTheFenceUpUntilItEndsOrTheWindowDoes() throws Exception {
@@ -149,7 +149,7 @@ final class FenceTest {
             AtomicBoolean seen = new AtomicBoolean();
             Thread operator = Threads.named("operator").newThread(() -> Awaitility.await()
                     .atMost(Duration.ofSeconds(60))
-                    // The fence ends the operator's session too, if it comes in between.
+                    // The fence also ends the operator's session, if that session comes in between.
                     .ignoreExceptions()
                     .until(() -> {
                         if (window.waitsFor().contains("held")) {
@@ -167,8 +167,8 @@ final class FenceTest {
     }
 
     /**
-     * Seen to fail when only workers within a transaction counted: an idle one writes the next row that comes, behind the fence
-     * LSN and the comparison.
+     * Seen to fail when only workers within a transaction counted: an idle worker writes the next row that arrives, behind the
+     * fence LSN and the comparison.
      */
     @Test
     void aSubscriptionThatIsIdleDoesNotWriteBehindTheFence() throws Exception {

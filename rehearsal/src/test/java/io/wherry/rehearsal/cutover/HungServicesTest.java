@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Services that hang keep their sessions and their port: what an orchestrator asks must tell them from those that work. */
+/** Services that hang keep their sessions and their port: an orchestrator's probe must tell them from services that work. */
 @Tag("slow")
 final class HungServicesTest {
     private static final int START_AGAIN = 75;
@@ -52,7 +52,7 @@ final class HungServicesTest {
             assertThat(ask(migration, "readyz").body()).doesNotContain("sink-applier");
             migration.signal("sink", "STOP");
             awaitAnswer(migration, "readyz", 503, "sink-applier: no word from the session that holds its lock for");
-            // The coordinator is well, and must not be ended for the sake of others.
+            // The coordinator works, and must not be ended because of others.
             assertThat(ask(migration, "livez").statusCode()).isEqualTo(200);
 
             migration.signal("source", "CONT");
@@ -71,7 +71,7 @@ final class HungServicesTest {
             migration.startHanging("sink", Effect.BATCH_APPLIED);
             migration.awaitState(State.IN_SYNC);
             migration.execute(migration.migration().source(), "INSERT INTO public.item VALUES (-1, 'never applied')");
-            await("a worker has the change, and hangs")
+            await("a worker has the change and hangs")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.number(
                                     migration.migration().target(),

@@ -31,7 +31,7 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
-/** Nothing but the list of steps says what a cutover does. */
+/** The list of steps alone defines what a cutover does. */
 final class StoryTest {
     private static final String TITLE = "stop the cron jobs of the applications";
 
@@ -60,7 +60,7 @@ final class StoryTest {
                             },
                             attempt -> {
                                 assertThatThrownBy(() -> logIn(servers))
-                                        .as("taken back before the fence that was closed before")
+                                        .as("undone before the fence that was closed earlier")
                                         .isInstanceOf(SQLException.class);
                                 done.add("started");
                             }));

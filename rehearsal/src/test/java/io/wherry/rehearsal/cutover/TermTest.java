@@ -35,7 +35,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A coordinator that has lost its lock on the target, does not know, and acts between two rows of its journal. */
+/** A coordinator that has lost its lock on the target without knowing it, and acts between two rows of its journal. */
 final class TermTest {
     private static final TableId TABLE = new TableId("public", "t");
     private static final String LOST = "does not hold the lock on the target any more";
@@ -74,7 +74,7 @@ final class TermTest {
             try (CoordinatorSession held = take(successor);
                     Connection of = successor.open("index")) {
                 assertThatThrownBy(() -> Queries.execute(early, "CREATE TABLE public.late ()"))
-                        .as("a session from before the successor")
+                        .as("a session that is older than the successor")
                         .isInstanceOf(SQLException.class);
                 assertThatThrownBy(() -> replaced.open("index")).hasMessageContaining(LOST);
                 Opening checked = replaced.check((endpoint, purpose) -> Sessions.open(migration, endpoint, purpose));
@@ -87,7 +87,7 @@ final class TermTest {
         }
     }
 
-    /** Seen to fail without the check: the table that the successor's cutover finds stopped was let go on. */
+    /** Seen to fail without the check: the table that the successor's cutover finds stopped was continued. */
     @Test
     void noOrderIsGiven() throws Exception {
         Progress progress = new Progress();
@@ -135,11 +135,11 @@ final class TermTest {
                         migration, replaced, new Progress(), traffic, new StateMachine(Story.STEPS), Failpoints.NONE)) {
             FenceKeeper.Claim claim = steps.claim(lost.journal().last().id());
             steps.moveTraffic("0/1", claim);
-            assertThat(moved.getAndSet(false)).as("under its term").isTrue();
+            assertThat(moved.getAndSet(false)).as("while its term lasts").isTrue();
             endLockOf(lost);
             try (CoordinatorSession held = take(successor)) {
                 assertThat(held.journal().last())
-                        .as("the same row")
+                        .as("the journal row is the same")
                         .isEqualTo(lost.journal().last());
                 assertThatThrownBy(() -> steps.moveTraffic("0/1", claim)).hasMessageContaining(LOST);
                 assertThat(moved).isFalse();
@@ -153,7 +153,7 @@ final class TermTest {
                 .orElseThrow();
     }
 
-    /** As when the network between a process that is stopped and the server breaks: the process does not know. */
+    /** As when the network between a stopped process and the server breaks: the process does not know. */
     private void endLockOf(CoordinatorSession control) throws SQLException {
         control.requireTerm();
         servers.run(
