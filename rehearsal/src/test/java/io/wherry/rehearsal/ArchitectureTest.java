@@ -13,7 +13,7 @@ import com.tngtech.archunit.junit.ArchTag;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
-/** The modules' and layers' rules, each with the reason. */
+/** The rules for modules and layers, each with its reason. */
 @ArchTag("no-servers")
 @AnalyzeClasses(packages = "io.wherry", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {

@@ -11,11 +11,11 @@ import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.util.List;
 
 /**
- * The packages of one module, in the order of their arrows: each room may use those after it, and none before, so there is no cycle
- * either.
+ * The packages of one module, in the order of their arrows: each room may use the rooms after it, and none before it, so there is
+ * no cycle.
  *
  * @param parent package of the rooms
- * @param whole whether every class of the parent stands in one of the rooms
+ * @param whole whether every class of the parent belongs to one of the rooms
  */
 public record Rooms(String module, String parent, boolean whole, List<Room> rooms) {
     /** What the services share. */
@@ -97,7 +97,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
      * One package.
      *
      * @param name below the parent; empty = the parent itself
-     * @param does what for, for people
+     * @param does the package's purpose, for the docs
      */
     public record Room(String name, String does) {}
 
@@ -105,7 +105,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
         return new Rooms(module, parent, true, List.of(rooms));
     }
 
-    /** No room uses one before it. */
+    /** No room uses a room before it. */
     public ArchRule arrows() {
         List<String> packages = rooms.stream()
                 .map(room -> room.name().isEmpty() ? parent : parent + "." + room.name())
@@ -131,7 +131,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
                 });
     }
 
-    /** A row for each room, for the documents. */
+    /** One row for each room, for the docs. */
     public static String table() {
         StringBuilder text = new StringBuilder("| module | room | holds |\n|---|---|---|\n");
         for (Rooms house : ALL) {

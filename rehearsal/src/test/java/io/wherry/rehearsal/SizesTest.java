@@ -13,13 +13,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What does not fit on a few screens is divided before it grows further. */
+/** A file or package that needs more than a few screens is divided before it grows further. */
 @Tag("no-servers")
 final class SizesTest {
     private static final int LINES_OF_CODE = 300;
     private static final int LINES_OF_TESTS = 400;
     private static final int FILES_OF_A_PACKAGE = 25;
-    /** Longer, each for the reason at its top or until it is divided. */
+    /** Longer files, each for the reason at its top or until it is divided. */
     private static final Map<String, Integer> LONGER = Map.of(
             "CoordinatorLoop.java", 710,
             "Facts.java", 360,

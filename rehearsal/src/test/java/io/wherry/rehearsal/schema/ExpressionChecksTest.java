@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** What the preflight says of functions, and that a slow server is no reason to refuse. */
+/** The preflight's findings on functions, and a slow server that is no reason to refuse. */
 final class ExpressionChecksTest {
     private static TwoServers servers;
 
@@ -34,7 +34,7 @@ final class ExpressionChecksTest {
         servers.close();
     }
 
-    /** Seen to fail before: check said nothing, and the tables stopped while their rows were loaded. */
+    /** Seen to fail before: check reported nothing, and the tables stopped while their rows were loaded. */
     @Test
     void functionsThatNeedASearchPathAreNamedWithTheirRemedy() throws Exception {
         servers.run(servers.source, "shop", """
@@ -90,7 +90,7 @@ final class ExpressionChecksTest {
                 .noneMatch(finding -> finding.object().startsWith("odd."));
     }
 
-    /** Seen to fail before: a role of the source made a table by our role's rights. */
+    /** Seen to fail before: a role of the source created a table with the rights of Wherry's role. */
     @Test
     void theSearchPathOfARoleIsRunAsSqlOrOfferedAsSuch() throws Exception {
         servers.run(servers.source, "shop", """
@@ -110,7 +110,10 @@ final class ExpressionChecksTest {
         servers.run(servers.source, "shop", "DROP SCHEMA sly CASCADE; DROP ROLE sly");
     }
 
-    /** Seen to fail before: the time limit for the rows of one key was the catalog's too, and ended the preflight with an error. */
+    /**
+     * Seen to fail before: the time limit for the rows of one key also applied to the catalog, and ended the preflight with an
+     * error.
+     */
     @Test
     void aSourceWhoseCatalogAnswersSlowlyIsNoReasonToRefuse() throws Exception {
         int limit = 200;
@@ -127,7 +130,7 @@ final class ExpressionChecksTest {
                     throw new IllegalStateException(e);
                 }
             });
-            Awaitility.await("the catalog is waited for, longer than rows may be")
+            Awaitility.await("the preflight waits for the catalog longer than for rows")
                     .atMost(Duration.ofMinutes(1))
                     .until(() -> Queries.number(other, waits) == 1);
             other.rollback();

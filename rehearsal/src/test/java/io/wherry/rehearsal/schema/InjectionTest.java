@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Names and values of database objects that are SQL, or what a format, a driver or a dump might take for a sign. */
+/** Names and values of database objects that are SQL, or that a format, a driver or a dump might take for a special sign. */
 class InjectionTest {
     private static final List<String> NAMES = List.of(
             "x\"; DROP TABLE canary; --",
@@ -58,7 +58,7 @@ class InjectionTest {
             }
             fixture.awaitState(State.IN_SYNC);
             fixture.cutOverAndCompare();
-            // Not line by line: some of these names have two.
+            // Not line by line: some of these names have two lines.
             Migration migration = fixture.migration();
             assertThat(new SchemaCompare(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run())
                     .matches(SchemaCompare.Result::equal);

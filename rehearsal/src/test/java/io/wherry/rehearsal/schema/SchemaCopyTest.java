@@ -152,7 +152,7 @@ final class SchemaCopyTest {
                 copy.refreshDeferred(target);
                 copy.add(target, Set.of(new TableId("public", "late")));
                 assertThat(Queries.string(target, "SELECT deferred FROM wherry.migration"))
-                        .as("what is there is taken for old")
+                        .as("an existing object is treated as old")
                         .contains("");
                 copy.refreshDeferred(target);
                 target.commit();
@@ -163,7 +163,7 @@ final class SchemaCopyTest {
         }
     }
 
-    /** Seen to fail before: FULL was left out of the dump, and what it had replaced was not put back. */
+    /** Seen to fail before: FULL was left out of the dump, and the identity that it had replaced was not restored. */
     @ParameterizedTest
     @CsvSource({"15, 15", "11, 17"})
     void tablesThatHaveOurReplicaIdentityGetOnTheTargetTheOneThatTheyHad(int from, int to) throws Exception {
@@ -229,7 +229,7 @@ final class SchemaCopyTest {
         }
     }
 
-    /** What coordinator does over the whole migration, at once. */
+    /** All stages that the coordinator does over the whole migration, at once. */
     static void finish(TwoServers servers) throws SQLException, IOException {
         Migration migration = servers.migration();
         try (Connection source = servers.openSource();

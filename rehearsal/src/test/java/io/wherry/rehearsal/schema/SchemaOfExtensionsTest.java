@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
-/** What extensions, and servers that are built otherwise, put into a schema. */
+/** What extensions, and servers that are built with other options, put into a schema. */
 final class SchemaOfExtensionsTest {
     private static TwoServers servers;
 
@@ -51,7 +51,7 @@ final class SchemaOfExtensionsTest {
         }
     }
 
-    /** Seen on Debian's 15.20, where every column has it. */
+    /** Seen on Debian's 15.20, where every column has this parameter. */
     @Test
     void aColumnParameterOfTheSourcesServerAloneDoesNotFailTheCopyAndIsNoDifference() throws Exception {
         servers.run(servers.source, "shop", """
@@ -158,7 +158,7 @@ final class SchemaOfExtensionsTest {
         }
     }
 
-    /** Background workers act by some; the largest take too long to be followed. */
+    /** Background workers act on some of these rows; the largest tables take too long to be followed. */
     @Test
     void rowsOfALargeTableOfAnExtensionComeWithTheSwitchRowOrNotAtAll() throws Exception {
         servers.run(servers.source, "shop", """
@@ -207,7 +207,7 @@ final class SchemaOfExtensionsTest {
                             source, "CREATE EXTENSION IF NOT EXISTS \"" + extension + "\" SCHEMA public CASCADE");
                     made++;
                 } catch (SQLException e) {
-                    // Some have a schema of their own, or a library that is not shipped.
+                    // Some extensions have their own schema, or a library that is not shipped.
                     try {
                         Queries.execute(source, "CREATE EXTENSION IF NOT EXISTS \"" + extension + "\" CASCADE");
                         made++;

@@ -43,7 +43,9 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Servers and topics that are not what they should be: told by name, nothing lost, nothing skipped, others go on. */
+/**
+ * Servers and topics that are not as they should be: reported by name, nothing is lost, nothing skipped, other tables continue.
+ */
 class HostileInputTest {
     private static ServerPair servers;
 
@@ -171,7 +173,7 @@ class HostileInputTest {
                 awaitRow(fixture, "good", "not yet read");
                 for (String table : List.of("garbage", "tombstone", "unknown", "stranger")) {
                     assertThat(row(fixture, table, "followed"))
-                            .as(table + " has not gone past the foreign record")
+                            .as(table + " has not passed the foreign record")
                             .isOne();
                 }
             } finally {
@@ -181,7 +183,7 @@ class HostileInputTest {
         }
     }
 
-    /** Both the one that has looked before and the one that comes at the same time. */
+    /** Both the caller that has checked before and the caller that comes at the same time. */
     private static void aTargetOfAnotherMigrationIsRefused(Migration first) throws Exception {
         Migration second = MigrationFile.parse(
                 "{name: second, source: {url: '%s', user: wherry, password: rehearsal}, target: {url: '%s', user: wherry, password: rehearsal}, kafka: %s, registry: {url: '%s'}, http: {listen: '127.0.0.1:%d'}}"

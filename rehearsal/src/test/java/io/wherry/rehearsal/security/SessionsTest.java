@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** What a session of ours has, whatever role, database, server and machine say. */
+/** The settings of Wherry's sessions, whatever role, database, server and machine configure. */
 final class SessionsTest {
     private static MigrationFixture fixture;
     private static Migration migration;
@@ -132,7 +132,7 @@ final class SessionsTest {
         }
     }
 
-    /** Of a machine that is gone the server hears by its own looking, and a standby then takes over. */
+    /** The server itself must detect a machine that has vanished; then a standby takes over. */
     private static void assertLockIsFreeWithinTenSeconds(Connection lock) throws SQLException {
         try (Statement statement = lock.createStatement();
                 ResultSet row = statement.executeQuery("SELECT 1000 * (current_setting('tcp_keepalives_idle')::int"

@@ -47,8 +47,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * What others read in the change topics: with Flink's deserializer over the client of Confluent's registry, and Avro as Flink
- * brings it. Nothing of ours takes part in reading.
+ * What other programs read in the change topics: with Flink's deserializer over the client of Confluent's registry, and Avro in
+ * Flink's version. No code of Wherry takes part in the reading.
  */
 class OtherReadersTest {
     private static final Duration LIMIT = Duration.ofSeconds(90);
@@ -209,7 +209,7 @@ class OtherReadersTest {
                 .hasSameElementsAs(List.of(changes.get(0).source().get("commit_lsn")));
     }
 
-    /** Headers alone tell them apart: each is a change like any other. */
+    /** Only headers distinguish them: each is a change like any other. */
     @Test
     void barriersAndBreaksAndPartsAreMarkedInHeaders() throws Exception {
         execute(
@@ -243,7 +243,7 @@ class OtherReadersTest {
         assertThat(giant).hasSizeGreaterThan(1);
     }
 
-    /** Rows of the load travel as COPY blocks, in a topic of their own. */
+    /** Rows of the load travel as COPY blocks, in their own topic. */
     @Test
     void loadedRowsAreInNoChangeTopic() {
         List<ConsumerRecord<byte[], byte[]>> load = records(migration.topics().load());
@@ -264,7 +264,7 @@ class OtherReadersTest {
         return migration.topics().changes(new TableId("public", table));
     }
 
-    /** All changes of the table, but for those in parts. */
+    /** All changes of the table, except those in parts. */
     private static List<Read> read(String table) {
         return records(topic(table)).stream()
                 .filter(record -> record.headers().lastHeader("wherry.part") == null)
@@ -311,7 +311,7 @@ class OtherReadersTest {
         return records;
     }
 
-    /** Waits until all that is committed is in Kafka. */
+    /** Waits until everything that is committed is in Kafka. */
     private static void awaitCaptured() throws SQLException {
         Lsn beat = Heartbeat.emit(session);
         await().atMost(LIMIT).ignoreExceptions().until(() -> {

@@ -25,7 +25,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 
-/** Updates of one table as the server sends them, for a measurement of what a row costs. */
+/** Updates of one table as the server sends them, to measure the cost of a row. */
 public final class WireRows {
     private static final int OID = 16_400;
     private static final TableId TABLE = new TableId("public", "orders");
@@ -38,8 +38,8 @@ public final class WireRows {
     private final SchemaRegistry registry;
 
     /**
-     * @param types of the columns, the first is the key
-     * @param unchanged how many of the last columns are TOAST values that the updates left alone
+     * @param types of the columns; the first column is the key
+     * @param unchanged how many of the last columns are TOAST values that the updates did not touch
      * @param perTransaction rows
      */
     public WireRows(SchemaRegistry registry, List<String> types, int unchanged, int rows, int perTransaction) {
@@ -65,7 +65,7 @@ public final class WireRows {
         return TABLE;
     }
 
-    /** Takes what an encoded row consists of; {@code key} and {@code value} as they go to Kafka. */
+    /** Receives the parts of an encoded row; {@code key} and {@code value} as they go to Kafka. */
     public interface Sink {
         void row(byte[] key, byte[] value);
     }
