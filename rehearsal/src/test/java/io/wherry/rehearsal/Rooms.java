@@ -24,7 +24,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             "io.wherry.contract",
             new Room("kafka", "clients of the broker and the registry"),
             new Room("service", "the life of a process: start, pause, end"),
-            new Room("record", "what stands in topics"),
+            new Room("record", "the records in topics"),
             new Room("postgres", "catalog, sessions, LSNs, schema `wherry`"),
             new Room("config", "the migration's file"),
             new Room("name", "tables, topics, identifiers"),
@@ -113,12 +113,12 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
         return classes()
                 .that()
                 .resideInAnyPackage(whole ? new String[] {parent + ".."} : packages.toArray(String[]::new))
-                .should(new ArchCondition<>("stand in a room of " + module + ", and use only rooms after it") {
+                .should(new ArchCondition<>("be in a room of " + module + ", and use only rooms after it") {
                     @Override
                     public void check(JavaClass one, ConditionEvents events) {
                         int own = packages.indexOf(one.getPackageName());
                         if (own < 0) {
-                            events.add(SimpleConditionEvent.violated(one, one.getName() + " stands in no room"));
+                            events.add(SimpleConditionEvent.violated(one, one.getName() + " is in no room"));
                         }
                         for (Dependency dependency : one.getDirectDependenciesFromSelf()) {
                             int other =

@@ -3,6 +3,7 @@ package io.wherry.sink;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.Sentence;
 import io.wherry.contract.error.StuckException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.ConfluentRegistry;
@@ -93,7 +94,7 @@ public final class SinkApplier implements Service {
                     backoff.reset();
                 }
                 Duration pause = backoff.next();
-                LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis());
+                LOG.warn("{}", Sentence.of(e.explained(), "Trying again in " + pause.toMillis() + " ms"));
                 LOG.debug("Cause of the retry", e);
                 closing.await(pause);
             } catch (WherryException e) {

@@ -91,7 +91,7 @@ final class TableLocksTest {
             execute(application, "BEGIN", "SELECT count(*) FROM b", "SELECT pg_sleep(1.1)");
             String pid = text(application, "SELECT pg_backend_pid()");
             assertThat(locks.attempt(ours, "the change", TABLE, Lock.EXCLUSIVE, statement -> {
-                        throw new IllegalStateException("nobody asks for a lock that an old transaction has");
+                        throw new IllegalStateException("no session may ask for a lock that an old transaction has");
                     }))
                     .isFalse();
             locks.look(ours);

@@ -164,7 +164,7 @@ class CutoverGateTest {
                     "SELECT string_agg(concat_ws(' ', s.sequencename, s.data_type, s.min_value, s.max_value, s.increment_by,"
                             + " s.cycle, c.relacl), ', ' ORDER BY s.sequencename) FROM pg_sequences s JOIN pg_class c ON c.relname = s.sequencename"
                             + " WHERE s.schemaname = 'lib' AND s.sequencename <> 'dropped'";
-            await("sequences are made")
+            await("sequences are created")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.text(source, sequences).equals(migration.text(target, sequences)));
             migration.awaitState(State.IN_SYNC);
@@ -288,7 +288,7 @@ class CutoverGateTest {
                     remedy.substring(remedy.indexOf("CREATE SCHEMA"), remedy.indexOf(", then start again")));
             try (CutoverCoordinator coordinator = new CutoverCoordinator(other, servers.scratch())) {
                 coordinator.start();
-                await("the tables are made")
+                await("the tables are created")
                         .atMost(MigrationFixture.PATIENCE)
                         .until(() ->
                                 migration.number(other.target(), "SELECT count(*) FROM pg_class WHERE relname = 't'")

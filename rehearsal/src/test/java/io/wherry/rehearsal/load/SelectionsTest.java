@@ -88,7 +88,7 @@ class SelectionsTest {
                 .contains("column \"body\"", "REPLICA IDENTITY FULL; then wherry reload --table public.apart");
         migration.execute(source, "ALTER TABLE public.apart REPLICA IDENTITY FULL");
         migration.coordinator().reload(Optional.of("public.apart"));
-        await("loaded again")
+        await("re-loaded")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.apart WHERE id = 1000") == 1);
         migration.execute(source, "UPDATE public.apart SET id = 1002 WHERE id = 2");

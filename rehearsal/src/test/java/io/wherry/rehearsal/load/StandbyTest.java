@@ -63,7 +63,7 @@ class StandbyTest {
     private static void awaitTakenOver(MigrationFixture migration, String what) {
         long began = System.nanoTime();
         awaitMoreApplied(migration);
-        LOG.info("{}: changes go on after {} ms", what, (System.nanoTime() - began) / 1_000_000);
+        LOG.info("{}: changes continue after {} ms", what, (System.nanoTime() - began) / 1_000_000);
     }
 
     private static void awaitMoreApplied(MigrationFixture migration) {

@@ -63,7 +63,7 @@ class KnownBugsTest {
     @Test
     @Order(0)
     void whatIsCommittedWhileTheSlotIsMadeArrives() throws Exception {
-        await("the slot is being made")
+        await("the slot is being created")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> isTrue("confirmed_flush_lsn IS NULL FROM pg_replication_slots WHERE slot_name = '"
                         + migration.migration().slot() + "'"));

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Writes giant values beside a worker, one batch at a time: the target takes seconds for a giant value, and the worker's other
- * tables continue meanwhile. Only the worker's thread calls the methods.
+ * tables continue in the meantime. Only the worker's thread calls the methods.
  */
 public final class GiantLane implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GiantLane.class);

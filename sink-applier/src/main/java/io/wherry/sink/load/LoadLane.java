@@ -2,6 +2,7 @@ package io.wherry.sink.load;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Sentence;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.name.TableId;
@@ -280,7 +281,7 @@ public final class LoadLane {
         failedOffset = openOffset;
         close();
         if (failures <= migration.load().retries()) {
-            LOG.warn("{}; trying again", failure.explained());
+            LOG.warn("{}", Sentence.of(failure.explained(), "Trying again"));
             stop.await(backoff.next());
             return false;
         }

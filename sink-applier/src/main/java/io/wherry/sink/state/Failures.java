@@ -69,7 +69,7 @@ public final class Failures {
     private static String hint(Throwable failure) {
         return failure instanceof SQLException sql
                 ? "The target refused the statement (SQLSTATE " + Sessions.state(sql)
-                        + "); change the target so that it takes this, then wherry retry"
+                        + "); change the target so that it accepts the statement, then wherry retry"
                 : "";
     }
 }
