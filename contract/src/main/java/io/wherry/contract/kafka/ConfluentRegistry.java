@@ -173,7 +173,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
                 operation,
                 object,
                 "the registry at " + url + " refuses: " + e.getMessage(),
-                "If it lost its schemas, restore its storage; compatibility of the subjects must be NONE",
+                "If the registry lost its schemas, restore its storage; the subjects' compatibility must be NONE",
                 e);
     }
 }

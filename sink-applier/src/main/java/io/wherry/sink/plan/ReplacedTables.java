@@ -154,7 +154,7 @@ final class ReplacedTables {
                     "load",
                     old.id().toString(),
                     "the source's table has other columns now, and the target's cannot be re-created: " + problem,
-                    "Drop on the target what depends on it, then " + Remedies.retry(old.id()));
+                    "On the target, drop the objects that depend on the table, then " + Remedies.retry(old.id()));
             TableStates.stop(target, old.id(), old.loadEpoch(), failure.explained(), epoch);
             waiting.add(old.id());
         }

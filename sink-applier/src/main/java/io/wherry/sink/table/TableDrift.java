@@ -101,7 +101,7 @@ public final class TableDrift {
         if (type != null && !type.equals(twin.type())) {
             throw stop(
                     "column " + name + " has type " + type + " on the source now, " + twin.type()
-                            + " on the target; from here on rows come in the new type",
+                            + " on the target; rows from this point on have the new type",
                     "ALTER TABLE " + table + " ALTER COLUMN " + name + " TYPE " + type
                             + ", with the USING clause that the source had");
         }
@@ -111,7 +111,7 @@ public final class TableDrift {
         String names = quoted(gone);
         if (added.isEmpty()) {
             return stop(
-                    "the rows from here on have no column " + names + ": it was dropped on the source",
+                    "rows from this point on have no column " + names + ": it was dropped on the source",
                     gone.stream()
                             .map(name -> "ALTER TABLE " + table + " DROP COLUMN " + Identifiers.quote(name))
                             .collect(Collectors.joining("; ")));
@@ -121,7 +121,7 @@ public final class TableDrift {
                 + Identifiers.quote(gone.iterator().next()) + " TO "
                 + Identifiers.quote(added.get(0).name());
         return stop(
-                "the rows from here on have no column " + names + " but a new column " + fresh
+                "rows from this point on have no column " + names + " but a new column " + fresh
                         + ": the column was renamed on the source, or dropped and another one added",
                 renamed + " if it was renamed; DROP COLUMN " + names
                         + " if it was dropped; Wherry then adds the new one");
@@ -144,8 +144,8 @@ public final class TableDrift {
                             + " was added on the source, which rewrote the table's rows: the rows' values of the column"
                             + " (a default of its own for each row, an identity) are not in the stream",
                     "ALTER TABLE " + table + " ADD COLUMN " + name + " " + text
-                            + ", fill it from the source by key, and give it the source's default; rows that changed since"
-                            + " come by themselves");
+                            + ", fill it from the source by key, and give it the source's default; rows that have"
+                            + " changed since then come in the stream");
         }
         boolean filled = definition.earlierRows() == EarlierRows.VALUE;
         String earlier = filled ? " DEFAULT " + Identifiers.literal(definition.earlierValue()) : "";
