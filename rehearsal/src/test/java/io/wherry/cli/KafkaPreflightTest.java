@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 @Tag("no-servers")
 class KafkaPreflightTest {
     @Test
-    void aTransactionThatTheBrokerWouldNeverLetThroughIsAnnouncedByCheck() {
+    void aTransactionThatTheBrokerWouldNeverAcceptIsReportedByCheck() {
         assertThat(KafkaPreflight.transactionLimit(Duration.ofMinutes(15)).map(Finding::explained))
                 .hasValueSatisfying(line -> assertThat(line)
                         .contains("within 900 s: about 18 million rows")

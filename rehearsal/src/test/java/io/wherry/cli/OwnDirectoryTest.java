@@ -17,7 +17,7 @@ class OwnDirectoryTest {
     private Path system;
 
     @Test
-    void killedProcessesLeaveTheirUnpackedLibrariesInTheTemporaryDirectory() throws Exception {
+    void unpackedLibrariesOfKilledProcessesAreRemoved() throws Exception {
         Path running = OwnDirectory.begin(system, USER);
         Path library = Files.createFile(running.resolve("liblz4-java-1.so"));
         Path killed = Files.createDirectory(running.resolveSibling("4194999-1700000000000"));
@@ -36,7 +36,7 @@ class OwnDirectoryTest {
     }
 
     @Test
-    void aLinkOfSomebodyElseIsFollowed() throws Exception {
+    void aLinkOfAnotherUserIsNotFollowed() throws Exception {
         Path elsewhere = Files.createDirectory(system.resolve("elsewhere"));
         Path precious = Files.createDirectory(elsewhere.resolve("4194999-1700000000000"));
         Files.createSymbolicLink(system.resolve("wherry-" + USER), elsewhere);

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 @Tag("no-servers")
 class RandomHistoryTest {
     @Test
-    void aSeedMakesTheSameAgain() {
+    void aSeedGivesTheSameHistoryAgain() {
         assertThat(new RandomSchema(7, 17).statements()).isEqualTo(new RandomSchema(7, 17).statements());
         assertThat(history(7)).isEqualTo(history(7)).isNotEqualTo(history(8));
     }

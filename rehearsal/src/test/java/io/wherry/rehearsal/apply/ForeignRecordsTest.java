@@ -46,7 +46,7 @@ class ForeignRecordsTest {
             """;
 
     @Test
-    void somebodyElsesRecordInAChangeTopicIsAppliedOrStopsTheOtherTables() throws Exception {
+    void aForeignRecordInAChangeTopicStopsItsTableAlone() throws Exception {
         try (SinkFixture sink = begun("foreign_change")) {
             sink.startSink();
             sink.plan(1, 1, "item", "other");
@@ -82,7 +82,7 @@ class ForeignRecordsTest {
     }
 
     @Test
-    void aRecordOfAnEarlierVersionIsRead() throws Exception {
+    void aRecordOfAnEarlierVersionStopsItsTable() throws Exception {
         try (SinkFixture sink = begun("earlier_change")) {
             sink.startSink();
             sink.plan(1, 1, "item");
@@ -106,7 +106,7 @@ class ForeignRecordsTest {
     }
 
     @Test
-    void aChangeOfAnotherGenerationIsApplied() throws Exception {
+    void aChangeOfAnotherGenerationStopsItsTable() throws Exception {
         try (SinkFixture sink = begun("later_change")) {
             sink.startSink();
             sink.plan(1, 1, "item");
@@ -133,7 +133,7 @@ class ForeignRecordsTest {
         "block, B, , 'a record that is not Wherry''s (kind ''B'')'",
         "trailer, T, null, '(ChunkTrailer): not one of Wherry''s records: the record is empty'"
     })
-    void somebodyElsesRecordInTheLoadTopicIsLoaded(String what, String kind, String value, String message)
+    void aForeignRecordInTheLoadTopicIsNotLoaded(String what, String kind, String value, String message)
             throws Exception {
         try (SinkFixture sink = begun("foreign_load_" + what)) {
             SinkApplier applier = sink.startSink();
@@ -151,7 +151,7 @@ class ForeignRecordsTest {
 
     @ParameterizedTest
     @CsvSource({"empty, {}, Cannot construct", "none, , the record is empty"})
-    void somebodyElsesRecordInTheControlTopicIsTakenForALoadPlan(String what, String value, String message)
+    void aForeignRecordInTheControlTopicIsNotTakenForALoadPlan(String what, String value, String message)
             throws Exception {
         try (SinkFixture sink = begun("foreign_plan_" + what)) {
             write(sink, sink.migration.topics().control(), "somebody's", "not for us", null);

@@ -123,7 +123,7 @@ final class SinkApplierTest {
     }
 
     @Test
-    void uniqueValueWandersBetweenRowsOfOneBatch() throws SQLException {
+    void uniqueValueMovesBetweenRowsOfOneBatch() throws SQLException {
         sink.prepareTarget(PEOPLE);
         sink.startSink();
         sink.plan(1, 1, "people");

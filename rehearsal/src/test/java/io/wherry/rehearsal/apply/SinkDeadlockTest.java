@@ -18,7 +18,7 @@ class SinkDeadlockTest {
      * attempt: the epoch was 2, because every worker, lane and consumer had been started again.
      */
     @Test
-    void aDeadlockOverTheCountersOfTwoTablesEndsAllWorkersAndBeginsThemAnew() throws Exception {
+    void aDeadlockOverTheCountersOfTwoTablesRestartsNoWorker() throws Exception {
         try (SinkFixture sink = new SinkFixture(SharedServer.target(15), "deadlock", 1)) {
             sink.prepareTarget(
                     "CREATE TABLE public.a (id int PRIMARY KEY)", "CREATE TABLE public.b (id int PRIMARY KEY)");

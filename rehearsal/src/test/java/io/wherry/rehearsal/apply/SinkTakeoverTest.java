@@ -58,7 +58,7 @@ final class SinkTakeoverTest {
 
     /** Seen to fail when the predecessor's sessions were left alone: its successor waits for its locks forever. */
     @Test
-    void aPredecessorThatHangsInATransactionHoldsNobodyUp() throws SQLException {
+    void aPredecessorThatHangsInATransactionDoesNotBlockItsSuccessor() throws SQLException {
         sink.prepareTarget(PEOPLE);
         SinkApplier first = sink.startSink();
         sink.plan(1, 1, "people");

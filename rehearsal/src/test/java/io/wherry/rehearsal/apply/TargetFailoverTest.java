@@ -21,7 +21,7 @@ class TargetFailoverTest {
     private static final String FENCED = "SELECT count(*) FROM pg_roles WHERE rolname = 'app' AND NOT rolcanlogin";
 
     @Test
-    void whatItLostIsAppliedAgainAndTold() throws Exception {
+    void lostCommitsAreAppliedAgainAndReported() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("failover", 15, 15)) {
             migration.fillWithSample(20_000);
             migration.file("");
@@ -45,7 +45,7 @@ class TargetFailoverTest {
     }
 
     @Test
-    void aFenceThatItForgotIsOpenedAndASwitchThatItForgotIsNot() throws Exception {
+    void aForgottenFenceIsOpenedAndAForgottenSwitchIsNot() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("forgotten", 15, 15)) {
             migration.fillWithSample(1_000);
             migration.file("");

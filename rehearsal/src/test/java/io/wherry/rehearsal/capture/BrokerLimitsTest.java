@@ -18,7 +18,7 @@ final class BrokerLimitsTest {
     private static final String LIMIT = "transaction.max.timeout.ms";
 
     @Test
-    void aSourceTransactionThatTheBrokerWouldNeverLetThroughIsFoundOutAfterTheStart() {
+    void aBrokerLimitThatIsTooLowForLargeTransactionsIsReportedBeforeTheStart() {
         try (ChildProcesses processes = new ChildProcesses();
                 EmbeddedKafka kafka = EmbeddedKafka.start(
                         processes,

@@ -25,7 +25,7 @@ class ChangedIdentitiesTest {
      * "Column used in the publication WHERE expression is not part of the replica identity").
      */
     @Test
-    void updatesOfAFilteredTableGoOnUnderAnotherKeyAndIdentitiesOfRenamedTablesAreGivenBack() throws Exception {
+    void updatesOfAFilteredTableContinueUnderAnotherKeyAndIdentitiesOfRenamedTablesAreRestored() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("identities", 15, 15)) {
             migration.file("tables: {where: {public.filtered: \"kind = 'kept'\"}}");
             Endpoint source = migration.migration().source();

@@ -38,7 +38,7 @@ class ControlTopicTest {
      * accept".
      */
     @Test
-    void thePlanOfVeryManyTablesOrTheCutOfAVeryLargeOneIsRefusedByTheBroker() {
+    void thePlanOfVeryManyTablesAndTheCutOfAVeryLargeOneAreAcceptedByTheBroker() {
         Migration migration = migration("longplan");
         KafkaTopics.ensure(migration, Set.of(), Map.of());
         List<LoadPlan.Table> tables = new ArrayList<>();
@@ -69,7 +69,7 @@ class ControlTopicTest {
 
     /** Seen to fail without a check for missing parts: 'argument "src" is null', and the topic was not named. */
     @Test
-    void somebodyElsesRecordInTheControlTopicIsTakenForOneOfOurs() throws Exception {
+    void aForeignRecordInTheControlTopicIsNotTakenForOneOfWherrys() throws Exception {
         Migration migration = migration("foreigncontrol");
         KafkaTopics.ensure(migration, Set.of(), Map.of());
         try {
@@ -104,7 +104,7 @@ class ControlTopicTest {
 
     /** Seen to fail without a check for missing parts: a record without LSNs caused no exception. */
     @Test
-    void somebodyElsesRecordIsTakenForThePositionInKafka() throws Exception {
+    void aForeignRecordIsNotTakenForThePositionInKafka() throws Exception {
         Migration migration = migration("foreignposition");
         KafkaTopics.ensure(migration, Set.of(), Map.of());
         try {

@@ -60,7 +60,7 @@ class OpenTransactionsTest {
 
     /** Seen to fail without the fix: positions [10, 20] and the change of 20 were not visible, whatever was committed. */
     @Test
-    void aTransactionThatTheBrokerLeftOpenHidesAllThatComesAfterIt() throws Exception {
+    void aTransactionThatTheBrokerLeftOpenHidesNoLaterTransaction() throws Exception {
         Migration migration = migration("leftopen");
         String topic = migration.topics().changes(TABLE);
         KafkaTopics.ensure(migration, Set.of(TABLE), Map.of());

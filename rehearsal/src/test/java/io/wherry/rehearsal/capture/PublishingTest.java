@@ -124,7 +124,7 @@ final class PublishingTest {
 
     /** The server ends the first change of the publication, and of a table, because of a deadlock. */
     @Test
-    void oneDeadlockWhilePublishingEndsTheServiceForAllTables() throws Exception {
+    void oneDeadlockWhilePublishingIsTriedAgain() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "deadlock")) {
             migration.file("");
             Endpoint source = migration.migration().source();

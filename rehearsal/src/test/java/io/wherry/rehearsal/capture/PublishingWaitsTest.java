@@ -27,7 +27,7 @@ final class PublishingWaitsTest {
     private final ServerPair servers = ServerPair.shared(18, 18);
 
     @Test
-    void applicationsDoNotWaitForUsWhileWeWaitForAnOldTransactionThatIsNamed() throws Exception {
+    void applicationsDoNotWaitWhileWherryWaitsForAnOldTransactionThatIsNamed() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "waits")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -79,7 +79,7 @@ final class PublishingWaitsTest {
      * another database: "pid 0 (a process of the server, as autovacuum). End it: SELECT pg_terminate_backend(0)".
      */
     @Test
-    void aPreparedTransactionThatIsWaitedForIsNotNamed() throws Exception {
+    void aPreparedTransactionThatWherryWaitsForIsNamed() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "prepared")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -129,7 +129,7 @@ final class PublishingWaitsTest {
     /** A wait of at most 0.1 s for a lock would never end a vacuum; the server ends it after 1 s. */
     @Tag("slow")
     @Test
-    void anAutomaticVacuumIsInOurWayForEverOrIsEndedAgainAndAgain() throws Exception {
+    void anAutomaticVacuumNeitherBlocksPublishingForeverNorIsEndedAgainAndAgain() throws Exception {
         // On its own server, because the test reads the server's log.
         try (MigrationFixture migration = MigrationFixture.alone("vacuum", 18, 18)) {
             migration.file("");

@@ -67,7 +67,7 @@ class SlotGuardTest {
 
     @Tag("slow")
     @Test
-    void aSlotThatNobodyReadsIsGivenUpByTheSourceWithoutAWordBefore() throws Exception {
+    void aSlotThatNoConnectorReadsIsReportedBeforeTheSourceDropsIt() throws Exception {
         try (ServerPair servers = new ServerPair(18, 18);
                 MigrationFixture migration = MigrationFixture.between(servers, "idleslot")) {
             migration.file("");

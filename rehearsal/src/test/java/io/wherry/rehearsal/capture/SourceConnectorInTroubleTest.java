@@ -56,7 +56,7 @@ class SourceConnectorInTroubleTest {
      */
     @Test
     @Order(0)
-    void aSourceConnectorHangsForGoodWhenItsSessionsEndAtABadMoment() throws Exception {
+    void aSourceConnectorWhoseSessionsEndAtABadMomentDoesNotHang() throws Exception {
         migration.endLockSession(migration.migration().source(), "source lock");
         assertThat(migration.awaitEnd("source")).isEqualTo(START_AGAIN);
         assertThat(migration.log("source")).contains("did not end within");
@@ -70,7 +70,7 @@ class SourceConnectorInTroubleTest {
      */
     @Test
     @Order(1)
-    void changesGoToPartitionsThatNobodyReadsWhenSomebodyAddsSomeToATopic() throws Exception {
+    void partitionsThatAreAddedToATopicGetNoChanges() throws Exception {
         String topic = migration.migration().topics().changes(new TableId("public", "item"));
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         migration.kill("source");
@@ -109,7 +109,7 @@ class SourceConnectorInTroubleTest {
      */
     @Test
     @Order(2)
-    void commitsAfterAFailoverAreDroppedAsAlreadySentWhenKafkaIsAheadOfThePromotedStandby() throws Exception {
+    void commitsAfterAFailoverAreNotDroppedWhenKafkaIsAheadOfThePromotedStandby() throws Exception {
         long before = migration.numberFromTarget(ITEMS);
         Path standby = migration.source().copyOfData();
         migration.execute(

@@ -45,7 +45,7 @@ final class TableLocksTest {
 
     /** Seen to fail when 40P01 was taken for a refusal: "prepare public.b: ERROR: deadlock detected", and the service ended. */
     @Test
-    void oneDeadlockWithAnApplicationEndsTheServiceForAllTables() throws Exception {
+    void oneDeadlockWithAnApplicationIsTriedAgain() throws Exception {
         try (Connection ours = session();
                 Connection application = session()) {
             // Shorter than Wherry's own lock limit, and set in Wherry's session: the server ends the session whose
@@ -85,7 +85,7 @@ final class TableLocksTest {
     }
 
     @Test
-    void nobodyIsToldWhomWeWaitFor() throws Exception {
+    void theSessionThatWherryWaitsForIsNamed() throws Exception {
         try (Connection ours = session();
                 Connection application = session()) {
             execute(application, "BEGIN", "SELECT count(*) FROM b", "SELECT pg_sleep(1.1)");

@@ -29,7 +29,7 @@ final class TopicSettingsTest {
     private static final byte[] RECORD = {1};
 
     @Test
-    void recordsOfACompactedTopicAreMissingWithoutAWord() throws Exception {
+    void aCompactedTopicWithRecordsIsRefused() throws Exception {
         Migration migration = migration("compacted");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
@@ -48,7 +48,7 @@ final class TopicSettingsTest {
     }
 
     @Test
-    void aTopicThatRemovesItsRecordsAfterAWhileLosesChanges() throws Exception {
+    void aTopicThatRemovesItsRecordsAfterAWhileIsCorrected() throws Exception {
         Migration migration = migration("expiring");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
@@ -70,7 +70,7 @@ final class TopicSettingsTest {
     }
 
     @Test
-    void recordsOfPartitionsThatTheLoadPlanDoesNotKnowAreReadByNobody() throws Exception {
+    void recordsInPartitionsThatTheLoadPlanDoesNotKnowAreRefused() throws Exception {
         Migration migration = migration("spread");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {

@@ -31,7 +31,7 @@ final class TruncatedTablesTest {
 
     /** Seen to wait for its slot forever: each slot was re-created if a table was truncated while the slot was created. */
     @Test
-    void aTableThatIsTruncatedAllTheTimeDoesNotHoldUpTheSlotOfAllOthers() throws Exception {
+    void aTableThatIsTruncatedAllTheTimeDoesNotBlockTheSlotOfAllOthers() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "churn")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -75,7 +75,7 @@ final class TruncatedTablesTest {
     /** Seen to end the source-connector, with the load of all tables, after twenty rounds. */
     @Tag("slow")
     @Test
-    void aTableThatIsTruncatedInEachRoundOfTheLoadIsGivenUpAlone() throws Exception {
+    void aTableThatIsTruncatedInEachRoundOfTheLoadFailsAlone() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "churn-load")) {
             migration.file("");
             migration.execute(

@@ -33,7 +33,7 @@ class CutoverGateTest {
      * behind the fence.
      */
     @Test
-    void foreignKeysThatRowsContradictAreReportedAndNeverHoldTheSwitchUpOrRepeatIt() throws Exception {
+    void foreignKeysThatRowsContradictAreReportedAndNeverBlockOrRepeatTheSwitch() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "orphans")) {
             Path switched = servers.scratch().resolve("switched");
             migration.file("tables: {exclude: [public.left_out], where: {public.few: \"id > 10\"}}");
@@ -125,7 +125,7 @@ class CutoverGateTest {
      * names a table within a text each aborted the cutover behind the fence, and no message said so before.
      */
     @Test
-    void whatTheTargetCannotTakeIsToldBeforeTheFenceAndSequencesMadeWhileLiveAreCarried() throws Exception {
+    void whatTheTargetCannotAcceptIsReportedBeforeTheFenceAndNewSequencesAreCarried() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "late")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -252,7 +252,7 @@ class CutoverGateTest {
 
     /** Seen without the fix: everything was silently loaded again into the target that target.url named. */
     @Test
-    void anotherEmptyTargetThanBeforeIsAskedAboutAndNotLoadedWithoutAWord() throws Exception {
+    void anotherEmptyTargetThanBeforeIsRefusedUntilTheOperatorConfirmsIt() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "elsewhere")) {
             Path file = migration.file("");
             migration.execute(

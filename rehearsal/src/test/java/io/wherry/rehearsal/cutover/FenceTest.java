@@ -36,7 +36,7 @@ final class FenceTest {
 
     @ParameterizedTest
     @ValueSource(ints = {11, 17})
-    void nobodyElseGetsInWhileFencedAndEverybodyAfterwards(int major) throws Exception {
+    void noOtherRoleLogsInWhileFencedAndAllRolesLogInAfterwards(int major) throws Exception {
         try (TwoServers servers = new TwoServers(major, 15).seeded();
                 Connection source = servers.openSource();
                 Connection app = login(servers, "app")) {
@@ -117,7 +117,7 @@ final class FenceTest {
     }
 
     @Test
-    void whoLostTheFenceDoesNotSwitch() throws Exception {
+    void aCoordinatorThatLostTheFenceDoesNotSwitch() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 FenceLock zombie = new FenceLock(servers.migration());
                 FenceLock successor = new FenceLock(servers.migration())) {
@@ -135,7 +135,7 @@ final class FenceTest {
      * transactions were not checked: the fence LSN is there at once, and the transaction commits behind it.
      */
     @Test
-    void aPreparedTransactionHoldsTheFenceUpUntilItEndsOrTheWindowDoes() throws Exception {
+    void aPreparedTransactionDelaysTheFenceUntilItOrTheWindowEnds() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource()) {
             servers.run(
@@ -216,7 +216,7 @@ final class FenceTest {
     }
 
     @Test
-    void connectIsTakenAndGivenBackAsItWas() throws Exception {
+    void connectIsRevokedAndRestored() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource()) {
             servers.run(
@@ -242,7 +242,7 @@ final class FenceTest {
     }
 
     @Test
-    void theApplicationUsingOurRoleIsEndedAndSeenWhenItComesBack() throws Exception {
+    void anApplicationThatUsesWherrysRoleIsEndedAndIsSeenWhenItComesBack() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource();
                 Connection app = DriverManager.getConnection(

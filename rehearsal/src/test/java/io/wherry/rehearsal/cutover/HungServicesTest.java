@@ -39,7 +39,7 @@ final class HungServicesTest {
     }
 
     @Test
-    void aSourceConnectorOrSinkApplierThatHangsIsTakenForOneThatWorks() throws Exception {
+    void aHungSourceConnectorOrSinkApplierIsNotReportedAsReady() throws Exception {
         try (MigrationFixture migration = withItems("hung")) {
             migration.startCoordinator();
             migration.startProcess("source");
@@ -64,7 +64,7 @@ final class HungServicesTest {
     }
 
     @Test
-    void aSinkApplierOfWhichAThreadHangsNeitherEndsNorBeginsAgain() throws Exception {
+    void aSinkApplierWithAHungThreadEndsItsProcess() throws Exception {
         try (MigrationFixture migration = withItems("hungsink")) {
             migration.startCoordinator();
             migration.startSource();
@@ -88,7 +88,7 @@ final class HungServicesTest {
     }
 
     @Test
-    void aCoordinatorWhoseThreadHangsSaysThatItLives() throws Exception {
+    void aCoordinatorWhoseThreadHangsDoesNotReportThatItLives() throws Exception {
         try (MigrationFixture migration = withItems("hungcoordinator")) {
             migration.startHanging("coordinator", Effect.IN_SYNC);
             migration.startSource();

@@ -38,7 +38,7 @@ final class StoryTest {
     private final List<String> done = new CopyOnWriteArrayList<>();
 
     @Test
-    void aStepThatIsAddedToTheListIsPlannedDrawnDoneAndTakenBack() throws Exception {
+    void aStepThatIsAddedToTheListIsPlannedDrawnDoneAndUndone() throws Exception {
         try (TwoServers servers = new TwoServers("story", 15, 17).seeded()) {
             List<Step> steps = new ArrayList<>(Story.STEPS);
             int verify = steps.indexOf(steps.stream()

@@ -104,7 +104,7 @@ class LoadFailureTest {
      * table had been altered in each of twenty rounds.
      */
     @Test
-    void whatOtherTablesWaitForIsNotHeldBackByTablesThatStandInTheirLoad() throws Exception {
+    void tablesWhoseLoadHasStoppedDoNotBlockOtherTables() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("standing", 15, 15)) {
             migration.file("tables: {load-only: [public.calling],"
                     + " where: {public.unreadable: \"1 / (id - 5) < 9\", public.calling: \"public.fits(id)\"}}");
@@ -202,7 +202,7 @@ class LoadFailureTest {
 
     /** Seen to fail before: the load of all tables was tried again and again, and the message said that the source was away. */
     @Test
-    void aTableWhoseKeysMayNotBeSampledHoldsNoOtherBack() throws Exception {
+    void aTableWhoseKeysCannotBeSampledBlocksNoOtherTable() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("sampled", 13, 13)) {
             migration.file("");
             migration.configure("{readers: 2}", "{readers: 2, retries: 1}");

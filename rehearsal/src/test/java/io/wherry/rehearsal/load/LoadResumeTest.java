@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Test;
  */
 class LoadResumeTest {
     @Test
-    void killedAtSeveralChunksItGoesOnWithThoseLeft() throws Exception {
+    void killedAtSeveralChunksTheLoadContinuesWithTheOthers() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("resume", 15, 15)) {
             migration.file("");
             migration.configure("{readers: 2}", "{readers: 2, chunk-mebibytes: 1}");

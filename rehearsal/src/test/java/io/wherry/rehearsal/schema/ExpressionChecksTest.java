@@ -92,7 +92,7 @@ final class ExpressionChecksTest {
 
     /** Seen to fail before: a role of the source created a table with the rights of Wherry's role. */
     @Test
-    void theSearchPathOfARoleIsRunAsSqlOrOfferedAsSuch() throws Exception {
+    void theSearchPathOfARoleIsNeitherRunNorOfferedAsSql() throws Exception {
         servers.run(servers.source, "shop", """
                 CREATE SCHEMA sly; CREATE TABLE sly.word (code text);
                 CREATE FUNCTION sly.known(c text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT NOT EXISTS (SELECT FROM word WHERE code = c)';

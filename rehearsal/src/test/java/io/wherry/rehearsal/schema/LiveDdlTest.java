@@ -136,7 +136,7 @@ class LiveDdlTest {
     }
 
     @Test
-    void newTablesAreMadeLoadedAndFollowed() throws Exception {
+    void newTablesAreCreatedLoadedAndFollowed() throws Exception {
         migration.execute(
                 source,
                 "CREATE SCHEMA fresh",
@@ -191,7 +191,7 @@ class LiveDdlTest {
     }
 
     @Test
-    void whatStandsBesideTheColumnsIsBroughtAfterTheRowsItIsTrueOf() throws Exception {
+    void indexesAndConstraintsArriveAfterTheRowsThatTheyHoldFor() throws Exception {
         migration.execute(
                 source,
                 "CREATE TABLE public.parted (id int, name text) PARTITION BY RANGE (id)",
@@ -281,7 +281,7 @@ class LiveDdlTest {
     }
 
     @Test
-    void whatIsNotFollowedIsToldBeforeTheCutover() throws Exception {
+    void differencesThatAreNotFollowedAreReportedBeforeTheCutover() throws Exception {
         String[] changes = {
             "CREATE FUNCTION public.price(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "CREATE VIEW public.shown AS SELECT id, name FROM public.added",

@@ -138,7 +138,7 @@ final class SchemaCopyTest {
     }
 
     @Test
-    void aForeignKeyThatIsSeenBeforeItsTableIsMadeOnce() throws Exception {
+    void aForeignKeyThatIsSeenBeforeItsTableIsCreatedOnce() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded()) {
             Migration migration = servers.migration();
             SchemaCopy copy = new SchemaCopy(migration, TwoServers.tools(migration));
@@ -166,7 +166,7 @@ final class SchemaCopyTest {
     /** Seen to fail before: FULL was left out of the dump, and the identity that it had replaced was not restored. */
     @ParameterizedTest
     @CsvSource({"15, 15", "11, 17"})
-    void tablesThatHaveOurReplicaIdentityGetOnTheTargetTheOneThatTheyHad(int from, int to) throws Exception {
+    void tablesWithWherrysReplicaIdentityGetTheirEarlierOneOnTheTarget(int from, int to) throws Exception {
         try (TwoServers servers = new TwoServers(from, to).seeded()) {
             Migration migration = servers.migration();
             servers.run(

@@ -87,7 +87,7 @@ final class SchemaOfExtensionsTest {
     }
 
     @Test
-    void anExtensionWhoseScriptReadsTheResetSearchPathIsMadeAsPsqlMakesIt() throws Exception {
+    void anExtensionWhoseScriptReadsTheResetSearchPathIsCreatedAsByPsql() throws Exception {
         servers.run(servers.source, "shop", """
                 CREATE SCHEMA far;
                 CREATE EXTENSION cube SCHEMA far; CREATE EXTENSION earthdistance SCHEMA far;

@@ -71,7 +71,7 @@ final class SessionsTest {
     }
 
     @Test
-    void aRoleThatMayNoLongerSetAllThatItMightIsNotLockedOut() throws Exception {
+    void aRoleThatHasLostARightToSetIsNotLockedOut() throws Exception {
         fixture.execute(migration.target(), "CREATE ROLE fallen SUPERUSER LOGIN PASSWORD 'fallen'");
         Endpoint fallen = new Endpoint(migration.target().url(), "fallen", "fallen");
         fixture.execute(migration.target(), "ALTER ROLE fallen SET session_replication_role = replica");
@@ -85,7 +85,7 @@ final class SessionsTest {
     }
 
     @Test
-    void aRoleThatASettingMakesOfOursIsNotFencedInItsPlace() throws Exception {
+    void theRoleOfASessionIsTheOneThatLoggedIn() throws Exception {
         fixture.execute(
                 migration.target(),
                 "CREATE ROLE worker LOGIN PASSWORD 'worker'",
@@ -99,7 +99,7 @@ final class SessionsTest {
 
     /** Materialized views are refreshed on the target. Seen to fail: 'access to non-system view "seen" is restricted'. */
     @Test
-    void aSettingThatForbidsViewsForbidsThemToUs() throws Exception {
+    void aSettingThatForbidsViewsDoesNotForbidThemToWherry() throws Exception {
         fixture.execute(
                 migration.target(),
                 "CREATE ROLE cautious SUPERUSER LOGIN PASSWORD 'cautious'",
@@ -115,7 +115,7 @@ final class SessionsTest {
     }
 
     @Test
-    void aServerNoticesAClientThatIsGoneWithoutAWordInEverySession() throws Exception {
+    void aServerDetectsAVanishedClientInEverySession() throws Exception {
         for (Endpoint side : List.of(migration.source(), migration.target())) {
             try (Connection session = Sessions.open(migration, side, "test");
                     Connection lock = Sessions.openLock(migration, side, "test");

@@ -53,7 +53,7 @@ class GiantValuesTest {
     }
 
     @Test
-    void otherTablesGoOnAndAKilledSinkBeginsAgainWithTheGiant() throws Exception {
+    void otherTablesContinueAndAKilledSinkStartsAgainWithTheGiant() throws Exception {
         try (Connection holder = Sessions.open(migration.migration(), target, "test");
                 Statement lock = holder.createStatement()) {
             holder.setAutoCommit(false);
@@ -82,7 +82,7 @@ class GiantValuesTest {
     }
 
     @Test
-    void oneThatTheTargetRefusesStopsItsTableAlone() throws Exception {
+    void aGiantThatTheTargetRefusesStopsItsTableAlone() throws Exception {
         migration.execute(target, "ALTER TABLE public.one ADD CONSTRAINT short CHECK (length(big) < 1000)");
         migration.execute(
                 source,

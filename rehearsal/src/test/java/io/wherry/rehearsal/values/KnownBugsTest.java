@@ -62,7 +62,7 @@ class KnownBugsTest {
      */
     @Test
     @Order(0)
-    void whatIsCommittedWhileTheSlotIsMadeArrives() throws Exception {
+    void whatIsCommittedWhileTheSlotIsCreatedArrives() throws Exception {
         await("the slot is being created")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> isTrue("confirmed_flush_lsn IS NULL FROM pg_replication_slots WHERE slot_name = '"
@@ -187,7 +187,7 @@ class KnownBugsTest {
      */
     @Test
     @Order(5)
-    void aMissingSlotIsReportedAndNotMadeAnew() throws Exception {
+    void aMissingSlotIsReportedAndNotRecreated() throws Exception {
         String slots = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '"
                 + migration.migration().slot() + "'";
         migration.kill("source");

@@ -76,7 +76,7 @@ class LargeChangesTest {
      */
     @Tag("slow")
     @Test
-    void whatTheServerCannotSendIsDeclaredAndTheRemedyHelps() throws Exception {
+    void whatTheServerCannotSendIsReportedAndTheRemedyHelps() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("unsendable", 15, 15)) {
             migration.execute(
                     migration.migration().source(),

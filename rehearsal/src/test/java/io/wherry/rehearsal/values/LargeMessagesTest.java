@@ -20,7 +20,7 @@ final class LargeMessagesTest {
 
     @Tag("slow")
     @Test
-    void messagesOfSixtyMegabytesThatAreNotForUsFillTheHeapOfTheSourceConnector() throws Exception {
+    void messagesOfSixtyMegabytesForOthersDoNotFillTheHeapOfTheSourceConnector() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(ServerPair.shared(), "messages")) {
             migration.file("");
             Endpoint source = migration.migration().source();

@@ -48,7 +48,7 @@ class TableShapesTest {
     }
 
     @Test
-    void aPartitionThatComesBeforeItsParentsKeyIsMade() throws Exception {
+    void aPartitionThatComesBeforeTheKeyOfItsParentIsCreated() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("early", 15, 15)) {
             migration.execute(
                     migration.migration().source(),
@@ -102,7 +102,7 @@ class TableShapesTest {
     /** The source-connector waits for a transaction that ends with another table under the name of the published one. */
     @Tag("slow")
     @Test
-    void aTableThatIsMadeAnewWhileItsPublicationIsSettledIsLoaded() throws Exception {
+    void aTableThatIsRecreatedWhileItsPublicationIsSettledIsLoaded() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("anew", 12, 15)) {
             migration.execute(migration.migration().source(), "CREATE TABLE public.old (id int PRIMARY KEY)");
             migration.startAll();

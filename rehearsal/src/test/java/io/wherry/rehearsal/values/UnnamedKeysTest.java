@@ -19,7 +19,7 @@ class UnnamedKeysTest {
      * constraint treats NULLs as equal.
      */
     @Test
-    void changesOfATableWhoseKeyOnConflictCannotNameStopTheTable() throws Exception {
+    void changesOfATableWhoseKeyOnConflictCannotNameAreApplied() throws Exception {
         try (SinkFixture sink = new SinkFixture(SharedServer.target(18), "unnamed_keys", 1)) {
             sink.execute("CREATE EXTENSION btree_gist");
             sink.execute("CREATE TYPE public.size AS ENUM ('s', 'm')");
