@@ -42,7 +42,6 @@ public final class RehearsalServers implements AutoCloseable {
 
     /**
      * Starts everything; after a failure, stops what has started.
-     * Starts everything; a failure stops what had started.
      *
      * @param rows of the sample, when there is no dump
      */

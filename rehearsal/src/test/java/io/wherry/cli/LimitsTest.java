@@ -90,7 +90,8 @@ final class LimitsTest extends Refusals {
         check(url(replica, "postgres"), url(target, "empty"), "");
         note(url(source, "kept"), url(replica, "postgres"), "");
 
-        // If the table existed, its remedy would drop the source's table.
+        // Only noted: target and source are the same database, so the remedy for an existing table would drop the
+        // source's table.
         note(url(source, "kept"), url(source, "kept"), "");
         execute(source, "postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'");
         execute(source, "latin", "CREATE TABLE kept (id int PRIMARY KEY)");
@@ -134,7 +135,7 @@ final class LimitsTest extends Refusals {
                 "ALTER SUBSCRIPTION feed ENABLE");
         check(url(source, "faulty").replace("user: postgres", "user: plain"), url(target, "empty"), "");
         check(url(source, "kept"), url(target, "empty").replace("user: postgres", "user: plain"), "");
-        // The remedies gave the role the rights that other refusals need to be missing.
+        // The remedies have granted rights to the role; the refusals after this need a role without these rights.
         for (EmbeddedPostgres server : List.of(source, target)) {
             execute(
                     server,

@@ -19,7 +19,6 @@ final class PartsAmongOthers {
 
     /**
      * The same records; records in parts are joined.
-     * The same records, with those in parts joined.
      *
      * @throws DataException when parts are out of order
      */

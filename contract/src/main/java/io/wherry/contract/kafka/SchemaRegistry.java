@@ -23,7 +23,6 @@ public interface SchemaRegistry {
 
     /**
      * Id of the schema that was registered last under the subject; empty when the subject has none.
-     * Id of the schema that was registered last under the subject; empty when none was.
      *
      * @throws RetryableException when the registry does not answer
      */

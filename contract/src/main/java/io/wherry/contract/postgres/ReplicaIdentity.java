@@ -72,7 +72,6 @@ public enum ReplicaIdentity {
      * SQL for the names of the columns of table {@code c}'s primary key, in order; NULL when it has no key that identifies rows.
      *
      * @param major version of the server
-     * @param major version of the server
      */
     public static String primaryKey(int major) {
         return key(PRIMARY_KEY, major);

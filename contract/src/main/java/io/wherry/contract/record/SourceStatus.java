@@ -5,7 +5,6 @@ import java.util.List;
 
 /**
  * The source-connector's report about itself, written once a second; record of the status topic.
- * What the source-connector says of itself once a second; record of the status topic.
  *
  * @param phase {@code LOADING} or {@code STREAMING} (the load is complete in Kafka)
  * @param atMillis time of the report, ms since 1970

@@ -204,8 +204,8 @@ public final class LoadLane {
     }
 
     /**
-     * A new table that does not exist on the target yet is not in a load there; chunks of other tables must not wait for that
-     * table.
+     * The load of a new table is not known while the table does not exist on the target; chunks of other tables must not wait for
+     * that table.
      */
     private boolean isHeldBack(TableId table) throws SQLException {
         boolean missing = !TargetCatalog.exists(target, table);
