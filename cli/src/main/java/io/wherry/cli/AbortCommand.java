@@ -9,11 +9,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry abort}: ends a cutover under way, so that the source serves again. */
+/** {@code wherry abort}: ends a cutover in progress, so that the source serves again. */
 @Command(
         name = "abort",
         mixinStandardHelpOptions = true,
-        description = "Ends a cutover under way before its point of no return; the source serves again.",
+        description = "Ends a cutover in progress before its point of no return; the source serves again.",
         footer = {"", "Example:", "  wherry abort -f m.yaml"})
 final class AbortCommand implements Callable<Integer> {
     @Mixin

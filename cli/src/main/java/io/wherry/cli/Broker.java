@@ -6,7 +6,7 @@ import io.wherry.embedded.EmbeddedKafka;
 import io.wherry.embedded.EmbeddedRegistry;
 import java.nio.file.Path;
 
-/** The broker and registry that a migration uses: the configured ones, or embedded ones that live under a directory. */
+/** The broker and registry that a migration uses: the configured ones, or embedded ones whose files are in a directory. */
 public final class Broker implements AutoCloseable {
     private final ChildProcesses processes;
     private final Migration migration;
@@ -16,7 +16,7 @@ public final class Broker implements AutoCloseable {
         this.migration = migration;
     }
 
-    /** Starts what is not configured; what was written there before is there again. */
+    /** Starts what is not configured. Data of an earlier start in the directory is available again. */
     public static Broker start(Migration migration, Path directory) {
         if (!migration.kafka().isEmpty()) {
             return new Broker(null, migration);
@@ -38,7 +38,7 @@ public final class Broker implements AutoCloseable {
         return migration;
     }
 
-    /** Has {@code action} run before an embedded broker is stopped, at Ctrl-C as well. */
+    /** Runs {@code action} before an embedded broker is stopped, also at Ctrl-C. */
     public void beforeClose(Runnable action) {
         if (processes != null) {
             processes.beforeClose(action);

@@ -15,11 +15,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry check}: the preflight, changing nothing. */
+/** {@code wherry check}: the preflight; it changes nothing. */
 @Command(
         name = "check",
         mixinStandardHelpOptions = true,
-        description = "Looks at both servers and says what stands in the way; changes nothing.",
+        description = "Checks servers, broker and registry and reports what prevents a start; changes nothing.",
         footer = {"", "Example:", "  wherry check -f m.yaml"})
 final class CheckCommand implements Callable<Integer> {
     @Mixin

@@ -19,7 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 
-/** Talks to the coordinator's HTTP API. */
+/** Client of the coordinator's HTTP API. */
 final class CoordinatorClient {
     private static final Duration CONNECT = Duration.ofSeconds(5);
 
@@ -53,7 +53,7 @@ final class CoordinatorClient {
         }
     }
 
-    /** @param values also secrets and values of rows, which need the token */
+    /** @param values whether the answer may hold secrets and values of rows, which needs the token */
     Answer read(String path, boolean values) {
         HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve(path + (values ? "?showValues=true" : "")))
                 .timeout(CONNECT);
@@ -63,7 +63,7 @@ final class CoordinatorClient {
         return send(request.build());
     }
 
-    /** A call that changes state; waits as long as it takes. */
+    /** A call that changes state; waits until the coordinator answers, however long that takes. */
     Answer order(String path) {
         return send(HttpRequest.newBuilder(base.resolve(path))
                 .header("Authorization", "Bearer " + token())
@@ -80,7 +80,7 @@ final class CoordinatorClient {
                 throw new ConfigurationException(
                         "http.token",
                         "is not configured and " + file + " cannot be read",
-                        "Run this where the coordinator runs, or set http.token on both");
+                        "Run this command on the coordinator's machine, or set http.token on both machines");
             }
         });
     }
@@ -94,7 +94,8 @@ final class CoordinatorClient {
                     "ask",
                     "the coordinator at " + base,
                     "no answer: " + said(e),
-                    "Is it running? Start it with wherry up -f or wherry coordinator -f; see http.listen",
+                    "Check that the coordinator is reachable at http.listen; wherry up -f or wherry coordinator -f"
+                            + " starts it",
                     e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -102,7 +103,7 @@ final class CoordinatorClient {
         }
     }
 
-    /** The client of the JDK leaves some failures to connect without a message. */
+    /** The JDK's client throws some connection failures without a message. */
     private static String said(IOException e) {
         if (e.getMessage() != null) {
             return e.getMessage();

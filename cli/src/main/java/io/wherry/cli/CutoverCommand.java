@@ -11,7 +11,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry cutover}: fence, drain, verify, switch; any failure before the switch row leaves the source serving. */
+/** {@code wherry cutover}: fence, drain, verify, switch. After any failure before the switch row, the source serves. */
 @Command(
         name = "cutover",
         mixinStandardHelpOptions = true,
@@ -24,7 +24,7 @@ final class CutoverCommand implements Callable<Integer> {
     @Option(names = "--dry-run", description = "print the plan, change nothing")
     private boolean dryRun;
 
-    @Option(names = "--yes", description = "do not ask")
+    @Option(names = "--yes", description = "do not ask for confirmation")
     private boolean yes;
 
     @Option(names = "--json", description = "print the result as JSON")
@@ -39,7 +39,7 @@ final class CutoverCommand implements Callable<Integer> {
         CoordinatorClient client = new CoordinatorClient(read, migration.directory(read));
         PrintWriter out = spec.commandLine().getOut();
         if (!dryRun && !yes && !agreed(read)) {
-            out.println("nothing was done; say --yes to cut over without being asked");
+            out.println("nothing was done; use --yes to cut over without a confirmation");
             return ExitCode.CONFIGURATION;
         }
         Answer answer = client.order("/api/cutover?dryRun=" + dryRun);
@@ -52,7 +52,7 @@ final class CutoverCommand implements Callable<Integer> {
         }
         String answer = System.console()
                 .readLine(
-                        "Cut %s over from %s to %s? Type the name: ",
+                        "Cut %s over from %s to %s? Type the migration's name: ",
                         migration.name(), migration.source(), migration.target());
         return migration.name().equals(answer);
     }

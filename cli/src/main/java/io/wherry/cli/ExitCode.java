@@ -9,7 +9,7 @@ public final class ExitCode {
     public static final int DATA_DIFFER = 8;
     public static final int ABORTED = 10;
     public static final int NEEDS_HUMAN = 11;
-    /** A service hung: the process ended itself, to be started again, which the launcher does. */
+    /** A service hung: the process ended itself and must be started again, which the launcher does. */
     public static final int START_AGAIN = 75;
 
     private ExitCode() {}

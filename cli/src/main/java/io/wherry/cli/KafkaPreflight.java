@@ -5,24 +5,18 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.ConfluentRegistry;
 import io.wherry.contract.kafka.KafkaClients;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.SslAuthenticationException;
 
-/** Whether the configured broker and registry can be reached and let us in. Changes nothing. */
+/** Whether the configured broker and registry can be reached and accept the login. Changes nothing. */
 public final class KafkaPreflight {
-    /** A transaction that takes longer is nobody's. */
-    private static final Duration ENOUGH = Duration.ofHours(4);
-    /** A slow source-connector's: most bring several times as many. */
-    private static final long SLOW_CHANGES_A_SECOND = 20_000;
 
     private static final String TIMEOUT_MILLIS = "30000";
 
@@ -46,29 +40,15 @@ public final class KafkaPreflight {
         Migration impatient =
                 migration.withServers(properties, migration.registryUrl().orElse(""));
         try (Admin admin = KafkaClients.admin(impatient)) {
-            transactionLimit(KafkaClients.longestTransaction(admin)).ifPresent(findings::add);
+            admin.describeCluster().clusterId().get();
         } catch (ExecutionException e) {
             findings.add(explain(migration, e.getCause()));
         } catch (KafkaException e) {
             findings.add(explain(migration, e));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            findings.add(Finding.error("kafka", "interrupted", "Start again"));
+            findings.add(Finding.error("kafka", "interrupted", "Run the command again"));
         }
-    }
-
-    /** @param limit of the broker on a Kafka transaction, in which a transaction of the source must come whole */
-    public static Optional<Finding> transactionLimit(Duration limit) {
-        if (limit.compareTo(ENOUGH) >= 0) {
-            return Optional.empty();
-        }
-        long changes = Math.max(1, limit.toSeconds() * SLOW_CHANGES_A_SECOND / 1_000_000);
-        return Optional.of(Finding.warning(
-                "kafka transaction.max.timeout.ms",
-                "a transaction of the source must come whole within " + limit.toSeconds() + " s: about " + changes
-                        + " million rows",
-                "Before a larger one, set transaction.max.timeout.ms=86400000 in the server.properties of each broker and"
-                        + " restart it"));
     }
 
     private static Finding explain(Migration migration, Throwable failure) {
@@ -90,7 +70,7 @@ public final class KafkaPreflight {
         return Finding.error(
                 object,
                 "cannot be used: " + causes,
-                "Look whether it runs there, and whether kafka.security.protocol is the listener's");
+                "Check that a broker listens there, and that kafka.security.protocol is that of the listener");
     }
 
     private static void registry(Migration migration, List<Finding> findings) {

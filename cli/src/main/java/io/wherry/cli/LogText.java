@@ -8,8 +8,8 @@ import io.wherry.contract.error.Masking;
 import io.wherry.contract.error.Sentence;
 
 /**
- * The message of a line of the log: without secrets and values of rows, and with its failure's message where it does not say
- * that itself. Stack traces are for {@code --debug}.
+ * The message of a log line, without secrets and values of rows. If the message does not contain its failure's message, that is
+ * added. Stack traces are shown with {@code --debug}.
  */
 public final class LogText extends ClassicConverter {
     /** System property, {@code true} = stack traces are shown. */

@@ -5,7 +5,7 @@ import io.wherry.contract.config.MigrationFile;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
-/** The options that every command on a migration has. */
+/** The options of every command on a migration. */
 final class MigrationOption {
     @Option(
             names = {"-f", "--file"},
@@ -18,14 +18,14 @@ final class MigrationOption {
             names = "--data",
             paramLabel = "DIR",
             defaultValue = "data",
-            description = "where the embedded broker and registry and the token live (default: ${DEFAULT-VALUE})")
+            description = "directory of the embedded broker and registry and of the token (default: ${DEFAULT-VALUE})")
     private Path data;
 
     Migration read() {
         return MigrationFile.read(file);
     }
 
-    /** Directory of this migration's own state on this machine. */
+    /** Directory of this migration's state on this machine. */
     Path directory(Migration migration) {
         return data.toAbsolutePath().resolve(migration.name());
     }

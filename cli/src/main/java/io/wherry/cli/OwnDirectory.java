@@ -13,13 +13,14 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A temporary directory of this process alone, within one of our user's. Libraries unpack native code into the temporary
- * directory and remove it when the process ends, not when it is killed; so each start removes what killed ones have left.
+ * A temporary directory for this process alone, within one for the user who runs Wherry. Libraries unpack native code into the
+ * temporary directory. They remove it when the process ends, but not when the process is killed. So each start removes what
+ * killed processes have left.
  */
 final class OwnDirectory {
     private OwnDirectory() {}
 
-    /** Makes the directory the one that {@code java.io.tmpdir} names, until this process ends. */
+    /** Makes {@code java.io.tmpdir} name the directory, until this process ends. */
     static void begin() {
         try {
             Path own = begin(Path.of(System.getProperty("java.io.tmpdir")), System.getProperty("user.name"));
@@ -36,7 +37,8 @@ final class OwnDirectory {
             Files.createDirectory(
                     ofUser, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         } catch (FileAlreadyExistsException e) {
-            // Whoever may write to the system's directory could have made it, or a link, to read or replace our files.
+            // Any user who may write to the system's directory could have created it, or a link, to read or replace
+            // Wherry's files.
             boolean ours = Files.isDirectory(ofUser, LinkOption.NOFOLLOW_LINKS)
                     && Files.getOwner(ofUser, LinkOption.NOFOLLOW_LINKS)
                             .getName()
@@ -62,7 +64,7 @@ final class OwnDirectory {
         }
     }
 
-    // The number alone may be another process's by now.
+    // The process number alone may belong to another process by now.
     private static boolean runs(String name) {
         return ProcessHandle.of(Long.parseLong(name.substring(0, name.indexOf('-'))))
                 .map(OwnDirectory::name)
@@ -79,7 +81,7 @@ final class OwnDirectory {
         try {
             Directories.delete(directory);
         } catch (IOException e) {
-            // Another start removes it at the same time, or the next one does.
+            // Another start removes it at the same time; if not, the next start does.
             assert !directory.toString().isEmpty();
         }
     }

@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
@@ -12,23 +13,24 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Both sides' preflight together. Changes nothing. */
+/** The preflight of both sides and of the broker. Changes nothing. */
 public final class Preflight {
     private Preflight() {}
 
     public static List<Finding> findings(Migration migration) {
-        return findings(migration, SourcePreflight.check(migration));
+        return findings(
+                migration, SourcePreflight.check(Flow.first(migration).groups().get(0)));
     }
 
     private static List<Finding> findings(Migration migration, List<Finding> source) {
         List<Finding> findings = new ArrayList<>(source);
-        findings.addAll(TargetPreflight.check(migration));
+        findings.addAll(TargetPreflight.check(Flow.first(migration)));
         findings.addAll(KafkaPreflight.check(migration));
-        // Both look at the source.
+        // The checks of both sides read the source, so they may report the same finding.
         return once(findings);
     }
 
-    /** Without lines that two checks say, each as the more severe one does. */
+    /** Without repeated lines. Each line keeps the more severe of its severities. */
     public static List<Finding> once(List<Finding> findings) {
         Map<String, Finding> byLine = new LinkedHashMap<>();
         findings.forEach(finding -> byLine.merge(
@@ -39,13 +41,16 @@ public final class Preflight {
     }
 
     /**
-     * Of a migration that has begun, what is wrong with single tables stops these alone.
+     * If a migration has already started, a problem of a single table stops only that table.
      *
-     * @throws ConfigurationException when anything stands in the way, with all of it
+     * @throws ConfigurationException with all errors, when there are any
      */
     public static void require(Migration migration) {
-        List<Finding> findings = CutoverCoordinator.hasStarted(migration)
-                ? findings(migration, SourcePreflight.checkBegun(migration))
+        List<Finding> findings = CutoverCoordinator.hasStarted(Flow.first(migration))
+                ? findings(
+                        migration,
+                        SourcePreflight.checkStarted(
+                                Flow.first(migration).groups().get(0)))
                 : findings(migration);
         List<Finding> errors =
                 findings.stream().filter(f -> f.severity() == Severity.ERROR).toList();

@@ -10,8 +10,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * Shows a migration's progress: a bar that is redrawn on a terminal, else a plain line whenever the state changes and every
- * few seconds, or the status as JSON lines.
+ * Shows a migration's progress: on a terminal a bar that is redrawn, otherwise a line whenever the state changes and every few
+ * seconds, or the status as JSON lines.
  */
 public final class Progress implements AutoCloseable {
     private static final int BAR = 30;

@@ -13,17 +13,17 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry retry}: tables that were given up or stopped go on. */
+/** {@code wherry retry}: tables whose load failed or whose changes stopped continue. */
 @Command(
         name = "retry",
         mixinStandardHelpOptions = true,
-        description = "Lets tables go on whose load failed or whose changes stopped, once the cause is fixed.",
+        description = "Continues tables whose load failed or whose changes stopped, once the cause is fixed.",
         footer = {"", "Examples:", "  wherry retry -f m.yaml", "  wherry retry -f m.yaml --table public.orders"})
 final class RetryCommand implements Callable<Integer> {
     @Mixin
     private MigrationOption migration;
 
-    @Option(names = "--table", paramLabel = "TABLE", description = "only this one, as in wherry tables")
+    @Option(names = "--table", paramLabel = "TABLE", description = "only this table, named as in wherry tables")
     private String table;
 
     @Option(names = "--json", description = "print the result as JSON")
@@ -44,18 +44,18 @@ final class RetryCommand implements Callable<Integer> {
         if (json) {
             out.println(answer.body());
         } else {
-            out.println(answer.failed() ? answer.message() : order + " is ordered; see wherry status");
+            out.println(answer.failed() ? answer.message() : order + " was ordered; see wherry status");
         }
         return answer.failed() ? ExitCode.FAILED : ExitCode.DONE;
     }
 
-    /** {@code wherry reload}: tables are loaded again from the beginning. */
+    /** {@code wherry reload}: re-loads tables from the beginning. */
     @Command(
             name = "reload",
             mixinStandardHelpOptions = true,
             description = {
-                "Loads tables again from the beginning; their rows on the target are removed first.",
-                "All of them: under a new replication slot, which is the remedy when the slot is lost."
+                "Re-loads tables from the beginning; their rows on the target are removed first.",
+                "With --all under a new replication slot, which is the remedy for a lost slot."
             },
             footer = {
                 "",
@@ -78,7 +78,7 @@ final class RetryCommand implements Callable<Integer> {
 
         /** One table or all. */
         static final class Which {
-            @Option(names = "--table", paramLabel = "TABLE", description = "this one, as in wherry tables")
+            @Option(names = "--table", paramLabel = "TABLE", description = "this table, named as in wherry tables")
             private String table;
 
             @Option(names = "--all", description = "all tables, under a new replication slot")

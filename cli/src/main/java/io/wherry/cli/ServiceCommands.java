@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.service.Service;
@@ -25,8 +26,8 @@ abstract class ServiceCommands implements Callable<Integer> {
             throw new ConfigurationException(
                     "kafka.bootstrap.servers",
                     "is missing",
-                    "A service of its own needs a broker and a registry that others can reach;"
-                            + " for everything in one process run wherry up");
+                    "A service in a process of its own needs a broker and a registry that the other services can reach;"
+                            + " to run all services in one process, use wherry up");
         }
         try (Service service = service(read, migration.directory(read))) {
             Services.runUntilStopped(service);
@@ -42,7 +43,7 @@ abstract class ServiceCommands implements Callable<Integer> {
     static final class Source extends ServiceCommands {
         @Override
         Service service(Migration read, Path directory) {
-            return new SourceConnector(read);
+            return new SourceConnector(Flow.first(read).groups().get(0));
         }
     }
 
@@ -54,7 +55,7 @@ abstract class ServiceCommands implements Callable<Integer> {
     static final class Sink extends ServiceCommands {
         @Override
         Service service(Migration read, Path directory) {
-            return new SinkApplier(read);
+            return new SinkApplier(Flow.first(read));
         }
     }
 
@@ -66,7 +67,7 @@ abstract class ServiceCommands implements Callable<Integer> {
     static final class Coordinator extends ServiceCommands {
         @Override
         Service service(Migration read, Path directory) {
-            return new CutoverCoordinator(read, directory);
+            return new CutoverCoordinator(Flow.first(read), directory);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.service.Service;
@@ -23,9 +24,9 @@ public final class Services implements Service {
     private final CompletableFuture<Void> done = new CompletableFuture<>();
 
     public Services(Migration migration, Path directory) {
-        coordinator = new CutoverCoordinator(migration, directory);
-        source = new SourceConnector(migration);
-        services = List.of(coordinator, source, new SinkApplier(migration));
+        coordinator = new CutoverCoordinator(Flow.first(migration), directory);
+        source = new SourceConnector(Flow.first(migration).groups().get(0));
+        services = List.of(coordinator, source, new SinkApplier(Flow.first(migration)));
     }
 
     public CutoverCoordinator coordinator() {
@@ -41,7 +42,7 @@ public final class Services implements Service {
     public void start() {
         for (Service service : services) {
             service.start();
-            // The first that fails ends all: the others would wait for it without saying why.
+            // The first service that fails ends all: the others would wait for it without saying why.
             var unused = service.done().whenComplete((nothing, failure) -> {
                 if (failure != null) {
                     done.completeExceptionally(unwrapped(failure));
@@ -53,8 +54,8 @@ public final class Services implements Service {
     }
 
     /**
-     * The source-connector gives the source its replica identities back when it sees the switch, which may be after the
-     * coordinator's end. A lock that others hold must not hold up the end of all.
+     * When the source-connector sees the switch, it restores the replica identities on the source. That may be after the
+     * coordinator's end, so the process waits for it. But a lock of another session must not block the end of the process.
      */
     private void doneAfterSource() {
         var unused = source.done()

@@ -12,7 +12,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry status}, {@code tables}, {@code lag}: what stands where, asked of the running coordinator. */
+/** {@code wherry status}, {@code tables}, {@code lag}: the state of the migration, as the running coordinator reports it. */
 @Command(
         name = "status",
         mixinStandardHelpOptions = true,
@@ -22,7 +22,7 @@ final class StatusCommand implements Callable<Integer> {
     @Mixin
     private MigrationOption migration;
 
-    @Option(names = "--watch", description = "again every two seconds, until Ctrl-C")
+    @Option(names = "--watch", description = "repeat every two seconds, until Ctrl-C")
     private boolean watch;
 
     @Option(names = "--json", description = "print as JSON")
@@ -74,10 +74,10 @@ final class StatusCommand implements Callable<Integer> {
                 + slot(status.path("slot")) + "\n";
     }
 
-    /** Until the next attempt: who looks in the morning must see that it was tried in the night. */
+    /** Shown until the next attempt: an operator who looks in the morning must see that a cutover was tried in the night. */
     private static String lastAbort(JsonNode aborted) {
         return aborted.isObject()
-                ? "the last cutover was given up at " + aborted.path("at").asText() + " in "
+                ? "the last cutover was aborted at " + aborted.path("at").asText() + " in "
                         + aborted.path("step").asText() + ": "
                         + aborted.path("reason").asText() + "\n"
                 : "";
@@ -88,10 +88,10 @@ final class StatusCommand implements Callable<Integer> {
         return "slot: " + slot.path("walStatus").asText("unknown").replace("null", "unknown") + ", keeps "
                 + value(slot, "retainedBytes", " bytes")
                 + (slot.path("keepBytes").isNumber()
-                        ? " of at most " + value(slot, "keepBytes", " bytes") + ", safe for another "
+                        ? " of at most " + value(slot, "keepBytes", " bytes") + ", can keep another "
                                 + value(slot, "safeBytes", " bytes")
                         : "")
-                + (lost.isNumber() ? ", LOST IN " + lost.asLong() / 60 + " min if all goes on as now" : "");
+                + (lost.isNumber() ? ", LOST IN " + lost.asLong() / 60 + " min at the current rate" : "");
     }
 
     private static String lag(JsonNode lag) {
@@ -125,7 +125,7 @@ final class StatusCommand implements Callable<Integer> {
         return lines.toString();
     }
 
-    /** A table that was never analysed has no estimate: that is unknown, not 0. */
+    /** A table that was never analysed has no estimate: the number is unknown, not 0. */
     private static String estimate(JsonNode rows) {
         return rows.isNumber() ? String.format("about %,d", rows.asLong()) : "unknown";
     }
@@ -158,7 +158,7 @@ final class StatusCommand implements Callable<Integer> {
     @Command(
             name = "lag",
             mixinStandardHelpOptions = true,
-            description = "Shows the four lags; an unknown one is not in sync.",
+            description = "Shows the four lags; an unknown lag does not count as in sync.",
             footer = {"", "Example:", "  wherry lag -f m.yaml"})
     static final class LagCommand extends Part {
         @Override
@@ -172,7 +172,7 @@ final class StatusCommand implements Callable<Integer> {
         }
     }
 
-    /** One part of the status alone. */
+    /** Prints one part of the status. */
     abstract static class Part implements Callable<Integer> {
         @Mixin
         private MigrationOption migration;

@@ -1,6 +1,7 @@
 package io.wherry.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Masking;
 import io.wherry.contract.record.Json;
@@ -19,13 +20,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry verify}: compares both sides now, the rows or the schemas. */
+/** {@code wherry verify}: compares the rows or the schemas of both sides now. */
 @Command(
         name = "verify",
         mixinStandardHelpOptions = true,
         description = {
-            "Compares every row of both sides by hashes made in the databases, or with --schema what",
-            "pg_dump --schema-only says of them. Rows still on their way count as different."
+            "Compares every row of both sides by hashes that the databases compute. With --schema, compares",
+            "the output of pg_dump --schema-only instead. Rows that have not arrived yet count as different."
         },
         footer = {"", "Examples:", "  wherry verify -f m.yaml", "  wherry verify -f m.yaml --schema"})
 final class VerifyCommand implements Callable<Integer> {
@@ -51,7 +52,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private int compareRows(Migration read) throws SQLException, InterruptedException {
-        DataComparison found = new DataCompare(read).run();
+        DataComparison found = new DataCompare(Flow.first(read)).run();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new String(Json.write(found), StandardCharsets.UTF_8));
@@ -66,7 +67,9 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private int compareSchemas(Migration read) throws SQLException {
-        SchemaCompare.Result found = new SchemaCompare(read, PostgresTools.locate(SchemaCopy.toolsVersion(read))).run();
+        SchemaCompare.Result found = new SchemaCompare(
+                        Flow.first(read), PostgresTools.locate(SchemaCopy.toolsVersion(Flow.first(read))))
+                .run();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             JsonNode tree = Json.mapper().valueToTree(found);
@@ -77,7 +80,7 @@ final class VerifyCommand implements Callable<Integer> {
             out.println(found.equal() ? "schemas are equal" : "schemas differ");
             if (!found.equal() && !found.exact()) {
                 out.println(
-                        "the role may not create a scratch database: differences between versions were not removed");
+                        "the role has no right to create a scratch database: differences between versions were not removed");
             }
         }
         return found.equal() ? ExitCode.DONE : ExitCode.DATA_DIFFER;

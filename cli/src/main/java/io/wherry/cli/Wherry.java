@@ -46,15 +46,18 @@ import picocli.CommandLine.Spec;
             "3:gate not met (not in sync)",
             "8:data differ",
             "10:cutover aborted, the source serves",
-            "11:needs a human",
-            "75:a service hung, start it again (the launcher does)"
+            "11:failed, the operator must act",
+            "75:a service hung, start again (the launcher does so)"
         },
         footer = {"", "Example:", "  wherry check -f m.yaml"})
 public final class Wherry implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "show stack traces of failures, in the log too")
+    @Option(
+            names = "--debug",
+            scope = ScopeType.INHERIT,
+            description = "show stack traces of failures, also in the log")
     void debug(boolean on) {
         System.setProperty(LogText.STACK_TRACES, Boolean.toString(on));
     }
@@ -68,19 +71,19 @@ public final class Wherry implements Runnable {
         OwnDirectory.begin();
         int code = commands.execute(arguments);
         if (code == ExitCode.START_AGAIN) {
-            // What hangs may be in the way of an orderly exit too; embedded servers have a watchdog.
+            // The part that hangs may also prevent an orderly exit; a watchdog ends the embedded servers.
             Runtime.getRuntime().halt(code);
         }
         System.exit(code);
     }
 
-    /** @param more commands beside those of a production process */
+    /** @param more commands in addition to those of a production process */
     public static CommandLine commandLine(Object... more) {
         CommandLine commands = new CommandLine(new Wherry());
         for (Object command : more) {
             commands.addSubcommand(command);
         }
-        // Settings reach only the commands that are there already.
+        // Settings reach only commands that have been added already.
         return commands.setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, command, parsed) -> explain(e, command));
     }
@@ -90,7 +93,7 @@ public final class Wherry implements Runnable {
         spec.commandLine().usage(System.out);
     }
 
-    /** Every failure is one line a problem with what to do. */
+    /** Prints one line for each problem, with the remedy. */
     private static int explain(Exception failure, CommandLine command) {
         if (Boolean.getBoolean(LogText.STACK_TRACES)) {
             failure.printStackTrace(command.getErr());
@@ -111,7 +114,7 @@ public final class Wherry implements Runnable {
         boolean ours = failure instanceof ServerException || failure instanceof PostgresToolsException;
         String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
         if (ours) {
-            // The end of a server's log has lines of its own.
+            // The message shows the end of a server's log, which has lines of its own.
             return message;
         }
         return Sentence.of(message, failure instanceof SQLException ? "" : "This is a defect; --debug shows where");

@@ -1,6 +1,6 @@
 package io.wherry.coordinator;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
@@ -44,21 +44,21 @@ import org.slf4j.LoggerFactory;
 public final class CutoverCoordinator implements Service, Coordinator {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverCoordinator.class);
 
-    private final Migration migration;
+    private final Flow flow;
     private final CoordinatorLoop loop;
     private final HttpApi http;
 
     /** @param stateDirectory where the HTTP token is kept if the configuration names no token */
-    public CutoverCoordinator(Migration migration, Path stateDirectory) {
-        this.migration = migration;
-        this.loop = new CoordinatorLoop(migration, TrafficSwitch.of(migration), Story.STEPS, Failpoints.armed());
-        this.http = new HttpApi(migration.http(), stateDirectory, this);
+    public CutoverCoordinator(Flow flow, Path stateDirectory) {
+        this.flow = flow;
+        this.loop = new CoordinatorLoop(flow, TrafficSwitch.of(flow), Story.STEPS, Failpoints.armed());
+        this.http = new HttpApi(flow.migration().http(), stateDirectory, this);
     }
 
     @Override
     public void start() {
-        if (!hasStarted(migration)) {
-            List<Finding> findings = TargetPreflight.check(migration);
+        if (!hasStarted(flow)) {
+            List<Finding> findings = TargetPreflight.check(flow);
             List<Finding> errors = findings.stream()
                     .filter(f -> f.severity() == Severity.ERROR)
                     .toList();
@@ -75,11 +75,11 @@ public final class CutoverCoordinator implements Service, Coordinator {
      * Whether the target knows this migration. Once started, a migration must continue even if the source is away: after the switch
      * row the source may be gone. False also if the target does not answer.
      */
-    public static boolean hasStarted(Migration migration) {
-        try (Connection target = Sessions.open(migration, migration.target(), "check")) {
+    public static boolean hasStarted(Flow flow) {
+        try (Connection target = Sessions.open(flow.migration(), flow.to(), "check")) {
             boolean known = TargetTables.exists(target, "wherry.migration")
                     && Queries.strings(target, "SELECT name FROM wherry.migration")
-                            .contains(migration.name());
+                            .contains(flow.migration().name());
             return known && Journal.read(target).isPresent();
         } catch (SQLException e) {
             LOG.debug("Target not readable; the preflight will give the reason", e);

@@ -5,15 +5,15 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
 
-/** Unpacks archives by the system's tar. */
+/** Unpacks archives with the system's tar. */
 final class Archives {
     private Archives() {}
 
     /**
-     * Unpacks an uncompressed tar stream into {@code directory}, owned by ourselves.
+     * Unpacks an uncompressed tar stream into {@code directory}; the files belong to the user who runs Wherry.
      *
-     * <p>No Java library for it: it would have to share commons-io with the registry client's jar, which carries an old
-     * one unshaded.
+     * <p>Without a Java library: such a library would have to share commons-io with the registry client's jar, which contains an
+     * old, unshaded commons-io.
      */
     static void unpackTar(InputStream archive, Path directory) throws IOException {
         Process tar = new ProcessBuilder("tar", "-x", "-p", "--no-same-owner", "-C", directory.toString())

@@ -12,12 +12,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
 /**
- * Directories that are filled once and then only read, shared by every process of this machine.
+ * Directories that are filled once and then only read, shared by all processes of this machine.
  *
- * <p>An entry appears whole or not at all: it is filled beside its place and renamed into it.
+ * <p>An entry appears complete or not at all: it is filled in another directory and then renamed.
  */
 public final class Cache {
-    /** A file lock belongs to the process, so threads of this one need a monitor of their own. */
+    /** A file lock belongs to the process, so threads of one process also need a monitor. */
     private static final ConcurrentMap<Path, Object> MONITORS = new ConcurrentHashMap<>();
 
     private final Path root;
@@ -38,10 +38,10 @@ public final class Cache {
     }
 
     /**
-     * The directory of the entry {@code name} (may hold slashes), filled by {@code filler} when it does not exist yet.
-     * Waits while another thread or process fills it.
+     * The directory of the entry {@code name} (may hold slashes). {@code filler} fills it if it does not exist yet. Waits while
+     * another thread or process fills it.
      *
-     * @throws ServerException when the cache cannot be written; whatever the filler throws is passed on
+     * @throws ServerException when the cache cannot be written; exceptions of the filler are passed on
      */
     public Path entry(String name, Filler filler) {
         Path entry = root.resolve(name);
@@ -72,7 +72,7 @@ public final class Cache {
 
     private static void fill(Path entry, Filler filler) throws IOException {
         Path partial = entry.resolveSibling(entry.getFileName() + ".partial");
-        // A leftover of a process that was killed here: we hold the lock, so nobody is using it.
+        // A leftover of a process that was killed here: this process holds the lock, so no process uses the entry.
         Directories.delete(partial);
         Directories.create(partial);
         try {

@@ -34,7 +34,7 @@ public final class Child {
         return process.pid();
     }
 
-    /** Whether it runs; a suspended one does. */
+    /** Whether the process runs; a suspended process runs too. */
     public boolean isAlive() {
         return process.isAlive();
     }
@@ -45,9 +45,9 @@ public final class Child {
     }
 
     /**
-     * Fails with the log's tail when the process has ended.
+     * Fails with the end of the log if the process has ended.
      *
-     * @throws ServerException when it has
+     * @throws ServerException when the process has ended
      */
     void requireAlive() {
         if (!process.isAlive()) {
@@ -56,7 +56,7 @@ public final class Child {
         }
     }
 
-    /** Asks for an orderly end and waits for it up to {@code limit}; kills it after that. */
+    /** Asks the process to end in order and waits up to {@code limit}; then kills it. */
     void stop(Duration limit) {
         askToStop();
         awaitEnd(limit);
@@ -66,16 +66,16 @@ public final class Child {
         if (!process.isAlive()) {
             return;
         }
-        // Process.destroy knows TERM only, which PostgreSQL takes as "wait until every client has gone".
+        // Process.destroy can only send TERM, which PostgreSQL understands as "wait until every client has gone".
         signal(stopSignal, List.of(process.toHandle()));
     }
 
-    /** {@code SIGSTOP} to the process and all it has started: it hangs with its connections open. */
+    /** {@code SIGSTOP} to the process and all processes it has started: they hang with open connections. */
     public void suspend() {
         signal("STOP", tree());
     }
 
-    /** Lets a suspended process go on. */
+    /** Resumes a suspended process. */
     public void resume() {
         signal("CONT", tree());
     }
@@ -104,7 +104,7 @@ public final class Child {
     void awaitEnd(Duration limit) {
         try {
             if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOGGER.warn("{} did not stop within {} s and is killed; its log is {}", name, limit.toSeconds(), log);
+                LOGGER.warn("{} did not stop within {} s and is killed; its log: {}", name, limit.toSeconds(), log);
                 kill();
             }
         } catch (InterruptedException e) {
@@ -113,10 +113,10 @@ public final class Child {
         }
     }
 
-    /** Kills the process and all it has started, as a crash would, and returns when none is left. */
+    /** Kills the process and all processes it has started, as in a crash. Returns when none is left. */
     public void kill() {
         List<ProcessHandle> handles = tree();
-        // The parent first: a postmaster that saw its backends die would start a recovery.
+        // The parent first: if a postmaster saw its backends die, it would start a recovery.
         handles.forEach(ProcessHandle::destroyForcibly);
         handles.forEach(handle -> handle.onExit().join());
     }

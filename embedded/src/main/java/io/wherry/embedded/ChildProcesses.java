@@ -9,11 +9,11 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * Owner of the server processes and throwaway directories of one run.
+ * Owner of the server processes and temporary directories of one run.
  *
- * <p>All are ended and removed by {@link #close()}, at Ctrl-C or TERM (a shutdown hook), and when this JVM is killed
- * outright (a {@link Watchdog}), unless {@link #keep()} was called. Servers run in sessions of their own: Ctrl-C reaches
- * only this JVM, which ends them in order.
+ * <p>All processes are ended and all directories removed by {@link #close()}, at Ctrl-C or TERM (a shutdown hook), and when this
+ * JVM is killed outright (a {@link Watchdog}), unless {@link #keep()} was called. Servers run in sessions of their own: Ctrl-C
+ * reaches only this JVM, and this JVM ends them in order.
  */
 public final class ChildProcesses implements AutoCloseable {
     private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
@@ -30,7 +30,7 @@ public final class ChildProcesses implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    /** A new directory under the system's temporary directory, removed at the end. Any user may enter it. */
+    /** A new directory under the system's temporary directory; every user may enter it. It is removed at the end. */
     public synchronized Path temporaryDirectory(String prefix) {
         try {
             Path directory = Files.createTempDirectory(prefix);
@@ -42,12 +42,12 @@ public final class ChildProcesses implements AutoCloseable {
         }
     }
 
-    /** Has {@code action} run before the servers are stopped, at Ctrl-C as well: the last one given runs first. */
+    /** Runs {@code action} before the servers are stopped, also at Ctrl-C. The action added last runs first. */
     public synchronized void beforeClose(Runnable action) {
         beforeClose.add(action);
     }
 
-    /** Leaves every process and directory as it is at the end, whatever the end is. */
+    /** Leaves every process and directory as it is at the end, however the run ends. */
     public synchronized void keep() {
         if (!keep && !closed) {
             keep = true;
@@ -55,13 +55,13 @@ public final class ChildProcesses implements AutoCloseable {
         }
     }
 
-    /** Whether all is left as it is. */
+    /** Whether processes and directories are left as they are. */
     public synchronized boolean kept() {
         return keep;
     }
 
     /**
-     * As {@link #start}, for a server that runs as our own user: the files that it makes, and its log, are for this user alone.
+     * As {@link #start}, for a server that runs as the user who runs Wherry: only this user may read the server's files and log.
      */
     public Child startPrivate(String name, List<String> command, Path directory, Path log) {
         try {
@@ -74,7 +74,7 @@ public final class ChildProcesses implements AutoCloseable {
         return start(name, privately(command), directory, log, "TERM", "KILL");
     }
 
-    /** The command, with files that it makes for our own user alone. */
+    /** The command; only the user who runs Wherry may read the files that it creates. */
     static List<String> privately(List<String> command) {
         List<String> masked = new ArrayList<>(List.of("sh", "-c", "umask 077 && exec \"$@\"", "sh"));
         masked.addAll(command);
@@ -84,9 +84,9 @@ public final class ChildProcesses implements AutoCloseable {
     /**
      * Starts a server.
      *
-     * @param stopSignal what makes it end in order
-     * @param crashSignal what the watchdog sends when this JVM was killed
-     * @param log takes standard output and standard error: a file, because a pipe that nobody reads would block it
+     * @param stopSignal signal that makes the server end in order
+     * @param crashSignal signal that the watchdog sends when this JVM was killed
+     * @param log gets standard output and standard error: a file, because a pipe that no process reads would block the server
      */
     public synchronized Child start(
             String name, List<String> command, Path directory, Path log, String stopSignal, String crashSignal) {
@@ -123,14 +123,14 @@ public final class ChildProcesses implements AutoCloseable {
         }
     }
 
-    /** Runs what was registered, stops all servers (up to 20 s each, then killed) and removes the directories. */
+    /** Runs the registered actions, stops all servers (up to 20 s each, then kills them) and removes the directories. */
     @Override
     public void close() {
         closeNow();
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // The JVM is going down: hooks can no longer be removed, and ours finds nothing left to do.
+            // The JVM is ending: hooks can no longer be removed, and this hook finds nothing left to do.
             assert closed;
         }
     }
@@ -141,7 +141,7 @@ public final class ChildProcesses implements AutoCloseable {
             actions = new ArrayList<>(beforeClose);
             beforeClose.clear();
         }
-        // Outside the monitor: an action may well stop a server or wait for a thread that starts one.
+        // Outside the monitor: an action may stop a server or wait for a thread that starts one.
         Collections.reverse(actions);
         actions.forEach(Runnable::run);
         List<Child> running;

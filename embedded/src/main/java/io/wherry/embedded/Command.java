@@ -11,10 +11,10 @@ public final class Command {
     private Command() {}
 
     /**
-     * Runs {@code command} in {@code directory}, appending its output to {@code log}.
+     * Runs {@code command} in {@code directory} and appends its output to {@code log}.
      *
-     * @throws ServerException when it cannot be started, ends with another code than 0, or outlives {@code limit}; the
-     *     message shows the log's tail and ends with {@code remedy}
+     * @throws ServerException when the command cannot be started, ends with a code other than 0, or runs longer than {@code
+     *     limit}; the message shows the end of the log and then {@code remedy}
      */
     public static void run(List<String> command, Path directory, Path log, Duration limit, String remedy) {
         ProcessBuilder builder = new ProcessBuilder(command)
@@ -22,8 +22,8 @@ public final class Command {
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
-        // A Maven that runs us (as in tests) exports its own project's place, which a Maven run by us must not take
-        // over.
+        // A Maven that runs Wherry (as in tests) exports the place of its own project. A Maven that Wherry runs must
+        // not inherit that.
         builder.environment()
                 .keySet()
                 .removeAll(List.of("MAVEN_BASEDIR", "MAVEN_PROJECTBASEDIR", "MAVEN_CMD_LINE_ARGS"));

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Unpacks Debian's packages into a directory, without root's rights and without touching the system: apt works on a private state
- * in which no package is installed, from the machine's own mirror, and verifies the packages by Debian's keyring as always.
+ * Unpacks Debian packages into a directory, without root's rights and without changes to the system. apt works on a private state
+ * in which no package is installed, downloads from the machine's own mirror, and verifies the packages with Debian's keyring as
+ * usual.
  */
 public final class DebianPackages {
     private static final Path KEYRING = Path.of("/usr/share/keyrings/debian-archive-keyring.gpg");
@@ -19,20 +20,20 @@ public final class DebianPackages {
 
     private DebianPackages() {}
 
-    /** Whether this machine can verify them. */
+    /** Whether this machine can verify Debian packages. */
     public static boolean available() {
         return Files.isReadable(KEYRING);
     }
 
     /**
-     * Unpacks a package and all that it depends on.
+     * Unpacks a package and all packages it depends on.
      *
      * @param suite the release, such as {@code trixie}
      * @param unneeded names of package files that are left out
-     * @param directory that takes the subdirectory {@code root}, and for a while apt's state
-     * @param remedy ends the message of what is thrown
+     * @param directory gets the subdirectory {@code root}, and apt's state for a while
+     * @param remedy end of the message of an exception
      * @return the subdirectory
-     * @throws ServerException when they cannot be fetched
+     * @throws ServerException when the packages cannot be downloaded
      */
     public static Path unpack(String suite, String name, Pattern unneeded, Path directory, String remedy)
             throws IOException {
@@ -64,7 +65,8 @@ public final class DebianPackages {
         Files.writeString(
                 apt.resolve("sources.list"),
                 "deb [signed-by=" + KEYRING + "] " + AptSources.debianMirror() + " " + suite + " main\n");
-        // Hooks are cleared because the system's may write to the system; -c is read after the system's configuration.
+        // Hooks are cleared because those of the system may write to the system; -c is read after the system's
+        // configuration.
         return Files.writeString(apt.resolve("apt.conf"), """
                 Dir::State "%1$s/state";
                 Dir::State::status "%1$s/state/status";

@@ -12,32 +12,32 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 
-/** What the standard library lacks for directories and log files. */
+/** Functions for directories and log files that the standard library lacks. */
 public final class Directories {
     private Directories() {}
 
-    /** Creates {@code directory} with its parents, enterable by every user whatever the umask says. */
+    /** Creates {@code directory} with its parents; every user may enter them, whatever the umask is. */
     public static Path create(Path directory) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         return directory;
     }
 
-    /** Creates {@code directory} with its parents; itself may be entered by our own user only, whatever the umask says. */
+    /** Creates {@code directory} with its parents; only the user who runs Wherry may enter it, whatever the umask is. */
     public static Path createPrivate(Path directory) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
         return directory;
     }
 
-    /** Writes a file that our own user alone may read, at no moment anybody else. */
+    /** Writes a file that only the user who runs Wherry may read; at no moment may another user read it. */
     public static Path writePrivate(Path file, String text) throws IOException {
         Files.deleteIfExists(file);
         Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
         return Files.writeString(file, text);
     }
 
-    /** Removes a tree without following symbolic links; files that vanish meanwhile do not matter. */
+    /** Removes a tree without following symbolic links; files that vanish in the meantime do not matter. */
     public static void delete(Path root) throws IOException {
         if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
             return;
@@ -68,7 +68,7 @@ public final class Directories {
         });
     }
 
-    /** The last 25 lines of a log, or a note why there are none. */
+    /** The last 25 lines of a log, or a note why the log cannot be shown. */
     public static String tail(Path log) {
         try {
             // Not readAllLines: a log may hold bytes that are not UTF-8.

@@ -23,11 +23,11 @@ import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.common.Uuid;
 
 /**
- * A Kafka broker of one node, broker and controller in one child JVM, on 127.0.0.1 only, where each client logs in with a
- * secret made at the first start. It stands in files that our own user alone may read, and in no command line.
+ * A Kafka broker of one node: broker and controller in one child JVM, on 127.0.0.1 only. Each client logs in with a secret that
+ * the first start creates. The secret is in files that only the user who runs Wherry may read, and in no command line.
  *
- * <p>Topics live under the directory given and are there again at the next start in it. Methods are for one thread at a
- * time. The broker ends with its {@link ChildProcesses}.
+ * <p>Topics are stored under the given directory and are available again at the next start there. Only one thread at a time may
+ * call the methods. The broker ends with its {@link ChildProcesses}.
  */
 public final class EmbeddedKafka implements AutoCloseable {
     private static final String VERSION = "4.3.1";
@@ -52,10 +52,10 @@ public final class EmbeddedKafka implements AutoCloseable {
     private record Ports(int broker, int controller) {}
 
     /**
-     * A second listener for clients that come through a proxy, as the broker tells each client where to go on.
+     * A second listener for clients that come through a proxy: the broker tells each client the address to use next.
      *
      * @param port where the broker listens
-     * @param proxyPort where the proxy does, on 127.0.0.1
+     * @param proxyPort where the proxy listens, on 127.0.0.1
      */
     public record Proxied(int port, int proxyPort) {}
 
@@ -79,11 +79,11 @@ public final class EmbeddedKafka implements AutoCloseable {
     }
 
     /**
-     * Starts a broker and returns when it serves. Uses again what an earlier start left in {@code directory}, and the
-     * same ports when they are still free.
+     * Starts a broker and returns when it serves. Uses the data that an earlier start left in {@code directory}, and the same
+     * ports if they are still free.
      *
-     * @param settings broker properties on top of ours
-     * @throws ServerException when the broker cannot be fetched or does not come up; shows the end of its log
+     * @param settings broker properties that are added to Wherry's
+     * @throws ServerException when the broker cannot be downloaded or does not start; shows the end of its log
      */
     public static EmbeddedKafka start(
             ChildProcesses children, Path directory, Map<String, String> settings, Optional<Proxied> proxied) {
@@ -92,7 +92,8 @@ public final class EmbeddedKafka implements AutoCloseable {
         EmbeddedKafka kafka;
         try {
             Directories.createPrivate(absolute);
-            // Where its libraries unpack native code; what one that was killed has left goes.
+            // The broker's libraries unpack native code here; a broker that was killed may have left some, which is
+            // removed.
             Directories.delete(absolute.resolve(TEMPORARY));
             Directories.createPrivate(absolute.resolve(TEMPORARY));
             kafka = new EmbeddedKafka(
@@ -127,7 +128,7 @@ public final class EmbeddedKafka implements AutoCloseable {
         return new Ports(FreePorts.next(), FreePorts.next());
     }
 
-    /** The one of an earlier start, if there was any: other processes on this machine may have been told it. */
+    /** The ports of an earlier start, if there was one: other processes on this machine may know them. */
     private static String secret(Path clientFile) throws IOException {
         if (Files.exists(clientFile)) {
             Properties earlier = new Properties();
@@ -185,7 +186,7 @@ public final class EmbeddedKafka implements AutoCloseable {
         return directory.resolve("data");
     }
 
-    // Serial: for G1 at this heap size every block of 512 KiB or more is humongous, allocated in the old generation.
+    // Serial: with G1 at this heap size, every block of 512 KiB or more is humongous, allocated in the old generation.
     private List<String> java(String... arguments) {
         List<String> command = JavaCommand.of(
                 "-Xmx512m",
@@ -202,7 +203,7 @@ public final class EmbeddedKafka implements AutoCloseable {
     private void launch() {
         server = children.startPrivate(
                 "Kafka", java("kafka.Kafka", configurationFile().toString()), directory, log());
-        // An Admin client that is refused complains in our log at each try: wait for the port first.
+        // An Admin client that is refused logs a complaint at each try: wait for the port first.
         Waiting.until(START_LIMIT, server, () -> FreePorts.isServed(ports.broker()));
         Map<String, Object> properties = new HashMap<>(clientProperties());
         properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 60_000);
@@ -223,17 +224,17 @@ public final class EmbeddedKafka implements AutoCloseable {
         }
     }
 
-    /** For {@code bootstrap.servers} of clients; the same until the directory is started anew. */
+    /** For {@code bootstrap.servers} of clients; it stays the same until another broker starts in the directory. */
     public String bootstrapServers() {
         return "127.0.0.1:" + ports.broker();
     }
 
-    /** What a client needs to connect and log in. */
+    /** The properties that a client needs to connect and log in. */
     public Map<String, String> clientProperties() {
         return configuration.client();
     }
 
-    /** Holds {@link #clientProperties()}, for Kafka's own tools; our own user alone may read it. */
+    /** File with {@link #clientProperties()}, for Kafka's own tools; only the user who runs Wherry may read it. */
     public Path clientFile() {
         return directory.resolve(CLIENT_FILE);
     }
@@ -243,32 +244,32 @@ public final class EmbeddedKafka implements AutoCloseable {
         return directory.resolve("kafka.log");
     }
 
-    /** Stops in order. */
+    /** Stops the broker in order. */
     public void stop() {
         server.stop(STOP_LIMIT);
     }
 
-    /** Kills the broker, as the machine's out-of-memory killer might. */
+    /** Kills the broker, as the machine's out-of-memory killer might do. */
     public void kill() {
         server.kill();
     }
 
-    /** Hangs with every process and connection of it, until {@link #resume()}. */
+    /** Hangs the broker with all its processes and connections, until {@link #resume()}. */
     public void suspend() {
         server.suspend();
     }
 
-    /** Goes on after {@link #suspend()}. */
+    /** Continues after {@link #suspend()}. */
     public void resume() {
         server.resume();
     }
 
-    /** Whether its process lives. */
+    /** Whether the broker's process lives. */
     public boolean isRunning() {
         return server.isAlive();
     }
 
-    /** Starts again with the same ports and data; stops first when it is running. */
+    /** Starts the broker again with the same ports and data; stops it first if it runs. */
     public void restart() {
         stop();
         launch();

@@ -17,12 +17,12 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * A PostgreSQL server of its own data directory, on 127.0.0.1 only, never run as root.
+ * A PostgreSQL server with its own data directory, on 127.0.0.1 only, never run as root.
  *
- * <p>Methods are for one thread at a time. The server ends with its {@link ChildProcesses}.
+ * <p>Only one thread at a time may call the methods. The server ends with its {@link ChildProcesses}.
  */
 public final class EmbeddedPostgres implements AutoCloseable {
-    /** What a migration needs on either side; every entry may be overridden by the settings given at start. */
+    /** Settings that a migration needs on both sides; the settings given at the start may override each of them. */
     public static final Map<String, String> REHEARSAL_SETTINGS = Map.of(
             "wal_level", "logical",
             "max_wal_senders", "10",
@@ -34,7 +34,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
     private static final String PASSWORD = "postgres";
     private static final Duration INITDB_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
-    // Recovery after a crash replays up to a checkpoint's worth of WAL before the first connection is accepted.
+    // Recovery after a crash replays up to a checkpoint's worth of WAL before the server accepts the first connection.
     private static final Duration START_LIMIT = Duration.ofMinutes(3);
 
     private final ChildProcesses children;
@@ -53,14 +53,14 @@ public final class EmbeddedPostgres implements AutoCloseable {
     }
 
     /**
-     * Starts a server and returns when it accepts connections. A data directory left in {@code directory} by an earlier
-     * start is used again, else a new one is made: UTF-8, locale C.
+     * Starts a server and returns when it accepts connections. Uses the data directory that an earlier start left in {@code
+     * directory}, otherwise creates a new one: UTF-8, locale C.
      *
      * @param major 10 to 18, or 9 for 9.6
-     * @param directory holds the data ({@code data}) and the log ({@code postgres.log}); must be enterable by every user
-     *     when we are root
-     * @param settings for {@code postgresql.conf}, on top of {@link #REHEARSAL_SETTINGS}
-     * @throws ServerException when the server cannot be fetched or does not come up; shows the end of its log
+     * @param directory holds the data ({@code data}) and the log ({@code postgres.log}); if Wherry runs as root, every user must
+     *     be allowed to enter the directory
+     * @param settings for {@code postgresql.conf}, added to {@link #REHEARSAL_SETTINGS}
+     * @throws ServerException when the server cannot be downloaded or does not start; shows the end of its log
      */
     public static EmbeddedPostgres start(
             ChildProcesses children, int major, Path directory, Map<String, String> settings) {
@@ -119,7 +119,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
                 directory,
                 directory.resolve("initdb.log"),
                 INITDB_LIMIT,
-                "When we are root the server runs as the user nobody, who must be allowed to enter " + directory
+                "If Wherry runs as root, the server runs as the user nobody, who must be allowed to enter " + directory
                         + " and " + installation + ".");
         Files.delete(passwordFile);
         Files.writeString(data().resolve("postgresql.conf"), "include 'wherry.conf'\n", StandardOpenOption.APPEND);
@@ -159,7 +159,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
         return major;
     }
 
-    /** Without user and password. */
+    /** The URL without user and password. */
     public String jdbcUrl(String database) {
         return "jdbc:postgresql://127.0.0.1:" + port + "/" + URLEncoder.encode(database, StandardCharsets.UTF_8);
     }
@@ -182,37 +182,37 @@ public final class EmbeddedPostgres implements AutoCloseable {
         server.stop(STOP_LIMIT);
     }
 
-    /** Kills every process of the server at once, as the machine's out-of-memory killer might. */
+    /** Kills every process of the server at once, as the machine's out-of-memory killer might do. */
     public void kill() {
         server.kill();
     }
 
-    /** Hangs with every process and connection of it, until {@link #resume()}. */
+    /** Hangs the server with all its processes and connections, until {@link #resume()}. */
     public void suspend() {
         server.suspend();
     }
 
-    /** Goes on after {@link #suspend()}. */
+    /** Continues after {@link #suspend()}. */
     public void resume() {
         server.resume();
     }
 
-    /** Whether its process lives. */
+    /** Whether the server's process lives. */
     public boolean isRunning() {
         return server.isAlive();
     }
 
-    /** Starts again on the same port and data directory; stops first when it is running. */
+    /** Starts the server again on the same port and data directory; stops it first if it runs. */
     public void restart() {
         stop();
         launch();
     }
 
     /**
-     * Copies the data directory while the server is stopped for it; running again when this returns.
+     * Copies the data directory. The server is stopped for the copy, and runs again when this method returns.
      *
-     * @return what {@link #comeBackAs} takes
-     * @throws ServerException when there is no room, or the server does not come up again
+     * @return the copy, for {@link #comeBackAs}
+     * @throws ServerException when the disk is full, or the server does not start again
      */
     public Path copyOfData() {
         Path copy = directory.resolve("data-" + System.nanoTime());
@@ -222,7 +222,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
         return copy;
     }
 
-    /** Kills the server and starts it with an earlier copy of its data: what was committed since is lost. */
+    /** Kills the server and starts it with an earlier copy of its data: commits since that copy are lost. */
     public void comeBackAs(Path copy) {
         kill();
         try {
@@ -235,9 +235,9 @@ public final class EmbeddedPostgres implements AutoCloseable {
     }
 
     /**
-     * As {@link #comeBackAs}, but as a standby that is promoted: on another timeline, with the slots that the copy has.
+     * As {@link #comeBackAs}, but as a standby that is promoted: on another timeline, with the slots of the copy.
      *
-     * @throws ServerException when it does not come up
+     * @throws ServerException when the server does not start
      */
     public void failOverTo(Path copy) {
         try {
@@ -260,7 +260,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
                 directory,
                 directory.resolve("copy.log"),
                 START_LIMIT,
-                "Look whether there is room for a copy of " + from);
+                "Check that the disk has room for a copy of " + from);
     }
 
     @Override

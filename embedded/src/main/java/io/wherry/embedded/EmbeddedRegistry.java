@@ -15,14 +15,14 @@ import java.util.zip.GZIPInputStream;
 /**
  * A schema registry that speaks Confluent's protocol (Apicurio), in a child JVM, on 127.0.0.1 only.
  *
- * <p>It has no login: whoever is on this machine can register schemas, which the sink-applier therefore trusts in nothing.
- * Its files are for our own user.
+ * <p>The registry has no login: any user of this machine can register schemas. So the sink-applier trusts no schema. Only the
+ * user who runs Wherry may read the registry's files.
  *
- * <p>Schemas and their ids live under the directory given and are there again at the next start in it. Methods are for
- * one thread at a time. The registry ends with its {@link ChildProcesses}.
+ * <p>Schemas and their ids are stored under the given directory and are available again at the next start there. Only one thread
+ * at a time may call the methods. The registry ends with its {@link ChildProcesses}.
  */
 public final class EmbeddedRegistry implements AutoCloseable {
-    /** The newest line that runs on Java 17. */
+    /** The newest release line that runs on Java 17. */
     private static final String VERSION = "2.6.13.Final";
 
     private static final String TEMPORARY = "tmp";
@@ -45,10 +45,10 @@ public final class EmbeddedRegistry implements AutoCloseable {
     }
 
     /**
-     * Starts a registry and returns at once: it needs 5 to 20 s until {@link #awaitReady()} returns. Uses again what an
-     * earlier start left in {@code directory}, on a port of its own.
+     * Starts a registry and returns at once: it takes 5 to 20 s until {@link #awaitReady()} returns. Uses the data that an
+     * earlier start left in {@code directory}, on a new port.
      *
-     * @throws ServerException when it cannot be fetched or started
+     * @throws ServerException when the registry cannot be downloaded or started
      */
     public static EmbeddedRegistry start(ChildProcesses children, Path directory) {
         Cache cache = Cache.standard();
@@ -62,7 +62,7 @@ public final class EmbeddedRegistry implements AutoCloseable {
         Path absolute = directory.toAbsolutePath();
         try {
             Directories.createPrivate(absolute);
-            // What one that was killed has left goes.
+            // Files that a killed registry has left are removed.
             Directories.delete(absolute.resolve(TEMPORARY));
             Directories.createPrivate(absolute.resolve(TEMPORARY));
         } catch (IOException e) {
@@ -82,8 +82,8 @@ public final class EmbeddedRegistry implements AutoCloseable {
                 "-Djava.io.tmpdir=" + directory.resolve(TEMPORARY),
                 "-Dquarkus.http.host=127.0.0.1",
                 "-Dquarkus.http.port=" + port,
-                // A write delay of 0: by default H2 writes half a second after the commit, and an id that a client was
-                // given and has put into records would be lost, or given to another schema, after a kill.
+                // A write delay of 0: by default H2 writes half a second after the commit. After a kill, an id that a
+                // client had got and had put into records would be lost, or given to another schema.
                 "-Dquarkus.datasource.jdbc.url=jdbc:h2:file:" + directory.resolve("registry") + ";WRITE_DELAY=0",
                 "-Dquarkus.datasource.jdbc.initial-size=1",
                 "-Dquarkus.datasource.jdbc.min-size=1",
@@ -98,7 +98,7 @@ public final class EmbeddedRegistry implements AutoCloseable {
     /**
      * Returns when the registry answers.
      *
-     * @throws ServerException when it does not come up; shows the end of its log
+     * @throws ServerException when the registry does not start; shows the end of its log
      */
     public void awaitReady() {
         Waiting.until(START_LIMIT, server, this::answers);
@@ -129,17 +129,17 @@ public final class EmbeddedRegistry implements AutoCloseable {
         return directory.resolve("registry.log");
     }
 
-    /** Stops in order. */
+    /** Stops the registry in order. */
     public void stop() {
         server.stop(STOP_LIMIT);
     }
 
-    /** Kills the registry, as the machine's out-of-memory killer might. */
+    /** Kills the registry, as the machine's out-of-memory killer might do. */
     public void kill() {
         server.kill();
     }
 
-    /** Starts again on the same port and data and waits until it answers; stops first when it is running. */
+    /** Starts the registry again on the same port and data and waits until it answers; stops it first if it runs. */
     public void restart() {
         stop();
         launch();

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A wall clock that is wrong for the processes started by it, by libfaketime; their monotonic clock stays right. */
+/** A wall clock that is wrong for the processes that use it, by means of libfaketime; their monotonic clock stays right. */
 public final class FalseClock {
     private static final Logger LOG = LoggerFactory.getLogger(FalseClock.class);
     private static final Path RELEASE = Path.of("/etc/os-release");
@@ -26,10 +26,10 @@ public final class FalseClock {
     }
 
     /**
-     * A clock that is right as yet.
+     * A clock that is right until it jumps.
      *
-     * @param file that says how wrong it is
-     * @return empty where libfaketime is not to be had: it comes from Debian
+     * @param file that says how wrong the clock is
+     * @return empty where libfaketime is not available: it comes from Debian
      */
     public static Optional<FalseClock> in(Path file) throws IOException {
         if (!DebianPackages.available()) {
@@ -51,7 +51,7 @@ public final class FalseClock {
                                     "libfaketime",
                                     Pattern.compile("(libc6|libgcc|gcc-).*"),
                                     partial,
-                                    "Without it clocks cannot jump."));
+                                    "Without libfaketime, clocks cannot jump."));
         } catch (ServerException e) {
             LOG.warn("{}", e.getMessage());
             return Optional.empty();
@@ -66,7 +66,7 @@ public final class FalseClock {
         }
     }
 
-    /** What the program is started by. */
+    /** Prefix of the command line of a program that uses this clock. */
     public List<String> command(List<String> program) {
         List<String> command = new ArrayList<>(List.of(
                 "env",
@@ -75,13 +75,13 @@ public final class FalseClock {
                 "FAKETIME_CACHE_DURATION=1",
                 "DONT_FAKE_MONOTONIC=1",
                 "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                // With it, a timed wait of the JVM ends at once after a jump.
+                // With this fix, a timed wait of the JVM would end at once after a jump.
                 "FAKETIME_FORCE_MONOTONIC_FIX=0"));
         command.addAll(program);
         return command;
     }
 
-    /** Jumps, within a second. @param seconds from the right time, negative = in the past */
+    /** Makes the clock jump within a second. @param seconds from the right time, negative = in the past */
     public void jumpTo(long seconds) throws IOException {
         Files.writeString(file, "%+d%n".formatted(seconds));
     }

@@ -11,9 +11,9 @@ import java.util.concurrent.ThreadLocalRandom;
 /**
  * Chooses ports on 127.0.0.1 for servers.
  *
- * <p>Below 32768, where Linux takes the local ports of outgoing connections from by default: while a server is down
- * between kill and restart, a client that keeps trying to connect would otherwise sooner or later be given the server's
- * own port as its local one, and the server could not come back.
+ * <p>The ports are below 32768, where Linux by default takes the local ports of outgoing connections from. Counterexample for a
+ * port above: a server is down between kill and restart; a client that keeps trying to connect gets the server's own port as its
+ * local port, sooner or later; then the server cannot start again.
  */
 public final class FreePorts {
     private static final int FIRST = 20_000;
@@ -22,7 +22,7 @@ public final class FreePorts {
 
     private FreePorts() {}
 
-    /** A port nobody listens on, different from all handed out before in this process. */
+    /** A port on which no process listens, different from all ports that this process got before. */
     public static int next() {
         for (int attempt = 0; attempt < 1_000; attempt++) {
             int port = ThreadLocalRandom.current().nextInt(FIRST, LAST);
@@ -41,7 +41,7 @@ public final class FreePorts {
         }
     }
 
-    /** Whether somebody takes connections there; does not occupy the port for an instant, as a try to bind would. */
+    /** Whether a process accepts connections there. Unlike a try to bind, the check does not occupy the port for an instant. */
     static boolean isServed(int port) {
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
             return socket.isConnected();

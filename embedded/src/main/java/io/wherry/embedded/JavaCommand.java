@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The command line of a child JVM: the same Java as ours. */
+/** The command line of a child JVM: the same Java as that of Wherry. */
 public final class JavaCommand {
     private static final List<String> SHORT_LIVED =
             List.of("-XX:TieredStopAtLevel=", "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote");
@@ -13,7 +13,8 @@ public final class JavaCommand {
     private JavaCommand() {}
 
     /**
-     * A child compiles and verifies classes as we do: a JVM too short-lived for these to pay has children that are.
+     * A child compiles and verifies classes as this JVM does: if this JVM is too short-lived for that to pay, so are its
+     * children.
      *
      * @param arguments after {@code java}
      */

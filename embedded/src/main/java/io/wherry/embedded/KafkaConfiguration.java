@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** What a broker of one node and its clients are configured with. */
+/** The configuration of a broker of one node and of its clients. */
 final class KafkaConfiguration {
     static final String JAAS = "sasl.jaas.config";
     private static final String USER = "wherry";
@@ -17,7 +17,7 @@ final class KafkaConfiguration {
     private final String secret;
     private final Path data;
 
-    /** @param data where topics live */
+    /** @param data directory of the topics */
     KafkaConfiguration(
             int port, int controllerPort, Optional<EmbeddedKafka.Proxied> proxied, String secret, Path data) {
         this.port = port;
@@ -68,17 +68,18 @@ final class KafkaConfiguration {
         properties.put("log.retention.bytes", "-1");
         // One Kafka transaction may span a source transaction of hours; the default limit is 15 minutes.
         properties.put("transaction.max.timeout.ms", "86400000");
-        // The cleaner allocates 128 MiB at start by default; it has only the two internal topics to clean.
+        // By default, the cleaner allocates 128 MiB at the start; it has only the two internal topics to clean.
         properties.put("log.cleaner.dedupe.buffer.size", "4194304");
         properties.put("num.network.threads", "2");
         properties.put("num.io.threads", "4");
-        // After a kill the restarted broker is refused until its former self's session (9 s by default) has ended.
+        // After a kill, the restarted broker is refused until the session of the killed one (9 s by default) has
+        // ended.
         properties.put("broker.session.timeout.ms", "4000");
         properties.put("broker.heartbeat.interval.ms", "500");
         return properties;
     }
 
-    /** What a client needs to connect and log in. */
+    /** The properties that a client needs to connect and log in. */
     Map<String, String> client() {
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put("bootstrap.servers", "127.0.0.1:" + port);

@@ -9,15 +9,15 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Fetches artifacts by running Maven in a child process, so that the user's mirrors, proxies and credentials count.
+ * Downloads artifacts by running Maven in a child process, so that the user's mirrors, proxies and credentials apply.
  *
- * <p>What was fetched stays in the cache; Maven is needed for the first run only.
+ * <p>Downloaded artifacts stay in the cache; Maven is needed for the first run only.
  */
 public final class MavenArtifacts {
     private static final Duration LIMIT = Duration.ofMinutes(20);
     private static final String REMEDY =
-            "Wherry fetches its embedded servers by Maven: `mvn` must be on the PATH and reach a Maven repository that holds"
-                    + " this artifact (mirrors and proxies go to ~/.m2/settings.xml).";
+            "Wherry downloads its embedded servers with Maven: `mvn` must be on the PATH and reach a Maven repository that"
+                    + " holds this artifact (mirrors and proxies go to ~/.m2/settings.xml).";
 
     private static final String NO_DEPENDENCIES =
             "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>";
@@ -54,16 +54,16 @@ public final class MavenArtifacts {
                             name,
                             version,
                             type,
-                            // An empty element would make the plugin leave the artifact out, without a word.
+                            // An empty element would make the plugin silently leave the artifact out.
                             classifier.isEmpty() ? "" : "<classifier>" + classifier + "</classifier>",
                             alone ? NO_DEPENDENCIES : "");
         }
     }
 
     /**
-     * The file of one artifact, without what it depends on.
+     * The file of one artifact, without its dependencies.
      *
-     * @throws ServerException when Maven cannot fetch it
+     * @throws ServerException when Maven cannot download it
      */
     public Path artifact(String coordinates) {
         Path directory = cache.entry(
@@ -77,10 +77,10 @@ public final class MavenArtifacts {
     }
 
     /**
-     * A directory holding the jars of {@code coordinates} and of everything they need at run time.
+     * A directory with the jars of {@code coordinates} and of everything they need at run time.
      *
-     * @param name the cache entry; must change whenever the coordinates do
-     * @throws ServerException when Maven cannot fetch them
+     * @param name the cache entry; must change whenever the coordinates change
+     * @throws ServerException when Maven cannot download them
      */
     public Path libraries(String name, List<String> coordinates) {
         return cache.entry(
@@ -103,7 +103,7 @@ public final class MavenArtifacts {
             Command.run(command, work, work.resolve("maven.log"), LIMIT, REMEDY);
             try (Stream<Path> files = Files.list(directory)) {
                 if (files.findFirst().isEmpty()) {
-                    throw new ServerException("Maven fetched nothing for " + artifacts + "\n" + REMEDY);
+                    throw new ServerException("Maven downloaded nothing for " + artifacts + "\n" + REMEDY);
                 }
             }
         } finally {

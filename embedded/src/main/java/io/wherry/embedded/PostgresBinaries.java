@@ -9,12 +9,12 @@ import org.tukaani.xz.XZInputStream;
 
 /** PostgreSQL servers from Maven: only {@code initdb}, {@code pg_ctl}, {@code postgres} and the contrib extensions. */
 public final class PostgresBinaries {
-    /** By major version; 9 stands for 9.6, the oldest with all that logical decoding needs. */
+    /** By major version; 9 means 9.6, the oldest version with everything that logical decoding needs. */
     private static final Map<Integer, String> AMD64 = Map.of(
             9, "9.6.24", 10, "10.23.0", 11, "11.22.1", 12, "12.22.0", 13, "13.23.0", 14, "14.24.0", 15, "15.19.0", 16,
             "16.15.0", 17, "17.11.0", 18, "18.6.0");
 
-    /** Older majors are not published for this processor in the same releases. */
+    /** Older majors were not published for this processor in the same releases. */
     private static final Map<Integer, String> ARM64 =
             Map.of(12, "12.17.0", 14, "14.23.0", 15, "15.19.0", 16, "16.15.0", 17, "17.11.0", 18, "18.6.0");
 
@@ -25,9 +25,9 @@ public final class PostgresBinaries {
     }
 
     /**
-     * The installation directory of the server of {@code major}, fetched and unpacked on first use.
+     * The installation directory of the server of {@code major}, downloaded and unpacked on first use.
      *
-     * @throws ServerException when there is no such server for this processor, or it cannot be fetched
+     * @throws ServerException when no such server exists for this processor, or it cannot be downloaded
      */
     public Path installation(int major) {
         boolean arm = System.getProperty("os.arch").equals("aarch64");

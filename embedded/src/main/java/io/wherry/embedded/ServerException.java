@@ -1,6 +1,6 @@
 package io.wherry.embedded;
 
-/** An embedded server, or something it needs, could not be had. The message names the operation, the object and a remedy. */
+/** An embedded server, or something it needs, is not available. The message names the operation, the object and a remedy. */
 public final class ServerException extends RuntimeException {
     public ServerException(String message) {
         super(message);

@@ -8,7 +8,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Runs programs as the user {@code nobody} when we are root, else as ourselves: PostgreSQL refuses to run as root. */
+/**
+ * Runs programs as the user {@code nobody} if Wherry runs as root, otherwise as the same user: PostgreSQL refuses to run as root.
+ */
 public final class Unprivileged {
     private static final String USER = "nobody";
 
@@ -18,7 +20,7 @@ public final class Unprivileged {
         return new UnixSystem().getUid() == 0;
     }
 
-    /** {@code command} for a process which gives up root's rights first; its process number is the program's own. */
+    /** {@code command} for a process that first drops root's rights; its process number is that of the program. */
     static List<String> command(List<String> command) {
         if (!isRoot()) {
             return command;
@@ -29,7 +31,7 @@ public final class Unprivileged {
         return dropping;
     }
 
-    /** Hands {@code path} over to the user that {@link #command} runs programs as. */
+    /** Makes the user that {@link #command} runs programs as the owner of {@code path}. */
     public static void own(Path path) throws IOException {
         if (isRoot()) {
             Files.setOwner(
@@ -42,7 +44,7 @@ public final class Unprivileged {
             Process process = new ProcessBuilder("id", "-g", USER).start();
             return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
         } catch (IOException e) {
-            throw new ServerException("Cannot ask for the group of the user " + USER + ": " + e.getMessage(), e);
+            throw new ServerException("Cannot find the group of the user " + USER + ": " + e.getMessage(), e);
         }
     }
 }

@@ -10,7 +10,7 @@ final class Waiting {
     private Waiting() {}
 
     /**
-     * Returns when {@code ready} says so, asked every 50 ms.
+     * Returns when {@code ready} is true; it is checked every 50 ms.
      *
      * @throws ServerException when the server ends first or {@code limit} has passed; shows the end of its log
      */

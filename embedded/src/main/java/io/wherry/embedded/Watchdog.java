@@ -8,8 +8,8 @@ import java.nio.file.Path;
 /**
  * A shell that outlives this JVM just long enough to end its children and remove its directories.
  *
- * <p>It reads what there is to clean up from a pipe whose other end only this JVM holds: however the JVM dies, the pipe
- * ends. It runs in a session of its own, so that Ctrl-C on the terminal does not reach it.
+ * <p>It reads its tasks from a pipe whose other end only this JVM holds: however the JVM dies, the pipe ends. The shell runs in a
+ * session of its own, so that Ctrl-C on the terminal does not reach it.
  */
 final class Watchdog {
     private static final String SCRIPT = """
@@ -57,33 +57,34 @@ final class Watchdog {
             return new Watchdog(process.outputWriter(StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw new ServerException(
-                    "Cannot start the watchdog: " + e.getMessage() + "\n`setsid` (util-linux) and `sh` must be there.",
+                    "Cannot start the watchdog: " + e.getMessage()
+                            + "\n`setsid` (util-linux) and `sh` must be installed.",
                     e);
         }
     }
 
-    /** From now on the process is sent {@code signal} when this JVM dies, and KILL 5 s later. */
+    /** Registers a process: when this JVM dies, it gets {@code signal}, and KILL 5 s later. */
     void watchProcess(long pid, String signal) {
         tell("pid " + pid + " " + signal);
     }
 
-    /** The process has ended: its number may soon belong to another. */
+    /** Removes a process that has ended: its number may soon belong to another process. */
     void forgetProcess(long pid) {
         tell("gone " + pid);
     }
 
-    /** From now on the directory is removed when this JVM dies. */
+    /** Registers a directory that is removed when this JVM dies. */
     void watchDirectory(Path directory) {
         tell("dir " + directory);
     }
 
-    /** Ends the watchdog without any cleaning up. */
+    /** Ends the watchdog without any cleanup. */
     synchronized void dismiss() {
         tell("keep");
         try {
             pipe.close();
         } catch (IOException e) {
-            throw new ServerException("The watchdog did not take its dismissal: " + e.getMessage(), e);
+            throw new ServerException("The watchdog did not end when asked to: " + e.getMessage(), e);
         }
     }
 
@@ -93,7 +94,7 @@ final class Watchdog {
             pipe.newLine();
             pipe.flush();
         } catch (IOException e) {
-            throw new ServerException("The watchdog is gone: " + e.getMessage() + "\nStart again.", e);
+            throw new ServerException("The watchdog is gone: " + e.getMessage() + "\nStart the command again.", e);
         }
     }
 }

@@ -14,12 +14,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs the steps of a history one at a time, each in its session's own connection, as an application would: the server may
- * refuse a statement. For one thread.
+ * Runs the steps of a history one at a time, each in the connection of its session, as an application would: the server may
+ * refuse a statement. Only one thread may use it.
  */
 public final class HistoryRunner implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HistoryRunner.class);
-    // Steps run one at a time, so a session that waits for another's lock would wait for ever.
+    // Steps run one at a time, so a session that waits for another session's lock would wait forever.
     private static final String OPTIONS =
             "-c lock_timeout=50ms -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3"
                     + " -c bytea_output=hex -c lc_monetary=C -c xmloption=content";
@@ -44,7 +44,7 @@ public final class HistoryRunner implements AutoCloseable {
      * Runs a step.
      *
      * @return false = the server refused the statement
-     * @throws SQLException when the session is lost; the next step of this session logs in anew
+     * @throws SQLException when the session is lost; the next step of this session opens a new connection
      */
     public boolean run(HistoryStep step) throws SQLException {
         Connection session = session(step.session());
@@ -64,12 +64,15 @@ public final class HistoryRunner implements AutoCloseable {
         }
     }
 
-    /** Statements that the servers carried out. */
+    /** The number of statements that the servers carried out. */
     public long accepted() {
         return accepted;
     }
 
-    /** Statements that the server refused: a unique value taken, a row locked, a transaction that had failed before. */
+    /**
+     * The number of statements that the server refused: a unique value was taken, a row was locked, the transaction had failed
+     * before.
+     */
     public long refused() {
         return refused;
     }
@@ -79,7 +82,8 @@ public final class HistoryRunner implements AutoCloseable {
         if (known == null) {
             Properties own = new Properties();
             own.putAll(properties);
-            // Half of the sessions go on after a statement that failed, by a savepoint before each; half lose it all.
+            // After a failed statement, half of the sessions continue from a savepoint before each statement; the
+            // others lose the transaction.
             own.setProperty("autosave", number % 2 == 0 ? "always" : "never");
             known = DriverManager.getConnection(url, own);
             sessions.put(number, known);
@@ -102,7 +106,7 @@ public final class HistoryRunner implements AutoCloseable {
         }
     }
 
-    /** Ends the sessions, and with them what is open in them. */
+    /** Ends the sessions, and so their open transactions. */
     @Override
     public void close() throws SQLException {
         for (Connection session : sessions.values()) {

@@ -6,7 +6,7 @@ import java.util.Objects;
  * One statement of one session.
  *
  * @param session from 0
- * @param data what {@code COPY … FROM STDIN} reads; empty = another statement
+ * @param data that {@code COPY … FROM STDIN} reads; empty = the step is another statement
  */
 public record HistoryStep(int session, String sql, String data) {
     public HistoryStep {

@@ -4,23 +4,23 @@ import io.wherry.contract.name.Identifiers;
 import java.util.random.RandomGenerator;
 
 /**
- * A column and where its values come from.
+ * A column and the source of its values.
  *
  * @param name not quoted
- * @param constraints what follows name and type in CREATE TABLE
+ * @param constraints SQL after name and type in CREATE TABLE
  */
 record RandomColumn(String name, RandomType type, Values values, int pool, boolean nullable, String constraints) {
-    /** What a statement may write. */
+    /** The values that a statement may write. */
     enum Values {
         /** Samples of the type. */
         ANY,
-        /** Numbered values up to {@code pool}, so that they meet again; seldom a sample. */
+        /** Numbered values up to {@code pool}, so that rows meet the same values again; seldom a sample. */
         POOL,
         /** Kept out of line. */
         BIG,
-        /** Nothing: the server computes it. */
+        /** No value: the server computes it. */
         GENERATED,
-        /** The server's next value, or a number when overridden. */
+        /** The server's next value, or a number that overrides it. */
         ALWAYS_IDENTITY,
         /** The server's next value or a number. */
         DEFAULT_IDENTITY
@@ -34,7 +34,7 @@ record RandomColumn(String name, RandomType type, Values values, int pool, boole
         return quoted() + " " + type.sql() + constraints;
     }
 
-    /** Whether an UPDATE may set it to itself. */
+    /** Whether an UPDATE may set the column to itself. */
     boolean assignable() {
         return !generated() && values != Values.ALWAYS_IDENTITY;
     }
@@ -51,13 +51,13 @@ record RandomColumn(String name, RandomType type, Values values, int pool, boole
         return switch (values) {
             case BIG -> random.nextInt(4) == 0 ? small() : RandomTypes.bigValue(type, random);
             case POOL -> random.nextInt(15) == 0 ? type.any(random) : numbered(random.nextInt(pool));
-            // Far from what the sequence gives.
+            // Far from the values of the sequence.
             case ALWAYS_IDENTITY, DEFAULT_IDENTITY -> numbered(1_000 + random.nextInt(30_000));
             case ANY, GENERATED -> type.any(random);
         };
     }
 
-    /** A value that no other row is likely to have, where values meet again otherwise. */
+    /** A value that probably no other row has, also if rows otherwise meet the same values again. */
     String fresh(RandomGenerator random) {
         return values == Values.POOL && (!nullable || random.nextInt(7) != 0)
                 ? numbered(pool + random.nextInt(8_000))

@@ -6,7 +6,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.random.RandomGenerator;
 
-/** DDL that Wherry follows while the migration runs, and what changes beside the tables' rows: sequences and large objects. */
+/** DDL that Wherry follows while the migration runs, and changes beside the tables' rows: of sequences and large objects. */
 final class RandomDdl {
     private final RandomSchema schema;
     private final RandomGenerator random;
@@ -18,8 +18,8 @@ final class RandomDdl {
     }
 
     /**
-     * A column more, if the table has rows, and all of them written anew, which shows it to those who follow changes. Not for a
-     * parent, whose every child would need a row.
+     * Adds a column if the table has rows, and updates all rows, so that the stream shows the new column. Not for a parent table:
+     * every child would need a row.
      */
     String widen(String column) {
         RandomType type = schema.types().any(random);
@@ -44,15 +44,15 @@ final class RandomDdl {
                 + same + " = " + same + "; END IF; END $wherry$";
     }
 
-    /** Rows that contradict a foreign key; nothing when the schema has none, and half of the times. */
+    /** Adds rows that contradict a foreign key; nothing if the schema has none, and nothing half of the times. */
     List<String> orphans() {
         List<String> known = schema.orphaning();
         return known.isEmpty() || random.nextBoolean() ? List.of() : List.of(known.get(random.nextInt(known.size())));
     }
 
     /**
-     * Rows of the users in tables of an extension, where there is one with these. A server without the extension refuses the
-     * statements.
+     * Changes rows that users own in tables of an extension, if the schema has such an extension. A server without the extension
+     * refuses the statements.
      */
     List<String> ofExtension() {
         int code = random.nextInt(20, 60);
@@ -66,7 +66,9 @@ final class RandomDdl {
                         : "INSERT INTO public.note VALUES (" + random.nextInt(100) + ", 'it''s')");
     }
 
-    /** What stands beside the columns of a table; the server may refuse it, for the rows that are there. */
+    /**
+     * Changes an index, a constraint, a default or a partition of a table; the server may refuse it because of the table's rows.
+     */
     List<String> beside() {
         List<String> statements = new ArrayList<>();
         RandomTable table = schema.tables().get(random.nextInt(schema.tables().size()));
@@ -117,7 +119,7 @@ final class RandomDdl {
         }
     }
 
-    /** Sequences move on, large objects come, change and go: none of it is in the stream. */
+    /** Advances sequences, and creates, changes and removes large objects: none of it is in the stream. */
     List<String> outsideTheStream() {
         String sequence = schema.anySchema(random) + "." + Identifiers.quote("sequence " + ++objects);
         String bytes = "'\\x" + HexFormat.of().toHexDigits(random.nextLong()).repeat(random.nextInt(1, 900)) + "'";

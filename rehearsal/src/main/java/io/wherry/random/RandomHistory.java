@@ -8,8 +8,8 @@ import java.util.Queue;
 import java.util.SplittableRandom;
 
 /**
- * What several sessions do to a {@link RandomSchema}, without end: the same seed makes the same statements. Each table gets rows
- * first. Transactions of one to sixty statements run in turns; they commit, roll back, or are prepared and end later.
+ * The statements of several sessions on a {@link RandomSchema}, without end: the same seed gives the same statements. First each
+ * table gets rows. Transactions of one to sixty statements run in turns; they commit, roll back, or are prepared and end later.
  */
 public final class RandomHistory {
     private static final int SESSIONS = 4;
@@ -29,7 +29,7 @@ public final class RandomHistory {
     private int widened;
 
     /**
-     * @param seed of the history alone, so that several can follow on one schema
+     * @param seed of this history alone, so that several histories can follow on one schema
      * @param prepares whether the server permits prepared transactions
      */
     public RandomHistory(RandomSchema schema, long seed, boolean prepares) {
@@ -59,7 +59,7 @@ public final class RandomHistory {
         }
     }
 
-    /** What happens next. */
+    /** The next step. */
     public HistoryStep next() {
         if (ahead.isEmpty()) {
             plan(sessions.get(random.nextInt(SESSIONS)));
@@ -67,7 +67,7 @@ public final class RandomHistory {
         return ahead.remove();
     }
 
-    /** Ends what is open, prepared transactions too; afterwards {@link #next} goes on. */
+    /** The steps that end all open transactions, prepared ones too; afterwards {@link #next} continues. */
     public List<HistoryStep> rest() {
         List<HistoryStep> rest = new ArrayList<>(ahead);
         ahead.clear();
@@ -83,17 +83,17 @@ public final class RandomHistory {
         return rest;
     }
 
-    /** A column more in one of the tables, by a transaction of its own; only when nothing is open, after {@link #rest}. */
+    /** Adds a column to one of the tables, in a transaction of its own; only when no transaction is open, after {@link #rest}. */
     public HistoryStep widen() {
         return statement(ddl.widen("more " + ++widened));
     }
 
-    /** A table or column that takes the name of another; only when nothing is open, after {@link #rest}. */
+    /** Gives a table or column the name of another one; only when no transaction is open, after {@link #rest}. */
     public HistoryStep rename() {
         return statement(renames.next());
     }
 
-    /** Tables of another shape, with rows; only when nothing is open. */
+    /** Creates tables of another shape, with rows; only when no transaction is open. */
     public List<HistoryStep> another() {
         int known = schema.tables().size();
         List<HistoryStep> steps = new ArrayList<>();
@@ -105,7 +105,10 @@ public final class RandomHistory {
         return steps;
     }
 
-    /** Indexes, constraints, defaults and partitions made live, sequences that move on, large objects, an extension's rows; only when nothing is open. */
+    /**
+     * Creates indexes, constraints, defaults and partitions, advances sequences, and changes large objects and rows of an
+     * extension; only when no transaction is open.
+     */
     public List<HistoryStep> beside() {
         List<HistoryStep> steps = new ArrayList<>();
         for (int i = 0; i < 3; i++) {

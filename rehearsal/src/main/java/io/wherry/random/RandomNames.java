@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 
-/** Names, ordinary and odd, of which many are the same once Kafka's rules or lower case are applied to them. */
+/** Names, ordinary and odd. Many of them become the same name under Kafka's rules or in lower case. */
 final class RandomNames {
     private static final List<String> WORDS =
             List.of("user", "User", "order", "select", "a", "A", "ünïcødé", "表", "it's", "quo\"te", "back\\slash");
@@ -18,7 +18,7 @@ final class RandomNames {
         this.random = random;
     }
 
-    /** A name not given before, not quoted, of at most 63 bytes. */
+    /** A new name, not quoted, of at most 63 bytes. */
     String next() {
         while (true) {
             boolean odd = random.nextInt(2) == 0;

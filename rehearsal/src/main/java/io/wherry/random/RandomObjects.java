@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.random.RandomGenerator;
 
-/** What a schema has beside types and tables. Which of it a server refuses depends on its version. */
+/** Objects of a schema other than types and tables. A server refuses those that its version does not know. */
 final class RandomObjects {
     private final List<String> schemas;
     private final List<RandomTable> tables;
@@ -52,7 +52,7 @@ final class RandomObjects {
         }
     }
 
-    /** DDL, and rows of what it made, in order. */
+    /** DDL and rows for the new objects, in order. */
     List<String> statements() {
         return statements;
     }

@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /**
- * Tables and columns that take the names of others, each change in one transaction: a name does not say which table, or which
- * column, its rows belong to.
+ * Tables and columns that take the names of others, each change in one transaction: a name does not identify the table, or the
+ * column, that its rows belong to.
  */
 final class RandomRenames {
     private final RandomSchema schema;
@@ -20,7 +20,7 @@ final class RandomRenames {
         this.random = random;
     }
 
-    /** One transaction of DDL. Only when nothing is open: the statements after it are made for the new names. */
+    /** One transaction of DDL. Only when no transaction is open: the statements after it use the new names. */
     String next() {
         RandomTable first = schema.pair().get(0);
         RandomTable second = schema.pair().get(1);
@@ -39,7 +39,7 @@ final class RandomRenames {
         return transaction(alter(first.name(), free), alter(second.name(), first.name()), alter(free, second.name()));
     }
 
-    /** The second takes the name of the first, which gets a new one. */
+    /** The second table takes the name of the first, and the first gets a new one. */
     private String over(RandomTable first, RandomTable second) {
         String free = fresh(first);
         schema.pair(first.renamed(free), second.renamed(first.name()));
@@ -55,7 +55,7 @@ final class RandomRenames {
     private String createAgain(RandomTable first, RandomTable second) {
         RandomTable again = second.renamed(first.name());
         schema.pair(again, second);
-        return transaction("DROP TABLE " + first.name(), RandomTables.createStatement(again));
+        return transaction("DROP TABLE " + first.name(), CreatedTables.statement(again));
     }
 
     /** A column of the same name and type: its old values are gone. */
@@ -81,7 +81,7 @@ final class RandomRenames {
                 + Identifiers.quote("renamed " + ++renamed + random.nextInt(100));
     }
 
-    /** The schema is quoted, and may hold dots and doubled quotes. */
+    /** The schema is quoted and may contain dots and doubled quotes. */
     private static int schemaLength(String name) {
         int at = 1;
         while (name.charAt(at) != '"' || name.charAt(at + 1) == '"') {

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
-/** A database's schemas, types and tables, made from a seed. */
+/** A database's schemas, types and tables, built from a seed. */
 public final class RandomSchema {
     private final long seed;
     private final int version;
@@ -18,7 +18,7 @@ public final class RandomSchema {
     private final List<RandomTable> pair;
 
     /**
-     * @param seed the same seed and version make the same schema
+     * @param seed the same seed and version give the same schema
      * @param version major version of the server
      */
     public RandomSchema(long seed, int version) {
@@ -41,7 +41,7 @@ public final class RandomSchema {
         return seed;
     }
 
-    /** Major version of the server that it was made for. */
+    /** Major version of the server that the schema is for. */
     public int version() {
         return version;
     }
@@ -52,14 +52,14 @@ public final class RandomSchema {
     }
 
     /**
-     * What may stand around the tables, to be run after {@link #statements}: views, triggers that write rows, sequences, rights and
-     * more. A server refuses what its version does not know.
+     * Objects around the tables, to be created after {@link #statements}: views, triggers that write rows, sequences, rights and
+     * more. A server refuses those that its version does not know.
      */
     public List<String> objects() {
         return List.copyOf(objects.statements());
     }
 
-    /** DDL of tables of one more shape; from now on the history writes to them. */
+    /** DDL of tables of one more shape; from now on the history also writes to them. */
     List<String> another() {
         int known = tables.statements().size();
         tables.create(1);
@@ -67,7 +67,7 @@ public final class RandomSchema {
                 tables.statements().subList(known, tables.statements().size()));
     }
 
-    /** What lets a role write everything. */
+    /** Statements that let a role write everything. */
     public List<String> grants(String role) {
         List<String> grants = new ArrayList<>();
         for (String schema : schemas) {
@@ -93,7 +93,7 @@ public final class RandomSchema {
         return List.copyOf(pair);
     }
 
-    /** From now on statements are made for these. */
+    /** From now on, statements are generated for these tables. */
     void pair(RandomTable first, RandomTable second) {
         tables.tables().removeAll(pair);
         pair.clear();

@@ -4,11 +4,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A table that statements are made for.
+ * A table that statements are generated for.
  *
  * @param name quoted, with its schema
- * @param key columns of the primary key; empty = none, or one that ON CONFLICT cannot name
- * @param unique columns whose values rows take from one another
+ * @param key columns of the primary key; empty = the table has none, or one that ON CONFLICT cannot name
+ * @param unique columns whose values rows take from each other
  * @param parts quoted names of partitions, which can be truncated alone
  */
 record RandomTable(
@@ -33,7 +33,7 @@ record RandomTable(
         return columns.stream().filter(c -> !c.generated()).toList();
     }
 
-    /** The one column of the key, by which a row can be found while others of its values change. */
+    /** The one column of the key. It finds a row while other values of the row change. */
     Optional<RandomColumn> singleKey() {
         return key.size() == 1 ? Optional.of(key.get(0)) : Optional.empty();
     }

@@ -9,10 +9,10 @@ import java.util.random.RandomGenerator;
 /**
  * A column's type and values of it, as their text.
  *
- * @param sql as it stands in CREATE TABLE
- * @param since first major version of the server that has it, with all of {@code samples}
+ * @param sql the type in CREATE TABLE
+ * @param since first major version of the server that has the type and all of {@code samples}
  * @param samples edge values
- * @param numbered text of the n-th of many values that differ; null = the type has no order and cannot be a key
+ * @param numbered text of the n-th of many different values; null = the type has no order and cannot be a key
  */
 record RandomType(String sql, int since, List<String> samples, IntFunction<String> numbered) {
     RandomType {
@@ -38,7 +38,7 @@ record RandomType(String sql, int since, List<String> samples, IntFunction<Strin
                 : samples.get(random.nextInt(samples.size()));
     }
 
-    /** Arrays of it: empty, with NULL, of two dimensions, with bounds of their own. */
+    /** Array values of the type: empty, with NULL, with two dimensions, with other bounds. */
     RandomType array() {
         List<String> elements = samples.stream().map(RandomType::element).toList();
         List<String> arrays = new ArrayList<>(List.of("{}", "{NULL}"));

@@ -14,7 +14,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 
-/** The types that columns are made of: built-in ones, and types and extensions that {@link #statements} makes. */
+/** The types of the columns: built-in types, and types and extensions that {@link #statements} creates. */
 final class RandomTypes {
     static final RandomType INTEGER = keyed(10, "integer", i -> "" + i, "-2147483648", "2147483647", "0", "-1");
     static final RandomType TEXT =
@@ -136,7 +136,7 @@ final class RandomTypes {
     private final Set<RandomType> domains = new HashSet<>();
     private final List<String> statements = new ArrayList<>();
 
-    /** @param schema quoted; where types and extensions are made */
+    /** @param schema quoted; types and extensions are created in it */
     RandomTypes(int version, String schema, RandomGenerator random) {
         this.version = version;
         BUILT_IN.stream().filter(t -> t.since() <= version).forEach(types::add);
@@ -170,7 +170,7 @@ final class RandomTypes {
         domains.add(domain);
     }
 
-    /** What makes the types. */
+    /** The statements that create the types. */
     List<String> statements() {
         return statements;
     }

@@ -10,11 +10,11 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Statements that write to tables. Rows are found by the order of their text, so that the same statements on the same rows do
- * the same. A statement may fail: on a unique value that is taken, or a row that another session holds.
+ * Statements that write to tables. Rows are found by the order of their text, so that the same statements on the same rows have
+ * the same effect. A statement may fail: because a unique value is taken, or another session has locked a row.
  */
 final class RandomWrites {
-    /** @param data as of {@link HistoryStep} */
+    /** @param data as in {@link HistoryStep} */
     record Write(String sql, String data) {
         Write(String sql) {
             this(sql, "");
@@ -29,7 +29,7 @@ final class RandomWrites {
         this.random = random;
     }
 
-    /** Statements that belong together, in order: most often one. */
+    /** Statements that belong together, in order: usually one. */
     List<Write> next() {
         RandomTable table = tables.get(random.nextInt(tables.size()));
         if (table.writable().isEmpty()) {
@@ -92,7 +92,7 @@ final class RandomWrites {
                 "INSERT INTO " + table.name() + " (" + list(columns) + ")" + overriding(columns) + " VALUES " + values);
     }
 
-    /** The columns that an insert names: identity columns are left to the server now and then. */
+    /** The columns that an insert names: sometimes the server sets the identity columns. */
     private List<RandomColumn> given(RandomTable table) {
         return table.writable().stream()
                 .filter(c -> c.values() != Values.ALWAYS_IDENTITY && c.values() != Values.DEFAULT_IDENTITY
@@ -136,7 +136,7 @@ final class RandomWrites {
         return new Write(insert(table, 1).sql() + " ON CONFLICT (" + list(table.key()) + ") DO " + then);
     }
 
-    /** New values for one to three columns, or the same ones. */
+    /** New values for one to three columns, or the old ones. */
     private String assignments(RandomTable table) {
         List<RandomColumn> columns = new ArrayList<>(table.writable());
         Collections.shuffle(columns, new java.util.Random(random.nextLong()));
@@ -165,7 +165,7 @@ final class RandomWrites {
         return random.nextInt(5) == 0 ? "" : " WHERE md5(pick::text) COLLATE \"C\" < '" + random.nextInt(1, 4) + "'";
     }
 
-    /** A row deleted and inserted again by one statement, with some values new. */
+    /** One statement that deletes a row and inserts it again, with some new values. */
     private Write again(RandomTable table) {
         List<RandomColumn> columns = table.writable();
         String values = columns.stream()
@@ -176,7 +176,7 @@ final class RandomWrites {
                 + values + " FROM gone");
     }
 
-    /** Rows give their unique value to the next one, in a circle of two to five; or all of them at once. */
+    /** Two to five rows give their unique values to the next row, in a circle; or all rows at once. */
     private List<Write> movesValues(RandomTable table) {
         if (table.singleKey().isEmpty()) {
             return List.of(again(table));
@@ -198,7 +198,7 @@ final class RandomWrites {
         for (int i = 2; i <= rows; i++) {
             body.append(move(table, key, moved, "v[" + (i - 1) + "]", "k[" + i + "]"));
         }
-        // The parked row has another key by now if it is the key that moves.
+        // If the key itself moves, the parked row has another key by now.
         String first = moved == key ? "CAST(" + parked + " AS " + key.type().sql() + ")::text" : "k[1]";
         body.append(move(table, key, moved, "v[" + rows + "]", first));
         String found = "SELECT array_agg(s.k), array_agg(s.v) INTO k, v FROM (SELECT " + key.quoted() + "::text AS k, "
@@ -213,7 +213,7 @@ final class RandomWrites {
                 + moved.type().sql() + ") WHERE " + key.quoted() + "::text = " + whose + "; ";
     }
 
-    /** A unique value is given up by one statement and taken by the next, within one transaction or across two. */
+    /** One statement frees a unique value and the next one takes it, within one transaction or in two. */
     private List<Write> takes(RandomTable table) {
         List<RandomColumn> unique = new ArrayList<>(table.unique());
         unique.addAll(table.key());

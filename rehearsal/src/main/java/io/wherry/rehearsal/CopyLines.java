@@ -11,7 +11,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The lines of a COPY in text format; a giant one by its digest, for both sides' tables stand in memory together. */
+/**
+ * The lines of a COPY in text format; a giant line is kept as its digest, because the tables of both sides are in memory
+ * together.
+ */
 public final class CopyLines extends OutputStream {
     private static final int GIANT_BYTES = 1 << 20;
     private static final int SHOWN_CHARACTERS = 2_000;
@@ -61,7 +64,7 @@ public final class CopyLines extends OutputStream {
         return lines.stream().sorted().toList();
     }
 
-    /** Lines that one side has more often than the other; long ones by their beginning. */
+    /** Lines that one side has more often than the other; long lines are shortened. */
     static List<String> differences(List<String> source, List<String> target) {
         Map<String, Integer> counts = new TreeMap<>();
         source.forEach(line -> counts.merge(line, 1, Integer::sum));

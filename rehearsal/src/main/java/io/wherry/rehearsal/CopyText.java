@@ -11,13 +11,13 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyManager;
 import org.postgresql.copy.PGCopyOutputStream;
 
-/** Rows as PostgreSQL's COPY writes them, a line each, sorted. */
+/** Rows as PostgreSQL's COPY writes them, one line each, sorted. */
 public final class CopyText {
     private CopyText() {}
 
     /**
      * @param columns quoted, separated by commas; may be empty
-     * @param rows what stands after FROM
+     * @param rows SQL after FROM
      */
     public static List<String> lines(Connection session, String columns, String rows) throws SQLException, IOException {
         CopyLines lines = new CopyLines();
@@ -26,8 +26,8 @@ public final class CopyText {
     }
 
     /**
-     * The source's rows as the target's server writes the same values: between versions the text of floating point differs (from 12
-     * on it is the shortest that is exact), for example.
+     * The source's rows as the target's server writes the same values. Versions differ, for example in the text of floating-point
+     * values (from 12 on it is the shortest exact text).
      *
      * @param table of the target, with those columns
      */

@@ -22,12 +22,12 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes {@code pg_dump}, {@code pg_restore} and {@code psql} available where they are missing or too old.
  *
- * <p>Unpacks a newer Debian release's client with all the libraries it needs, libc included, into the cache.
+ * <p>Unpacks the client of a newer Debian release, with all the libraries it needs, libc included, into the cache.
  */
 public final class PostgresClientInstaller {
     private static final Logger LOGGER = LoggerFactory.getLogger(PostgresClientInstaller.class);
     private static final Duration LIMIT = Duration.ofMinutes(10);
-    /** Needed only by Debian's wrapper scripts, which we do not use, and 70 MB. */
+    /** Needed only by Debian's wrapper scripts, which Wherry does not use, and 70 MB. */
     private static final Pattern UNNEEDED = Pattern.compile("(perl|libperl|postgresql-client-common|netbase).*");
 
     private final Cache cache;
@@ -36,16 +36,16 @@ public final class PostgresClientInstaller {
         this.cache = cache;
     }
 
-    /** A Debian release and the client it has. */
+    /** A Debian release and the version of its client. */
     private record Release(String suite, int major) {
         static final List<Release> OLDEST_FIRST = List.of(new Release("trixie", 17), new Release("forky", 18));
     }
 
     /**
-     * Client programs of {@code minimumMajor} or newer: those of this machine, else newly fetched ones.
+     * Client programs of {@code minimumMajor} or newer: those of this machine, otherwise downloaded ones.
      *
-     * @throws PostgresToolsException when there are none and they cannot be fetched here; says what to do
-     * @throws ServerException when fetching them fails
+     * @throws PostgresToolsException when none exist and they cannot be downloaded here; the message names the remedy
+     * @throws ServerException when the download fails
      */
     public PostgresTools ensure(int minimumMajor) {
         PostgresToolsException missing;
@@ -60,7 +60,9 @@ public final class PostgresClientInstaller {
                 .orElseThrow(() -> missing);
         if (DebianPackages.available()) {
             LOGGER.info(
-                    "Fetching the client programs of PostgreSQL {} from Debian {}", release.major(), release.suite());
+                    "Downloading the client programs of PostgreSQL {} from Debian {}",
+                    release.major(),
+                    release.suite());
             Path client = cache.entry("postgresql-client-" + release.major(), partial -> fetch(release, partial));
             return new PostgresTools(client.resolve("bin"), release.major());
         }
@@ -97,7 +99,7 @@ public final class PostgresClientInstaller {
         writeWrappers(directory, root, release.major());
     }
 
-    // By the package's own loader and libraries: this system's libc may be older than the programs need.
+    // With the package's own loader and libraries: this system's libc may be older than the programs need.
     private static void writeWrappers(Path directory, Path root, int major) throws IOException {
         Path loader = onlyMatch(root.resolve("usr/lib"), "*-linux-gnu", "ld-linux*.so.*");
         String libraries = root.relativize(loader.getParent()).toString();

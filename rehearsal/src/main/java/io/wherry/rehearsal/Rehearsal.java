@@ -3,6 +3,7 @@ package io.wherry.rehearsal;
 import io.wherry.cli.Preflight;
 import io.wherry.cli.Progress;
 import io.wherry.cli.Services;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.CutoverCoordinator;
@@ -31,7 +32,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
-/** A whole migration on throwaway servers: fill, write, migrate, cut over, prove, report. */
+/** A whole migration on temporary servers: fill, write, migrate, cut over, check, report. */
 public final class Rehearsal implements AutoCloseable {
     private static final Duration IN_SYNC_LIMIT = Duration.ofHours(6);
     private static final Duration AFTER_SWITCH = Duration.ofSeconds(3);
@@ -43,7 +44,7 @@ public final class Rehearsal implements AutoCloseable {
     private Services services;
 
     /**
-     * @param rows of the sample, about
+     * @param rows of the sample, approximately
      * @param rate transactions a second
      * @param dump plain SQL to load instead of the sample
      * @param seed of the traffic
@@ -57,7 +58,7 @@ public final class Rehearsal implements AutoCloseable {
         this.out = out;
     }
 
-    /** Runs it all and reports; servers and services stay up until {@link #close}. */
+    /** Runs the whole migration and returns its report; servers and services stay up until {@link #close}. */
     public RehearsalReport run() {
         long started = System.nanoTime();
         say("starting PostgreSQL " + options.sourceVersion() + " and " + options.targetVersion()
@@ -70,7 +71,7 @@ public final class Rehearsal implements AutoCloseable {
                 Traffic traffic = new Traffic(servers::application, owner, options.seed(), options.rate())) {
             traffic.start();
             services = new Services(migration, servers.directory().resolve("state"));
-            // At Ctrl-C too the services end before the servers that they would miss.
+            // Also at Ctrl-C, the services end before the servers that they use.
             servers.processes().beforeClose(services::close);
             try (Progress progress = new Progress(out, services.coordinator()::status, options.json())) {
                 services.start();
@@ -150,8 +151,9 @@ public final class Rehearsal implements AutoCloseable {
     }
 
     private static List<String> schemaDifferences(Migration migration) throws SQLException {
-        SchemaCompare.Result found =
-                new SchemaCompare(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run();
+        SchemaCompare.Result found = new SchemaCompare(
+                        Flow.first(migration), PostgresTools.locate(SchemaCopy.toolsVersion(Flow.first(migration))))
+                .run();
         return Stream.concat(
                         found.onlyOnSource().stream().map(s -> "only on source: " + s),
                         found.onlyOnTarget().stream().map(s -> "only on target: " + s))
@@ -165,7 +167,7 @@ public final class Rehearsal implements AutoCloseable {
                 Services.await(services);
             }
             if (System.nanoTime() > end) {
-                throw new ServerException("not reached in " + limit.toSeconds() + " s: " + what);
+                throw new ServerException("not reached within " + limit.toSeconds() + " s: " + what);
             }
             try {
                 TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
@@ -176,13 +178,13 @@ public final class Rehearsal implements AutoCloseable {
         }
     }
 
-    /** Says where everything is and blocks until Ctrl-C. */
+    /** Prints the addresses of all servers and blocks until Ctrl-C. */
     public void keep() throws InterruptedException {
         say(kept());
         new CountDownLatch(1).await();
     }
 
-    /** Where everything is, and what shows it. */
+    /** The addresses of all servers, with commands to look into them. */
     String kept() {
         return "kept until Ctrl-C\n  source: " + psql(servers.source()) + "\n  target: " + psql(servers.target())
                 + "\n  broker: " + servers.kafka().bootstrapServers() + ", login in "
@@ -191,7 +193,7 @@ public final class Rehearsal implements AutoCloseable {
                 + servers.migration().http().port() + "/api/status";
     }
 
-    /** By Wherry's own role: the applications' is kept out of the side that does not serve. */
+    /** With Wherry's own role: the fence keeps the applications' role out of the side that does not serve. */
     private static String psql(EmbeddedPostgres server) {
         return "psql postgresql://" + RehearsalDatabase.OPERATOR + ":" + RehearsalDatabase.PASSWORD + "@127.0.0.1:"
                 + server.port() + "/" + RehearsalServers.NAME;

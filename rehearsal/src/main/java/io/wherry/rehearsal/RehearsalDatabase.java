@@ -40,7 +40,7 @@ public final class RehearsalDatabase {
                 "CREATE ROLE " + APPLICATION + " LOGIN PASSWORD " + password);
     }
 
-    /** Creates an empty database. Our role does so, because the fence of an earlier migration keeps every other role out. */
+    /** Creates an empty database as Wherry's role, because the fence of an earlier migration keeps every other role out. */
     public static void create(EmbeddedPostgres server, String database) {
         execute(
                 server,
@@ -65,7 +65,7 @@ public final class RehearsalDatabase {
     }
 
     /**
-     * Fills the source and lets the applications' role write everything.
+     * Fills the source and grants all writes to the applications' role.
      *
      * @param dump plain SQL; empty = the sample with about {@code rows} rows
      */
@@ -91,8 +91,8 @@ public final class RehearsalDatabase {
     }
 
     /**
-     * A dump made for a newer server sets parameters that an older one does not know; that alone is no reason to stop, every
-     * other error is.
+     * A dump made for a newer server sets parameters that an older server does not know. That is no reason to stop; every other
+     * error is.
      */
     private static void run(
             EmbeddedPostgres server, String database, PostgresTools tools, Path file, List<String> variables)

@@ -3,13 +3,13 @@ package io.wherry.rehearsal;
 import java.util.List;
 
 /**
- * What a rehearsal found. The names are part of the public contract.
+ * The result of a rehearsal. The names are part of the public contract.
  *
  * @param bytesLoaded of COPY streams
  * @param loadSeconds from the first chunk applied to the last
  * @param rowsDifferent rows that differed between source and target in the comparison before the switch
  * @param schemaDifferences statements of {@code pg_dump --schema-only} on one side only
- * @param acknowledgedWrites transactions whose commit the writers were told of, before and after the switch
+ * @param acknowledgedWrites transactions whose commit the server confirmed to the writers, before and after the switch
  * @param writeGapMillis longest time between two acknowledged writes at the switch
  * @param lagP50Millis of heartbeats, from the source to the last checkpoint on the target
  * @param blockBytesPeak most bytes of load blocks held in memory at once
@@ -42,7 +42,7 @@ public record RehearsalReport(
     /** How long the migration was in a state. */
     public record StateSeconds(String state, double seconds) {}
 
-    /** Nothing lost, nothing different, traffic on the target. */
+    /** Whether nothing was lost, nothing differs, and the traffic runs on the target. */
     public boolean succeeded() {
         return outcome.equals("COMPLETED")
                 && rowsDifferent == 0

@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The throwaway servers of one rehearsal, filled and ready, and the migration between them. */
+/** The temporary servers of one rehearsal, filled and ready, and the migration between them. */
 public final class RehearsalServers implements AutoCloseable {
     /** Name of the migration and of the databases. */
     public static final String NAME = "shop";
@@ -41,7 +41,7 @@ public final class RehearsalServers implements AutoCloseable {
     private final Migration migration;
 
     /**
-     * Starts everything; a failure stops what had started.
+     * Starts everything; after a failure, stops what has started.
      *
      * @param rows of the sample, when there is no dump
      */
@@ -69,7 +69,7 @@ public final class RehearsalServers implements AutoCloseable {
         return EmbeddedPostgres.start(processes, version, directory.resolve(side), Map.of());
     }
 
-    /** The migration as a file would give it; traffic is switched by a command that writes {@link #trafficFile()}. */
+    /** The migration as its file would describe it; a command that writes {@link #trafficFile()} switches the traffic. */
     public Migration migration() {
         return migration;
     }
@@ -99,7 +99,7 @@ public final class RehearsalServers implements AutoCloseable {
                 new Http("127.0.0.1", FreePorts.next(), Optional.empty()));
     }
 
-    /** Where the applications look up their database: the source until the file says otherwise. */
+    /** The file that names the applications' database: until it exists, the source. */
     public Endpoint application() {
         Endpoint endpoint = RehearsalDatabase.endpoint(source, NAME, RehearsalDatabase.APPLICATION);
         try {

@@ -25,9 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An application that keeps writing: seeded transactions on every table at a given rate, over ordinary connections that log in
- * again, wherever traffic is switched to, when theirs breaks. Every transaction also inserts a numbered row into
- * {@code rehearsal.ledger}, so that each acknowledged commit can be looked for later.
+ * An application that keeps writing: seeded transactions on every table at a given rate, over ordinary connections. When a
+ * connection breaks, the application logs in again, at the database that the traffic is switched to. Every transaction also
+ * inserts a numbered row into {@code rehearsal.ledger}, so that each acknowledged commit can be checked later.
  */
 public final class Traffic implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Traffic.class);
@@ -47,7 +47,7 @@ public final class Traffic implements AutoCloseable {
     private volatile boolean running = true;
 
     /**
-     * @param database where to log in now; asked before each login
+     * @param database where to log in now; called before each login
      * @param owner connection with the right to create the ledger
      * @param rate transactions a second over all writers
      */
@@ -147,7 +147,10 @@ public final class Traffic implements AutoCloseable {
         return DriverManager.getConnection(endpoint.url(), properties);
     }
 
-    /** One to four writes and the ledger row. A connection that broke is thrown on, so that the caller logs in anew. */
+    /**
+     * One to four writes and the ledger row. If the connection breaks, the exception is passed on, so that the caller logs in
+     * again.
+     */
     private void transaction(Connection connection, int writer, List<TrafficTable> shapes, Random random)
             throws SQLException {
         long id = nextId.getAndIncrement();
@@ -214,7 +217,7 @@ public final class Traffic implements AutoCloseable {
         return log.ids().stream().filter(id -> !present.contains(id)).count();
     }
 
-    /** Ends after the transactions under way. */
+    /** Ends after the transactions in progress. */
     @Override
     public void close() {
         running = false;

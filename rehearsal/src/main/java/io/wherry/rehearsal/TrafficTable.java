@@ -16,10 +16,10 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * Writes to one table of any shape. New rows copy an existing row under a new key; updates copy one column of another
- * row, so every value is one the table accepts. What a constraint refuses anyway is rolled back by the caller.
+ * Writes to one table of any shape. New rows copy an existing row under a new key; updates copy one column of another row, so the
+ * table accepts every value. If a constraint still refuses a write, the caller rolls it back.
  *
- * <p>One instance a connection: not safe for use by several threads.
+ * <p>One instance for each connection: not safe for use by several threads.
  */
 final class TrafficTable {
     private static final int SAMPLE = 400;
@@ -62,7 +62,7 @@ final class TrafficTable {
         }
     }
 
-    /** Does one write, chosen by chance: mostly updates, then inserts, deletes and key changes. */
+    /** Does one random write: mostly updates, then inserts, deletes and key changes. */
     void write(Connection connection, Random random) throws SQLException {
         int dice = random.nextInt(100);
         if (!keyed()) {
@@ -165,7 +165,7 @@ final class TrafficTable {
         }
     }
 
-    /** Numbers, uuids and free texts are made new; other key columns take a value that some row has. */
+    /** Numbers, uuids and free texts get new values; other key columns take a value that another row has. */
     private List<String> newKey(Random random) {
         List<String> key = new ArrayList<>();
         boolean fresh = false;

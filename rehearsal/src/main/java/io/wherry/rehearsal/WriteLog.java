@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What the writers were told: the number of every acknowledged transaction and when. Safe for use by several threads.
+ * The server's answers to the writers: the number of every acknowledged transaction, and when. Safe for use by several threads.
  */
 final class WriteLog {
     private final List<Acknowledged> acknowledged = new ArrayList<>();
@@ -26,7 +26,7 @@ final class WriteLog {
         refused++;
     }
 
-    /** The connection broke before the answer came: written or not, nobody was told. */
+    /** The connection broke before the answer came: the writer does not know whether the transaction was committed. */
     synchronized void inDoubt() {
         inDoubt++;
     }
@@ -47,7 +47,7 @@ final class WriteLog {
         return inDoubt;
     }
 
-    /** Longest time between two neighbouring acknowledgements of which the later came after {@code fromNanos}, in ms. */
+    /** Longest time between two consecutive acknowledgements, if the later one came after {@code fromNanos}, in ms. */
     synchronized long longestGapMillis(long fromNanos) {
         long longest = 0;
         for (int i = 1; i < acknowledged.size(); i++) {

@@ -1,8 +1,10 @@
 package io.wherry.soak;
 
 import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
@@ -11,7 +13,6 @@ import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Heartbeat;
 import io.wherry.contract.record.Json;
-import io.wherry.contract.record.Position;
 import io.wherry.contract.record.SourceStatus;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -34,7 +35,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Waits until everything that was written on the quiet source is on the target, by the documented positions alone. */
+/** Waits until everything that was written on the quiet source is on the target, judged by the documented positions alone. */
 final class Drain implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Drain.class);
     private static final long POLL_MILLIS = 200;
@@ -46,7 +47,9 @@ final class Drain implements AutoCloseable {
     private final Map<String, TopicTail> tails = new HashMap<>();
     private String missing = "";
 
-    /** @param migration with the broker's direct address; the ends are past the network's faults too */
+    /**
+     * @param migration with the direct address of the broker, so that the network's faults do not affect the reading of its ends
+     */
     Drain(Migration migration, Endpoint source, Endpoint target) {
         this.migration = migration;
         this.source = source;
@@ -54,7 +57,7 @@ final class Drain implements AutoCloseable {
         this.admin = KafkaClients.admin(migration);
     }
 
-    /** A table has stopped, and only a human starts it again. */
+    /** A table has stopped, and only an operator can continue it. */
     static final class StoppedException extends Exception {
         private static final long serialVersionUID = 1;
 
@@ -64,7 +67,8 @@ final class Drain implements AutoCloseable {
     }
 
     /**
-     * @return whether all is on the target; false when {@code limit} has passed, and then {@link #missing} says what is not
+     * @return whether everything is on the target; if {@code limit} has passed, false, and then {@link #missing} names what is
+     *     missing
      * @throws StoppedException when a table has stopped
      */
     boolean await(Duration limit) throws InterruptedException, StoppedException {
@@ -88,7 +92,7 @@ final class Drain implements AutoCloseable {
                         return true;
                     }
                 } catch (SQLException | KafkaException | ExecutionException e) {
-                    // A server that was struck is not back yet.
+                    // A server that a fault hit is not back yet.
                     missing = e.toString();
                     session = closed(session);
                 }
@@ -100,7 +104,7 @@ final class Drain implements AutoCloseable {
         }
     }
 
-    /** Waits until a source-connector says that it captures. What is written from here on comes as changes. */
+    /** Waits until a source-connector reports that it captures. Everything written after that comes as changes. */
     void awaitCapture(Duration limit) throws InterruptedException {
         long deadline = System.nanoTime() + limit.toNanos();
         long told = -2;
@@ -121,7 +125,7 @@ final class Drain implements AutoCloseable {
         return missing;
     }
 
-    /** What the source holds from now on. */
+    /** The contents of the source from now on. */
     private record Quiet(Set<TableId> tables, Lsn sentinel) {}
 
     private Quiet quiet() throws SQLException {
@@ -144,17 +148,15 @@ final class Drain implements AutoCloseable {
         return null;
     }
 
-    /** Offset of the source-connector's last report: by its time nothing can be told, as clocks jump. */
+    /** Offset of the source-connector's last report. Its time cannot be used, as clocks jump. */
     private long lastTold() {
         ConsumerRecord<byte[], byte[]> last = last(migration.topics().status());
         return last == null ? -1 : last.offset();
     }
 
     private String reached(Lsn sentinel, long told) {
-        ConsumerRecord<byte[], byte[]> reached = last(migration.topics().position());
-        Position position = reached == null ? null : Json.read(reached.value(), Position.class);
-        if (position == null || sentinel.isAfter(position.commitLsn())) {
-            return "position " + position + " is before the sentinel " + sentinel;
+        if (!Positions.cover(Flow.first(migration), sentinel)) {
+            return "the position in Kafka is before the sentinel " + sentinel;
         }
         ConsumerRecord<byte[], byte[]> status = last(migration.topics().status());
         if (status == null

@@ -1,6 +1,7 @@
 package io.wherry.soak;
 
 import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.kafka.KafkaClients;
@@ -33,8 +34,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One migration that is struck again and again: each run writes a seeded history while faults strike, then all is quiet, and
- * both sides must hold the same. The first run strikes while the load is under way.
+ * One migration under repeated faults: each run writes a seeded history while faults strike; then all faults end, and both sides
+ * must hold the same rows. The first run's faults strike during the load.
  */
 final class Episode implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Episode.class);
@@ -79,7 +80,7 @@ final class Episode implements AutoCloseable {
                         .replace("kafka: {", "kafka: {request.timeout.ms: 9000, default.api.timeout.ms: 10000, "),
                 Map.of());
         List<Path> files = new ArrayList<>();
-        // One for each instance that may run at once: they differ by the port of the console.
+        // One file for each instance that may run at the same time: the files differ by the HTTP port.
         for (int instance = 0; instance < 3; instance++) {
             files.add(Files.writeString(
                     this.directory.resolve("m" + instance + ".yaml"),
@@ -136,7 +137,7 @@ final class Episode implements AutoCloseable {
         }
     }
 
-    /** One run more, with what it found; a failed one is the episode's last. */
+    /** One more run and its findings; a failed run is the episode's last. */
     SoakReport run() throws InterruptedException, IOException {
         int number = run++;
         Random random = new Random(seed * 1_000_003 + number);
@@ -157,7 +158,7 @@ final class Episode implements AutoCloseable {
         try (History history = new History(
                 servers.source(), name, schema, seed * 1_000_003 + number, number > 0, LEAST_TRANSACTIONS)) {
             if (number == 0) {
-                // Half of the first strikes hit the preparations, half the load, which may be a slow one.
+                // Half of the first faults hit the preparations, half the load, which may be a slow one.
                 servers.sourceProxy().delay(random.nextBoolean() ? SLOW_LOAD_MILLIS : 0);
                 if (random.nextBoolean()) {
                     awaitSlot();
@@ -182,14 +183,14 @@ final class Episode implements AutoCloseable {
             }
             return compared(report, kinds).lasting((System.nanoTime() - began) / 1_000_000);
         } catch (Drain.StoppedException e) {
-            // What stops a table may be a change that came twice.
+            // A table may have stopped because a change came twice.
             return failed(report, kinds, e.getMessage(), audit.look(drain.changeTopics()));
         }
     }
 
     private void awaitSlot() throws InterruptedException {
         String slots = "SELECT FROM pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL AND slot_name = "
-                + Identifiers.literal(direct.slot());
+                + Identifiers.literal(Flow.first(direct).groups().get(0).slot());
         long deadline = System.nanoTime() + RECOVERY_LIMIT.toNanos();
         while (System.nanoTime() < deadline) {
             try (Connection session = SoakServers.open(servers.source(), name);
@@ -250,12 +251,12 @@ final class Episode implements AutoCloseable {
                 new Failure(seed, run, kinds.stream().map(Enum::name).toList(), problem, replay, directory.toString()));
     }
 
-    /** What the services wrote last when they ended by themselves. */
+    /** The last log lines of services that ended by themselves. */
     List<String> ended() {
         return fleet.ended();
     }
 
-    /** Ends the services and removes what the servers hold of the episode. */
+    /** Ends the services and removes everything of the episode from the servers. */
     @Override
     public void close() {
         fleet.close();
@@ -265,7 +266,7 @@ final class Episode implements AutoCloseable {
                     .filter(topic -> topic.startsWith(name + "."))
                     .collect(Collectors.toList());
             admin.deleteTopics(topics).all().get();
-            servers.dropDatabases(name, direct.slot());
+            servers.dropDatabases(name, Flow.first(direct).groups().get(0).slot());
         } catch (ExecutionException | SQLException e) {
             throw new IllegalStateException("Cannot clean up after " + name, e);
         } catch (InterruptedException e) {

@@ -1,6 +1,6 @@
 package io.wherry.soak;
 
-/** What can strike. The victim tells which kinds can strike together: two of one victim would undo each other. */
+/** The kinds of faults. Faults with the same victim do not strike together: they would undo each other. */
 public enum FaultKind {
     KILL_SOURCE(Victim.SOURCE),
     KILL_SINK(Victim.SINK),

@@ -12,11 +12,11 @@ import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Strikes and heals. Each method returns when the fault is over; what it hit may need longer to be well again. */
+/** Starts and ends faults. Each method returns when the fault is over; its victim may need longer to recover. */
 final class Faults {
     private static final Logger LOG = LoggerFactory.getLogger(Faults.class);
-    // Longer than the source's wal_sender_timeout and the broker's session; a hang may also outlive the instance lock's
-    // 15 s.
+    // Longer than the source's wal_sender_timeout and the broker's session time-out; a hang may also last longer than
+    // the 15 s of the instance lock.
     private static final int HANG_MILLIS = 7_000;
     private static final int LONG_HANG_MILLIS = 17_000;
     private static final int JVM_MILLIS = 4_000;
@@ -29,7 +29,7 @@ final class Faults {
     private final String migration;
     private final RandomGenerator random;
 
-    /** @param migration its name, by which its sessions are known */
+    /** @param migration name of the migration, by which its sessions are recognised */
     Faults(SoakServers servers, Fleet fleet, String migration, RandomGenerator random) {
         this.servers = servers;
         this.fleet = fleet;
@@ -107,7 +107,7 @@ final class Faults {
         }
     }
 
-    /** Whether this machine lets us. */
+    /** Whether the fault is possible on this machine. */
     boolean isPossible(FaultKind kind) {
         return switch (kind) {
             case FILL_TARGET_DISK -> servers.targetDisk().isPresent();
@@ -118,7 +118,7 @@ final class Faults {
         };
     }
 
-    /** A server that gives up is started again once there is room, as its operator would. */
+    /** A server that fails is started again once the disk has room, as its operator would do. */
     private void fill(SmallDisk disk) throws InterruptedException {
         disk.fill();
         pause(2_000, 4_000);
@@ -126,7 +126,7 @@ final class Faults {
         pause(1_000, 1_000);
     }
 
-    /** There it stays, until it jumps again. */
+    /** The clock stays there until it jumps again. */
     private void jumpClock(Role role) throws InterruptedException {
         try {
             fleet.clock(role).orElseThrow().jumpTo(random.nextInt(-FARTHEST_JUMP_SECONDS, FARTHEST_JUMP_SECONDS));
@@ -148,14 +148,16 @@ final class Faults {
         fleet.oldest(role).resume();
     }
 
-    /** A standby takes over from one that is killed. */
+    /** A standby takes over from an instance that is killed. */
     private void twin(Role role) throws InterruptedException {
         fleet.start(role);
         pause(JVM_MILLIS, 1_000);
         fleet.killOldest(role);
     }
 
-    /** The server ends the sessions of one that hangs, a standby takes over, and then the first wakes and goes on. */
+    /**
+     * The server ends the sessions of an instance that hangs; a standby takes over; then the first instance wakes and continues.
+     */
     private void zombie(Role role) throws InterruptedException {
         fleet.start(role);
         pause(JVM_MILLIS, 1_000);
@@ -188,7 +190,7 @@ final class Faults {
         terminate(server, "");
     }
 
-    /** Each second another one, so that some end while others of the same service are being opened or closed. */
+    /** One session each second, so that some end while others of the same service are opened or closed. */
     private void terminateSingly(EmbeddedPostgres server) throws InterruptedException {
         for (int left = random.nextInt(10, 20); left > 0; left--) {
             terminate(server, " ORDER BY random() LIMIT 1");
@@ -196,7 +198,10 @@ final class Faults {
         }
     }
 
-    /** As an operator's settings against forgotten sessions; those of the server concern sessions that did not pin theirs. */
+    /**
+     * As with an operator's settings against forgotten sessions; a server's settings apply to sessions that did not pin their
+     * own.
+     */
     private void shortenTimeouts(EmbeddedPostgres server) throws InterruptedException {
         List<String> settings = new ArrayList<>(List.of("idle_in_transaction_session_timeout"));
         if (server.major() >= IDLE_SESSIONS_SINCE) {
@@ -221,7 +226,7 @@ final class Faults {
         }
     }
 
-    /** @param which of our sessions, as SQL; empty = all */
+    /** @param which of the migration's sessions, as SQL; empty = all */
     private void terminate(EmbeddedPostgres server, String which) {
         try {
             SoakServers.execute(

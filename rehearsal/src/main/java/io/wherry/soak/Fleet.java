@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The services of an episode, each a process of its own, and the supervisor that any installation has: a service that ends
- * by itself is started again after a second.
+ * The services of an episode, each in its own process, and the supervisor that every installation has: a service that ends by
+ * itself is started again after a second.
  */
 final class Fleet implements AutoCloseable {
     private static final long RESTART_MILLIS = 1000;
@@ -46,7 +46,7 @@ final class Fleet implements AutoCloseable {
 
     /**
      * @param directory for the services' logs
-     * @param files of the migration, one for each instance of a service: they differ by the HTTP port alone
+     * @param files of the migration, one for each instance of a service: the files differ only by the HTTP port
      */
     Fleet(ChildProcesses processes, Path directory, List<Path> files) throws IOException {
         this.processes = processes;
@@ -97,13 +97,13 @@ final class Fleet implements AutoCloseable {
         return instances.get(role).getFirst().child();
     }
 
-    /** {@code kill -9} of the instance that has run longest; the next one starts when the caller says so. */
+    /** {@code kill -9} of the instance that has run longest; the caller starts the next one. */
     synchronized void killOldest(Role role) {
-        // Out of the list first: the supervisor must not take this for an end by itself.
+        // First removed from the list: the supervisor must not see this as an end by itself.
         instances.get(role).removeFirst().child().kill();
     }
 
-    /** How many services ended by themselves, and the last line each wrote. */
+    /** The services that ended by themselves, with the last line of each log. */
     synchronized List<String> ended() {
         return List.copyOf(ended);
     }

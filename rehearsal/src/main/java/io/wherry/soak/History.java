@@ -18,15 +18,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A seeded random history: several sessions with short and long transactions between one another, over connections that log
- * in again when theirs breaks. What fails is rolled back: only what the source holds in the end counts.
+ * A seeded random history: several sessions with interleaved short and long transactions, over connections that log in again when
+ * they break. A failed transaction is rolled back: only what the source holds in the end counts.
  */
 final class History implements AutoCloseable {
     private static final int SESSIONS = 4;
     private static final Logger LOG = LoggerFactory.getLogger(History.class);
     private static final long RECONNECT_MILLIS = 100;
     private static final long STEP_MILLIS = 40;
-    // What counts is what lies between one another, not how much: the servers share their cores with the services.
+    // Interleaving matters, not volume: the servers share their cores with the services.
     private static final int PAUSE_MILLIS = 250;
     private static final int STEPS = 10;
 
@@ -39,10 +39,10 @@ final class History implements AutoCloseable {
     private volatile boolean finishing;
 
     /**
-     * Begins to write.
+     * Starts to write.
      *
-     * @param schema random tables, beside those of our own, for a history of its own
-     * @param leavePrepared leave some prepared transactions to {@link #finish}; a slot is not made before they end
+     * @param schema random tables with a history of their own, in addition to the soak's tables
+     * @param leavePrepared leave some prepared transactions to {@link #finish}; a slot cannot be created before they end
      * @param transactions that each session tries at least, before {@link #finish} ends it
      */
     History(
@@ -65,7 +65,7 @@ final class History implements AutoCloseable {
     }
 
     /**
-     * Has the sessions come to their end, and ends the prepared transactions that are left.
+     * Lets the sessions end, and ends the remaining prepared transactions.
      *
      * @return transactions committed
      */
@@ -83,7 +83,7 @@ final class History implements AutoCloseable {
         return committed.get();
     }
 
-    /** Has the sessions end soon, whatever they have written. */
+    /** Makes the sessions end soon, whatever they have written. */
     @Override
     public void close() {
         finishing = true;
@@ -100,7 +100,7 @@ final class History implements AutoCloseable {
         return ids;
     }
 
-    /** One statement after another, of sessions in turns: what the server refuses, it refuses. */
+    /** One statement after another, with the sessions in turns; statements that the server refuses are skipped. */
     private void writeRandomTables(int transactions) {
         try (HistoryRunner runner =
                 new HistoryRunner(source.jdbcUrl(database), source.superuser(), source.password())) {
@@ -123,7 +123,7 @@ final class History implements AutoCloseable {
             runner.run(step);
             return true;
         } catch (SQLException e) {
-            // The source is struck: the next step of this session logs in again.
+            // The source is hit by a fault: the next step of this session logs in again.
             return sleep(RECONNECT_MILLIS);
         }
     }
@@ -134,7 +134,7 @@ final class History implements AutoCloseable {
             try (Connection session = SoakServers.open(source, database)) {
                 session.setAutoCommit(false);
                 try (Statement statement = session.createStatement()) {
-                    // Short: a prepared transaction of another session may hold a row until the end.
+                    // Short: a prepared transaction of another session may hold a row lock until the end.
                     statement.execute("SET lock_timeout = '300ms'");
                     session.commit();
                     while (left > 0 || !finishing) {
@@ -143,7 +143,7 @@ final class History implements AutoCloseable {
                     }
                 }
             } catch (SQLException e) {
-                // The source or the connection is struck: log in again.
+                // The source or the connection is hit by a fault: log in again.
                 left--;
                 if (!sleep(RECONNECT_MILLIS)) {
                     return;

@@ -11,7 +11,7 @@ import org.postgresql.PGConnection;
 final class HistoryWrites {
     // The slot is re-created when a table was truncated in the meantime: that must end.
     private static final int RARELY = 30;
-    // As an application must where the constraint cannot be deferred.
+    // An application must do the same where the constraint cannot be deferred.
     private static final String SWAP_CODES = """
             DO $$ DECLARE a int; b int; BEGIN
               SELECT code INTO a FROM public.account WHERE id = %1$d FOR UPDATE;

@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** A file system of limited size in memory, so that it can be filled without harm to the machine. */
+/** A file system of limited size in memory; it can be filled without harm to the machine. */
 final class SmallDisk {
     private static final byte[] BLOCK = new byte[1 << 20];
 
@@ -19,9 +19,9 @@ final class SmallDisk {
     }
 
     /**
-     * Mounts one on a directory, until the processes are closed.
+     * Mounts a file system on a directory, until the processes are closed.
      *
-     * @return empty when we may not: it needs root's rights, which a container may lack even as root
+     * @return empty when mounting is not allowed: it needs root's rights, which a container may lack even as root
      */
     static Optional<SmallDisk> mount(ChildProcesses processes, Path directory, int mebibytes) throws IOException {
         Directories.create(directory);
@@ -30,7 +30,7 @@ final class SmallDisk {
         }
         processes.beforeClose(() -> {
             if (!processes.kept()) {
-                // Lazily: servers are still at work on it.
+                // Lazily: servers still use it.
                 run("umount", "-l", directory.toString());
             }
         });
@@ -52,14 +52,14 @@ final class SmallDisk {
         }
     }
 
-    /** Takes all the room that is left. */
+    /** Fills the remaining room. */
     void fill() {
         try (OutputStream out = Files.newOutputStream(filler)) {
             for (int size = BLOCK.length; size > 0; ) {
                 try {
                     out.write(BLOCK, 0, size);
                 } catch (IOException e) {
-                    // The last of it in ever smaller pieces.
+                    // The last bytes in smaller and smaller pieces.
                     size /= 16;
                 }
             }
@@ -68,7 +68,7 @@ final class SmallDisk {
         }
     }
 
-    /** Gives the room back. */
+    /** Frees the room again. */
     void free() {
         try {
             Files.deleteIfExists(filler);

@@ -24,10 +24,10 @@ public final class Soak {
     private int given;
 
     /**
-     * @param parallel migrations at once, each on servers of its own
-     * @param seed of the first episode; each further one has the next number
-     * @param runsAnEpisode most runs on one migration
-     * @param logs directory for what failing runs leave behind
+     * @param parallel migrations at the same time, each on its own servers
+     * @param seed of the first episode; each further episode has the next number
+     * @param runsAnEpisode maximum number of runs on one migration
+     * @param logs directory for the logs of failing runs
      * @param keep leave everything running at the first failure
      */
     public record Options(
@@ -41,8 +41,8 @@ public final class Soak {
             boolean keep) {}
 
     /**
-     * @param out for one line a run
-     * @param soFar gets the report of all migrations that have ended, after each: a soak of hours may be stopped
+     * @param out gets one line for each run
+     * @param soFar gets the report of all finished migrations after each migration: a soak of hours may be stopped
      */
     public Soak(Options options, PrintWriter out, Consumer<SoakReport> soFar) {
         this.options = options;
@@ -51,7 +51,7 @@ public final class Soak {
         this.seed = options.seed();
     }
 
-    /** @throws InterruptedException when it is being stopped */
+    /** @throws InterruptedException when the soak is stopped */
     public SoakReport run() throws InterruptedException, SQLException, IOException {
         ExecutorService lanes = Executors.newFixedThreadPool(options.parallel());
         try {
@@ -66,13 +66,13 @@ public final class Soak {
         } catch (ExecutionException e) {
             throw new IllegalStateException("The soak itself failed", e.getCause());
         } finally {
-            // Those that are left end their servers.
+            // The other threads end their servers.
             lanes.shutdownNow();
             lanes.awaitTermination(1, TimeUnit.MINUTES);
         }
     }
 
-    /** Migrations one after another, on servers of its own. */
+    /** Runs migrations one after another, on its own servers. */
     private Void lane() throws InterruptedException, SQLException, IOException {
         try (SoakServers servers = new SoakServers(options.sourceVersion(), options.targetVersion())) {
             for (Share share = next(); share.runs() > 0; share = next()) {
@@ -100,7 +100,9 @@ public final class Soak {
         return new Share(seed++, runs);
     }
 
-    /** Runs that a failed migration did not come to are for the next one; or for none, when the failure is to be looked at. */
+    /**
+     * The next migration gets the runs that a failed one did not do; no migration gets them if the failed one is kept running.
+     */
     private synchronized void done(Share share, SoakReport report) {
         given = options.keep() && !report.clean() ? options.runs() : given - (share.runs() - report.runs());
         total = total.plus(report);

@@ -7,12 +7,12 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * What runs found; reports of several add up.
+ * The findings of runs; the reports of several runs add up.
  *
  * @param faults injected, by kind
  * @param transactions committed on the source
  * @param changes read back from the topics
- * @param outOfOrder records of a topic that repeat another or come before it
+ * @param outOfOrder records of a topic that repeat another record or should come before it
  * @param longestRecoveryMillis from the end of the last fault until everything was on the target
  * @param endedByThemselves services that ended without being killed and were started again
  */
@@ -33,12 +33,12 @@ public record SoakReport(
 
     /**
      * @param run number within its seed, from 1
-     * @param replay the command that does it again
-     * @param logs directory with what there is to look at
+     * @param replay the command that repeats the run
+     * @param logs directory with the logs
      */
     public record Failure(long seed, int run, List<String> faults, String problem, String replay, String logs) {}
 
-    /** Of no runs. */
+    /** The report of no runs. */
     public static SoakReport none() {
         return new SoakReport(0, Map.of(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of());
     }
@@ -86,7 +86,7 @@ public record SoakReport(
         return plus(new SoakReport(0, Map.of(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(failure)));
     }
 
-    /** Both together. */
+    /** The sum of both. */
     public SoakReport plus(SoakReport other) {
         Map<String, Integer> all = new TreeMap<>(faults);
         other.faults.forEach((kind, count) -> all.merge(kind, count, Integer::sum));
@@ -107,7 +107,7 @@ public record SoakReport(
                         .toList()));
     }
 
-    /** Whether nothing was found. */
+    /** Whether the runs found no failure. */
     public boolean clean() {
         return failures.isEmpty();
     }

@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The servers of a soak, for one episode after another, and the network that the services reach them by. */
+/** The servers of a soak, used by one episode after another, and the network between them and the services. */
 final class SoakServers implements AutoCloseable {
     private static final int DISK_MEBIBYTES = 640;
 
@@ -42,8 +42,7 @@ final class SoakServers implements AutoCloseable {
             Path directory = processes.temporaryDirectory("wherry-soak");
             registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
             new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
-            // A client that hangs for longer than this loses its stream: the time-out that a hung source-connector
-            // meets.
+            // A client that hangs longer than this loses its stream. A hung source-connector meets this time-out.
             Map<String, String> settings = Map.of("wal_sender_timeout", "5s");
             source = EmbeddedPostgres.start(processes, sourceVersion, directory.resolve("source"), settings);
             targetDisk = SmallDisk.mount(processes, directory.resolve("target"), DISK_MEBIBYTES);
@@ -86,12 +85,12 @@ final class SoakServers implements AutoCloseable {
         return registry;
     }
 
-    /** Where the target's data lies; empty when no disk can be filled on this machine. */
+    /** The disk of the target's data; empty when no disk can be filled on this machine. */
     Optional<SmallDisk> targetDisk() {
         return targetDisk;
     }
 
-    /** As {@link #targetDisk}, of the broker. */
+    /** As {@link #targetDisk}, for the broker. */
     Optional<SmallDisk> brokerDisk() {
         return brokerDisk;
     }
@@ -108,7 +107,7 @@ final class SoakServers implements AutoCloseable {
         return kafkaProxy;
     }
 
-    /** A login past the proxy, which no fault of the network concerns. */
+    /** A login that bypasses the proxy, so that no fault of the network affects it. */
     static Endpoint direct(EmbeddedPostgres server, String database) {
         return new Endpoint(server.jdbcUrl(database), server.superuser(), server.password());
     }
@@ -133,7 +132,7 @@ final class SoakServers implements AutoCloseable {
         }
     }
 
-    /** Removes what an episode leaves behind on the databases. */
+    /** Removes the databases, slots and prepared transactions that an episode leaves behind. */
     void dropDatabases(String name, String slot) throws SQLException {
         String ended =
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = " + Identifiers.literal(name);
@@ -149,7 +148,10 @@ final class SoakServers implements AutoCloseable {
         }
     }
 
-    /** A history that was cut short leaves some; the database cannot be dropped with them, and that must not hide what cut it short. */
+    /**
+     * A history that was cut short leaves prepared transactions. The database cannot be dropped with them, and that failure must
+     * not hide the first one.
+     */
     private void rollbackPrepared(String name) throws SQLException {
         List<String> statements = new ArrayList<>();
         try (Connection session = open(source, "postgres");

@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 
 /** Which faults strike in which run of a migration, and when. */
 final class Strikes {
-    /** About the runs of a migration, and without a divisor in common with the number of kinds. */
+    /** Close to the number of runs of a migration, and without a common divisor with the number of kinds. */
     private static final int STEP = 17;
 
     private final SoakServers servers;
@@ -18,7 +18,7 @@ final class Strikes {
     private final long seed;
     private final List<FaultKind> possible;
 
-    /** @param migration its name */
+    /** @param migration name of the migration */
     Strikes(SoakServers servers, Fleet fleet, String migration, long seed) {
         this.servers = servers;
         this.fleet = fleet;
@@ -29,8 +29,8 @@ final class Strikes {
     }
 
     /**
-     * Every kind in turn, the next migration beginning with another one, so that each comes to strike a load too; every third
-     * time with one of a different victim beside it.
+     * Every kind in turn. Each migration starts with another kind, so that each kind also strikes during a load. Every third run
+     * also has a fault with a different victim.
      */
     List<FaultKind> kinds(int run, Random random) {
         FaultKind first = possible.get((int) Math.floorMod(seed * STEP + run, (long) possible.size()));
@@ -39,9 +39,9 @@ final class Strikes {
     }
 
     /**
-     * Strikes each at a random moment of the next {@code withinMillis}, and returns when all are over.
+     * Starts each fault at a random moment within {@code withinMillis}, and returns when all are over.
      *
-     * @throws IllegalStateException when one could not strike
+     * @throws IllegalStateException when a fault could not be started
      */
     void strike(List<FaultKind> kinds, int withinMillis, Random random) throws InterruptedException {
         List<CompletableFuture<Void>> strikes = new ArrayList<>();
@@ -67,7 +67,7 @@ final class Strikes {
             try {
                 strike.get();
             } catch (ExecutionException e) {
-                throw new IllegalStateException("A fault could not strike", e.getCause());
+                throw new IllegalStateException("A fault could not be started", e.getCause());
             }
         }
     }

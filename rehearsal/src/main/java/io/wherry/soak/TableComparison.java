@@ -20,7 +20,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Compares every table by its COPY text, sorted: nothing of the product takes part but the list of tables. */
+/** Compares every table by its COPY text, sorted. Of the product's code it uses only the list of tables. */
 final class TableComparison {
     private final Migration migration;
     private final Endpoint source;

@@ -8,17 +8,17 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What two sides of a table do not have in common, as lines of COPY whose first fields are the key.
+ * The difference between two sides of a table, as lines of COPY whose first fields are the key.
  *
  * @param lost rows of the source that the target lacks
  * @param doubled rows of the target that the source does not have, or has less often
- * @param different rows of the same key and other values
+ * @param different rows with the same key and other values
  * @param examples some of the lines, {@code <} of the source and {@code >} of the target
  */
 record TableDifference(int rows, int lost, int doubled, int different, List<String> examples) {
     private static final int MOST_EXAMPLES = 40;
 
-    /** @param keyFields how many of the first fields are the key; 0 = none */
+    /** @param keyFields how many of the first fields are the key; 0 = the table has none */
     static TableDifference of(List<String> source, List<String> target, int keyFields) {
         List<String> missing = less(source, target);
         List<String> surplus = less(target, source);
@@ -49,7 +49,7 @@ record TableDifference(int rows, int lost, int doubled, int different, List<Stri
         return left;
     }
 
-    /** COPY writes a tabulator within a value as {@code \t}: a bare one ends a field. */
+    /** COPY writes a tab within a value as {@code \t}: a plain tab ends a field. */
     private static String key(String line, int fields) {
         int end = -1;
         for (int i = 0; i < fields; i++) {

@@ -11,8 +11,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A network between a server and its clients that can be cut, go silent and be slow. It never alters or reorders a byte of
- * a connection: one that it swallowed bytes of passes nothing any more, and is reset when the network is well again.
+ * A network between a server and its clients that can be cut, go silent and be slow. It never alters or reorders a byte of a
+ * connection. A connection that lost bytes passes no more bytes, and is reset when the network works again.
  */
 final class TcpProxy implements AutoCloseable {
     private static final int BUFFER_BYTES = 16 * 1024;
@@ -54,12 +54,12 @@ final class TcpProxy implements AutoCloseable {
         reset();
     }
 
-    /** Takes everything and passes nothing on, in either direction, until {@link #heal}: nobody is told. */
+    /** Accepts all data and passes nothing on, in either direction, until {@link #heal}. Neither side gets an error. */
     void swallow() {
         mode = Mode.SWALLOW;
     }
 
-    /** Holds up each piece of at most 16 KiB for so long. 0 = not at all. */
+    /** Delays each piece of at most 16 KiB by this time. 0 = no delay. */
     void delay(long millis) {
         delayMillis = millis;
     }
@@ -128,7 +128,7 @@ final class TcpProxy implements AutoCloseable {
                 client.setTcpNoDelay(true);
                 server.setTcpNoDelay(true);
             } catch (IOException e) {
-                // The server is down: the client sees its connection end, as it would without us.
+                // The server is down: the client sees its connection end, as it would without the proxy.
                 close();
                 return;
             }
@@ -151,7 +151,7 @@ final class TcpProxy implements AutoCloseable {
                     }
                 }
             } catch (IOException | InterruptedException e) {
-                // Either side has ended: so does the link.
+                // Either side has ended, so the link ends too.
             }
             close();
         }
@@ -161,12 +161,12 @@ final class TcpProxy implements AutoCloseable {
             for (Socket socket : new Socket[] {client, server}) {
                 try {
                     if (!socket.isClosed()) {
-                        // A reset, as from a machine that knows nothing of the connection.
+                        // A reset, as from a machine that does not know the connection.
                         socket.setSoLinger(true, 0);
                     }
                     socket.close();
                 } catch (IOException e) {
-                    // It was closed by the other direction's thread.
+                    // The thread of the other direction has closed it.
                 }
             }
         }

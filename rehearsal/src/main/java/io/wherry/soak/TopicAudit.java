@@ -25,8 +25,8 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Reads what came into the topics since the last look: within a partition (generation, commit LSN, order) must rise with every record.
- * One that stands still is a duplicate, one that falls is out of order.
+ * Reads the records that came into the topics since the last audit. Within a partition, (generation, commit LSN, order) must rise
+ * with every record. A record that repeats the values is a duplicate; a record with lower values is out of order.
  */
 public final class TopicAudit {
     private final Migration migration;
@@ -55,13 +55,13 @@ public final class TopicAudit {
         }
     }
 
-    /** @param migration with an address of the broker that no fault concerns */
+    /** @param migration with an address of the broker that no fault affects */
     public TopicAudit(Migration migration) {
         this.migration = migration;
         this.registry = new ConfluentRegistry(migration.registryUrl().orElseThrow());
     }
 
-    /** Changes seen since the beginning. */
+    /** Changes read since the start. */
     long records() {
         return records;
     }
@@ -91,10 +91,7 @@ public final class TopicAudit {
         Progress last = progress.get(new TopicPartition(record.topic(), record.partition()));
         Place place;
         if (record.topic().equals(migration.topics().position())) {
-            place = new Place(
-                    ChangeSchemas.FIRST_GENERATION,
-                    Json.read(record.value(), Position.class).commitLsn().value(),
-                    0);
+            place = place(Json.read(record.value(), Position.class));
         } else {
             byte[] value = last.joiner.add(record);
             if (value == null) {
@@ -111,6 +108,16 @@ public final class TopicAudit {
                     .formatted(record.topic(), record.partition(), record.offset(), place, last.place));
         }
         last.place = place;
+    }
+
+    /** A position after the last whole source transaction, or one within the next. */
+    private static Place place(Position position) {
+        return position.part() == null
+                ? new Place(position.generation(), position.commitLsn().value(), Long.MAX_VALUE)
+                : new Place(
+                        position.generation(),
+                        position.part().commitLsn().value(),
+                        position.part().order());
     }
 
     private GenericRecord decode(byte[] value) {

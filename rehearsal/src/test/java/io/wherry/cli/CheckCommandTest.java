@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What stands in the way is said in one line with the remedy, before anything is changed. */
+/** A problem that prevents a start is one line with its remedy, before anything is changed. */
 class CheckCommandTest {
     private static final ChildProcesses PROCESSES = new ChildProcesses();
     private static EmbeddedPostgres source;

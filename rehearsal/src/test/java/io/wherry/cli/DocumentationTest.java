@@ -23,8 +23,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 
 /**
- * What the docs say of commands and states is generated from the code. After a change run {@code mvn verify
- * -Dwherry.docs=write} and commit what it wrote.
+ * The parts of the docs on commands and states are generated from the code. After a change, run {@code mvn verify
+ * -Dwherry.docs=write} and commit the files that it has written.
  */
 @Tag("no-servers")
 class DocumentationTest {
@@ -54,7 +54,7 @@ class DocumentationTest {
         assertGenerated("architecture.md", "rooms", Rooms.table());
     }
 
-    /** Who follows a pointer of the documents must not find a class that was renamed. */
+    /** A reader who follows a pointer of the docs must not find a class that was renamed. */
     @Test
     void whereToLookNamesClassesThatExist() throws IOException {
         String document = Files.readString(DOCS.resolve("architecture.md"));
@@ -75,7 +75,7 @@ class DocumentationTest {
         assertThat(classes).containsAll(named);
     }
 
-    /** One report for each go, named after its versions and its first seed. */
+    /** One report for each set of runs, named after its versions and its first seed. */
     @Test
     void soakRunsAreThoseOfTheReports() throws IOException {
         StringBuilder text =

@@ -15,14 +15,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What somebody reads when a command fails, or a service says so in its log. */
+/** The messages that users read when a command fails, or in a service's log. */
 @Tag("no-servers")
 class FailureTest {
     @TempDir
     private Path directory;
 
     @Test
-    void aFailureEndsWithAStackTraceOrTwoFullStops() throws Exception {
+    void aFailureIsLinesWithoutStackTraceAndWithoutTwoFullStops() throws Exception {
         Path file = Files.writeString(
                 directory.resolve("m.yaml"),
                 "{name: shop, source: {url: 'jdbc:postgresql://127.0.0.1:1/s', user: u, password: p},"
@@ -45,10 +45,11 @@ class FailureTest {
     }
 
     @Test
-    void anAnswerThatDoesNotComeIsCalledNull() throws Exception {
+    void anAnswerThatDoesNotComeHasAReason() throws Exception {
         for (String[] one : new String[][] {
-            {"127.0.0.1:1", "no answer: the connection was refused. Is it running?"},
-            {"no.such.host.invalid:80", "no answer: the host name is not known. Is it running?"}
+            {"127.0.0.1:1", "no answer: the connection was refused. Check that the coordinator is reachable"},
+            {"no.such.host.invalid:80", "no answer: the host name is not known. Check that the coordinator is reachable"
+            }
         }) {
             Path file = Files.writeString(
                     directory.resolve("m.yaml"),
@@ -62,7 +63,7 @@ class FailureTest {
     }
 
     @Test
-    void debugShowsNoStackTraceEither() throws Exception {
+    void debugShowsStackTraces() throws Exception {
         try {
             StringWriter said = new StringWriter();
             Wherry.commandLine()
@@ -75,14 +76,14 @@ class FailureTest {
     }
 
     @Test
-    void twoChecksSayTheSameLine() {
+    void aLineOfTwoChecksIsShownOnce() {
         Finding warning = Finding.warning("public.t", "is odd", "Change it");
         Finding error = Finding.error("public.t", "is odd", "Change it");
         assertThat(Preflight.once(List.of(warning, error, warning))).containsExactly(error);
     }
 
     @Test
-    void theLogShowsStackTracesPasswordsAndRows() {
+    void theLogShowsNoStackTracesPasswordsOrRows() {
         assertThat(logged(
                         "stopped: Key (a)=(hidden) already exists.",
                         new IllegalStateException("Key (a)=(hidden) already exists.")))

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The launcher with a {@code java} of ours. */
+/** The launcher with a {@code java} that the test has written. */
 @Tag("no-servers")
 class LauncherTest {
     private static final Duration LIMIT = Duration.ofSeconds(30);

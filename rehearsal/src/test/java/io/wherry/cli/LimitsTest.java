@@ -17,7 +17,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** Every refusal that docs/limits.md shows is provoked, and its message is the one that is printed; none is left out there. */
+/** Every refusal in docs/limits.md is provoked, and its message equals the printed one; the document leaves none out. */
 final class LimitsTest extends Refusals {
     @Test
     void theMessagesOfTheDocumentAreThosePrinted() throws Exception {
@@ -36,7 +36,7 @@ final class LimitsTest extends Refusals {
             extensions(source, target);
             virtual(target);
         }
-        assertThat(remediesRun()).as("remedies that were run").isGreaterThan(50);
+        assertThat(remediesRun()).as("number of remedies that were run").isGreaterThan(50);
         List<String> documented = Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
                 .filter(line -> line.startsWith("error: ") || line.startsWith("warning: "))
                 .toList();
@@ -44,9 +44,9 @@ final class LimitsTest extends Refusals {
                 .map(line -> Pattern.compile(
                         Arrays.stream(line.split("…", -1)).map(Pattern::quote).collect(Collectors.joining(".+"))))
                 .toList();
-        assertThat(said()).as("said, but not in docs/limits.md").allMatch(line -> patterns.stream()
+        assertThat(said()).as("printed, but not in docs/limits.md").allMatch(line -> patterns.stream()
                 .anyMatch(p -> p.matcher(line).matches()));
-        assertThat(patterns).as("in docs/limits.md, but not said").allMatch(p -> said().stream()
+        assertThat(patterns).as("in docs/limits.md, but not printed").allMatch(p -> said().stream()
                 .anyMatch(line -> p.matcher(line).matches()));
     }
 
@@ -90,7 +90,8 @@ final class LimitsTest extends Refusals {
         check(url(replica, "postgres"), url(target, "empty"), "");
         note(url(source, "kept"), url(replica, "postgres"), "");
 
-        // The remedy for a table that exists would drop the source's.
+        // Only noted: target and source are the same database, so the remedy for an existing table would drop the
+        // source's table.
         note(url(source, "kept"), url(source, "kept"), "");
         execute(source, "postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1'");
         execute(source, "latin", "CREATE TABLE kept (id int PRIMARY KEY)");
@@ -134,7 +135,7 @@ final class LimitsTest extends Refusals {
                 "ALTER SUBSCRIPTION feed ENABLE");
         check(url(source, "faulty").replace("user: postgres", "user: plain"), url(target, "empty"), "");
         check(url(source, "kept"), url(target, "empty").replace("user: postgres", "user: plain"), "");
-        // The remedies gave it what others are to be refused for.
+        // The remedies have granted rights to the role; the refusals after this need a role without these rights.
         for (EmbeddedPostgres server : List.of(source, target)) {
             execute(
                     server,

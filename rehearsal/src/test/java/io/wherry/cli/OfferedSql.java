@@ -7,9 +7,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The statements that a line of {@code check} offers as its remedy, the first way where there are several.
+ * The statements that a line of {@code check} offers as its remedy; the first way where the line offers several.
  *
- * @param onTarget whether they are to be run on the target, else on the source
+ * @param onTarget whether the statements are for the target, else for the source
  */
 record OfferedSql(boolean onTarget, List<String> statements) {
     private static final Pattern BEGIN = Pattern.compile(
@@ -23,7 +23,7 @@ record OfferedSql(boolean onTarget, List<String> statements) {
         statements = List.copyOf(statements);
     }
 
-    /** Empty when the line offers none that can be run as it is: words, a restart, or a placeholder. */
+    /** Empty when the line offers nothing that can be run as it is: only words, a restart, or a placeholder. */
     static Optional<OfferedSql> of(String line) {
         Matcher begin = BEGIN.matcher(line);
         List<String> statements = new ArrayList<>();

@@ -17,7 +17,7 @@ class OwnDirectoryTest {
     private Path system;
 
     @Test
-    void killedProcessesLeaveTheirUnpackedLibrariesInTheTemporaryDirectory() throws Exception {
+    void unpackedLibrariesOfKilledProcessesAreRemoved() throws Exception {
         Path running = OwnDirectory.begin(system, USER);
         Path library = Files.createFile(running.resolve("liblz4-java-1.so"));
         Path killed = Files.createDirectory(running.resolveSibling("4194999-1700000000000"));
@@ -27,14 +27,16 @@ class OwnDirectoryTest {
 
         assertThat(OwnDirectory.begin(system, USER)).isEqualTo(running);
         assertThat(killed).doesNotExist();
-        assertThat(another).as("of a process that had the same number before").doesNotExist();
-        assertThat(library).as("of a process that runs").exists();
+        assertThat(another)
+                .as("directory of an earlier process with the same number")
+                .doesNotExist();
+        assertThat(library).as("library of a process that runs").exists();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(running)))
                 .isEqualTo("rwx------");
     }
 
     @Test
-    void aLinkOfSomebodyElseIsFollowed() throws Exception {
+    void aLinkOfAnotherUserIsNotFollowed() throws Exception {
         Path elsewhere = Files.createDirectory(system.resolve("elsewhere"));
         Path precious = Files.createDirectory(elsewhere.resolve("4194999-1700000000000"));
         Files.createSymbolicLink(system.resolve("wherry-" + USER), elsewhere);

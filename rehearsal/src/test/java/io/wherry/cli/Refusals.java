@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Has {@code check} refuse, keeps what it says, and runs what it offers. */
+/** Makes {@code check} refuse, keeps the printed lines, and runs the offered SQL. */
 abstract class Refusals {
     private static final Pattern URL = Pattern.compile("url: \"([^\"]+)\"");
 
@@ -32,17 +32,17 @@ abstract class Refusals {
     private final Set<String> said = new TreeSet<>();
     private int ran;
 
-    /** Every line of an error or a warning so far. */
+    /** Every error and warning line so far. */
     Set<String> said() {
         return said;
     }
 
-    /** How many lines offered SQL, which was run. */
+    /** The number of lines whose offered SQL was run. */
     int remediesRun() {
         return ran;
     }
 
-    /** Keeps what {@code check} says, and runs nothing. */
+    /** Keeps the lines that {@code check} prints, and runs nothing. */
     void note(String source, String target, String more) throws IOException {
         said.addAll(lines(source, target, more));
     }
@@ -51,12 +51,15 @@ abstract class Refusals {
         return "{url: \"" + server.jdbcUrl(database) + "\", user: postgres, password: postgres}";
     }
 
-    /** Keeps what {@code check} says, which must refuse. Then runs the SQL that is offered: after that nothing says so again. */
+    /**
+     * Keeps the lines that {@code check} prints; it must refuse. Then runs the offered SQL: after that, check must not print
+     * these lines again.
+     */
     void check(String source, String target, String more) throws Exception {
         Set<String> refused = lines(source, target, more);
         said.addAll(refused);
         Set<String> left = new TreeSet<>(refused);
-        // One statement may help several.
+        // One statement may be the remedy for several lines.
         Set<String> done = new HashSet<>();
         for (String line : refused) {
             Optional<OfferedSql> offered = OfferedSql.of(line);
@@ -66,7 +69,7 @@ abstract class Refusals {
                 ran++;
             }
         }
-        // What is set by ALTER SYSTEM holds a moment after pg_reload_conf.
+        // A setting of ALTER SYSTEM takes effect a moment after pg_reload_conf.
         await("the remedies help")
                 .untilAsserted(() -> assertThat(lines(source, target, more)).isSubsetOf(left));
     }

@@ -25,7 +25,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
-/** {@code up} on servers that somebody else runs, with the embedded broker, driven by the other commands. */
+/** {@code up} on servers that the test runs, with the embedded broker, driven by the other commands. */
 class UpCommandTest {
     @Test
     void migratesShowsStatusAndCutsOver() throws Exception {
@@ -72,9 +72,9 @@ class UpCommandTest {
                             target,
                             "SELECT count(*) || ' ' || max(v) FILTER (WHERE id = 7) FROM \"My Shop\".\"Order Items\""))
                     .isEqualTo("1000 changed");
-            // Seen to be "f" as long as up ended with the coordinator and took the source-connector with it.
+            // Seen to be "f" while up ended together with the coordinator and so ended the source-connector too early.
             assertThat(text(source, "SELECT relreplident::text FROM pg_class WHERE relname = 'keyless'"))
-                    .as("the source has its replica identity back")
+                    .as("the replica identity is restored on the source")
                     .isEqualTo("d");
             assertThat(text(target, "SELECT nextval('\"My Shop\".\"Order Items_id_seq\"')"))
                     .isEqualTo("1001");
@@ -115,7 +115,7 @@ class UpCommandTest {
     }
 
     private static String text(EmbeddedPostgres server, String sql) throws SQLException {
-        // The fence took away the other roles' right to log in, on the source only.
+        // The fence has removed the other roles' right to log in, on the source only.
         try (Connection connection = DriverManager.getConnection(server.jdbcUrl("postgres"), "mover", "m");
                 Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(sql)) {

@@ -21,7 +21,7 @@ final class CacheTest {
     void anEntryIsFilledOnceHoweverManyAskForIt() {
         AtomicInteger fillings = new AtomicInteger();
         IntStream.range(0, 8).parallel().forEach(caller -> {
-            // A cache each, as processes have.
+            // One cache object each, as in separate processes.
             Path entry = new Cache(root).entry("a/b", partial -> {
                 fillings.incrementAndGet();
                 Files.writeString(partial.resolve("file"), "whole");
@@ -34,7 +34,7 @@ final class CacheTest {
     @Test
     void aFailedFillingLeavesNoEntryAndIsTriedAgain() throws IOException {
         Cache cache = new Cache(root);
-        // What a process that was killed while filling has left.
+        // Left by a process that was killed while it filled the entry.
         Files.createDirectories(root.resolve("a.partial/rubbish"));
         assertThatThrownBy(() -> cache.entry("a", partial -> {
                     Files.writeString(partial.resolve("half"), "");

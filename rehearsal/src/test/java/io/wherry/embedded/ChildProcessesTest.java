@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ChildProcessesTest {
-    /** The parent that gets killed: starts a server, says where, and waits. */
+    /** The parent that gets killed: starts a server, prints its address, and waits. */
     static final class Parent {
         private Parent() {}
 
@@ -32,7 +32,7 @@ final class ChildProcessesTest {
     @ParameterizedTest
     @ValueSource(strings = {"KILL", "INT"})
     void aKilledParentLeavesNoServerAndNoDirectory(String signal) throws Exception {
-        // A shell that runs the tests in the background has SIGINT ignored, and a JVM that inherits that stays so.
+        // A shell that runs the tests in the background ignores SIGINT, and a JVM inherits that.
         List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
         command.addAll(JavaCommand.of("-cp", System.getProperty("java.class.path"), Parent.class.getName()));
         Process parent = new ProcessBuilder(command)

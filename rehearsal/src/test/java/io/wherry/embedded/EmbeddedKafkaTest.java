@@ -55,7 +55,7 @@ final class EmbeddedKafkaTest {
     }
 
     @Test
-    void anybodyOnThisMachineReadsAndWritesTheEmbeddedBrokersTopics() throws Exception {
+    void aClientWithoutTheSecretCannotUseTheEmbeddedBroker() throws Exception {
         Map<String, Object> stranger = Map.of(
                 "bootstrap.servers",
                 kafka.bootstrapServers(),
@@ -84,7 +84,7 @@ final class EmbeddedKafkaTest {
     }
 
     @Test
-    void otherUsersReadTheEmbeddedBrokersSecretAndFiles() throws Exception {
+    void otherUsersCannotReadTheEmbeddedBrokersSecretAndFiles() throws Exception {
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory.resolve("kafka"))))
                 .isEqualTo("rwx------");
         try (Stream<Path> files = Files.walk(directory.resolve("kafka"))) {

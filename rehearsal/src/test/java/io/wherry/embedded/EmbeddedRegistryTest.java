@@ -41,7 +41,7 @@ final class EmbeddedRegistryTest {
     }
 
     @Test
-    void aShapeOfAnotherTypeIsTakenWhateverCompatibilityIsAskedFor() throws Exception {
+    void aShapeOfAnotherTypeIsAcceptedWhateverCompatibilityIsConfigured() throws Exception {
         String subject = "retyped-value";
         SchemaRegistry registry = new ConfluentRegistry(SharedBroker.registryUrl());
         int first = registry.register(subject, schema("int4"));

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 @Tag("no-servers")
 class RandomHistoryTest {
     @Test
-    void aSeedMakesTheSameAgain() {
+    void aSeedGivesTheSameHistoryAgain() {
         assertThat(new RandomSchema(7, 17).statements()).isEqualTo(new RandomSchema(7, 17).statements());
         assertThat(history(7)).isEqualTo(history(7)).isNotEqualTo(history(8));
     }
@@ -46,7 +46,7 @@ class RandomHistoryTest {
         }
     }
 
-    /** Statements that begin so; ends of prepared transactions and returns to savepoints do not count. */
+    /** The number of statements with that beginning; ends of prepared transactions and returns to savepoints do not count. */
     private static long count(List<String> all, String word) {
         return all.stream()
                 .filter(sql -> sql.startsWith(word) && !sql.contains(" PREPARED '") && !sql.startsWith("ROLLBACK TO"))

@@ -33,8 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Schemas, rows and transactions that nobody thought of, made from seeds of the clock: before, during and after the load. {@code
- * -Dwherry.seeds=200} runs as many, {@code -Dwherry.seed=N} begins with that one.
+ * Schemas, rows and transactions that no developer thought of, generated from seeds of the clock: before, during and after the
+ * load. {@code -Dwherry.seeds=200} sets the number of seeds, {@code -Dwherry.seed=N} the first seed.
  */
 class RandomMigrationTest {
     private static final int BEFORE = 150;
@@ -124,7 +124,7 @@ class RandomMigrationTest {
                 schema.objects().forEach(sql -> run(runner, new HistoryStep(0, sql, "")));
                 run(runner, new HistoryStep(0, "CREATE EXTENSION " + TestExtension.NAME + " SCHEMA public", ""));
                 run(runner, history, BEFORE);
-                // On its own thread: the start waits for the transactions that run, and they for nobody.
+                // On its own thread: the start waits for open transactions, and these must not wait for the start.
                 CompletableFuture<Void> writing =
                         CompletableFuture.runAsync(() -> runAndEnd(runner, history, AT_START));
                 migration.startAll();
@@ -138,7 +138,7 @@ class RandomMigrationTest {
                 history.another().forEach(step -> run(runner, step));
                 awaitColumns(migration);
                 run(runner, history.widen());
-                // TRUNCATE right after it would hide how the column came to the rows (docs/limits.md).
+                // A TRUNCATE right after it would hide how the rows got the column (docs/limits.md).
                 awaitColumns(migration);
                 runAndEnd(runner, history, AFTER);
                 history.beside().forEach(step -> run(runner, step));
@@ -146,13 +146,13 @@ class RandomMigrationTest {
                 runAndEnd(runner, history, AFTER);
                 assertThat(runner.accepted()).isGreaterThan(runner.refused());
             }
-            // A table that is replaced while pg_dump reads makes pg_dump fail.
-            await("all of it followed")
+            // If a table is replaced while pg_dump reads it, pg_dump fails.
+            await("all DDL is followed")
                     .atMost(MigrationFixture.PATIENCE)
                     .ignoreException(DataException.class)
                     .untilAsserted(() ->
                             assertThat(migration.compareSchemas().notFollowed()).isEmpty());
-            // The state may be from before the last statements; a cutover that is refused has done nothing.
+            // The state may be older than the last statements; a cutover that is refused has changed nothing.
             CutoverResult result = await("gate met")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(migration::cutOver, r -> r.outcome() != Outcome.REFUSED);
@@ -169,8 +169,8 @@ class RandomMigrationTest {
     }
 
     /**
-     * A foreign key that rows contradict stays NOT VALID on the target, and no other does: the source refuses to validate each of
-     * these, too. From then on the source's is as the target's.
+     * A foreign key that rows contradict stays NOT VALID on the target, and no other key does: the source refuses to validate
+     * each of these keys too. After that, the source's keys are set as on the target.
      */
     private static void expectContradictedForeignKeys(MigrationFixture migration) throws SQLException {
         try (Connection target = Sessions.open(
@@ -197,8 +197,8 @@ class RandomMigrationTest {
     }
 
     /**
-     * Half of the tables that may have several change partitions get some; not those whose names others take, perhaps without a
-     * key.
+     * Half of the tables that can have several change partitions get several; not those whose names other tables take, perhaps
+     * without a key.
      */
     private static void partition(MigrationFixture migration, long seed, List<String> renamed) throws SQLException {
         SplittableRandom random = new SplittableRandom(seed);

@@ -12,8 +12,9 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTag;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.wherry.contract.config.Migration;
 
-/** The modules' and layers' rules, each with the reason. */
+/** The rules for modules and layers, each with its reason. */
 @ArchTag("no-servers")
 @AnalyzeClasses(packages = "io.wherry", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
@@ -52,34 +53,42 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule CONTRACT_ROOMS = Rooms.CONTRACT
             .arrows()
-            .because(
-                    "a name or an error means the same to everybody, so neither knows who uses it; what stands in topics"
-                            + " does not depend on how topics are read");
+            .because("a name or an error means the same in every service, so neither knows its callers; the records in"
+                    + " topics do not depend on how topics are read");
 
     @ArchTest
     static final ArchRule SOURCE_ROOMS = Rooms.SOURCE
             .arrows()
             .because(
-                    "a row goes from the server's bytes by the decoder to the publisher; nothing on that way knows what"
-                            + " runs it, and what is remembered in Kafka knows nobody");
+                    "a row goes from the server's bytes through the decoder to the publisher; no class on that way knows"
+                            + " its caller, and what is remembered in Kafka knows no other room");
 
     @ArchTest
     static final ArchRule SINK_ROOMS = Rooms.SINK
             .arrows()
-            .because(
-                    "what a batch does to the target is decided from records and the catalog alone, so that the decision"
-                            + " can be tested without servers");
+            .because("records and the catalog alone decide what a batch does to the target, so that the decision can be"
+                    + " tested without servers");
 
     @ArchTest
     static final ArchRule COORDINATOR_ROOMS = Rooms.COORDINATOR
             .arrows()
             .because(
-                    "the machine decides and the others act or watch; what acts must not know who asked, or a step could"
-                            + " be reached past the journal");
+                    "the machine decides and the other rooms act or watch; a room that acts must not know its caller, or a"
+                            + " step could be reached without the journal");
 
     @ArchTest
     static final ArchRule REHEARSAL_ROOMS =
-            Rooms.REHEARSAL.arrows().because("histories are made without knowing what runs them");
+            Rooms.REHEARSAL.arrows().because("histories are generated without knowing what runs them");
+
+    @ArchTest
+    static final ArchRule A_DIRECTION_IS_A_VALUE = noClasses()
+            .that()
+            .resideInAnyPackage("io.wherry.source..", "io.wherry.sink..", "io.wherry.coordinator..")
+            .should()
+            .callMethod(Migration.class, "source")
+            .orShould()
+            .callMethod(Migration.class, "target")
+            .because("a service gets a flow: which side is captured and which side follows changes with each switch");
 
     @ArchTest
     static final ArchRule ONE_ROOM_KNOWS_DEBEZIUM = noClasses()
@@ -88,7 +97,7 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("io.debezium..", "org.apache.kafka.connect..")
-            .because("the engine's internals are pinned, and tested, in one place: a new version is looked at there");
+            .because("the engine's internals are pinned, and tested, in one place: a new version is checked there");
 
     @ArchTest
     static final ArchRule ONE_CLASS_KNOWS_THE_REGISTRY_CLIENT = noClasses()
@@ -108,7 +117,7 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .haveFullyQualifiedName("java.lang.Thread")
-            .because("the contract holds facts and codecs; how a service's threads pause and end stands in one room");
+            .because("the contract holds facts and codecs; one room decides how a service's threads pause and end");
 
     @ArchTest
     static final ArchRule ONLY_THE_COMMAND_LINE_EXITS = noClasses()
@@ -116,7 +125,7 @@ class ArchitectureTest {
             .resideOutsideOfPackage("io.wherry.cli..")
             .should()
             .callMethod(System.class, "exit", int.class)
-            .because("a service ends by its done() stage, so that whoever started it decides");
+            .because("a service ends by its done() stage, so that its caller decides");
 
     @ArchTest
     static final ArchRule DURATIONS_ARE_MONOTONIC = noClasses()

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** The product's first promise: a live database is moved by one command, with proof. */
+/** The product's first promise: one command moves a live database, and proves it. */
 class RehearsalTest {
     @Test
     void liveDatabaseMovesFromTheOldestPairToTheNewOne() throws Exception {
@@ -35,7 +35,7 @@ class RehearsalTest {
         }
     }
 
-    /** Seen to fail: two addresses without a login, and the fence keeps the application's role from one of them. */
+    /** Seen to fail: two addresses without a login, and the fence keeps the application's role out of one of them. */
     private static void whatIsPrintedForPsqlShowsBothSides(String kept) throws Exception {
         List<String> commands = kept.lines()
                 .filter(line -> line.contains(": psql "))

@@ -11,11 +11,11 @@ import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.util.List;
 
 /**
- * The packages of one module, in the order of their arrows: each room may use those after it, and none before, so there is no cycle
- * either.
+ * The packages of one module, in the order of their arrows: each room may use the rooms after it, and none before it, so there is
+ * no cycle.
  *
  * @param parent package of the rooms
- * @param whole whether every class of the parent stands in one of the rooms
+ * @param whole whether every class of the parent belongs to one of the rooms
  */
 public record Rooms(String module, String parent, boolean whole, List<Room> rooms) {
     /** What the services share. */
@@ -24,7 +24,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             "io.wherry.contract",
             new Room("kafka", "clients of the broker and the registry"),
             new Room("service", "the life of a process: start, pause, end"),
-            new Room("record", "what stands in topics"),
+            new Room("record", "the records in topics"),
             new Room("postgres", "catalog, sessions, LSNs, schema `wherry`"),
             new Room("config", "the migration's file"),
             new Room("name", "tables, topics, identifiers"),
@@ -97,7 +97,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
      * One package.
      *
      * @param name below the parent; empty = the parent itself
-     * @param does what for, for people
+     * @param does the package's purpose, for the docs
      */
     public record Room(String name, String does) {}
 
@@ -105,7 +105,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
         return new Rooms(module, parent, true, List.of(rooms));
     }
 
-    /** No room uses one before it. */
+    /** No room uses a room before it. */
     public ArchRule arrows() {
         List<String> packages = rooms.stream()
                 .map(room -> room.name().isEmpty() ? parent : parent + "." + room.name())
@@ -113,12 +113,12 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
         return classes()
                 .that()
                 .resideInAnyPackage(whole ? new String[] {parent + ".."} : packages.toArray(String[]::new))
-                .should(new ArchCondition<>("stand in a room of " + module + ", and use only rooms after it") {
+                .should(new ArchCondition<>("be in a room of " + module + ", and use only rooms after it") {
                     @Override
                     public void check(JavaClass one, ConditionEvents events) {
                         int own = packages.indexOf(one.getPackageName());
                         if (own < 0) {
-                            events.add(SimpleConditionEvent.violated(one, one.getName() + " stands in no room"));
+                            events.add(SimpleConditionEvent.violated(one, one.getName() + " is in no room"));
                         }
                         for (Dependency dependency : one.getDirectDependenciesFromSelf()) {
                             int other =
@@ -131,7 +131,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
                 });
     }
 
-    /** A row for each room, for the documents. */
+    /** One row for each room, for the docs. */
     public static String table() {
         StringBuilder text = new StringBuilder("| module | room | holds |\n|---|---|---|\n");
         for (Rooms house : ALL) {

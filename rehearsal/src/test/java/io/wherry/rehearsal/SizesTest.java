@@ -13,18 +13,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What does not fit on a few screens is divided before it grows further. */
+/** A file or package that needs more than a few screens is divided before it grows further. */
 @Tag("no-servers")
 final class SizesTest {
     private static final int LINES_OF_CODE = 300;
     private static final int LINES_OF_TESTS = 400;
     private static final int FILES_OF_A_PACKAGE = 25;
-    /** Longer, each for the reason at its top or until it is divided. */
-    private static final Map<String, Integer> LONGER = Map.of(
-            "ChangePublisher.java", 360,
-            "RowDecoder.java", 355,
-            "PlanFollower.java", 315,
-            "RandomTables.java", 370);
 
     @Test
     void filesAreShort() {
@@ -44,7 +38,7 @@ final class SizesTest {
 
     private static int limit(Path file) {
         boolean test = file.toString().contains("/src/test/");
-        return LONGER.getOrDefault(file.getFileName().toString(), test ? LINES_OF_TESTS : LINES_OF_CODE);
+        return test ? LINES_OF_TESTS : LINES_OF_CODE;
     }
 
     private static long lines(Path file) {

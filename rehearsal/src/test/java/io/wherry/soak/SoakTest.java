@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
-/** A few of the runs that {@code wherry soak} does: {@code -Dwherry.soak.runs=… -Dwherry.soak.seed=…} for others. */
+/** A few of the runs that {@code wherry soak} does; {@code -Dwherry.soak.runs=… -Dwherry.soak.seed=…} set others. */
 class SoakTest {
     private static final int RUNS = Integer.getInteger("wherry.soak.runs", 12);
     private static final int AT_ONCE = 2;

@@ -1,14 +1,12 @@
 package io.wherry.sink;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.sink.apply.BatchWriter;
 import io.wherry.sink.apply.ChangeWorker;
 import io.wherry.sink.load.LoadLane;
 import io.wherry.sink.plan.PlanFollower;
@@ -20,9 +18,7 @@ import io.wherry.sink.state.StopSignal;
 import io.wherry.sink.state.TableState;
 import io.wherry.sink.state.TableStates;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -30,7 +26,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
@@ -41,12 +36,8 @@ final class ApplySession implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ApplySession.class);
     private static final Duration REFRESH = Duration.ofMillis(200);
     private static final Duration GRACE = Duration.ofSeconds(10);
-    /** Begins the purpose of each session that writes. */
-    static final String PURPOSE = "sink ";
 
-    private static final String INSUFFICIENT_PRIVILEGE = "42501";
-
-    private final Migration migration;
+    private final Flow flow;
     private final SchemaRegistry registry;
     private final Connection lease;
     private final long epoch;
@@ -54,9 +45,7 @@ final class ApplySession implements AutoCloseable {
     private final StopSignal stop = new StopSignal();
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
-    /** The workers open some, too. */
-    private final List<Connection> sessions = new CopyOnWriteArrayList<>();
-
+    private final WriterSessions sessions;
     private final Set<TopicPartition> lanes = new HashSet<>();
     private volatile Map<TableId, TableState> relations = Map.of();
 
@@ -66,12 +55,13 @@ final class ApplySession implements AutoCloseable {
     }
 
     /** @param lease session that holds the lock */
-    ApplySession(Migration migration, SchemaRegistry registry, Connection lease, long epoch, Failpoints failpoints) {
-        this.migration = migration;
+    ApplySession(Flow flow, SchemaRegistry registry, Connection lease, long epoch, Failpoints failpoints) {
+        this.flow = flow;
         this.registry = registry;
         this.lease = lease;
         this.epoch = epoch;
         this.failpoints = failpoints;
+        this.sessions = new WriterSessions(flow, epoch, failpoints);
     }
 
     /**
@@ -82,17 +72,17 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing) throws SQLException {
         stopTablesOfLostTopics();
-        LostCommits.look(lease, migration);
-        Connection forPlans = open("plans");
-        start("plans", () -> new PlanFollower(migration, registry, forPlans, epoch, stop, failpoints).run());
-        for (int i = 0; i < migration.apply().workers(); i++) {
+        LostCommits.look(lease, flow.migration());
+        Connection forPlans = sessions.open("plans");
+        start("plans", () -> new PlanFollower(flow, registry, forPlans, epoch, stop, failpoints).run());
+        for (int i = 0; i < flow.migration().apply().workers(); i++) {
             int number = i;
             ChangeWorker worker = new ChangeWorker(
-                    migration,
+                    flow,
                     registry,
                     number,
-                    openWriter("worker " + number),
-                    () -> openWriter("giants " + number),
+                    sessions.openWriter("worker " + number),
+                    () -> sessions.openWriter("giants " + number),
                     () -> relations,
                     stop,
                     failpoints);
@@ -107,7 +97,7 @@ final class ApplySession implements AutoCloseable {
             Map<TableId, TableState> current = TableStates.all(lease);
             relations = current.equals(relations) ? relations : current;
             for (TopicPartition partition :
-                    checkpoints.read(migration.topics().load()).keySet()) {
+                    checkpoints.read(flow.migration().topics().load()).keySet()) {
                 if (lanes.add(partition)) {
                     startLane(partition.partition());
                 }
@@ -122,9 +112,9 @@ final class ApplySession implements AutoCloseable {
     private void stopTablesOfLostTopics() throws SQLException {
         Map<String, TableId> tables = new HashMap<>();
         TableStates.all(lease).values().forEach(relation -> tables.put(relation.topic(), relation.table()));
-        Map<String, DataException> lost = TopicIds.changed(lease, migration, tables);
-        if (lost.containsKey(migration.topics().load())) {
-            throw lost.get(migration.topics().load());
+        Map<String, DataException> lost = TopicIds.changed(lease, flow.migration(), tables);
+        if (lost.containsKey(flow.migration().topics().load())) {
+            throw lost.get(flow.migration().topics().load());
         }
         for (TableState relation : TableStates.all(lease).values()) {
             DataException failure = lost.get(relation.topic());
@@ -136,61 +126,10 @@ final class ApplySession implements AutoCloseable {
     }
 
     private void startLane(int partition) throws SQLException {
-        Connection session = open("lane " + partition);
-        // A crash of the server may lose the last chunks, but then their checkpoints too, and Kafka still has them.
-        // Whoever
-        // acts on a chunk that is in (the coordinator) commits durably, and with that everything before it.
-        keep(session, "SET synchronous_commit = off");
-        start(
-                "lane-" + partition,
-                () -> new LoadLane(migration, session, epoch, () -> relations, stop, partition, failpoints).run());
-    }
-
-    private BatchWriter openWriter(String purpose) throws SQLException {
-        Connection session = open(purpose);
-        // Each batch is found by key: with statistics of a freshly loaded table, or none, the planner may prefer to
-        // read
-        // the whole of it.
-        keep(session, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
-        return new BatchWriter(session, !isReplica(session), epoch, failpoints);
-    }
-
-    private Connection open(String purpose) throws SQLException {
-        Connection session = Sessions.open(migration, migration.target(), PURPOSE + purpose);
-        sessions.add(session);
-        // Servers before 11 do not know it.
-        execute(session, "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'");
-        try {
-            // Rows come with the effects of the source's triggers and foreign keys; they must not happen twice.
-            execute(session, "SET session_replication_role = replica");
-        } catch (SQLException e) {
-            if (!INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-                throw e;
-            }
-            LOG.debug("Triggers and foreign keys are on in {}: {}", purpose, e.getMessage());
-        }
-        session.setAutoCommit(false);
-        return session;
-    }
-
-    private static boolean isReplica(Connection session) throws SQLException {
-        try (Statement statement = session.createStatement();
-                ResultSet row = statement.executeQuery("SHOW session_replication_role")) {
-            row.next();
-            return row.getString(1).equals("replica");
-        }
-    }
-
-    /** Makes a setting that the next rollback would take back (PostgreSQL documentation, SET). */
-    private static void keep(Connection session, String sql) throws SQLException {
-        execute(session, sql);
-        session.commit();
-    }
-
-    private static void execute(Connection session, String sql) throws SQLException {
-        try (Statement statement = session.createStatement()) {
-            statement.execute(sql);
-        }
+        Connection session = sessions.openLane("lane " + partition);
+        start("lane-" + partition, () -> new LoadLane(
+                        flow.migration(), session, epoch, () -> relations, stop, partition, failpoints)
+                .run());
     }
 
     private void start(String name, Task task) {
@@ -203,9 +142,7 @@ final class ApplySession implements AutoCloseable {
                             LOG.debug("{} ended while stopping", name, e);
                         } else {
                             failure.compareAndSet(
-                                    null,
-                                    Failures.explain(
-                                            "apply to", migration.target().toString(), e));
+                                    null, Failures.explain("apply to", flow.to().toString(), e));
                         }
                     }
                 },
@@ -225,12 +162,12 @@ final class ApplySession implements AutoCloseable {
         long deadline = System.nanoTime() + GRACE.toNanos();
         threads.forEach(thread -> join(thread, Math.max(1, (deadline - System.nanoTime()) / 1_000_000)));
         // Closing the socket ends a statement that would not.
-        sessions.forEach(ApplySession::abort);
+        sessions.end();
         try {
             Ends.await("sink-applier", threads, Ends.LIMIT);
         } finally {
             // One may have been opened meanwhile.
-            sessions.forEach(ApplySession::abort);
+            sessions.end();
         }
     }
 
@@ -239,14 +176,6 @@ final class ApplySession implements AutoCloseable {
             thread.join(millis);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private static void abort(Connection session) {
-        try {
-            session.abort(Runnable::run);
-        } catch (SQLException e) {
-            LOG.debug("A session could not be ended: {}", e.getMessage());
         }
     }
 }

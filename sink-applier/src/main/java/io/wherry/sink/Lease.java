@@ -11,11 +11,12 @@ import java.sql.Statement;
 import java.util.OptionalLong;
 
 /**
- * The right to apply. The lock keeps a second instance waiting; it is gone with its session, though the process may live on
- * behind a broken network and write by other sessions. So each holder also takes an epoch, and every write checks it.
+ * The right to apply. The lock keeps a second instance waiting. The lock is gone with its session, but the process may live on
+ * behind a broken network and write through its other sessions. So each holder also takes an epoch, and every write checks the
+ * epoch.
  */
 final class Lease {
-    /** First half of the lock's number, "wher": keeps apart from locks of applications. */
+    /** First half of the lock's number, "wher": keeps Wherry's locks apart from those of applications. */
     private static final int LOCK_CLASS = 0x77686572;
 
     private static final String LOCK = "SELECT pg_try_advisory_lock(?, ?)";
@@ -26,7 +27,7 @@ final class Lease {
 
     private Lease() {}
 
-    /** Whether the coordinator has made the target's tables. */
+    /** Whether the coordinator has created the target's tables. */
     static boolean isTargetPrepared(Connection session) throws SQLException {
         return isTrue(session, JOURNAL) && isTrue(session, BEGUN);
     }
@@ -57,16 +58,18 @@ final class Lease {
     }
 
     /**
-     * Takes over: raises the epoch ({@link TargetState#raiseEpoch}). The sessions of earlier holders are to be ended before, or
-     * their locks hold this one up.
+     * Takes over: raises the epoch ({@link TargetState#raiseEpoch}). The caller ends the sessions of earlier holders first, as
+     * their locks would block this statement.
      *
-     * @return the new epoch; empty when the switch row is committed, so that nobody may apply any more
+     * @return the new epoch; empty when the switch row is committed, so that no instance may apply any more
      */
-    static OptionalLong takeOver(Connection session) throws SQLException {
+    static OptionalLong takeOver(Connection session, int generation) throws SQLException {
         session.setAutoCommit(false);
         long epoch = TargetState.raiseEpoch(session);
-        // After the epoch: the switch row's transaction raises it too, and ours has waited for that one.
-        OptionalLong taken = TargetState.isSwitched(session) ? OptionalLong.empty() : OptionalLong.of(epoch);
+        // After the epoch: the switch row's transaction raises the epoch too, and this transaction has waited for that
+        // one.
+        OptionalLong taken =
+                TargetState.isSwitched(session, generation) ? OptionalLong.empty() : OptionalLong.of(epoch);
         if (taken.isPresent()) {
             session.commit();
         } else {

@@ -1,8 +1,9 @@
 package io.wherry.sink;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.error.Sentence;
 import io.wherry.contract.error.StuckException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.ConfluentRegistry;
@@ -28,9 +29,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Applies load and changes from Kafka to the target. All it knows is in the target, changed in the same transactions as the rows:
- * it may be killed at any instant and go on anywhere. A second instance waits until the first has gone. Once the switch row is
- * committed on the target, each instance ends and applies nothing more.
+ * Applies load and changes from Kafka to the target. All its state is in the target and changes in the same transactions as the
+ * rows. So the process may be killed at any instant and continue anywhere. A second instance waits until the first has gone. Once
+ * the switch row is committed on the target, each instance ends and applies nothing more.
  */
 public final class SinkApplier implements Service {
     private static final Logger LOG = LoggerFactory.getLogger(SinkApplier.class);
@@ -38,7 +39,7 @@ public final class SinkApplier implements Service {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
 
-    private final Migration migration;
+    private final Flow flow;
     private final SchemaRegistry registry;
     private final Failpoints failpoints = Failpoints.armed();
     private final StopSignal closing = new StopSignal();
@@ -46,14 +47,14 @@ public final class SinkApplier implements Service {
     private boolean connected;
     private final Thread supervisor = new Thread(this::supervise, "wherry-sink");
 
-    /** @param migration with broker and registry filled in */
-    public SinkApplier(Migration migration) {
-        this(migration, new ConfluentRegistry(migration));
+    /** @param flow with broker and registry filled in */
+    public SinkApplier(Flow flow) {
+        this(flow, new ConfluentRegistry(flow.migration()));
     }
 
-    /** With a registry of the caller's. */
-    public SinkApplier(Migration migration, SchemaRegistry registry) {
-        this.migration = migration;
+    /** With the caller's registry. */
+    public SinkApplier(Flow flow, SchemaRegistry registry) {
+        this.flow = flow;
         this.registry = registry;
     }
 
@@ -71,7 +72,7 @@ public final class SinkApplier implements Service {
     public void close() {
         closing.request();
         try {
-            // Its own waits for the threads of a session are within.
+            // Twice the limit: the supervisor itself waits up to one limit for the threads of its session.
             Ends.await("sink-applier", List.of(supervisor), Ends.LIMIT.multipliedBy(2));
             done.complete(null);
         } catch (StuckException e) {
@@ -88,16 +89,16 @@ public final class SinkApplier implements Service {
             try {
                 switched = applyUntilFailure();
             } catch (RetryableException | FencedException e) {
-                // Fenced: another one applies, and has the lock; this one stands by.
+                // Fenced: another instance has the lock and applies. This instance waits for the lock.
                 if (System.nanoTime() - begun > LONGEST_PAUSE.toNanos()) {
                     backoff.reset();
                 }
                 Duration pause = backoff.next();
-                LOG.warn("{}; trying again in {} ms", e.explained(), pause.toMillis());
-                LOG.debug("Its cause", e);
+                LOG.warn("{}", Sentence.of(e.explained(), "Trying again in " + pause.toMillis() + " ms"));
+                LOG.debug("Cause of the retry", e);
                 closing.await(pause);
             } catch (WherryException e) {
-                // Whoever started it says why it ended; twice would be once too often.
+                // The caller that started the service logs why it ended. A second log line would only repeat that.
                 LOG.debug("The sink-applier ends", e);
                 done.completeExceptionally(e);
                 return;
@@ -110,65 +111,66 @@ public final class SinkApplier implements Service {
     private boolean applyUntilFailure() {
         try (Connection lease = connect()) {
             if (awaitTurn(lease)) {
-                Sessions.endOthers(lease, migration, ApplySession.PURPOSE);
-                TargetState.bringUpToDate(lease);
+                Sessions.endOthers(lease, flow.migration(), WriterSessions.PURPOSE);
+                TargetState.requireCurrent(lease);
                 failpoints.before(Effect.TAKE_OVER);
-                OptionalLong epoch = Lease.takeOver(lease);
+                OptionalLong epoch = Lease.takeOver(lease, flow.generation());
                 failpoints.after(Effect.TAKE_OVER);
                 if (epoch.isEmpty()) {
                     return endSwitched();
                 }
-                LOG.info("Applying to {} as epoch {}", migration.target(), epoch.getAsLong());
-                ApplySession session = new ApplySession(migration, registry, lease, epoch.getAsLong(), failpoints);
+                LOG.info("Applying to {} as epoch {}", flow.to(), epoch.getAsLong());
+                ApplySession session = new ApplySession(flow, registry, lease, epoch.getAsLong(), failpoints);
                 try {
                     session.run(closing);
                 } catch (FencedException e) {
-                    // By the switch row, whose transaction raises the epoch, or by another sink-applier.
-                    if (TargetState.isSwitched(lease)) {
+                    // Fenced by the switch row, whose transaction raises the epoch, or by another sink-applier.
+                    if (TargetState.isSwitched(lease, flow.generation())) {
                         return endSwitched();
                     }
                     throw e;
                 } finally {
-                    // What does not end matters more than why it was to end: the next epoch must not begin beside it.
+                    // A failure to end matters more than the failure before it: the next epoch must not start beside
+                    // this session.
                     session.close();
                 }
             }
             return false;
         } catch (SQLException | RuntimeException e) {
-            throw Failures.explain("apply to", migration.target().toString(), e);
+            throw Failures.explain("apply to", flow.to().toString(), e);
         }
     }
 
     private boolean endSwitched() {
-        LOG.info("{}", SwitchDecided.ends("sink-applier", "applied", migration));
+        LOG.info("{}", SwitchDecided.ends("sink-applier", "applied", flow));
         return true;
     }
 
     private Connection connect() {
         try {
-            Connection session = Sessions.openLock(migration, migration.target(), "sink");
+            Connection session = Sessions.openLock(flow.migration(), flow.to(), "sink");
             connected = true;
             return session;
         } catch (SQLException e) {
-            // What once was right may be again: a password is changed on one side first.
+            // A login that has worked once may work again: an operator changes a password on one side first.
             throw connected
-                    ? Failures.explain("log in to", migration.target().toString(), e)
-                    : Failures.explainLogin(migration.target(), e);
+                    ? Failures.explain("log in to", flow.to().toString(), e)
+                    : Failures.explainLogin(flow.to(), e);
         }
     }
 
-    /** Waits for the coordinator to prepare the target, and for an instance before this one to go; false when closed. */
+    /** Waits until the coordinator has prepared the target and an earlier instance has gone; false when closed. */
     private boolean awaitTurn(Connection lease) throws SQLException {
         while (!Lease.isTargetPrepared(lease)) {
             if (closing.await(ASK_AGAIN)) {
                 return false;
             }
         }
-        Lease.requireOurs(lease, migration);
+        Lease.requireOurs(lease, flow.migration());
         boolean told = false;
-        while (!Lease.tryLock(lease, migration)) {
+        while (!Lease.tryLock(lease, flow.migration())) {
             if (!told) {
-                LOG.info("Another sink-applier is at work on {}; waiting", migration.target());
+                LOG.info("Another sink-applier works on {}; this one waits until that one has ended", flow.to());
                 told = true;
             }
             if (closing.await(ASK_AGAIN)) {

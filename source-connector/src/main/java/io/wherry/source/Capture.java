@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.StuckException;
 import io.wherry.contract.error.WherryException;
@@ -42,12 +42,13 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * One term of acting as the migration's source-connector, from having the instance lock to losing it, failing, or being
- * closed: wires the parts of the term, starts them in order, and looks at them once a second. The stream is started again
- * within the term; every other failure ends the term, and the next begins from what the source and Kafka hold.
+ * One term of acting as the migration's source-connector. The term starts with the instance lock, and ends when the lock is lost,
+ * after a failure, or when it is closed. Creates the parts of the term, starts them in order, and checks them once a second. The
+ * stream is started again within the term. Every other failure ends the term, and the next term starts from what the source and
+ * Kafka hold.
  */
 final class Capture implements AutoCloseable {
-    private final Migration migration;
+    private final CaptureGroup group;
     private final InstanceLock lock;
     private final Failpoints failpoints;
     private final ControlTopic control;
@@ -65,38 +66,38 @@ final class Capture implements AutoCloseable {
     private final Streaming streaming;
     private volatile boolean prepared;
 
-    Capture(Migration migration, InstanceLock lock, CaptureCounts counts, BlockBudget budget, Failpoints failpoints) {
-        this.migration = migration;
+    Capture(CaptureGroup group, InstanceLock lock, CaptureCounts counts, BlockBudget budget, Failpoints failpoints) {
+        this.group = group;
         this.lock = lock;
         ledger = new LoadLedger(counts, budget, new FailedTables());
         this.failpoints = failpoints;
-        control = new ControlTopic(migration);
-        source = new SourceAccess(migration, new OpenSessions(migration), new TableLocks());
-        known = new KnownTables(new Routes(), new TableFiles(), new WholeTables(migration, control, source.locks()));
-        orders = new OperatorOrders(migration, ledger.failed(), threads);
+        control = new ControlTopic(group.migration());
+        source = new SourceAccess(group, new OpenSessions(group), new TableLocks());
+        known = new KnownTables(new Routes(), new TableFiles(), new WholeTables(group, control, source.locks()));
+        orders = new OperatorOrders(group.migration(), ledger.failed(), threads);
         watch = new SourceWatch(
-                source, known, new NewTables(migration, control, known.routes(), source.locks(), ledger.failed()));
+                source, known, new NewTables(group, control, known.routes(), source.locks(), ledger.failed()));
         tables = new TablePreparation(source, known, control, failpoints, threads::closing);
         slot = new SlotPreparation(source, known.routes(), control, failpoints);
-        loading = new Loading(migration, this::rounds, threads, problem);
-        streaming = new Streaming(migration, this::openStream, lock::heartbeat, threads, problem);
-        registry = new ConfluentRegistry(migration);
+        loading = new Loading(group, this::rounds, threads, problem);
+        streaming = new Streaming(group, this::openStream, lock::heartbeat, threads, problem);
+        registry = new ConfluentRegistry(group.migration());
     }
 
     /**
      * Acts until closed, or until a cutover has switched to the target.
      *
-     * @throws WherryException what ended the term; retryable when the next may go better
+     * @throws WherryException what ended the term; retryable when the next term may succeed
      */
     void run() {
-        TopicGuard.check(migration);
-        // A topic remembers what has begun, and which tables' topics are wanted.
-        KafkaTopics.ensure(migration, Set.of(), Map.of());
-        // The preparation may wait for locks and for the slot as long as others work: the loop reports that meanwhile.
+        TopicGuard.check(group);
+        // The control topic says whether the migration has started, and which tables need topics.
+        KafkaTopics.ensure(group.flow(), Set.of(), Map.of());
+        // The preparation may wait long for locks and for the slot. The loop reports these waits meanwhile.
         threads.start("prepare", this::prepareAndStart);
         while (!threads.ending()) {
             lock.heartbeat();
-            // Before looking for more to load: nothing is loaded after the switch.
+            // Before the check for more tables: nothing is loaded after the switch.
             if (prepared) {
                 orders.follow();
             }
@@ -107,7 +108,7 @@ final class Capture implements AutoCloseable {
         }
     }
 
-    /** Whether a cutover has switched to the target: nothing may be captured any more, by nobody. */
+    /** Whether a cutover has switched to the target: then no instance may capture anything more. */
     boolean isSwitched() {
         return threads.switched();
     }
@@ -137,13 +138,13 @@ final class Capture implements AutoCloseable {
                 return;
             }
             watch.lookAtFiles();
-            // One snapshot at a time is kept on the source, and none of a source that Kafka is ahead of.
+            // One snapshot at a time is kept on the source, and none if Kafka is ahead of the source.
             if (loading.loaded() && problem.text() == null) {
                 loadMore();
             }
         } catch (SQLException e) {
             throw new RetryableException(
-                    "look at the tables of", "the source", e.getMessage(), "Check that the source is up", e);
+                    "check the tables of", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -160,7 +161,7 @@ final class Capture implements AutoCloseable {
     }
 
     private void prepareAndStart() {
-        try (Connection session = Sessions.open(migration, migration.source(), "prepare")) {
+        try (Connection session = Sessions.open(group.migration(), group.from(), "prepare")) {
             ControlLog memory = orders.open();
             if (memory.switched().isPresent()) {
                 threads.endBySwitch();
@@ -175,10 +176,12 @@ final class Capture implements AutoCloseable {
             }
             threads.start("stream", () -> streaming.run(found.layout().transactionTimeout()));
             threads.start(
-                    "topics", () -> TopicWatch.run(migration, known.routes().tables(), threads::closing));
+                    "topics",
+                    () -> TopicWatch.run(group.migration(), known.routes().tables(), threads::closing));
             prepared = true;
         } catch (SQLException e) {
-            throw new RetryableException("prepare", "the source", e.getMessage(), "Check that the source is up", e);
+            throw new RetryableException(
+                    "prepare", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -186,7 +189,7 @@ final class Capture implements AutoCloseable {
         threads.start(
                 "schemas",
                 () -> SchemasAhead.register(
-                        migration, known.routes(), known.files(), known.wholes(), registry, threads::closing));
+                        group, known.routes(), known.files(), known.wholes(), registry, threads::closing));
     }
 
     private LoadRounds rounds(Set<TableId> wanted, KafkaTopics.Layout layout) {
@@ -202,7 +205,7 @@ final class Capture implements AutoCloseable {
 
     private ChangeStream openStream(Timeline timeline, Duration transactionTimeout) {
         return new ChangeStream(
-                migration,
+                group,
                 known.routes(),
                 registry,
                 ledger.counts(),
@@ -216,7 +219,7 @@ final class Capture implements AutoCloseable {
     /**
      * Stops stream and load, and waits until their threads have ended.
      *
-     * @throws StuckException when one does not
+     * @throws StuckException when a thread does not end
      */
     @Override
     public void close() {

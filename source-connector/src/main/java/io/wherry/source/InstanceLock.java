@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Heartbeat;
@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes one source-connector of a migration act and others wait: a session-level advisory lock on the source. A standby
- * must wait here, before it starts a producer: that would fence the one that acts. The heartbeat goes over the same
- * session, so that a lost lock is noticed within a second.
+ * A session-level advisory lock on the source, by which one source-connector of a migration acts and the others wait. A standby must
+ * wait here before it starts a producer, because the producer would fence the instance that acts. The heartbeat uses the same session,
+ * so a lost lock is noticed within a second.
  */
 final class InstanceLock implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
@@ -32,27 +32,29 @@ final class InstanceLock implements AutoCloseable {
     }
 
     /**
-     * Waits until the lock is ours.
+     * Waits for the lock.
      *
-     * @param closing gives up when true
-     * @return the lock, or null when given up
+     * @param closing true = stop waiting
+     * @return the lock; null = {@code closing} came first
      */
-    static InstanceLock acquire(Migration migration, BooleanSupplier closing) throws SQLException {
-        Connection session = Sessions.openLock(migration, migration.source(), "source lock");
+    static InstanceLock acquire(CaptureGroup group, BooleanSupplier closing) throws SQLException {
+        Connection session = Sessions.openLock(group.migration(), group.from(), "source lock");
         boolean kept = false;
         try {
-            // A source that is gone without a word must not keep a zombie believing in its lock.
+            // If the source vanishes silently, a zombie must not continue to believe that it has the lock.
             session.setNetworkTimeout(Runnable::run, NETWORK_TIMEOUT_MILLIS);
-            long key = NAMESPACE | Integer.toUnsignedLong(fnv(migration.name()));
-            for (boolean told = false; !closing.getAsBoolean(); told = true) {
+            long key = NAMESPACE | Integer.toUnsignedLong(fnv(group.migration().name()));
+            for (boolean logged = false; !closing.getAsBoolean(); logged = true) {
                 if (tryLock(session, key)) {
                     kept = true;
-                    // It would go on writing to the lanes, between our blocks.
-                    Sessions.endOthers(session, migration, "load ");
+                    // The readers of an earlier instance would continue to write to the lanes, between the new blocks.
+                    Sessions.endOthers(session, group.migration(), "load ");
                     return new InstanceLock(session);
                 }
-                if (!told) {
-                    LOG.info("another source-connector of {} is at work; waiting as its standby", migration.name());
+                if (!logged) {
+                    LOG.info(
+                            "another source-connector of {} is running; waiting as a standby",
+                            group.migration().name());
                 }
                 Thread.sleep(Sessions.LOCK_POLL_MILLIS);
             }
@@ -76,7 +78,7 @@ final class InstanceLock implements AutoCloseable {
             Heartbeat.emit(session);
         } catch (SQLException e) {
             throw new RetryableException(
-                    "hold", "the instance lock", e.getMessage(), "Look whether the source is up", e);
+                    "hold", "the instance lock", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -90,7 +92,7 @@ final class InstanceLock implements AutoCloseable {
         }
     }
 
-    /** FNV-1a: the same number in every release, unlike a JVM's hash codes by promise. */
+    /** FNV-1a: the same number in every release, which a JVM does not promise for its hash codes. */
     private static int fnv(String text) {
         int hash = 0x811C9DC5;
         for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
@@ -99,7 +101,7 @@ final class InstanceLock implements AutoCloseable {
         return hash;
     }
 
-    /** Gives the lock to whoever waits. */
+    /** Releases the lock; a waiting instance gets it. */
     @Override
     public void close() {
         Resources.closeQuietly(session);

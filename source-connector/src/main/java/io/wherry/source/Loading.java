@@ -1,43 +1,43 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.name.TableId;
 import io.wherry.source.control.ControlTopic;
 import io.wherry.source.load.LoadRounds;
 import io.wherry.source.load.LoadSnapshot;
-import io.wherry.source.publish.ChangePublisher;
 import io.wherry.source.publish.KafkaTopics;
 import io.wherry.source.server.SlotGuard;
 import java.util.Set;
 
-/** The loads of one term, one at a time, each in a thread of its own. */
+/** The loads of one term, one at a time, each in its own thread. */
 final class Loading {
     /** Prepares the load of tables. */
     interface Planning {
         LoadRounds plan(Set<TableId> tables, KafkaTopics.Layout layout);
     }
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final Planning planning;
     private final TermThreads threads;
     private final OperatorProblem problem;
-    /** No load runs: all is loaded, except what was given up. */
+    /** No load is running: all tables are loaded, except failed tables. */
     private volatile boolean loaded;
 
-    Loading(Migration migration, Planning planning, TermThreads threads, OperatorProblem problem) {
-        this.migration = migration;
+    Loading(CaptureGroup group, Planning planning, TermThreads threads, OperatorProblem problem) {
+        this.group = group;
         this.planning = planning;
         this.threads = threads;
         this.problem = problem;
     }
 
-    /** Whether no load runs: all is loaded, except what was given up. */
+    /** Whether no load is running: all tables are loaded, except failed tables. */
     boolean loaded() {
         return loaded;
     }
 
-    /** Before the first load of the term: whether earlier terms have loaded everything. */
+    /** Says, before the first load of the term, whether earlier terms have loaded everything. */
     void loadedBefore(boolean everything) {
         loaded = everything;
     }
@@ -45,19 +45,19 @@ final class Loading {
     /**
      * Starts the first load of the term.
      *
-     * @param first snapshot of the slot just made, or null when the slot is older
+     * @param first snapshot of the new slot, or null when the slot is older
      */
     void start(Set<TableId> tables, KafkaTopics.Layout layout, LoadSnapshot first) {
         threads.start("load", () -> load(tables, layout, first));
     }
 
-    /** Starts another load, once the load before has ended. @param tables all that are to be loaded unless they are */
+    /** Starts another load, once the load before has ended. @param tables that must be loaded, unless they are loaded */
     void startAnother(Set<TableId> tables) {
         loaded = false;
         KafkaTopics.Layout layout = KafkaTopics.ensure(
-                migration,
+                group.flow(),
                 tables,
-                ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
+                ControlTopic.read(group.migration()).requireNoSwitch().plannedPartitions());
         start(tables, layout, null);
     }
 
@@ -69,10 +69,10 @@ final class Loading {
         loaded = true;
     }
 
-    /** Whether the source holds all that Kafka has of it: a load that went on otherwise would mix two histories. */
+    /** Whether the source holds everything of the source that is in Kafka: otherwise the load would mix two histories. */
     private boolean historyServes() {
         try {
-            SlotGuard.checkHistory(migration, ControlTopic.read(migration), ChangePublisher.lastPosition(migration));
+            SlotGuard.checkHistory(group, ControlTopic.read(group.migration()), Positions.last(group));
             return true;
         } catch (DataException e) {
             problem.declare(e);

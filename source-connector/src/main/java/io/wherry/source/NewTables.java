@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
@@ -35,38 +35,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes in tables that come to the source while the migration runs: tables made or renamed, partitions made or
- * attached, and tables that are no longer what was loaded under their name: dropped and made again, swapped by renaming, or with
- * columns that changed places ({@link Routes}, {@link ColumnNumbers}).
+ * Accepts tables that are new on the source while the migration runs: tables that were created or renamed, partitions that were
+ * created or attached, and tables that are no longer what was loaded under their name, because they were dropped and created again,
+ * swapped by renaming, or have columns that swapped names ({@link Routes}, {@link ColumnNumbers}).
  *
- * <p>Rows that come before a table has its route are left out of the stream, and lost to nobody: the snapshot that loads
- * the table is taken after the route was made, so it holds them. Not safe for use by several threads.
+ * <p>Rows that come before a table has its route are left out of the stream, but they are not lost: the snapshot that loads the table
+ * is taken after the route was created, so the snapshot holds these rows. Not safe for use by several threads.
  */
 final class NewTables {
     private static final Logger LOG = LoggerFactory.getLogger(NewTables.class);
     private static final long LOOK_AGAIN_NANOS = 10_000_000_000L;
     private static final String ANOTHER =
-            "another table has this name on the source than the one that was loaded: it was renamed, or dropped and made"
+            "the name belongs to another table on the source now: the loaded table was renamed, or dropped and created"
                     + " again";
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final ControlTopic control;
     private final Routes routes;
     private final TableLocks locks;
     private final FailedTables failed;
-    /** Have topic and route, and wait for their locks. */
-    private final Set<TableId> begun = new HashSet<>();
+    /** Tables that have topic and route, and wait for their locks. */
+    private final Set<TableId> waiting = new HashSet<>();
 
     private final Set<TableId> refused = new HashSet<>();
     private long refusedNanos;
     private long columnsNanos = System.nanoTime();
 
     /**
-     * @param routes of all known tables; gets those of new ones
-     * @param failed tables that are let alone, whatever becomes of them, until the operator orders them to be tried again
+     * @param routes of all known tables; gets the routes of new tables
+     * @param failed tables that are ignored, whatever happens to them, until the operator retries them
      */
-    NewTables(Migration migration, ControlTopic control, Routes routes, TableLocks locks, FailedTables failed) {
-        this.migration = migration;
+    NewTables(CaptureGroup group, ControlTopic control, Routes routes, TableLocks locks, FailedTables failed) {
+        this.group = group;
         this.control = control;
         this.routes = routes;
         this.locks = locks;
@@ -74,38 +74,38 @@ final class NewTables {
     }
 
     /**
-     * The selected tables at a start, but for those that came since the migration began and cannot be replicated: they are told of
-     * again and again, and hold up no other.
+     * The selected tables at a start, except new tables since the start of the migration that cannot be replicated. Those are reported
+     * again and again, and do not block other tables.
      */
-    static List<CatalogTable> withoutUnfit(Connection session, Migration migration, ControlLog memory)
+    static List<CatalogTable> withoutUnfit(Connection session, CaptureGroup group, ControlLog memory)
             throws SQLException {
-        List<CatalogTable> tables = new ArrayList<>(SelectedTables.read(session, migration));
+        List<CatalogTable> tables = new ArrayList<>(SelectedTables.read(session, group.migration()));
         if (!memory.plans().isEmpty()) {
             Set<TableId> planned = memory.plans().stream()
                     .flatMap(plan -> plan.tables().stream())
                     .map(LoadPlan.Table::id)
                     .collect(Collectors.toSet());
             tables.removeIf(table -> !planned.contains(table.id())
-                    && !errors(session, migration, table).isEmpty());
+                    && !errors(session, group, table).isEmpty());
         }
         return tables;
     }
 
-    /** Whether there are any. */
+    /** Whether there are new tables. */
     boolean found(Connection session) throws SQLException {
         if (!refused.isEmpty() && System.nanoTime() - refusedNanos > LOOK_AGAIN_NANOS) {
             refused.clear();
         }
         lookAtColumns(session);
-        Map<TableId, Long> names = SelectedTables.oids(session, migration);
-        Set<TableId> published = Publication.published(session, migration);
+        Map<TableId, Long> names = SelectedTables.oids(session, group.migration());
+        Set<TableId> published = Publication.published(session, group);
         names.entrySet().removeIf(table -> !isNew(table.getKey(), table.getValue(), published));
         names.keySet().removeAll(refused);
         names.keySet().removeIf(locks::rests);
         return !names.isEmpty();
     }
 
-    /** A column that is another one now is seen by the next change of its table; this is for tables without changes. */
+    /** The next change of a table shows that a name belongs to another column now. This check is for tables without changes. */
     private void lookAtColumns(Connection session) throws SQLException {
         if (System.nanoTime() - columnsNanos < LOOK_AGAIN_NANOS) {
             return;
@@ -125,15 +125,15 @@ final class NewTables {
     /**
      * Tables that are no longer what is loaded under their name.
      *
-     * @return why, for each
+     * @return for each table, why
      */
-    static Map<TableId, String> replaced(Connection session, Migration migration, ControlLog memory)
+    static Map<TableId, String> replaced(Connection session, CaptureGroup group, ControlLog memory)
             throws SQLException {
         Map<TableId, Identity> loaded = memory.identities();
         loaded.keySet().retainAll(memory.loaded().keySet());
-        loaded.keySet().removeIf(table -> !migration.tables().follows(table));
-        Map<TableId, Identity> now = TableIdentities.read(session, migration, loaded.keySet());
-        Set<TableId> published = Publication.published(session, migration);
+        loaded.keySet().removeIf(table -> !group.migration().tables().follows(table));
+        Map<TableId, Identity> now = TableIdentities.read(session, group.migration(), loaded.keySet());
+        Set<TableId> published = Publication.published(session, group);
         Map<TableId, String> replaced = new HashMap<>();
         now.forEach((table, identity) -> {
             if (!published.contains(table)
@@ -150,14 +150,14 @@ final class NewTables {
     }
 
     /**
-     * Makes topics and routes for them and publishes them, but for those that cannot be replicated, or whose locks others have:
-     * these come later, and hold up no other.
+     * Creates topics and routes for the new tables, and publishes the tables. Tables that cannot be replicated, or that other sessions
+     * keep locked, come later and do not block other tables.
      *
-     * @return all tables that are to be loaded; empty when nothing was taken in
+     * @return all tables that must be loaded; empty = no table was accepted
      */
     Set<TableId> takeIn(Connection session) throws SQLException {
-        Set<TableId> published = Publication.published(session, migration);
-        List<CatalogTable> fresh = SelectedTables.read(session, migration).stream()
+        Set<TableId> published = Publication.published(session, group);
+        List<CatalogTable> fresh = SelectedTables.read(session, group.migration()).stream()
                 .filter(table -> isNew(table.id(), table.oid(), published)
                         && !locks.rests(table.id())
                         && !refused(session, table))
@@ -165,36 +165,38 @@ final class NewTables {
         Set<TableId> names = new HashSet<>();
         fresh.forEach(table -> names.add(table.id()));
         KafkaTopics.Layout layout = KafkaTopics.ensure(
-                migration, names, ControlTopic.read(migration).requireNoSwitch().plannedPartitions());
+                group.flow(),
+                names,
+                ControlTopic.read(group.migration()).requireNoSwitch().plannedPartitions());
         for (TableId table : names) {
-            if (!begun.add(table)) {
+            if (!waiting.add(table)) {
                 continue;
             }
             boolean known = routes.knows(table);
-            LOG.info("{} is {} on the source; it is published and loaded", table, known ? "another table" : "new");
+            LOG.info("{} is {} on the source; publishing and loading it", table, known ? "another table" : "new");
             if (known) {
                 routes.replaced(table, ANOTHER);
             }
-            // Before it is published: whoever starts after a crash in between must not take the earlier load for its
-            // own.
+            // Before the table is published: after a crash in between, the next term must not use the earlier load for
+            // this table.
             control.unloaded(table);
-            String topic = migration.topics().changes(table);
+            String topic = group.migration().topics().changes(table);
             routes.put(new Route(table, topic, layout.partitions().get(table)));
         }
-        RowFilters.takeOutChanged(session, migration, names, locks);
-        if (!TablePublishing.publish(session, migration, fresh, locks)) {
-            Set<TableId> now = Publication.published(session, migration);
-            names.removeIf(table -> migration.tables().follows(table) && !now.contains(table));
+        RowFilters.takeOutChanged(session, group, names, locks);
+        if (!TablePublishing.publish(session, group, fresh, locks)) {
+            Set<TableId> now = Publication.published(session, group);
+            names.removeIf(table -> group.migration().tables().follows(table) && !now.contains(table));
         }
-        begun.removeAll(names);
+        waiting.removeAll(names);
         return names.isEmpty() ? names : known(session);
     }
 
-    /** All tables that are selected and published, to be loaded unless they are. */
+    /** All tables that are selected and published. */
     Set<TableId> known(Connection session) throws SQLException {
         Set<TableId> known = new HashSet<>(routes.tables());
-        known.removeAll(begun);
-        known.retainAll(SelectedTables.names(session, migration));
+        known.removeAll(waiting);
+        known.retainAll(SelectedTables.names(session, group.migration()));
         return known;
     }
 
@@ -206,13 +208,14 @@ final class NewTables {
             return true;
         }
         Identity bound = routes.identity(table);
-        return migration.tables().follows(table) && (!published.contains(table) || bound == null || bound.oid() != oid);
+        return group.migration().tables().follows(table)
+                && (!published.contains(table) || bound == null || bound.oid() != oid);
     }
 
     private boolean refused(Connection session, CatalogTable table) {
-        List<Finding> errors = errors(session, migration, table);
+        List<Finding> errors = errors(session, group, table);
         for (Finding error : errors) {
-            LOG.warn("{} is new on the source and cannot be replicated: {}", table.id(), error);
+            LOG.warn("{} is new on the source, and cannot be replicated: {}", table.id(), error.explained());
         }
         if (!errors.isEmpty()) {
             refused.add(table.id());
@@ -221,20 +224,20 @@ final class NewTables {
         return !errors.isEmpty();
     }
 
-    private static List<Finding> errors(Connection session, Migration migration, CatalogTable table) {
+    private static List<Finding> errors(Connection session, CaptureGroup group, CatalogTable table) {
         try {
-            List<Finding> all = new ArrayList<>(TableChecks.check(session, migration, List.of(table)));
-            FilterChecks.check(session, migration, List.of(table)).stream()
+            List<Finding> all = new ArrayList<>(TableChecks.check(session, group, List.of(table)));
+            FilterChecks.check(session, group.migration(), List.of(table)).stream()
                     .filter(finding -> finding.object().equals(table.id().toString()))
                     .forEach(all::add);
             if (table.partitioned()) {
-                all.addAll(WholeChecks.check(session, migration, List.of(table)));
+                all.addAll(WholeChecks.check(session, group, List.of(table)));
             }
             return all.stream()
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .toList();
         } catch (SQLException e) {
-            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Look whether the source is up"));
+            return List.of(Finding.error(table.id().toString(), e.getMessage(), "Check that the source is reachable"));
         }
     }
 }

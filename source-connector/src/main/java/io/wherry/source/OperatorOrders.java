@@ -15,15 +15,15 @@ import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Follows the control topic for what others write there while the term acts: the operator's orders, and the switch of a cutover.
- * One thread opens it, and another follows it then.
+ * Follows what other writers add to the control topic during the term: the operator's orders, and the switch of a cutover. One thread
+ * opens the topic, and another thread then follows it.
  */
 final class OperatorOrders implements AutoCloseable {
     private final Migration migration;
     private final FailedTables failed;
     private final TermThreads threads;
     private volatile TopicTail tail;
-    /** Tables that were given up are to be loaded again. */
+    /** The operator retries failed tables. */
     private boolean retry;
 
     OperatorOrders(Migration migration, FailedTables failed, TermThreads threads) {
@@ -32,16 +32,16 @@ final class OperatorOrders implements AutoCloseable {
         this.threads = threads;
     }
 
-    /** Opens the control topic. @return what is remembered there; {@link #follow} goes on behind it */
+    /** Opens the control topic. @return its content so far; {@link #follow} continues after it */
     ControlLog open() {
         tail = new TopicTail(migration, migration.topics().control());
         return ControlTopic.read(tail);
     }
 
     /**
-     * Follows what has come since the last call.
+     * Reads the records since the last call.
      *
-     * @throws RetryableException when the operator ordered a new load
+     * @throws RetryableException when the operator ordered a re-load
      */
     void follow() {
         for (ConsumerRecord<byte[], byte[]> record : tail.poll(Duration.ZERO)) {
@@ -55,18 +55,18 @@ final class OperatorOrders implements AutoCloseable {
                     retry |= failed.retry(order);
                 } else {
                     // The next term finds the order in the control topic, and the tables to load with it.
-                    throw new RetryableException("capture", "", "the operator ordered a new load", "");
+                    throw new RetryableException("capture", "", "the operator ordered a re-load", "");
                 }
             }
         }
     }
 
-    /** Whether tables that were given up are to be loaded again, and no load has begun since the order. */
+    /** Whether the operator retries failed tables, and no load has started since the order. */
     boolean wantRetry() {
         return retry;
     }
 
-    /** A load begins: the load includes the tables of all orders so far. */
+    /** A load starts, which includes the tables of all orders so far. */
     void loadBegins() {
         retry = false;
     }

@@ -5,8 +5,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The problem for which capturing stands still until the operator acts: no further attempt can solve it. Safe for use by several
- * threads.
+ * The problem that stops capturing until the operator acts, because no further attempt can succeed. Safe for use by several threads.
  */
 final class OperatorProblem {
     private static final Logger LOG = LoggerFactory.getLogger(OperatorProblem.class);
@@ -24,7 +23,7 @@ final class OperatorProblem {
         text = null;
     }
 
-    /** The problem, for people; null = none. */
+    /** The problem in words; null = none. */
     String text() {
         return text;
     }

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.Finding;
@@ -33,16 +33,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Captures load and changes of the source into Kafka. Keeps nothing of its own: what it needs to go on after a kill stands
- * in the slot and in Kafka. Of several instances of one migration, one acts and the others wait. Once a cutover has switched to
- * the target, each instance ends and captures nothing more.
+ * Captures load and changes of the source into Kafka. Has no state of its own: what it needs to continue after a kill is in the slot
+ * and in Kafka. Of several instances of one migration, one acts and the others wait. Once a cutover has switched to the target, each
+ * instance ends and captures nothing more.
  */
 public final class SourceConnector implements Service {
     private static final Logger LOG = LoggerFactory.getLogger(SourceConnector.class);
     /** Most bytes of load blocks handed to Kafka and not yet acknowledged. */
     private static final long BUDGET_BYTES = 48L << 20;
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final Failpoints failpoints = Failpoints.armed();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
     private final CaptureCounts counts = new CaptureCounts();
@@ -51,26 +51,26 @@ public final class SourceConnector implements Service {
     private final Thread thread = new Thread(this::run, "wherry-source");
     private volatile boolean closing;
 
-    public SourceConnector(Migration migration) {
-        this.migration = migration;
+    public SourceConnector(CaptureGroup group) {
+        this.group = group;
     }
 
     /**
-     * @throws ConfigurationException with every error that the preflight finds; nothing was changed then. Of a migration that has
-     *     begun, those of single tables are none
+     * @throws ConfigurationException with every error that the preflight finds; then nothing was changed. For a migration that has
+     *     started, findings about single tables are no errors
      */
     @Override
     public void start() {
-        List<Finding> errors = errors(SourcePreflight.check(migration));
+        List<Finding> errors = errors(SourcePreflight.check(group));
         Optional<ControlLog> memory = errors.isEmpty() ? Optional.empty() : memory();
         if (memory.isPresent() && memory.get().switched().isPresent()) {
-            // Whatever has become of the source since.
+            // Without the preflight: after the switch, the state of the source does not matter.
             new Thread(this::endSwitched, "wherry-source").start();
             return;
         }
         if (memory.isPresent() && !memory.get().plans().isEmpty()) {
             errors.forEach(error -> LOG.warn("{}", error.explained()));
-            errors = errors(SourcePreflight.checkBegun(migration));
+            errors = errors(SourcePreflight.checkStarted(group));
         }
         if (!errors.isEmpty()) {
             throw new ConfigurationException(errors);
@@ -84,20 +84,21 @@ public final class SourceConnector implements Service {
                 .toList();
     }
 
-    /** What Kafka remembers; empty before the first start. */
+    /** The content of the control topic; empty before the first start. */
     private Optional<ControlLog> memory() {
-        return KafkaTopics.exists(migration, migration.topics().control())
-                ? Optional.of(ControlTopic.read(migration))
+        return KafkaTopics.exists(group.migration(), group.migration().topics().control())
+                ? Optional.of(ControlTopic.read(group.migration()))
                 : Optional.empty();
     }
 
     private void endSwitched() {
-        LOG.info("{}", SwitchDecided.ends("source-connector", "captured", migration));
-        try (Connection source = Sessions.open(migration, migration.source(), "restore")) {
-            FullIdentities.restore(source, migration, new TableLocks(), () -> closing);
+        LOG.info("{}", SwitchDecided.ends("source-connector", "captured", group.flow()));
+        try (Connection source = Sessions.open(group.migration(), group.from(), "restore")) {
+            FullIdentities.restore(source, group, new TableLocks(), () -> closing);
         } catch (SQLException | WherryException e) {
             LOG.warn(
-                    "replica identities are not given back on the source, wherry status tells how: {}", e.getMessage());
+                    "could not restore replica identities on the source; wherry status shows how to: {}",
+                    e.getMessage());
         }
         done.complete(null);
     }
@@ -107,7 +108,7 @@ public final class SourceConnector implements Service {
         return done;
     }
 
-    /** Most bytes of load blocks handed to Kafka and not yet acknowledged, at any time since the process began. */
+    /** Most bytes of load blocks handed to Kafka and not yet acknowledged, at any time since the process started. */
     public long blockBytesPeak() {
         return budget.peak();
     }
@@ -121,8 +122,8 @@ public final class SourceConnector implements Service {
                 try {
                     switched = act();
                 } catch (RetryableException | FencedException e) {
-                    // Fenced: another one acts. Then the lock is not ours any more, and we stand by.
-                    switched = !closing && ControlTopic.tellsOfSwitch(migration);
+                    // Fenced: another instance acts. Then this instance has lost the lock, and waits as a standby.
+                    switched = !closing && ControlTopic.hasSwitched(group.migration());
                     if (!closing && !switched) {
                         LOG.warn("{}; starting again", e.explained());
                         backoff.pause(began);
@@ -144,7 +145,7 @@ public final class SourceConnector implements Service {
         if (closing && !(failure instanceof StuckException)) {
             done.complete(null);
         } else {
-            // Whoever started it says why it ended; twice would be once too often.
+            // The caller reports the failure; here it would be reported twice.
             LOG.debug("The source-connector ends", failure);
             done.completeExceptionally(failure);
         }
@@ -152,11 +153,11 @@ public final class SourceConnector implements Service {
 
     /** @return true when a cutover has switched to the target; false when closed */
     private boolean act() {
-        try (InstanceLock lock = InstanceLock.acquire(migration, () -> closing)) {
+        try (InstanceLock lock = InstanceLock.acquire(group, () -> closing)) {
             if (lock == null) {
                 return false;
             }
-            Capture acting = new Capture(migration, lock, counts, budget, failpoints);
+            Capture acting = new Capture(group, lock, counts, budget, failpoints);
             try {
                 capture.set(acting);
                 if (!closing) {
@@ -165,11 +166,12 @@ public final class SourceConnector implements Service {
                 return acting.isSwitched();
             } finally {
                 capture.set(null);
-                // What does not end matters more than why it was to end: the next term must not begin beside it.
+                // If the term does not end, that is the failure that counts: the next term must not start beside it.
                 acting.close();
             }
         } catch (SQLException e) {
-            throw new RetryableException("reach", "the source", e.getMessage(), "Look whether it is up", e);
+            throw new RetryableException(
+                    "reach", "the source", e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
@@ -181,7 +183,7 @@ public final class SourceConnector implements Service {
             if (acting != null) {
                 acting.close();
             }
-            // Between two attempts it sleeps, and making a slot waits for others' transactions.
+            // The thread may sleep between two attempts, or wait for transactions while it creates a slot.
             thread.interrupt();
             Ends.await("source-connector", List.of(thread), Ends.LIMIT);
             done.complete(null);

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
-/** Looks at the source once a second, over one session: what is waited for there, and which tables have come. For one thread. */
+/** Checks the source once a second, over one session: what Wherry waits for there, and which tables are new. For one thread. */
 final class SourceWatch {
     private final SourceAccess source;
     private final KnownTables known;
@@ -24,36 +24,36 @@ final class SourceWatch {
         this.source = source;
         this.known = known;
         this.newTables = newTables;
-        identities = new IdentityWatch(source.migration(), source.locks());
+        identities = new IdentityWatch(source.group(), source.locks());
     }
 
-    /** Looks at what is waited for, and at updates that the source refuses because of the publication. */
+    /** Reads what Wherry waits for, and which updates the source refuses because of the publication. */
     void lookAtWaits() throws SQLException {
         if (session == null) {
             session = source.sessions().open("new tables");
         }
-        waits = SourceWaits.read(session, source.migration());
+        waits = SourceWaits.read(session, source.group().migration());
         source.locks().look(session);
         identities.look(session);
     }
 
-    /** Looks at the files that hold the tables' rows. */
+    /** Reads which files hold the rows of the tables. */
     void lookAtFiles() throws SQLException {
         known.files().look(session);
     }
 
-    /** Takes in tables that have come. @return all tables to load then; empty when nothing was taken in */
+    /** Accepts new tables. @return all tables that must be loaded then; empty = no table was accepted */
     Set<TableId> takeIn() throws SQLException {
         known.wholes().look(session);
         return newTables.found(session) ? newTables.takeIn(session) : Set.of();
     }
 
-    /** All tables that are selected and published, to be loaded unless they are. */
+    /** All tables that are selected and published. */
     Set<TableId> tables() throws SQLException {
         return newTables.known(session);
     }
 
-    /** What is waited for, and what the source refuses, for people. */
+    /** What Wherry waits for, and what the source refuses, in words. */
     List<String> lines() {
         List<String> all = new ArrayList<>(identities.lines());
         all.addAll(source.locks().lines());

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
@@ -27,12 +27,12 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What is prepared for the selected tables before a term captures them: topics, guards and the publication. */
+/** Prepares the selected tables before a term captures them: topics, checks and the publication. */
 final class TablePreparation {
     private static final Logger LOG = LoggerFactory.getLogger(TablePreparation.class);
 
     private final SourceAccess source;
-    private final Migration migration;
+    private final CaptureGroup group;
     private final KnownTables known;
     private final ControlTopic control;
     private final Failpoints failpoints;
@@ -41,11 +41,11 @@ final class TablePreparation {
     /**
      * The tables that the term captures.
      *
-     * @param memory what Kafka remembers of them
-     * @param layout their topics
+     * @param memory the content of the control topic
+     * @param layout of the topics of the tables
      */
     record Prepared(ControlLog memory, Set<TableId> tables, KafkaTopics.Layout layout) {
-        /** Whether all of them are loaded. */
+        /** Whether all these tables are loaded. */
         boolean loaded() {
             return memory.loaded().keySet().containsAll(tables);
         }
@@ -59,7 +59,7 @@ final class TablePreparation {
             Failpoints failpoints,
             BooleanSupplier closing) {
         this.source = source;
-        this.migration = source.migration();
+        this.group = source.group();
         this.known = known;
         this.control = control;
         this.failpoints = failpoints;
@@ -67,26 +67,26 @@ final class TablePreparation {
     }
 
     /**
-     * Prepares all tables, or, once the migration has begun, those whose locks are to be had.
+     * Prepares all tables or, after the first start of the migration, the tables that can be locked.
      *
-     * @param remembered as Kafka remembers it at the beginning of the term
+     * @param remembered the content of the control topic at the start of the term
      */
     Prepared prepare(Connection session, ControlLog remembered) throws SQLException {
         ControlLog memory = remembered;
-        List<CatalogTable> tables = NewTables.withoutUnfit(session, migration, memory);
+        List<CatalogTable> tables = NewTables.withoutUnfit(session, group, memory);
         Set<TableId> selected = tables.stream().map(CatalogTable::id).collect(Collectors.toSet());
-        KafkaTopics.Layout layout = KafkaTopics.ensure(migration, selected, memory.plannedPartitions());
-        TopicGuard.requireRemembered(session, migration, memory);
+        KafkaTopics.Layout layout = KafkaTopics.ensure(group.flow(), selected, memory.plannedPartitions());
+        TopicGuard.requireRemembered(session, group, memory);
         requireSameSource(session, memory);
-        boolean begun = !memory.plans().isEmpty();
-        // SlotGuard reports a publication that was dropped: what was written meanwhile cannot be decoded any more.
-        boolean publish = !begun || memory.slotWanted() || Publication.exists(session, migration);
-        if (publish && begun) {
+        boolean started = !memory.plans().isEmpty();
+        // SlotGuard reports a dropped publication: what was written meanwhile can no longer be decoded.
+        boolean publish = !started || memory.slotWanted() || Publication.exists(session, group);
+        if (publish && started) {
             memory = unloadReplaced(session, memory);
         }
         if (publish) {
             failpoints.before(Effect.PUBLICATION);
-            publish(session, tables, selected, begun);
+            publish(session, tables, selected, started);
             failpoints.after(Effect.PUBLICATION);
         }
         known.files().loaded(memory.loaded());
@@ -96,7 +96,7 @@ final class TablePreparation {
     }
 
     private void requireSameSource(Connection session, ControlLog memory) throws SQLException {
-        SourceIdentity identity = SlotGuard.identity(session);
+        SourceIdentity identity = SlotGuard.identity(group, session);
         if (memory.source().isPresent()) {
             SlotGuard.requireSame(memory.source().get(), identity);
         } else {
@@ -104,34 +104,34 @@ final class TablePreparation {
         }
     }
 
-    /** A table that is not what was loaded under its name has to be loaded again. */
+    /** A table that is not what was loaded under its name must be re-loaded. */
     private ControlLog unloadReplaced(Connection session, ControlLog memory) throws SQLException {
-        Map<TableId, String> replaced = NewTables.replaced(session, migration, memory);
+        Map<TableId, String> replaced = NewTables.replaced(session, group, memory);
         replaced.forEach((table, why) -> {
-            LOG.warn("{}: {}; it is loaded again", table, why);
+            LOG.warn("{}: {}; re-loading the table", table, why);
             known.routes().replaced(table, why);
             control.unloaded(table);
         });
-        RowFilters.takeOutChanged(session, migration, replaced.keySet(), source.locks());
-        return replaced.isEmpty() ? memory : ControlTopic.read(migration);
+        RowFilters.takeOutChanged(session, group, replaced.keySet(), source.locks());
+        return replaced.isEmpty() ? memory : ControlTopic.read(group.migration());
     }
 
     /**
-     * The very first start waits for all tables, as the slot is made after them. Later the others must not wait for a table
-     * whose lock is not to be had: that table is new, and is taken in when it is published.
+     * The first start of the migration waits for all tables, because the slot is created after they are published. Later, the other
+     * tables must not wait for a table that cannot be locked. That table is new, and is accepted when it is published.
      *
-     * @param selected loses the tables that are left for later
+     * @param selected tables that are left for later are removed from this set
      */
-    private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean begun)
+    private void publish(Connection session, List<CatalogTable> tables, Set<TableId> selected, boolean started)
             throws SQLException {
-        if (!begun) {
-            TablePublishing.ensure(session, migration, tables, source.locks(), closing);
+        if (!started) {
+            TablePublishing.ensure(session, group, tables, source.locks(), closing);
             if (closing.getAsBoolean()) {
                 throw new RetryableException("publish tables on", "the source", "the source-connector is closed", "");
             }
-        } else if (!TablePublishing.publish(session, migration, tables, source.locks())) {
-            Set<TableId> published = Publication.published(session, migration);
-            selected.removeIf(table -> migration.tables().follows(table) && !published.contains(table));
+        } else if (!TablePublishing.publish(session, group, tables, source.locks())) {
+            Set<TableId> published = Publication.published(session, group);
+            selected.removeIf(table -> group.migration().tables().follows(table) && !published.contains(table));
         }
     }
 }

@@ -10,8 +10,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The threads of one term, and whether the term goes on: until the first thread fails, a cutover has switched to the target, or
- * the term is closed. Safe for use by several threads.
+ * The threads of one term, and whether the term continues: until the first thread fails, a cutover has switched to the target, or the
+ * term is closed. Safe for use by several threads.
  */
 final class TermThreads {
     private static final long TICK_MILLIS = 1000;
@@ -67,7 +67,7 @@ final class TermThreads {
     /**
      * Waits a second, or less when the term ends meanwhile.
      *
-     * @throws WherryException the first failure of a thread, unless the term is ending anyway
+     * @throws WherryException the first failure of a thread, unless the term is already ending
      */
     void tick() {
         waitForTick();
@@ -86,7 +86,7 @@ final class TermThreads {
         }
     }
 
-    /** From now on no thread starts, and each may see that the term ends. */
+    /** From now on no thread starts, and {@link #closing} tells all threads that the term ends. */
     synchronized void close() {
         closing = true;
         notifyAll();
@@ -95,7 +95,7 @@ final class TermThreads {
     /**
      * Waits until every thread has ended.
      *
-     * @throws StuckException when one does not
+     * @throws StuckException when a thread does not end
      */
     void await() {
         Ends.await("source-connector", threads, Ends.LIMIT);

@@ -1,6 +1,6 @@
 package io.wherry.source;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.postgres.CatalogTable;
@@ -15,51 +15,50 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * A change that the server cannot send: of rows whose text is a gigabyte or more, a {@code bytea} of 512 MiB being such a
- * text. It would fail again at every start of the stream, and the slot would keep the write-ahead log for ever.
+ * A change that the server cannot send: the text of the row has a gigabyte or more, as with a {@code bytea} of 512 MiB. The stream
+ * would fail at this change after every start, and the slot would keep the write-ahead log forever.
  */
 final class UnsendableChange {
-    // Made by elog or of a fixed errcode, so no setting translates or alters them: a text larger than the server's
-    // memory
-    // functions make (XX000), and a message larger than its buffers hold (54000).
+    // Messages by elog or with a fixed errcode, so no setting translates or changes them: the text is too large for
+    // the server's memory functions (XX000), or the message is too large for its buffers (54000).
     private static final String ALLOCATION = "invalid memory alloc request size";
     private static final String LIMIT_EXCEEDED = "54000";
 
     private UnsendableChange() {}
 
-    /** Says what is to be done, if that is what ended the stream. */
-    static Optional<DataException> explain(Migration migration, Throwable ended) {
+    /** Explains what the operator must do, if such a change has ended the stream. */
+    static Optional<DataException> explain(CaptureGroup group, Throwable ended) {
         for (Throwable cause = ended; cause != null; cause = cause.getCause()) {
             if (cause instanceof SQLException e
                     && (LIMIT_EXCEEDED.equals(e.getSQLState())
                             || String.valueOf(e.getMessage()).contains(ALLOCATION))) {
                 return Optional.of(new DataException(
                         "stream changes",
-                        tables(migration),
+                        tables(group),
                         "the server cannot send one of the changes: the text of its row has 1 GiB or more ("
                                 + e.getMessage().replaceAll("\\s+", " ") + ")",
-                        "It stays in the write-ahead log, so this slot is of no more use: delete or split the value on the"
-                                + " source, or name the table in tables.exclude; then wherry reload --all: a new slot, and"
-                                + " all tables again",
+                        "The change stays in the write-ahead log, so this slot can no longer be used: delete or split the"
+                                + " value on the source, or name the table in tables.exclude; then wherry reload --all,"
+                                + " which creates a new slot and re-loads all tables",
                         e));
             }
         }
         return Optional.empty();
     }
 
-    /** The stream does not say of which table the change is. */
-    private static String tables(Migration migration) {
-        try (Connection session = Sessions.open(migration, migration.source(), "large values")) {
-            List<CatalogTable> tables = SelectedTables.read(session, migration).stream()
-                    .filter(table -> migration.tables().follows(table.id()))
+    /** Searches for the table, which the stream does not name. */
+    private static String tables(CaptureGroup group) {
+        try (Connection session = Sessions.open(group.migration(), group.from(), "large values")) {
+            List<CatalogTable> tables = SelectedTables.read(session, group.migration()).stream()
+                    .filter(table -> group.migration().tables().follows(table.id()))
                     .toList();
-            String found = LargeValueChecks.check(session, WholeChecks.leaves(session, migration, tables)).stream()
+            String found = LargeValueChecks.check(session, WholeChecks.leaves(session, group, tables)).stream()
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                     .map(Finding::object)
                     .collect(Collectors.joining(", "));
-            return found.isEmpty() ? "a table whose large value is gone by now" : found;
+            return found.isEmpty() ? "a table whose large value no longer exists" : found;
         } catch (SQLException e) {
-            return "a table that is not known: " + e.getMessage();
+            return "an unknown table: " + e.getMessage();
         }
     }
 }

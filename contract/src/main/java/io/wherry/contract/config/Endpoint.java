@@ -14,13 +14,13 @@ public record Endpoint(String url, String user, String password) {
         Objects.requireNonNull(password, "password");
     }
 
-    /** The URL without driver parameters, which may hold the password of a key. */
+    /** The URL without driver parameters; one of these may be the password of a key. */
     public String address() {
         int parameters = url.indexOf('?');
         return parameters < 0 ? url : url.substring(0, parameters);
     }
 
-    /** What the URL says. */
+    /** The parts of the URL. */
     public ServerAddress server() {
         return ServerAddress.of(url);
     }

@@ -180,15 +180,6 @@ public record Migration(
         return new Topics(name);
     }
 
-    /** Name of slot and publication on the source; a slot name allows {@code [a-z0-9_]} only. */
-    public String slot() {
-        return "wherry_" + name.replace('-', '_');
-    }
-
-    public String publication() {
-        return slot();
-    }
-
     /** The same migration with the broker and the registry filled in, once embedded ones have started. */
     public Migration withServers(Map<String, String> kafkaProperties, String registry) {
         return new Migration(

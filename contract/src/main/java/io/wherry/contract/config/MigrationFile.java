@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Reads a migration's YAML file; every problem is reported at once, an unknown key with the nearest known one. */
+/** Reads a migration's YAML file. Reports all problems at once; for an unknown key it names the nearest known key. */
 public final class MigrationFile {
     private MigrationFile() {}
 
@@ -70,7 +70,7 @@ public final class MigrationFile {
 
     private static Migration migration(Settings root) {
         String name = root.filled("name").orElseGet(() -> root.missing("name", "a short name, such as shop"));
-        // Slot names allow 63 characters of [a-z0-9_], and ours begin with wherry_.
+        // Slot names allow 63 characters of [a-z0-9_], and Wherry's slot names begin with wherry_.
         if (!name.isEmpty() && !name.matches("[a-z][a-z0-9-]{0,39}")) {
             root.problem("name", "'" + name + "' is not usable", "Use up to 40 of a-z, 0-9 and -, a letter first");
         }
@@ -90,7 +90,10 @@ public final class MigrationFile {
                 http(root.section("http")),
                 target.section("role-map").properties());
         if (!migration.kafka().isEmpty() && migration.registryUrl().isEmpty()) {
-            root.problem("registry.url", "is missing", "A broker of your own needs a registry that outlives us too");
+            root.problem(
+                    "registry.url",
+                    "is missing",
+                    "Your own broker needs a registry that also outlives Wherry's processes");
         }
         return migration;
     }
@@ -198,11 +201,15 @@ public final class MigrationFile {
         String host = colon > 0 ? listen.substring(0, colon) : listen;
         Optional<String> token = section.text("token");
         if (token.isPresent() && token.get().isBlank()) {
-            section.problem("token", "is empty", "Leave it out, and one is made; or give a long random text");
+            section.problem(
+                    "token", "is empty", "Leave the key out, and Wherry creates a token; or give a long random text");
         }
         boolean loopback = host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]");
         if (!loopback && token.isEmpty()) {
-            section.problem("token", "is missing", "Listening beyond loopback needs one: token: ${env:WHERRY_TOKEN}");
+            section.problem(
+                    "token",
+                    "is missing",
+                    "An address beyond loopback needs a token: write token: ${env:WHERRY_TOKEN}");
         }
         return new Http(
                 host, port, token, section.texts("names"), section.choice("reading", Reading.FREE, Reading.class));

@@ -2,7 +2,7 @@ package io.wherry.contract.config;
 
 import java.util.regex.Pattern;
 
-/** Table patterns of the configuration: {@code *} stands for any characters, everything else for itself. */
+/** Table patterns of the configuration: {@code *} matches any characters, every other character matches itself. */
 public final class Patterns {
     private Patterns() {}
 

@@ -14,19 +14,19 @@ import java.util.TreeSet;
 import org.postgresql.Driver;
 
 /**
- * What a JDBC URL says: read once, and told to each program that opens sessions in its own words.
+ * The address in a JDBC URL. Read once, and given in its own form to each program that opens sessions.
  *
- * @param hosts names or addresses, those of IPv6 in brackets
+ * @param hosts names or addresses; IPv6 addresses in brackets
  * @param ports one for each host
- * @param database its name as the server knows it: nothing is percent-encoded
+ * @param database name as the server knows it; nothing is percent-encoded
  * @param parameters of the driver
  */
 public record ServerAddress(List<String> hosts, List<String> ports, String database, Map<String, String> parameters) {
     private static final String SCHEME = "jdbc:postgresql://";
     private static final String SHAPE =
-            "Write jdbc:postgresql://host:5432/database; in a database's name percent-encode"
-                    + " what has a meaning in a URL: %20 for a blank, %25 for %, %2B for +, %2F for /, %3F for ?";
-    /** How a server is reached and who it is; the rest changes what sessions do. */
+            "Write jdbc:postgresql://host:5432/database; in the database's name, percent-encode"
+                    + " characters that have a meaning in a URL: %20 for a blank, %25 for %, %2B for +, %2F for /, %3F for ?";
+    /** Parameters for how a server is reached and how its identity is checked; every other parameter changes what sessions do. */
     private static final Set<String> CARRIED = Set.of(
             "ssl",
             "sslmode",
@@ -98,15 +98,15 @@ public record ServerAddress(List<String> hosts, List<String> ports, String datab
         parameters = Map.copyOf(parameters);
     }
 
-    /** A URL that cannot be used, in words. */
+    /** Why a URL cannot be used. */
     public record Problem(String problem, String remedy) {}
 
-    /** @throws IllegalArgumentException when it is none that {@link #problems} lets pass */
+    /** @throws IllegalArgumentException when {@link #problems} would reject the URL */
     public static ServerAddress of(String url) {
         return parse(url).orElseThrow(() -> new IllegalArgumentException("not a PostgreSQL JDBC URL"));
     }
 
-    /** Why our sessions cannot use it; empty when they can. Shows no value of a parameter: it may be secret. */
+    /** Why Wherry's sessions cannot use the URL; empty when they can. Shows no value of a parameter: it may be secret. */
     public static List<Problem> problems(String url) {
         Optional<ServerAddress> parsed = parse(url);
         if (parsed.isEmpty()) {
@@ -140,15 +140,15 @@ public record ServerAddress(List<String> hosts, List<String> ports, String datab
     private static String reason(String parameter) {
         return switch (parameter) {
             case "options", "currentSchema" -> "which would replace the settings that keep values and names exact";
-            case "ApplicationName" -> "by which the cutover's fence tells our sessions from others";
+            case "ApplicationName" -> "which the cutover's fence uses to recognise Wherry's sessions";
             case "socketFactory", "socketFactoryArg" ->
                 "which the client programs and Debezium cannot follow: sessions go by TCP, not by unix sockets";
             case "socketTimeout", "queryTimeout" ->
-                "which would end each statement that takes longer, such as the building of an index;"
-                        + " keep-alives notice a server that is gone";
+                "which would end each statement that takes longer, such as an index build;"
+                        + " keep-alives detect a server that has vanished";
             case "tcpKeepAlive" -> "which is always on";
             case "service", "PGHOST", "PGPORT", "PGDBNAME" -> "which would replace the address in the URL";
-            default -> "which our sessions set as they need it, or cannot all follow";
+            default -> "which Wherry's sessions set as they need it, or which some of them cannot use";
         };
     }
 
@@ -159,7 +159,7 @@ public record ServerAddress(List<String> hosts, List<String> ports, String datab
     private static Optional<ServerAddress> parse(String url) {
         int query = url.indexOf('?');
         String path = query < 0 ? url : url.substring(0, query);
-        // Without its parameters: one of them could replace the address.
+        // Without the URL's parameters: one of them could replace the address.
         Properties parsed = url.startsWith(SCHEME) && path.indexOf('/', SCHEME.length()) >= 0
                 ? Driver.parseURL(path, new Properties())
                 : null;
@@ -168,7 +168,7 @@ public record ServerAddress(List<String> hosts, List<String> ports, String datab
         }
         List<String> hosts = new ArrayList<>();
         for (String host : parsed.getProperty("PGHOST").split(",", -1)) {
-            // The driver's and libpq's idea of no host differ.
+            // The driver and libpq use different defaults for a missing host.
             hosts.add(host.isEmpty() ? "localhost" : host);
         }
         return Optional.of(new ServerAddress(
@@ -195,7 +195,7 @@ public record ServerAddress(List<String> hosts, List<String> ports, String datab
         try {
             return URLDecoder.decode(value, StandardCharsets.UTF_8);
         } catch (IllegalArgumentException e) {
-            // Not encoded.
+            // The parameter is not percent-encoded.
             return value;
         }
     }

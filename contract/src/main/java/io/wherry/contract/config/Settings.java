@@ -18,7 +18,7 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** One mapping of the YAML file: hands out typed values, remembers which keys are known, gathers problems. */
+/** One mapping of the YAML file: returns typed values, remembers which keys are known, and collects problems. */
 final class Settings {
     private static final Pattern REFERENCE = Pattern.compile("\\$\\{(env|file):([^}]+)}");
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h)");
@@ -49,7 +49,7 @@ final class Settings {
         });
     }
 
-    /** The keys present; all of them count as known. */
+    /** The keys of the mapping; all of them count as known. */
     List<String> names() {
         open = true;
         List<String> names = new ArrayList<>();
@@ -63,7 +63,7 @@ final class Settings {
         return Map.copyOf(properties);
     }
 
-    /** The values whose keys begin so; all of them count as known. */
+    /** The values whose keys begin with the prefix; all of these keys count as known. */
     Map<String, String> prefixed(String prefix) {
         Map<String, String> values = new HashMap<>();
         node.fieldNames().forEachRemaining(key -> {
@@ -74,7 +74,7 @@ final class Settings {
         return values;
     }
 
-    /** As {@link #text}; an empty text counts as none. */
+    /** As {@link #text}; an empty text counts as missing. */
     Optional<String> filled(String key) {
         return text(key).filter(value -> !value.isEmpty());
     }
@@ -168,7 +168,7 @@ final class Settings {
         problems.add(Finding.error(full(key), problem, remedy));
     }
 
-    /** Reports every key that nothing asked for; to be called last. */
+    /** Reports every key that was never read; must be called last. */
     void rejectUnknown() {
         if (!open) {
             node.fieldNames().forEachRemaining(key -> {

@@ -3,7 +3,7 @@ package io.wherry.contract.error;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Something must be changed by the operator before anything can start. Carries every problem found, not the first. */
+/** The operator must change something before anything can start. Holds every problem found, not only the first. */
 public final class ConfigurationException extends WherryException {
     private final List<Finding> findings;
 

@@ -4,12 +4,12 @@ package io.wherry.contract.error;
  * One line of the preflight.
  *
  * @param severity ERROR refuses the start; WARNING and INFO do not
- * @param object what it is about: a setting, a table, a role
+ * @param object what the finding is about: a setting, a table, a role
  * @param problem what was found
- * @param remedy what to do about it, as a command where there is one; may be empty for INFO
+ * @param remedy what to do, as a command where one exists; may be empty for INFO
  */
 public record Finding(Severity severity, String object, String problem, String remedy) {
-    /** How bad it is. */
+    /** How severe the finding is. */
     public enum Severity {
         ERROR,
         WARNING,
@@ -28,7 +28,7 @@ public record Finding(Severity severity, String object, String problem, String r
         return new Finding(Severity.INFO, object, problem, "");
     }
 
-    /** One line: object, problem and remedy. A line break in an object's name is no line break here. */
+    /** One line: object, problem and remedy. A line break in an object's name becomes a blank. */
     public String explained() {
         return Sentence.of(object + ": " + problem, remedy).replaceAll("\\p{Cntrl}", " ");
     }

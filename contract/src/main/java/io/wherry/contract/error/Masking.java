@@ -9,29 +9,29 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Takes secrets and values of rows out of text that many may read (pure): definitions of the catalog hold the passwords of user
- * mappings and subscriptions, the server's messages hold the row that it refuses.
+ * Removes secrets and row values from text that many people may read (pure). Definitions in the catalog hold the passwords of
+ * user mappings and subscriptions; a server's messages hold the row that the server refuses.
  */
 public final class Masking {
-    /** What stands in the place of what was taken out. */
+    /** Replaces what was removed. */
     public static final String MASK = "***";
 
-    // Stand for a quote within a literal while the rules run: matched as a pair, a long literal would exhaust the
-    // stack.
+    // Replace a quote within a literal while the rules run: a pattern for pairs of quotes would exhaust the stack on a
+    // long literal.
     private static final String DOUBLED = "\u0001";
     private static final String ESCAPED = "\u0002";
 
-    /** Not closed where a text was shortened; a pair of quotes stands first where its value begins with one. */
+    /** A literal is not closed where the text was shortened. It starts with a pair of quotes if its value begins with a quote. */
     private static final String LITERAL = "E?" + DOUBLED + "*+'[^']*+'?";
 
     private static final String SECRET =
             "\"?[a-z_]{0,30}(?:passw|passphrase|passcode|secret|token|api_?key|access_?key|"
                     + "private_?key|credential)[a-z_]{0,30}\"?";
 
-    /** Up to the last quote of the line, or its end where that was cut off. */
+    /** Up to the last quote of the line, or up to the end of the line where that quote was cut off. */
     private static final String REST = "(?:[^\\n]*\"|[^\\n]*)";
 
-    /** More of it would be of use to nobody, and a hostile value could keep the rules busy. */
+    /** A longer text would not help a reader, and a hostile value could make the rules run for a long time. */
     private static final int LONGEST = 16 * 1024;
 
     private record Rule(Pattern pattern, String replacement) {
@@ -45,7 +45,7 @@ public final class Masking {
             Rule.of("(" + SECRET + "\\s*=?\\s*)" + LITERAL, "$1'***'"),
             Rule.of("(" + SECRET + "=)[^\\s'\"&,;)]+", "$1***"),
             Rule.of("(://[^\\s/:@]{1,200}:)[^\\s/@]+@", "$1***@"),
-            // What the server says of the row that it refuses; the rest of the line where its end was cut off.
+            // The server's words about the row that it refuses; up to the end of the line where the text was cut off.
             Rule.of(
                     "(\\bkey \\([^\\n]*?\\)=\\()(?:[^\\n]*?\\)( already exists| is not present| is still referenced"
                             + "| conflicts with| is duplicated|\\.?\\s*(?:\\n|$))|[^\\n]*$)",
@@ -74,7 +74,7 @@ public final class Masking {
         String masked = shown.replace("''", DOUBLED).replace("\\'", ESCAPED);
         Matcher options = OPTIONS.matcher(masked);
         if (options.find()) {
-            // Options have any name, and a list of those that are secret would lack one.
+            // An option may have any name, and no list of secret names would be complete.
             masked = masked.substring(0, options.end())
                     + ANY_LITERAL.matcher(masked.substring(options.end())).replaceAll("'***'");
         }
@@ -84,7 +84,7 @@ public final class Masking {
         return masked.replace(DOUBLED, "''").replace(ESCAPED, "\\'");
     }
 
-    /** The same of every text in it; names of fields stay. */
+    /** Masks every text within the value; field names stay. */
     public static JsonNode mask(JsonNode value) {
         if (value.isTextual()) {
             return TextNode.valueOf(mask(value.asText()));

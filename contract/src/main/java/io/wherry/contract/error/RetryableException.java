@@ -1,6 +1,8 @@
 package io.wherry.contract.error;
 
-/** A passing failure (connection lost, server restarting): the service starts the step again from its last checkpoint. */
+/**
+ * A failure that passes by itself (connection lost, server restarting): the service repeats the step from its last checkpoint.
+ */
 public final class RetryableException extends WherryException {
     public RetryableException(String operation, String object, String problem, String hint, Throwable cause) {
         super(operation, object, problem, hint, cause);

@@ -1,10 +1,13 @@
 package io.wherry.contract.error;
 
-/** Puts messages together: what is wrong, and what to do about it, in one line. */
+/** Builds a message of one line: what is wrong, and what to do about it. */
 public final class Sentence {
     private Sentence() {}
 
-    /** Problem and remedy as two sentences in one line, whatever the problem ends with; servers' messages have several lines. */
+    /**
+     * Problem and remedy as two sentences in one line. The problem may end with a dot, and a server's message may have several
+     * lines.
+     */
     public static String of(String problem, String remedy) {
         String line = line(problem);
         if (remedy.isBlank()) {

@@ -1,8 +1,8 @@
 package io.wherry.contract.error;
 
 /**
- * A failure that says what was being done, to what, and what to do now. The subtypes tell who can help: nobody needs to
- * (retryable), a twin has taken over (fenced), the data or the state must be looked at (data), the operator must change
+ * A failure with the operation, its object and the remedy. Each subtype says who can help: no action is needed (retryable),
+ * another instance has taken over (fenced), the operator must check the data or the state (data), the operator must change
  * something before anything starts (configuration), the process must end and be started again (stuck).
  */
 public abstract sealed class WherryException extends RuntimeException

@@ -20,13 +20,13 @@ import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schema
 import org.apache.flink.avro.registry.confluent.shaded.io.confluent.kafka.schemaregistry.client.rest.exceptions.RestClientException;
 
 /**
- * Confluent's own client, as republished (shaded) on Maven Central. Its Avro is shaded too, so schemas pass as text. The
- * only class that knows: where Confluent's repository can be reached, upstream's artifact can take its place.
+ * Confluent's own client, as republished (shaded) on Maven Central. Its Avro is shaded too, so schemas pass as text. No other
+ * class knows this client, so upstream's artifact can replace it where Confluent's repository can be reached.
  */
 public final class ConfluentRegistry implements SchemaRegistry {
     /**
-     * Little: the client takes memory for so many for each subject (260 KB for 20,000, with thousands of subjects), and we keep
-     * what we ask more than once.
+     * Small: the client reserves memory for that number of schemas for each subject (260 KB for 20,000, with thousands of
+     * subjects), and Wherry itself caches what it asks for more than once.
      */
     private static final int CACHED_SCHEMAS = 64;
 
@@ -37,8 +37,8 @@ public final class ConfluentRegistry implements SchemaRegistry {
     private final SchemaRegistryClient client;
     private final Map<Integer, Schema> byId = new ConcurrentHashMap<>();
     /**
-     * The client holds its monitor while it asks the registry, and a monitor is not fair: who registers thousands of schemas ahead of
-     * time, one after another, would have the stream wait until all are done.
+     * The client holds its monitor while it asks the registry, and a monitor is not fair. A thread that registers thousands of
+     * schemas ahead of time, one after another, would make the stream wait until all are registered.
      */
     private final ReentrantLock turn = new ReentrantLock(true);
 
@@ -64,7 +64,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
             properties.put("basic.auth.credentials.source", "USER_INFO");
             properties.put("basic.auth.user.info", access.get("user") + ":" + access.getOrDefault("password", ""));
         }
-        // Without it the client takes a certificate for any host name.
+        // Without this setting, the client accepts a certificate for any host name.
         if (url.startsWith("https:")) {
             properties.putIfAbsent("schema.registry.ssl.endpoint.identification.algorithm", "https");
         }
@@ -73,9 +73,9 @@ public final class ConfluentRegistry implements SchemaRegistry {
     }
 
     /**
-     * Looks whether the registry can be reached and lets us in.
+     * Checks that the registry is reachable and accepts the login.
      *
-     * @throws WherryException that says why not
+     * @throws WherryException with the reason why not
      */
     public void check() {
         try {
@@ -98,8 +98,8 @@ public final class ConfluentRegistry implements SchemaRegistry {
                 if (e.getStatus() != INCOMPATIBLE) {
                     throw e;
                 }
-                // A table may change its shape as it likes: each record names its own schema, and nobody reads it by
-                // another.
+                // A table may change its shape in any way: each record names its own schema, and no reader uses
+                // another one.
                 client.updateCompatibility(subject, "NONE");
                 return client.register(subject, text);
             }
@@ -153,7 +153,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
                 "the registry at " + url + " does not answer: " + e.getMessage(),
                 e instanceof SSLException
                         ? "Correct registry.ssl.truststore.location, or the host name in registry.url"
-                        : "Look whether it runs there",
+                        : "Check that the registry is reachable",
                 e);
     }
 
@@ -165,7 +165,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
             return new DataException(
                     operation,
                     object,
-                    "the registry at " + url + " does not let us in: " + e.getMessage(),
+                    "the registry at " + url + " refuses the login: " + e.getMessage(),
                     "Correct registry.user and registry.password",
                     e);
         }
@@ -173,7 +173,7 @@ public final class ConfluentRegistry implements SchemaRegistry {
                 operation,
                 object,
                 "the registry at " + url + " refuses: " + e.getMessage(),
-                "If it lost its schemas, restore its storage; compatibility of the subjects must be NONE",
+                "If the registry lost its schemas, restore its storage; the subjects' compatibility must be NONE",
                 e);
     }
 }

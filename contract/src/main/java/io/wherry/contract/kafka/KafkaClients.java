@@ -17,10 +17,10 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.Time;
 
-/** Kafka clients of a migration: the operator's properties first, then what correctness demands. */
+/** Kafka clients of a migration: the operator's properties first, then the settings that correctness requires. */
 public final class KafkaClients {
     private static final Duration DEFAULT_LIMIT = Duration.ofMinutes(15);
-    /** What the producer's setting can hold. */
+    /** The largest value that the producer's setting can hold. */
     private static final Duration LONGEST_TRANSACTION = Duration.ofDays(24);
 
     static {
@@ -29,12 +29,12 @@ public final class KafkaClients {
 
     private KafkaClients() {}
 
-    /** Another order of the class path would bring back clients that stand still when the wall clock is set back. */
+    /** Another class path order would bring back Kafka's own clock; with it, clients hang when the wall clock is set back. */
     private static void requireSteadyTime() {
         URL time = codeOf(Time.SYSTEM.getClass());
         if (!time.equals(codeOf(KafkaClients.class))) {
-            throw new IllegalStateException("Kafka's clients have the clock of " + time
-                    + ", which may go back: the contract must stand before kafka-clients on the class path");
+            throw new IllegalStateException("Kafka's clients use the clock of " + time
+                    + ", which may go back: the contract must come before kafka-clients on the class path");
         }
     }
 
@@ -42,7 +42,7 @@ public final class KafkaClients {
         return type.getProtectionDomain().getCodeSource().getLocation();
     }
 
-    /** @param settings override the operator's */
+    /** @param settings that override the operator's */
     public static KafkaProducer<byte[], byte[]> producer(Migration migration, Map<String, Object> settings) {
         Map<String, Object> properties = new HashMap<>(migration.kafka());
         properties.put("enable.idempotence", true);
@@ -52,8 +52,8 @@ public final class KafkaClients {
     }
 
     /**
-     * A consumer that sees committed transactions only, never commits by itself, never guesses an offset, and never brings a
-     * topic into being by asking for it: such a topic would have the broker's default partitions, not ours.
+     * A consumer that sees committed transactions only, never commits by itself and never guesses an offset. It never creates a
+     * topic by asking for it: such a topic would have the broker's default number of partitions, not Wherry's.
      */
     public static KafkaConsumer<byte[], byte[]> consumer(Migration migration, Map<String, Object> settings) {
         Map<String, Object> properties = new HashMap<>(migration.kafka());
@@ -69,7 +69,7 @@ public final class KafkaClients {
         return admin(migration, Map.of());
     }
 
-    /** How long the broker lets a Kafka transaction take, and with it one transaction of the source, which must come whole. */
+    /** How long the broker allows a Kafka transaction to take, and so one source transaction, which must arrive whole. */
     public static Duration longestTransaction(Admin admin) throws InterruptedException, ExecutionException {
         String broker = admin.describeCluster().nodes().get().iterator().next().idString();
         ConfigResource resource = new ConfigResource(ConfigResource.Type.BROKER, broker);
@@ -80,7 +80,7 @@ public final class KafkaClients {
                 .orElse(DEFAULT_LIMIT);
     }
 
-    /** @param settings override the operator's */
+    /** @param settings that override the operator's */
     public static Admin admin(Migration migration, Map<String, Object> settings) {
         Map<String, Object> properties = new HashMap<>(migration.kafka());
         properties.putAll(settings);

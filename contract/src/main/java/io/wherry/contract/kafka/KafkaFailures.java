@@ -4,7 +4,6 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
-import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -13,30 +12,9 @@ import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 
-/** Says of a failure of Kafka's client who can help. */
+/** Classifies a failure of Kafka's client by who can help. */
 public final class KafkaFailures {
     private KafkaFailures() {}
-
-    /**
-     * As {@link #explain}, of a Kafka transaction that holds a part of a source transaction: the broker may have given it up.
-     *
-     * @param taken how long it has been open
-     * @param limit how long the broker lets it be
-     */
-    public static WherryException explainOpen(String operation, Throwable failure, Duration taken, Duration limit) {
-        WherryException explained = explain(operation, failure);
-        if (taken.compareTo(limit) < 0 || explained instanceof DataException) {
-            return explained;
-        }
-        return new FencedException(
-                operation,
-                "",
-                "a transaction of the source has been coming for " + taken.toSeconds()
-                        + " s, and the broker lets one take " + limit.toSeconds() + " s (transaction.max.timeout.ms)",
-                "Set transaction.max.timeout.ms=86400000 in the server.properties of each broker and restart it; then restart"
-                        + " the source-connector, and the source sends the transaction again",
-                failure);
-    }
 
     /** @param operation what was being done, such as {@code send changes} */
     public static WherryException explain(String operation, Throwable failure) {
@@ -54,7 +32,7 @@ public final class KafkaFailures {
                         "",
                         "another source-connector of this migration has taken over, or a transaction outlived the broker's"
                                 + " transaction.max.timeout.ms",
-                        "Nothing to do if another one runs",
+                        "Nothing to do if another source-connector runs",
                         t);
             }
             if (t instanceof AuthenticationException
@@ -62,9 +40,10 @@ public final class KafkaFailures {
                     || t instanceof InvalidTxnTimeoutException
                     || t instanceof RecordTooLargeException) {
                 return new DataException(
-                        operation, "", "Kafka refuses: " + t.getMessage(), "Look at section kafka and the ACLs", t);
+                        operation, "", "Kafka refuses: " + t.getMessage(), "Check section kafka and the ACLs", t);
             }
         }
-        return new RetryableException(operation, "", "Kafka: " + cause.getMessage(), "Look whether it is up", cause);
+        return new RetryableException(
+                operation, "", "Kafka: " + cause.getMessage(), "Check that the broker is reachable", cause);
     }
 }

@@ -6,19 +6,19 @@ import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Joins the parts of long records in a topic that several producers write to: between two parts there may be records of others,
- * and the parts of a transaction that was aborted are never seen. Not safe for use by several threads.
+ * Joins the parts of long records in a topic that several producers write to. Records of other producers may come between two
+ * parts, and the remaining parts of an aborted transaction never come. Not safe for use by several threads.
  */
 final class PartsAmongOthers {
     private LargeValues.Joiner joiner = new LargeValues.Joiner();
 
-    /** Drops what is unfinished: reading begins elsewhere. */
+    /** Drops unfinished records: the reader continues at another place. */
     void forget() {
         joiner = new LargeValues.Joiner();
     }
 
     /**
-     * The same records, with those in parts joined.
+     * The same records; records in parts are joined.
      *
      * @throws DataException when parts are out of order
      */

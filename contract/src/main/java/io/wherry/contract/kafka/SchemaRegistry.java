@@ -17,12 +17,12 @@ public interface SchemaRegistry {
      * The schema with this id.
      *
      * @throws RetryableException when the registry does not answer
-     * @throws DataException when it has no such schema
+     * @throws DataException when the registry has no such schema
      */
     Schema byId(int id);
 
     /**
-     * Id of the schema that was registered last under the subject; empty when none was.
+     * Id of the schema that was registered last under the subject; empty when the subject has none.
      *
      * @throws RetryableException when the registry does not answer
      */

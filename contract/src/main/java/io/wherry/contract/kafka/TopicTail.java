@@ -10,22 +10,28 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Follows a one-partition topic of ours (position, control) from its beginning or near its end, on the caller's thread. Records
- * that were written in parts come whole, in the place of the last part. Not safe for use by several threads.
+ * Reads a partition of one of Wherry's small topics (position, control) from its beginning or from near its end, on the caller's
+ * thread. A record that was written in parts is returned whole, at the place of its last part. Not safe for use by several
+ * threads.
  */
 public final class TopicTail implements AutoCloseable {
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final TopicPartition partition;
     private final PartsAmongOthers parts = new PartsAmongOthers();
 
-    /** The topic must exist. */
+    /** Partition 0 of the topic, which must exist. */
     public TopicTail(Migration migration, String topic) {
+        this(migration, topic, 0);
+    }
+
+    /** The partition must exist. */
+    public TopicTail(Migration migration, String topic, int number) {
         consumer = KafkaClients.consumer(migration, Map.of());
-        partition = new TopicPartition(topic, 0);
+        partition = new TopicPartition(topic, number);
         consumer.assign(List.of(partition));
     }
 
-    /** Every committed record from the beginning to the end as it is now; later calls of {@link #poll} go on from there. */
+    /** Every committed record from the beginning to the current end; later calls of {@link #poll} continue from there. */
     public void readAll(Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.seekToBeginning(List.of(partition));
         parts.forget();
@@ -33,8 +39,8 @@ public final class TopicTail implements AutoCloseable {
     }
 
     /**
-     * The last committed record, or null when there is none. Aborted transactions and markers take offsets too, so the search
-     * window doubles until a record is found in it or it has reached the beginning.
+     * The last committed record, or null when there is none. Aborted transactions and markers take offsets too. So the search
+     * window doubles until it contains a record or has reached the beginning.
      */
     public ConsumerRecord<byte[], byte[]> last() {
         long beginning = consumer.beginningOffsets(List.of(partition)).get(partition);
@@ -52,7 +58,7 @@ public final class TopicTail implements AutoCloseable {
         return last[0];
     }
 
-    /** Records that came since, waiting up to {@code wait} for the first. */
+    /** Records that have come since the last call; waits up to {@code wait} for the first. */
     public Iterable<ConsumerRecord<byte[], byte[]>> poll(Duration wait) {
         return parts.join(consumer.poll(wait).records(partition));
     }

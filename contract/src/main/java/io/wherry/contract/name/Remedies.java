@@ -2,7 +2,7 @@ package io.wherry.contract.name;
 
 import java.util.regex.Pattern;
 
-/** Commands that messages offer, as an operator can paste them into a shell. */
+/** Commands that messages offer, in a form that an operator can paste into a shell. */
 public final class Remedies {
     private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_.]+");
     private static final String RETRY = "wherry retry --table ";
@@ -10,17 +10,17 @@ public final class Remedies {
 
     private Remedies() {}
 
-    /** Lets a table go on whose cause of stopping is gone. */
+    /** Lets a table continue after the operator has removed the cause of its stop. */
     public static String retry(TableId table) {
         return RETRY + shell(table);
     }
 
-    /** Loads a table again from the beginning. */
+    /** Re-loads a table from the beginning. */
     public static String reload(TableId table) {
         return RELOAD + shell(table);
     }
 
-    /** Whether only a new load makes the table right again: going on would pass over what it lacks. */
+    /** Whether only a re-load repairs the table: if the table continued, the changes that it lacks would be left out. */
     public static boolean onlyReload(String stoppedBecause) {
         return stoppedBecause.contains(RELOAD) && !stoppedBecause.contains(RETRY);
     }

@@ -25,7 +25,7 @@ public record TableId(String schema, String table) implements Comparable<TableId
         return ORDER.compare(this, other);
     }
 
-    /** For people: {@code public.Order Items}. */
+    /** For display: {@code public.Order Items}. */
     @Override
     public String toString() {
         return schema + "." + table;

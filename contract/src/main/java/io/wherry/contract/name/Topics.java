@@ -4,29 +4,26 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.List;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * Names of the Kafka topics of one migration.
  *
- * <p>Kafka allows {@code [a-zA-Z0-9._-]} and 249 characters, and refuses a topic whose name equals another's once '.' and
- * '_' are taken as the same (Kafka documentation, metric names). So every character that a name may not hold, and '_' in
- * a schema, is written {@code -xHHHH}: the first '.' or '_' after the prefix is always the separator, and two different
- * tables never share or clash with a topic.
+ * <p>Kafka allows {@code [a-zA-Z0-9._-]} and 249 characters, and refuses a topic whose name equals another's when '.' and '_' are
+ * treated as the same (Kafka documentation, metric names). So every character that a topic's name must not hold, and '_' in a
+ * schema, is written as {@code -xHHHH}. The first '.' or '_' after the prefix is always the separator, and the topics of two
+ * different tables never have the same name and never clash.
  *
  * @param name the migration's name, prefix of all its topics
  */
 public record Topics(String name) {
     private static final int LONGEST = 249;
 
-    /** Positions, one record a Kafka transaction; one partition. */
+    /** Positions, one record for each Kafka transaction; one partition. */
     public String position() {
         return name + ".wherry.position";
     }
 
-    /** Load plans and what else the source-connector must remember; one partition. */
+    /** Load plans and everything else that the source-connector must remember; one partition. */
     public String control() {
         return name + ".wherry.control";
     }
@@ -36,7 +33,7 @@ public record Topics(String name) {
         return name + ".wherry.status";
     }
 
-    /** COPY blocks of the full load; one partition a lane. */
+    /** COPY blocks of the full load; one partition for each lane. */
     public String load() {
         return name + ".wherry.load";
     }
@@ -51,32 +48,19 @@ public record Topics(String name) {
         return topic.substring(0, LONGEST - digest.length()) + digest;
     }
 
-    /** Transactional id under which changes and positions are written; see {@link #transactionalIds}. */
+    /** Transactional id under which changes and positions are written; see {@code Flow#transactionalIds}. */
     public String changesTransactionalId() {
         return "wherry-" + name + "-source";
     }
 
-    /** Transactional id under which the source-connector writes the control topic; see {@link #transactionalIds}. */
+    /** Transactional id under which the source-connector writes the control topic; see {@code Flow#transactionalIds}. */
     public String controlTransactionalId() {
         return "wherry-" + name + "-control";
     }
 
-    /** Transactional id under which a lane of the load is written; see {@link #transactionalIds}. */
+    /** Transactional id under which a lane of the load is written; see {@code Flow#transactionalIds}. */
     public String loadTransactionalId(int lane) {
         return "wherry-" + name + "-load-" + lane;
-    }
-
-    /**
-     * All that a source-connector writes under, but for its status. Each source-connector that begins fences the one before by these, and
-     * the coordinator fences all of them once the switch row is committed.
-     *
-     * @param lanes partitions of the load topic
-     */
-    public List<String> transactionalIds(int lanes) {
-        return Stream.concat(
-                        Stream.of(changesTransactionalId(), controlTransactionalId()),
-                        IntStream.range(0, lanes).mapToObj(this::loadTransactionalId))
-                .toList();
     }
 
     private static String escape(String part, boolean underscoreAllowed) {

@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a database's catalog says of its tables, without system schemas, our own schema, temporary tables and tables that
- * belong to an extension. Leaf partitions and inheritance children come each under their own name; a partitioned table
- * holds no rows, and is only listed where somebody speaks of its partitions' rows by its name.
+ * The tables in a database's catalog, without system schemas, schema {@code wherry}, temporary tables and tables that belong to
+ * an extension. Leaf partitions and inheritance children are listed under their own names. A partitioned table holds no rows; it
+ * is listed only where the caller refers to its partitions' rows by its name.
  */
 public final class Catalog {
     static final String OURS = """
@@ -34,7 +34,8 @@ public final class Catalog {
 
     private static final String BY_NAME = " ORDER BY n.nspname, c.relname";
 
-    // What pg_extension_config_dump() was called for. pg_dump writes the rows of ordinary tables among it.
+    // Tables that pg_extension_config_dump() was called for. pg_dump writes the rows of the ordinary tables among
+    // them.
     private static final String OF_EXTENSIONS =
             " WHERE c.relkind = 'r' AND c.oid IN (SELECT unnest(extconfig) FROM pg_extension)";
     private static final String EXTENSIONS = """
@@ -56,7 +57,7 @@ public final class Catalog {
         return read(connection, OURS);
     }
 
-    /** The tables of extensions whose rows are the users' own, ordered by name. */
+    /** The tables of extensions whose rows belong to the users, ordered by name. */
     public static List<ExtensionTable> ofExtensions(Connection connection) throws SQLException {
         record Registered(String extension, String version, String condition) {}
         Map<Long, Registered> registered = new LinkedHashMap<>();
@@ -82,7 +83,7 @@ public final class Catalog {
     }
 
     private static List<CatalogTable> read(Connection connection, String which) throws SQLException {
-        // Of the few tables of extensions one by one: this is read in the cutover's window too.
+        // One query for each of the few tables of extensions: this is also read within the cutover's window.
         boolean all = which.equals(OURS);
         Map<Long, List<CatalogColumn>> columns = all ? CatalogColumns.read(connection, null) : Map.of();
         List<CatalogTable> tables = new ArrayList<>();

@@ -7,9 +7,9 @@ import io.wherry.contract.postgres.TableShape.TypeName;
  *
  * @param typeKind {@code typtype}: b = base, c = composite, d = domain, e = enum, r = range, m = multirange
  * @param elementOid element type of an array, else 0
- * @param variable of variable length, so its value may be TOASTed
+ * @param variable whether the type has variable length, so that a value may be TOASTed
  * @param identityKind {@code a}lways, by {@code d}efault, or empty
- * @param definition type with its modifier, and the collation where it is not the type's, as SQL text
+ * @param definition type with its modifier, and the collation if it differs from the type's, as SQL text
  */
 public record CatalogColumn(
         String name,

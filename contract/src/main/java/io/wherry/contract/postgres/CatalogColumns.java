@@ -11,9 +11,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What a database's catalog says of columns and their types. */
+/** The columns and their types in a database's catalog. */
 public final class CatalogColumns {
-    // A generated column is written by the server itself: attgenerated exists since 12.
+    // The server itself writes a generated column. The catalog has attgenerated since version 12.
     private static final String COLUMNS = """
             SELECT a.attrelid, a.attname, tn.nspname AS type_schema, t.typname, t.typtype::text, t.oid AS type_oid,
                    t.typelem, (t.typcategory = 'A') AS is_array, a.attlen < 0 AS variable, a.attnotnull,
@@ -32,16 +32,18 @@ public final class CatalogColumns {
 
     private CatalogColumns() {}
 
-    /** A number that differs when the columns' names, types or order do: the same on source and target for the same table. */
+    /**
+     * A number that differs if the columns' names, types or order differ. For the same table it is the same on source and target.
+     */
     public static int shape(List<CatalogColumn> columns) {
         List<String> lines = columns.stream()
                 .map(column -> column.name() + " " + column.definition() + (column.generated() ? " generated" : ""))
                 .toList();
-        // 0 stands for unknown.
+        // 0 means unknown.
         return lines.hashCode() == 0 ? 1 : lines.hashCode();
     }
 
-    /** {@link #shape(List)} of one table; 0 when there is no such. */
+    /** {@link #shape(List)} of one table; 0 when the table does not exist. */
     public static int shape(Connection connection, TableId table) throws SQLException {
         return read(connection, table).values().stream()
                 .findFirst()
@@ -59,7 +61,7 @@ public final class CatalogColumns {
                 ServerVersion.major(connection) >= ServerVersion.GENERATED_COLUMNS ? "a.attgenerated <> ''" : "false";
         Map<Long, List<CatalogColumn>> columns = new LinkedHashMap<>();
         try (PreparedStatement statement = connection.prepareStatement(COLUMNS.formatted(generated))) {
-            // Not by to_regclass, which needs a right on the schema.
+            // Not with to_regclass: that needs a right on the schema.
             statement.setString(1, only == null ? null : only.table());
             statement.setString(2, only == null ? null : only.table());
             statement.setString(3, only == null ? null : only.schema());

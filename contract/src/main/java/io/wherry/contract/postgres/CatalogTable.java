@@ -7,9 +7,9 @@ import java.util.List;
 /**
  * A table as the catalog has it.
  *
- * @param root the topmost table that it is a partition of; itself when it is none
- * @param partitioned its rows are those of its partitions; sizes and replica identity are theirs too
- * @param unlogged its changes are not in the write-ahead log
+ * @param root the topmost table that this table is a partition of; the table itself when it is not a partition
+ * @param partitioned its rows are those of its partitions; its sizes and replica identity are theirs too
+ * @param unlogged whether its changes are missing from the write-ahead log
  * @param identity names of the columns that identify a row in the stream: primary key, or the replica identity index;
  *     empty = keyless
  * @param rowsEstimated by the statistics; -1 = never analysed
@@ -30,7 +30,7 @@ public record CatalogTable(
         long bytes,
         long heapBytes) {
 
-    /** With the sizes of its partitions together, and the replica identity that they must have. */
+    /** With the total size of its partitions, and the replica identity that they must have. */
     CatalogTable over(List<CatalogTable> partitions) {
         boolean counted = partitions.stream().allMatch(part -> part.rowsEstimated >= 0);
         return new CatalogTable(
@@ -52,12 +52,12 @@ public record CatalogTable(
                 partitions.stream().mapToLong(CatalogTable::heapBytes).sum());
     }
 
-    /** Columns that can be written: all but the generated ones, which the server writes itself. */
+    /** Columns that can be written: all except generated columns, which the server itself writes. */
     public List<CatalogColumn> writable() {
         return columns.stream().filter(c -> !c.generated()).toList();
     }
 
-    /** Its rows, as what follows FROM in SQL: those of child tables are the children's own. */
+    /** Its rows, as SQL after FROM. Rows of child tables belong to the children. */
     public String rows() {
         return (partitioned ? "" : "ONLY ") + id.quoted();
     }

@@ -2,7 +2,7 @@ package io.wherry.contract.postgres;
 
 import java.util.Set;
 
-/** Which built-in types have values that are equal exactly when their texts are, under a deterministic collation. */
+/** The built-in types whose values are equal exactly if their texts are, under a deterministic collation. */
 public final class ExactText {
     /** Names in {@code pg_catalog}. Enums are of this kind too. */
     public static final Set<String> TYPES = Set.of(

@@ -8,8 +8,8 @@ import javax.net.SocketFactory;
 import jdk.net.ExtendedSocketOptions;
 
 /**
- * Sockets that notice within a minute that the other side is gone without a word; by the system's own default it takes two hours.
- * Public because the driver makes it by name.
+ * Sockets that detect within a minute that the other side has vanished without closing; with the system's default that takes two
+ * hours. Public because the driver creates the class by name.
  */
 public final class KeptAliveSockets extends SocketFactory {
     private static final int IDLE_SECONDS = 30;

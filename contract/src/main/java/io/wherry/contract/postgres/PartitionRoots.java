@@ -4,9 +4,9 @@ import io.wherry.contract.name.TableId;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 
-/** Which table a partition belongs to in the end: the topmost one, through all levels of partitioning. */
+/** Finds the topmost table that a partition belongs to, through all levels of partitioning. */
 public final class PartitionRoots {
-    /** Begins a query that can join {@code root}: the topmost table above each partition. */
+    /** Starts a query that can join {@code root}: the topmost table above each partition. */
     public static final String WITH = """
             WITH RECURSIVE above(partition, parent) AS (
                 SELECT i.inhrelid, i.inhparent FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition

@@ -9,20 +9,20 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * Everything that a session of ours depends on: what is pinned there, whatever role, database or server say, in every kind of
- * session (ours, the replication protocol's, Debezium's, the client programs').
+ * Every setting that one of Wherry's sessions depends on, pinned in every kind of session (Wherry's own, the replication
+ * protocol's, Debezium's, the client programs'), whatever role, database or server configure.
  *
- * <p>As start-up options, which neither {@code ALTER ROLE/DATABASE … SET} nor {@code DISCARD ALL} override, and which are in
- * force before the first statement: a {@code SET} would come too late for {@code transaction_timeout = '1ms'}.
+ * <p>The settings are start-up options. Neither {@code ALTER ROLE/DATABASE … SET} nor {@code DISCARD ALL} overrides these, and
+ * they are in force before the first statement: a {@code SET} would come too late for {@code transaction_timeout = '1ms'}.
  */
 final class PinnedSettings {
     private static final int FIRST = 0;
     private static final int EVER = Integer.MAX_VALUE;
 
     /**
-     * @param since first major version that knows it
-     * @param until first major version that does not any more
-     * @param privileged only a superuser may set it, or a role with the right to (from 15 on)
+     * @param since first major version that knows the setting
+     * @param until first major version that no longer knows it
+     * @param privileged whether only a superuser may set it, or (from 15 on) a role with the right to
      */
     private record Pin(String name, String value, int since, int until, boolean privileged) {
         boolean exists(int major) {
@@ -56,26 +56,29 @@ final class PinnedSettings {
             pin("transform_null_equals", "off"),
             pin("gin_fuzzy_search_limit", "0"),
             pin("row_security", "off"),
-            // Else materialized views that read views are refused. Older servers know it from some minor version on
-            // only.
+            // Without this, materialized views that read views would be refused. Older servers know it only from some
+            // minor version on.
             new Pin("restrict_nonsystem_relation_kind", "", 17, EVER, false),
             pin("client_min_messages", "notice"),
             pin("exit_on_error", "off"),
-            // Whom the fence leaves in, and whose sessions are ours: who logged in, not whom a setting makes of it.
+            // The role of a session is the one that logged in, never one that a setting puts in its place: the fence
+            // decides by role.
             pin("role", "none"),
-            // What is made: functions whose bodies name objects to come, tables where they belong.
+            // New objects: functions whose bodies name objects that do not exist yet, tables in the tablespace where
+            // they belong.
             pin("check_function_bodies", "off"),
             pin("default_tablespace", ""),
             pin("temp_tablespaces", ""),
             new Pin("default_table_access_method", "heap", 12, EVER, false),
             new Pin("default_with_oids", "off", FIRST, 12, false),
-            // Transactions. A checkpoint that is told is durable, and what was committed before it.
+            // Transactions. A checkpoint that Wherry reports is durable, and so is everything that was committed
+            // before it.
             pin("default_transaction_isolation", "read committed"),
             pin("default_transaction_read_only", "off"),
             pin("default_transaction_deferrable", "off"),
             pin("synchronous_commit", "on"),
             new Pin("session_replication_role", "origin", FIRST, EVER, true),
-            // Pages that are damaged must fail the load: passed over, their rows would be lost without a word.
+            // Damaged pages must fail the load: if they were skipped, their rows would be lost silently.
             new Pin("zero_damaged_pages", "off", FIRST, EVER, true),
             new Pin("ignore_checksum_failure", "off", FIRST, EVER, true),
             // Time limits: a snapshot is held for as long as the load takes, a lock for as long as a service lives.
@@ -85,9 +88,8 @@ final class PinnedSettings {
             new Pin("idle_session_timeout", "0", 14, EVER, false),
             new Pin("transaction_timeout", "0", 17, EVER, false),
             new Pin("wal_sender_timeout", "60s", 12, EVER, false),
-            // The server ends the session of a client that is gone without a word, and with it its locks and its
-            // snapshot, after
-            // a minute. Not by tcp_user_timeout, which also ends the session of one that reads slowly.
+            // The server ends the session of a client that has vanished after a minute, and with it the session's
+            // locks and snapshot. Not by tcp_user_timeout: that also ends the session of a client that reads slowly.
             pin("tcp_keepalives_idle", "30"),
             pin("tcp_keepalives_interval", "10"),
             pin("tcp_keepalives_count", "3"),
@@ -99,7 +101,7 @@ final class PinnedSettings {
         return new Pin(name, value, FIRST, EVER, false);
     }
 
-    /** Start-up options that every version takes from every role. */
+    /** Start-up options that every version accepts from every role. */
     static String options() {
         return text(PINS.stream()
                 .filter(pin -> pin.since() == FIRST && pin.until() == EVER && !pin.privileged())
@@ -122,8 +124,8 @@ final class PinnedSettings {
     }
 
     /**
-     * Names of pinned settings that the session has neither from its own options nor from a {@code SET} of the driver's: one through a
-     * pooler may have none.
+     * Names of pinned settings that a session has neither from its own options nor from the driver's {@code SET}. A session
+     * through a pooler may lack them.
      */
     static List<String> notInForce(Connection session, int major) throws SQLException {
         String query = "SELECT name FROM pg_catalog.pg_settings"
@@ -143,7 +145,7 @@ final class PinnedSettings {
         }
     }
 
-    /** Whether the role may set what only a superuser may, or who was given the right to. */
+    /** Whether the role may set privileged settings: as a superuser, or because the right was granted to the role. */
     static boolean maySetPrivileged(Connection session, int major) throws SQLException {
         String granted = major < 15
                 ? "false"

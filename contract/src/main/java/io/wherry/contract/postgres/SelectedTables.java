@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** Which of a database's tables a migration carries, and each under which name: its own, or its root's. */
+/** Which tables of a database a migration carries, and under which name: the table's own name, or its root's. */
 public final class SelectedTables {
     private static final String NAMES = PartitionRoots.WITH + """
             SELECT n.nspname, c.relname, c.relkind = 'p' AS partitioned, root.nspname AS root_schema,
@@ -23,7 +23,7 @@ public final class SelectedTables {
 
     private SelectedTables() {}
 
-    /** The tables that the migration selects: leaf partitions each for itself, but where the whole stands for them. */
+    /** The tables that the migration selects: each leaf partition by itself, except where its root is carried whole. */
     public static List<CatalogTable> read(Connection connection, Migration migration) throws SQLException {
         Map<TableId, CatalogTable> wholes = new LinkedHashMap<>();
         List<CatalogTable> all = Catalog.withPartitioned(connection);
@@ -44,12 +44,12 @@ public final class SelectedTables {
                 .toList();
     }
 
-    /** Names of the tables that the migration selects; costs little, so that it can be asked again and again. */
+    /** Names of the tables that the migration selects. Cheap, so that it can be called again and again. */
     public static Set<TableId> names(Connection connection, Migration migration) throws SQLException {
         return new TreeSet<>(oids(connection, migration).keySet());
     }
 
-    /** As {@link #names}, each with its oid: which table has the name now. */
+    /** As {@link #names}, each with its oid: the oid of the table that has the name now. */
     public static Map<TableId, Long> oids(Connection connection, Migration migration) throws SQLException {
         Map<TableId, Long> oids = new TreeMap<>();
         try (PreparedStatement statement = connection.prepareStatement(NAMES);
@@ -69,7 +69,7 @@ public final class SelectedTables {
         return oids;
     }
 
-    /** Names of all tables, partitioned ones too, that have one which the migration may select. */
+    /** Names of all tables that the migration may select, partitioned tables included. */
     public static Set<TableId> namesWithPartitioned(Connection connection, Migration migration) throws SQLException {
         Set<TableId> names = new TreeSet<>();
         try (PreparedStatement statement = connection.prepareStatement(NAMES);

@@ -3,7 +3,7 @@ package io.wherry.contract.postgres;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-/** What a server is asked before a query names a column of the catalog that not every version has. */
+/** The version of a server, needed before a query names a catalog column that not every version has. */
 public final class ServerVersion {
     /** From this version on columns can be generated: {@code pg_attribute.attgenerated}. */
     static final int GENERATED_COLUMNS = 12;

@@ -14,18 +14,18 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 
-/** PostgreSQL sessions with output settings pinned, so that both sides write and read every value's text alike. */
+/** PostgreSQL sessions with pinned output settings, so that both sides write and read every value as the same text. */
 public final class Sessions {
-    /** Begins every application_name of ours: how the fence tells our sessions from foreign ones. */
+    /** Prefix of every application_name of Wherry's sessions: the fence recognises Wherry's sessions by it. */
     public static final String APPLICATION = "wherry ";
 
-    /** How often a standby looks whether the lock of {@link #openLock} is free, in ms. */
+    /** How often a standby checks whether the lock of {@link #openLock} is free, in ms. */
     public static final long LOCK_POLL_MILLIS = 500;
 
     private static final int CONNECT_SECONDS = 10;
     private static final int LOGIN_SECONDS = 30;
 
-    // The driver sends the time zone of its machine after our options, so those do not pin it.
+    // The driver sends the time zone of its machine after Wherry's options, so the options do not pin the time zone.
     private static final String ZONE = "SET timezone TO 'UTC'";
     // A setting that the server does not know, or does not let this role set.
     private static final Set<String> SETTING_REFUSED = Set.of("42704", "42501", "22023", "55P02");
@@ -56,7 +56,7 @@ public final class Sessions {
         return open(migration, endpoint, properties(migration, endpoint, purpose));
     }
 
-    /** As {@link #open}; its statements go to the server as they are, several in one text, by the simple query protocol. */
+    /** As {@link #open}, but the simple query protocol sends the statements as they are, several in one text. */
     public static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose)
             throws SQLException {
         Properties properties = properties(migration, endpoint, purpose);
@@ -64,7 +64,7 @@ public final class Sessions {
         return open(migration, endpoint, properties);
     }
 
-    /** Makes a session as if it were new. */
+    /** Resets a session to the state of a new one. */
     public static void reset(Connection session) throws SQLException {
         try (Statement statement = session.createStatement()) {
             statement.execute("DISCARD ALL");
@@ -72,18 +72,18 @@ public final class Sessions {
         }
     }
 
-    /** Start-up options that pin what every session of ours depends on, for programs that open theirs themselves. */
+    /** Start-up options that pin what every Wherry session depends on, for programs that open their own sessions. */
     public static String options(Migration migration, Endpoint endpoint) throws SQLException {
         Server known = SERVERS.get(new Role(endpoint.url(), endpoint.user()));
         return (known == null ? ask(migration, endpoint) : known).options();
     }
 
-    /** What pins the rest in a session that another program has opened with {@link #options}. */
+    /** Pins the remaining settings in a session that another program has opened with {@link #options}. */
     public static String pinTheRest() {
         return ZONE;
     }
 
-    /** Driver parameters of {@link #open}'s sessions, but for who logs in, for others that use the same driver. */
+    /** Driver parameters of {@link #open}'s sessions without the login, for other code that uses the same driver. */
     public static Map<String, String> driverParameters() {
         return Map.of("tcpKeepAlive", "true", "socketFactory", KeptAliveSockets.class.getName());
     }
@@ -102,7 +102,7 @@ public final class Sessions {
         return session;
     }
 
-    /** With the options that this server takes from this role, which may be others than they were. */
+    /** With the options that this server now accepts from this role; they may have changed since the last session. */
     private static Connection pinned(Migration migration, Endpoint endpoint, Opener opener) throws SQLException {
         Server known = SERVERS.get(new Role(endpoint.url(), endpoint.user()));
         if (known != null) {
@@ -129,13 +129,13 @@ public final class Sessions {
         try (Connection session = connect(endpoint, properties)) {
             major = session.getMetaData().getDatabaseMajorVersion();
         }
-        // Only now with every time limit off, so that there is time to ask.
+        // In a second session, because only that one has every time limit off.
         properties.setProperty("options", PinnedSettings.options(major, false));
         try (Connection session = connect(endpoint, properties)) {
             List<String> lost = PinnedSettings.notInForce(session, major);
             if (!lost.isEmpty()) {
                 throw new PoolerException(
-                        "a connection pooler", "which leaves out a session's options, such as " + lost.get(0), null);
+                        "a connection pooler", "leaves out a session's options, such as " + lost.get(0), null);
             }
             Server server = new Server(major, PinnedSettings.maySetPrivileged(session, major));
             SERVERS.put(new Role(endpoint.url(), endpoint.user()), server);
@@ -153,10 +153,10 @@ public final class Sessions {
     }
 
     /**
-     * Opens an ordinary session whose {@code search_path} is pinned too, but not what it is reset to: scripts of extensions look at
-     * that (PostGIS's Tiger geocoder), and find no table of others where it is ours.
+     * Opens an ordinary session whose {@code search_path} is pinned too, but not the value that RESET restores: scripts of
+     * extensions read that value (PostGIS's Tiger geocoder), and would not find other schemas' tables if it were pinned.
      *
-     * @param reset what it is reset to, as SQL text; empty = as the server has it for the role and the database
+     * @param reset the value that RESET restores, as SQL text; empty = the server's value for the role and the database
      */
     public static Connection openForSchema(Migration migration, Endpoint endpoint, String purpose, String reset)
             throws SQLException {
@@ -181,12 +181,14 @@ public final class Sessions {
     }
 
     /**
-     * Opens a session that holds a lock for an instance, so that its twin waits. When this machine is gone without a word the
-     * server ends the session, and with it the lock, within nine seconds; with {@link #LOCK_POLL_MILLIS} a twin has it within ten.
+     * Opens a session that holds a lock for an instance, so that a second instance waits. When this machine vanishes, the server
+     * ends the session, and so the lock, within nine seconds; with {@link #LOCK_POLL_MILLIS} a second instance has the lock
+     * within ten.
      */
     public static Connection openLock(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
         Connection session = open(migration, endpoint, purpose);
-        // Of an answer on its way to a peer that is gone, keep-alive knows nothing; tcp_user_timeout exists since 12.
+        // Keep-alive does not cover an answer on its way to a peer that has vanished; tcp_user_timeout exists since
+        // 12.
         try (Statement statement = session.createStatement()) {
             statement.execute("SELECT pg_catalog.set_config(name, CASE name WHEN 'tcp_keepalives_idle' THEN '3'"
                     + " WHEN 'tcp_keepalives_interval' THEN '2' WHEN 'tcp_keepalives_count' THEN '3' ELSE '9000' END, false)"
@@ -200,10 +202,10 @@ public final class Sessions {
     }
 
     /**
-     * Ends what a predecessor has left of its sessions in this database. One that hangs, or whose machine is gone without a word,
-     * would keep its transactions, and hold its successor up with their locks for as long.
+     * Ends sessions that a predecessor has left in this database. A session that hangs, or whose machine has vanished, would keep
+     * its transactions, and their locks would block the successor as long.
      *
-     * @param purpose how their purpose begins; not that of the session given
+     * @param purpose prefix of the purpose of these sessions; the given session must have another one
      */
     public static void endOthers(Connection session, Migration migration, String purpose) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(pid)"
@@ -226,15 +228,15 @@ public final class Sessions {
         return open(migration, endpoint, properties);
     }
 
-    /** Whether a session was not opened because TLS failed: a certificate that is not trusted, or for another host name. */
+    /** Whether a session was not opened because TLS failed: the certificate is not trusted, or is for another host name. */
     public static boolean isTlsProblem(SQLException failure) {
         String message = String.valueOf(failure.getMessage());
         return message.contains("SSL") || message.contains("hostnameverifier") || message.contains("certificate");
     }
 
     /**
-     * SQLSTATE of a failure. The driver gives none, or an empty one, when it fails itself, as while it closes a connection that
-     * broke: such a failure counts as one of the connection, {@code 08000}.
+     * SQLSTATE of a failure. The driver gives none, or an empty one, when the driver itself fails, for example while it closes a
+     * broken connection. Such a failure counts as a connection failure, {@code 08000}.
      */
     public static String state(SQLException failure) {
         String state = failure.getSQLState();

@@ -18,7 +18,7 @@ public record TableShape(TableId id, List<Column> columns, List<String> identity
 
     /**
      * @param type the column's type, never with a modifier
-     * @param definition null where nobody needs to make the column
+     * @param definition null where no caller needs to create the column
      */
     public record Column(String name, TypeName type, ColumnDefinition definition) {
         public Column(String name, TypeName type) {
@@ -26,20 +26,20 @@ public record TableShape(TableId id, List<Column> columns, List<String> identity
         }
     }
 
-    /** What the rows from before a column's time hold in it. */
+    /** What the rows from before the column was added hold in it. */
     public enum EarlierRows {
         NULL,
         /** One value, the same in every row. */
         VALUE,
-        /** The source wrote its rows anew, without telling: each may hold another value. */
+        /** The source rewrote its rows, which the stream does not show: each row may hold another value. */
         UNKNOWN
     }
 
     /**
-     * What it takes to add the column to a table elsewhere; all as SQL text.
+     * All that is needed to add the column to a table elsewhere; everything as SQL text.
      *
-     * @param type with its modifier, {@code character varying(20)}; null when the type is gone from the source
-     * @param collation where it is not the type's own, else null
+     * @param type with its modifier, {@code character varying(20)}; null when the type no longer exists on the source
+     * @param collation if it differs from the type's, else null
      * @param defaultExpression null = none
      * @param earlierValue for {@link EarlierRows#VALUE}, in the type's text form; else null
      */
@@ -58,7 +58,7 @@ public record TableShape(TableId id, List<Column> columns, List<String> identity
             return new TypeName(text.substring(0, dot).replace("%2E", "."), text.substring(dot + 1));
         }
 
-        /** As SQL text. Quoted always: unquoted {@code bit} means {@code bit(1)}, {@code "bit"} any length. */
+        /** As SQL text. Always quoted: unquoted {@code bit} means {@code bit(1)}, {@code "bit"} means any length. */
         public String quoted() {
             return Identifiers.quote(schema) + "." + Identifiers.quote(name);
         }

@@ -1,5 +1,7 @@
 package io.wherry.contract.postgres;
 
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.EarlierVersion;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -7,58 +9,59 @@ import java.sql.Statement;
 import java.util.List;
 
 /**
- * The schema {@code wherry} in the target: where every position of the target side lives, in the same database as the rows
- * it speaks of, so that one transaction can change both.
+ * The schema {@code wherry} in the target. Every position of the target side is stored here, in the same database as the rows it
+ * describes, so that one transaction can change both.
  *
- * <p>Writers: the coordinator makes the schema and writes {@code migration}, {@code journal}, {@code ddl} and
- * {@code relation.ready_at}; the sink-applier writes everything else.
+ * <p>Writers: the coordinator creates the schema and writes {@code migration}, {@code journal}, {@code ddl} and {@code
+ * relation.ready_at}; the sink-applier writes everything else.
  */
 public final class TargetState {
-    // One row for each partition that has come to a barrier of its table and waits there: everything before it is
-    // applied.
-    // at_offset is that of the marked record, next_offset the first after it. Written with the partition's checkpoint.
+    // One row for each partition that has come to a barrier of its table and waits there: everything before the
+    // barrier is applied. at_offset is the offset of the marked record, next_offset the first offset after it. Written
+    // with the partition's checkpoint.
     private static final String BARRIER = "CREATE TABLE IF NOT EXISTS wherry.barrier (topic text, partition int,"
             + " commit_lsn pg_lsn NOT NULL, change_order bigint NOT NULL, at_offset bigint NOT NULL,"
             + " next_offset bigint NOT NULL, PRIMARY KEY (topic, partition))";
 
     private static final List<String> STATEMENTS = List.of(
             "CREATE SCHEMA IF NOT EXISTS wherry",
-            // One migration a target: a second name is refused by the coordinator.
-            // deferred: what the source's foreign keys, triggers, rules and policies were when they were copied.
+            // One migration for each target: the coordinator refuses a second name.
+            // deferred: the source's foreign keys, triggers, rules and policies at the time when they were copied.
             "CREATE TABLE IF NOT EXISTS wherry.migration (name text PRIMARY KEY, source_system text NOT NULL,"
                     + " deferred text NOT NULL, started_at timestamptz NOT NULL DEFAULT now())",
             // The state machine's transitions, each written before it is acted on. The last row is the state.
+            // generation: of the flow whose to side this database is.
             "CREATE TABLE IF NOT EXISTS wherry.journal (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+                    + " generation int NOT NULL,"
                     + " at timestamptz NOT NULL DEFAULT clock_timestamp(), state text NOT NULL,"
                     + " detail jsonb NOT NULL DEFAULT '{}')",
-            // One row a table, from the latest load plan that names it.
+            // One row for each table, from the latest load plan that names the table.
             "CREATE TABLE IF NOT EXISTS wherry.relation (schema_name text, table_name text, topic text NOT NULL,"
                     + " partitions int NOT NULL, load_epoch int NOT NULL, snapshot_lsn pg_lsn NOT NULL,"
                     + " chunks int NOT NULL, rows_estimated bigint NOT NULL, bytes_estimated bigint NOT NULL,"
-                    // Set by the coordinator once loaded and indexed: from then on changes are applied.
+                    // Set by the coordinator when the table is loaded and indexed: from then on changes are applied.
                     + " ready_at timestamptz,"
                     // Set by the sink-applier when the table's partition stopped; an operator clears it.
                     + " stopped_because text,"
-                    // The table on the source that its rows are of: another may have the name by now.
+                    // The source's table that the rows come from: another table may have the name by now.
                     + " source_oid bigint,"
                     + " inserts bigint NOT NULL DEFAULT 0, updates bigint NOT NULL DEFAULT 0,"
                     + " deletes bigint NOT NULL DEFAULT 0, truncates bigint NOT NULL DEFAULT 0,"
                     + " PRIMARY KEY (schema_name, table_name))",
-            // One row a chunk, written in the transaction that holds the chunk's rows.
+            // One row for each chunk, written in the transaction that holds the chunk's rows.
             "CREATE TABLE IF NOT EXISTS wherry.chunk (schema_name text, table_name text, load_epoch int, chunk int,"
                     + " rows bigint NOT NULL, bytes bigint NOT NULL,"
                     + " applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
                     + " PRIMARY KEY (schema_name, table_name, load_epoch, chunk))",
-            // Which topic of that name was read: a topic that was deleted and made anew has another id.
+            // Which topic of that name was read: a topic that was deleted and re-created has another id.
             "CREATE TABLE IF NOT EXISTS wherry.topic (topic text PRIMARY KEY, id text NOT NULL)",
-            // One row a topic-partition: next_offset is the first offset not yet applied.
+            // One row for each topic-partition: next_offset is the first offset not yet applied.
             "CREATE TABLE IF NOT EXISTS wherry.checkpoint (topic text, partition int, next_offset bigint NOT NULL,"
                     + " commit_lsn pg_lsn NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (topic, partition))",
             BARRIER,
-            // The statements of the dump that wait until tables are loaded, indexed or switched (pg_dump's post-data),
-            // kept so
-            // that a restarted coordinator goes on with the same dump. done_at is set in the statement's own
-            // transaction.
+            // The statements of the dump that wait until tables are loaded, indexed or switched (pg_dump's post-data).
+            // They are kept so that a restarted coordinator continues with the same dump. done_at is set in the
+            // statement's own transaction.
             "CREATE TABLE IF NOT EXISTS wherry.ddl (id int PRIMARY KEY, stage text NOT NULL, kind text NOT NULL,"
                     + " name text NOT NULL, schema_name text, table_name text, sql text NOT NULL,"
                     + " done_at timestamptz, seconds double precision)",
@@ -73,8 +76,8 @@ public final class TargetState {
             ON CONFLICT (one) DO UPDATE SET epoch = a.epoch + 1, since = clock_timestamp() RETURNING epoch
             """;
 
-    // Before its rows are locked one by one: a worker that moves several checkpoints locks them in another order than
-    // we do.
+    // Taken before the rows are locked one by one: a worker that moves several checkpoints locks the rows in another
+    // order.
     private static final String HOLD_CHECKPOINTS = "LOCK TABLE wherry.checkpoint IN SHARE ROW EXCLUSIVE MODE";
 
     private TargetState() {}
@@ -82,19 +85,22 @@ public final class TargetState {
     /**
      * Whether the switch row is committed: the target serves or is about to, and nothing may be applied to it any more. The
      * target must have been prepared by {@link #create}.
+     *
+     * @param generation that the switch row ends
      */
-    public static boolean isSwitched(Connection target) throws SQLException {
+    public static boolean isSwitched(Connection target, int generation) throws SQLException {
         try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery(
-                        "SELECT EXISTS (SELECT FROM wherry.journal WHERE state = 'SWITCHING')")) {
+                ResultSet row =
+                        statement.executeQuery("SELECT EXISTS (SELECT FROM wherry.journal WHERE state = 'SWITCHING'"
+                                + " AND generation = " + generation + ")")) {
             row.next();
             return row.getBoolean(1);
         }
     }
 
     /**
-     * Ends the power of every sink-applier there is, as part of the caller's transaction: from its commit on no transaction under
-     * an earlier epoch can commit rows or checkpoints, and those that were under way have ended, as this waits for them.
+     * Fences every sink-applier, as part of the caller's transaction. After its commit, no transaction under an earlier epoch can
+     * commit rows or checkpoints. Such transactions in progress have ended by then, as this method waits for them.
      *
      * @return the new epoch
      */
@@ -111,25 +117,25 @@ public final class TargetState {
         }
     }
 
-    /** Makes what a target that an earlier version prepared does not have yet. */
-    public static void bringUpToDate(Connection target) throws SQLException {
+    /**
+     * To be asked before anything else is read of a target that is prepared.
+     *
+     * @throws DataException when an earlier version of Wherry prepared the target: this version would misread the rest
+     */
+    public static void requireCurrent(Connection target) throws SQLException {
         try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery(
-                        "SELECT to_regclass('wherry.barrier') IS NOT NULL, EXISTS (SELECT"
-                                + " FROM pg_attribute WHERE attrelid = 'wherry.relation'::regclass AND attname = 'source_oid')")) {
+                ResultSet row =
+                        statement.executeQuery("SELECT pg_catalog.to_regclass('wherry.journal') IS NULL OR EXISTS"
+                                + " (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('wherry.journal')"
+                                + " AND attname = 'generation')")) {
             row.next();
-            boolean barriers = row.getBoolean(1);
-            boolean oids = row.getBoolean(2);
-            if (!barriers) {
-                statement.execute(BARRIER);
-            }
-            if (!oids) {
-                statement.execute("ALTER TABLE wherry.relation ADD COLUMN IF NOT EXISTS source_oid bigint");
+            if (!row.getBoolean(1)) {
+                throw EarlierVersion.wrote("schema wherry on the target");
             }
         }
     }
 
-    /** Makes what is missing; part of the caller's transaction if there is one. */
+    /** Creates what is missing; part of the caller's transaction if there is one. */
     public static void create(Connection target) throws SQLException {
         try (Statement statement = target.createStatement()) {
             for (String sql : STATEMENTS) {

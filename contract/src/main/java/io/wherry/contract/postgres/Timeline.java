@@ -1,9 +1,9 @@
 package io.wherry.contract.postgres;
 
 /**
- * Which history of which server an LSN belongs to. After a failover the same LSN may name another commit.
+ * The server and the history that an LSN belongs to. After a failover the same LSN may name another commit.
  *
  * @param system the server's system identifier
- * @param number of the timeline; every promotion of a standby begins another one
+ * @param number of the timeline; every promotion of a standby starts another one
  */
 public record Timeline(String system, int number) {}

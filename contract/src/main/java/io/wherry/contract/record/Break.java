@@ -4,9 +4,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * The mark of a record at which a table's rows are no longer what its records make of them: rows of a partition of a table that is
- * carried whole came or went, and no record names them. The record itself is an update without rows, so a reader that does not
- * know the mark has no row to alter.
+ * Marks a record after which a table's rows are no longer the result of its records: rows were added to or removed from a
+ * partition of a table that is carried whole, and no record names these rows. The record itself is an update without rows, so a
+ * reader that does not know the mark has no row to alter.
  */
 public final class Break {
     private static final String HEADER = "wherry.break";

@@ -12,20 +12,20 @@ import java.util.List;
 import org.apache.avro.Schema;
 
 /**
- * The Avro schemas of change topics: Debezium's envelope, made from a table's shape and read back to it. Records carry the
+ * The Avro schemas of change topics: Debezium's envelope, built from a table's shape and read back to the shape. Records use the
  * Confluent wire format: byte 0, four bytes of schema id (big-endian), Avro body.
  *
  * <p>A row's field is a union of {@code null} and the value. A boolean is a boolean, int2 and int4 an int, int8 a long; every
  * other type is PostgreSQL's own text. A null in {@code after} is NULL unless the envelope's {@code unchanged} names the field:
- * then the stream did not carry the value, which is what it was. In {@code before} of a table with an identity, only the
- * identity's columns are sure to be there. Names that Avro does not allow are escaped; the true ones stand in properties
- * {@code wherry.*}.
+ * then the stream did not carry the value, and the value is the same as before. In {@code before} of a table with an identity,
+ * only the identity's columns are always present. Names that Avro does not allow are escaped; the original names are in
+ * properties {@code wherry.*}.
  */
 public final class ChangeSchemas {
     /** Branches of a column's union, in order. */
     public static final int NULL = 0, VALUE = 1;
 
-    /** Fields of the envelope, in order. {@code ts_ms} is the source-connector's clock when the transaction began to come. */
+    /** Fields of the envelope, in order. {@code ts_ms} is the source-connector's clock when the transaction started to arrive. */
     public static final String BEFORE = "before",
             AFTER = "after",
             SOURCE = "source",
@@ -34,16 +34,16 @@ public final class ChangeSchemas {
             UNCHANGED = "unchanged";
 
     /**
-     * Values of {@code op}, as Debezium's: create, update, delete, truncate. Debezium's {@code r}, a row of a snapshot, is in no
+     * Values of {@code op}, as in Debezium: create, update, delete, truncate. Debezium's {@code r}, a row of a snapshot, is in no
      * change topic: rows of the load travel as COPY blocks.
      */
     public static final char CREATE = 'c', UPDATE = 'u', DELETE = 'd', TRUNCATE = 't';
 
     /**
-     * Fields of {@code source}, in order: those that differ from row to row first, those that are the same in all records of a
-     * table last. So the bytes of the last are written once and compress to almost nothing. {@code commit_lsn}, {@code order} and
-     * {@code generation} are ours, all others Debezium's. {@code xmin} is null, as Debezium's is by default, and so is {@code
-     * sequence}: it would say {@code lsn} again, and as text that differs in every row.
+     * Fields of {@code source}, in order: first the fields that differ from row to row, then those that are the same in all
+     * records of a table. So the bytes of the latter are written once and compress to almost nothing. {@code commit_lsn}, {@code
+     * order} and {@code generation} are Wherry's fields, all others are Debezium's. {@code xmin} is null, which is Debezium's
+     * default. {@code sequence} is null too: it would repeat {@code lsn}, as text that differs in every row.
      */
     public static final String ORDER = "order",
             LSN = "lsn",
@@ -63,9 +63,6 @@ public final class ChangeSchemas {
 
     /** How many fields of {@code source}, from the last on, are strings. */
     public static final int LAST_STRINGS = 7;
-
-    /** The generation of changes that the migration's source makes. */
-    public static final int FIRST_GENERATION = 1;
 
     private static final String NAMESPACE = "io.wherry.change";
     private static final String SCHEMA_PROPERTY = "wherry.schema";
@@ -169,16 +166,16 @@ public final class ChangeSchemas {
             throw new DataException(
                     "read schema",
                     envelope.getFullName(),
-                    "not a change schema of Wherry's",
-                    "Look who else writes to this migration's topics or registry");
+                    "not one of Wherry's change schemas",
+                    "Check who else writes to this migration's topics or registry");
         }
         if (envelope.getField(UNCHANGED) == null) {
             throw new DataException(
                     "read schema",
                     new TableId(schema, table).toString(),
-                    "an earlier version of Wherry registered it, whose records this version does not read",
-                    "Begin the migration again: drop slot and publication, delete this migration's topics, empty the"
-                            + " target, start");
+                    "an earlier version of Wherry registered the schema, and this version does not read such records",
+                    "Start the migration again from the beginning: drop the slot and the publication, delete this"
+                            + " migration's topics, empty the target, start the services");
         }
         List<Column> columns = new ArrayList<>();
         for (Schema.Field field :
@@ -217,7 +214,10 @@ public final class ChangeSchemas {
         return new Schema.Field(name, Schema.create(type));
     }
 
-    /** The name of a column's field. One-to-one: {@code _xHHHH} for a character outside {@code [A-Za-z0-9_]}, a leading digit, and the '_' of a literal {@code _x}. */
+    /**
+     * The name of a column's field. One-to-one: {@code _xHHHH} replaces a character outside {@code [A-Za-z0-9_]}, a leading
+     * digit, and the '_' of a literal {@code _x}.
+     */
     public static String avroName(String column) {
         StringBuilder out = new StringBuilder(column.length() + 8);
         for (int i = 0; i < column.length(); i++) {

@@ -11,11 +11,12 @@ import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.EarlierVersion;
 import io.wherry.contract.postgres.Lsn;
 import java.io.IOException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** The one JSON mapper: LSNs as {@code "X/Y"}, unknown properties passed over so that a newer peer can add some. */
+/** The only JSON mapper: LSNs as {@code "X/Y"}; unknown properties are ignored, so that a newer peer can add some. */
 public final class Json {
     private static final ObjectMapper MAPPER = new ObjectMapper()
             .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
@@ -29,7 +30,7 @@ public final class Json {
         return MAPPER;
     }
 
-    /** @throws IllegalArgumentException when the value cannot be written; a defect, since all types are ours */
+    /** @throws IllegalArgumentException when the value cannot be written; a defect, since all types are Wherry's */
     public static byte[] write(Object value) {
         try {
             return MAPPER.writeValueAsBytes(value);
@@ -43,7 +44,7 @@ public final class Json {
         return read(bytes, type, type.getSimpleName());
     }
 
-    /** @throws DataException when the record does not hold such a value: somebody else writes to one of our topics */
+    /** @throws DataException when the record does not hold such a value: another program writes to one of Wherry's topics */
     public static <T> T read(ConsumerRecord<byte[], byte[]> record, Class<T> type) {
         return read(
                 record.value(),
@@ -58,8 +59,11 @@ public final class Json {
             if (value != null) {
                 return value;
             }
-            throw foreign(object, "nothing is in it", null);
+            throw foreign(object, "the record is empty", null);
         } catch (IOException e) {
+            if (e.getCause() instanceof DataException) {
+                throw EarlierVersion.wrote(object);
+            }
             throw foreign(object, e.getMessage(), e);
         }
     }
@@ -68,8 +72,8 @@ public final class Json {
         return new DataException(
                 "read",
                 object,
-                "not a record of Wherry's: " + problem,
-                "Look who else writes to this migration's topics; they must belong to it alone",
+                "not one of Wherry's records: " + problem,
+                "Check who else writes to this migration's topics; they must belong to the migration alone",
                 cause);
     }
 

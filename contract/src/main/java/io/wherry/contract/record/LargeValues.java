@@ -12,13 +12,13 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 
 /**
- * Values larger than a broker takes travel as several records, one after another on the same partition, and are joined by
- * the reader. All parts stand in one Kafka transaction, so a committed reader sees all of them or none.
+ * Values larger than a broker accepts travel as several records, one after another on the same partition; the reader joins them.
+ * All parts are in one Kafka transaction, so a reader of committed records sees all of them or none.
  */
 public final class LargeValues {
     /**
-     * Bytes of a part: far below the broker's default {@code message.max.bytes} (1,048,588), so that a reader which asks for
-     * records by their number, as it must, knows how much memory they take, however well they were compressed.
+     * Bytes of a part: far below the broker's default {@code message.max.bytes} (1,048,588). A reader must ask for records by
+     * their number; with small parts it knows how much memory they take, however well they were compressed.
      */
     public static final int PART_BYTES = 240 * 1024;
 
@@ -28,8 +28,8 @@ public final class LargeValues {
     private LargeValues() {}
 
     /**
-     * The record itself when its value fits, else its parts in order; each part carries the record's headers, its number, their
-     * count and the bytes of all. A part is made when it is asked for, so that a giant value is not held twice.
+     * The record itself if its value fits, otherwise its parts in order. Each part carries the record's headers, its number, the
+     * number of parts and the total bytes. A part is built when it is requested, so that a giant value is not held twice.
      */
     public static List<ProducerRecord<byte[], byte[]>> split(ProducerRecord<byte[], byte[]> record) {
         byte[] value = record.value();
@@ -69,7 +69,7 @@ public final class LargeValues {
     }
 
     /**
-     * Bytes of the value whose first part the record is; a joiner takes the memory for them when it comes. 0 for any other
+     * Bytes of the value whose first part this record is; a joiner reserves that memory when the part arrives. 0 for any other
      * record.
      */
     public static int bytesBegun(ConsumerRecord<byte[], byte[]> record) {
@@ -81,7 +81,7 @@ public final class LargeValues {
         return numbers.getInt() == 0 ? numbers.getInt(2 * Integer.BYTES) : 0;
     }
 
-    /** Joins the parts of one topic-partition; one instance each, fed every record in order. */
+    /** Joins the parts of one topic-partition; one instance for each partition, which gets every record in order. */
     public static final class Joiner {
         private ByteBuffer whole;
         private int next;
@@ -105,7 +105,7 @@ public final class LargeValues {
             if (part == 0) {
                 firstOffset = record.offset();
                 int bytes = numbers.getInt();
-                // A foreign header must not make us ask for memory that its parts do not need.
+                // A foreign header must not make Wherry reserve memory that the parts do not need.
                 require(
                         record.value().length == PART_BYTES && bytes / PART_BYTES <= count && bytes > PART_BYTES,
                         record);
@@ -130,7 +130,9 @@ public final class LargeValues {
             return firstOffset;
         }
 
-        /** @throws DataException when a value is begun: nothing committed is left, and all its parts stand in one transaction */
+        /**
+         * @throws DataException when a value is unfinished: all its parts are in one transaction, and no committed record is left
+         */
         public void requireWhole(TopicPartition partition) {
             if (whole != null) {
                 throw broken(partition + " offset " + firstOffset, "its last parts are missing");
@@ -150,7 +152,8 @@ public final class LargeValues {
                     "join large value",
                     where,
                     problem,
-                    "Records of this topic were removed or written by somebody else; wherry reload --table with its table");
+                    "Records of this topic were removed, or another program wrote to it; run wherry reload --table for"
+                            + " its table");
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.wherry.contract.record;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
@@ -7,26 +8,28 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * What a load consists of; record of the control topic with key {@code plan}. A later plan with a higher epoch loads the tables
- * it names anew (their rows on the target are removed first); tables it does not name keep their earlier load.
+ * The plan of a load; record of the control topic with key {@code plan}. A later plan with a higher epoch re-loads the tables
+ * that it names (their rows on the target are removed first). Tables that it does not name keep their earlier load.
  *
- * @param epoch 1 for the first load, one more each time
+ * @param generation of the flow that the load belongs to ({@link Flow}), from 1
+ * @param epoch 1 for the first load, one more for each later plan
  * @param snapshotLsn every chunk was read under a snapshot that holds exactly the transactions that committed at or before
  *     this LSN, so changes with a commit LSN at or below it are already in the load
- * @param lanes partitions of the load topic that its chunks go to; 0 = all that the topic has, by a source-connector of before
- * @param timeline of the server whose snapshot it is; null = a source-connector of before wrote it
+ * @param lanes partitions of the load topic that its chunks go to; 0 = all partitions of the topic
+ * @param timeline of the server whose snapshot it is; null = not known
  */
-public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes, Timeline timeline) {
+public record LoadPlan(int generation, int epoch, Lsn snapshotLsn, List<Table> tables, int lanes, Timeline timeline) {
     /** Key of this record in the control topic. */
     public static final String KEY = "plan";
 
     public LoadPlan {
         Objects.requireNonNull(snapshotLsn, "snapshotLsn");
         Objects.requireNonNull(tables, "tables");
+        Generations.require(generation);
     }
 
     public LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables) {
-        this(epoch, snapshotLsn, tables, 0, null);
+        this(Flow.FIRST_GENERATION, epoch, snapshotLsn, tables, 0, null);
     }
 
     /**
@@ -35,8 +38,8 @@ public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes
      * @param chunks number of chunks, numbered from 0
      * @param rowsEstimated by the statistics, -1 when unknown
      * @param bytesEstimated size of the heap and TOAST in bytes
-     * @param resumed what this load goes on with; null = nothing, all chunks are read anew
-     * @param oid of the table on the source: another table may have its name later; 0 = a source-connector of before wrote it
+     * @param resumed the earlier load that this load continues; null = none, all chunks are read again
+     * @param oid of the table on the source: another table may get its name later; 0 = not known
      * @param shape {@code Catalog#shape} of the table on the source; 0 = not known
      */
     public record Table(
@@ -60,15 +63,15 @@ public record LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables, int lanes
     }
 
     /**
-     * A load that goes on after its snapshot is gone. Chunks that are in Kafka stay; the others are read under the new
-     * snapshot, and one more, the last, brings the rows that were written since the first snapshot wherever they are now.
+     * A load that continues after its snapshot is gone. Chunks that are in Kafka stay. The other chunks are read under the new
+     * snapshot. One more chunk, the last, brings the rows that were written since the first snapshot, wherever they are now.
      *
-     * <p>Before, the target removes each row that a change between the two snapshots names by its key. What is left of the
-     * chunks that stay are rows which nobody has touched, so they are in the new snapshot too; with the others it is
-     * complete, whole and without a row twice. That rows move is why the missing chunks alone would not do: a row of a
-     * missing chunk that an UPDATE moved to the place of a finished one would be in neither.
+     * <p>First, the target removes each row whose key appears in a change between the two snapshots. So the chunks that stay keep
+     * only rows that no transaction has changed. These rows are in the new snapshot too. With the other chunks the table is
+     * complete, and no row is there twice. The missing chunks alone are not enough, because rows move. Counterexample: an UPDATE
+     * moves a row of a missing chunk to a place within a finished chunk; then the row is in neither.
      *
-     * @param epoch of the load before
+     * @param epoch of the earlier load
      * @param chunks that stay, ascending
      * @param key columns that identify a row
      */

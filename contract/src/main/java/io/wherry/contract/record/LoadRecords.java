@@ -12,8 +12,8 @@ import org.apache.kafka.common.header.Header;
 
 /**
  * Records of the load topic. A chunk is one {@link ChunkHeader}, the raw COPY byte stream cut into blocks at arbitrary bytes, and
- * one {@link ChunkTrailer}, in order on one partition. A header without its trailer is a chunk whose reader died: what
- * follows it is void until the next header.
+ * one {@link ChunkTrailer}, in this order on one partition. A header without its trailer belongs to a chunk whose reader died:
+ * the records after it are void until the next header.
  */
 public final class LoadRecords {
     private static final String KIND = "wherry";
@@ -31,8 +31,8 @@ public final class LoadRecords {
      * @param chunk number within the table, from 0
      * @param binary COPY format: binary, else text
      * @param columns names in the order of the stream
-     * @param types of the columns, as SQL text with modifier and collation; empty = a source-connector of before wrote it
-     * @param replaces key columns; its rows take the place of those with the same key. Empty = there are none
+     * @param types of the columns, as SQL text with modifier and collation; empty = not known
+     * @param replaces key columns; the chunk's rows replace rows with the same key. Empty = the chunk replaces no rows
      */
     public record ChunkHeader(
             TableId table,
@@ -56,7 +56,7 @@ public final class LoadRecords {
         }
     }
 
-    /** @param bytes of the COPY stream; begins and ends anywhere, also inside a value */
+    /** @param bytes of the COPY stream; a block starts and ends anywhere, also within a value */
     public record Block(byte[] bytes) implements LoadRecord {}
 
     /**
@@ -79,7 +79,7 @@ public final class LoadRecords {
         return kind(new ProducerRecord<>(topic, partition, null, Json.write(record)), kind);
     }
 
-    /** @throws DataException when the record is not one of ours */
+    /** @throws DataException when the record is not one of Wherry's */
     public static LoadRecord parse(ConsumerRecord<byte[], byte[]> record) {
         Header kind = record.headers().lastHeader(KIND);
         byte[] code = kind == null ? null : kind.value();
@@ -93,7 +93,7 @@ public final class LoadRecords {
                         record.topic() + "-" + record.partition() + " offset " + record.offset(),
                         "a record that is not Wherry's (kind '"
                                 + (code == null ? "" : new String(code, StandardCharsets.UTF_8)) + "')",
-                        "Look who else writes to this topic; it must belong to the migration alone");
+                        "Check who else writes to this topic; it must belong to the migration alone");
         };
     }
 

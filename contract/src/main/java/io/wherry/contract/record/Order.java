@@ -4,10 +4,10 @@ import io.wherry.contract.name.TableId;
 import java.util.Objects;
 
 /**
- * What the operator wants of the source-connector; record of the control topic, written by the coordinator.
+ * An order of the operator to the source-connector; record of the control topic, written by the coordinator.
  *
- * @param table that is meant; null = all
- * @param atMillis when it was given, ms since 1970
+ * @param table that the order concerns; null = all
+ * @param atMillis when the order was given, ms since 1970
  */
 public record Order(Kind kind, TableId table, long atMillis) {
     public Order {
@@ -17,11 +17,11 @@ public record Order(Kind kind, TableId table, long atMillis) {
     /** Key of this record in the control topic. */
     public static final String KEY = "order";
 
-    /** What to do. */
+    /** The kind of an order. */
     public enum Kind {
-        /** Go on with the load of a table that was given up. */
+        /** Continue the load of a table whose load has failed. */
         RETRY,
-        /** Load again from the beginning; of all tables: under a new slot. */
+        /** Load again from the beginning; for all tables this includes a new slot. */
         RELOAD
     }
 

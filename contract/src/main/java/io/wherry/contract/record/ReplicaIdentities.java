@@ -1,6 +1,6 @@
 package io.wherry.contract.record;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import java.nio.charset.StandardCharsets;
@@ -17,20 +17,21 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * Which tables' replica identity the migration itself has set to FULL. Kept as the comment of our publication, so that it
- * changes in the same transaction as the table, and whoever copies or compares the source's schema can leave it out.
+ * The tables whose replica identity the migration itself has set to FULL. They are stored in the comment of Wherry's publication.
+ * So the note changes in the same transaction as the table, and code that copies or compares the source's schema can leave this
+ * change out.
  *
  * @param changed in the order they were changed
  */
 public record ReplicaIdentities(List<Changed> changed) {
     /**
-     * @param before {@code relreplident} as it was: {@code d}, {@code n} or {@code i}
+     * @param before the earlier {@code relreplident}: {@code d}, {@code n} or {@code i}
      * @param index that was the identity, for {@code i}; null when it was dropped
-     * @param oid of the table, which may be renamed
+     * @param oid of the table, as the table may be renamed
      */
     public record Changed(TableId table, char before, String index, long oid) {}
 
-    // What is in effect still: a table that was dropped, or has got another identity since, is left alone.
+    // Changes that are still in effect: a table that was dropped, or has got another identity since, is left alone.
     private static final String CHANGED = """
             SELECT format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY FULL', n.nspname, c.relname),
                    format('ALTER TABLE ONLY %I.%I REPLICA IDENTITY %s', n.nspname, c.relname,
@@ -49,12 +50,17 @@ public record ReplicaIdentities(List<Changed> changed) {
         changed = List.copyOf(changed);
     }
 
+    /** The note for all groups is at the publication of the first one. */
+    private static String publication(Flow flow) {
+        return flow.groups().get(0).publication();
+    }
+
     /** What stands at the publication; nothing when there is no publication. */
-    public static ReplicaIdentities read(Connection source, Migration migration) throws SQLException {
+    public static ReplicaIdentities read(Connection source, Flow flow) throws SQLException {
         try (PreparedStatement statement = source.prepareStatement(
                 "SELECT pg_catalog.obj_description(oid, 'pg_publication') FROM pg_catalog.pg_publication"
                         + " WHERE pubname = ?")) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, publication(flow));
             try (ResultSet row = statement.executeQuery()) {
                 String note = row.next() ? row.getString(1) : null;
                 return note == null
@@ -65,8 +71,8 @@ public record ReplicaIdentities(List<Changed> changed) {
     }
 
     /**
-     * With one more; a table that is changed again is noted as it was before the last time. By oid alone: a table that has the name
-     * of an earlier one, which was renamed, takes nothing from it.
+     * With one more table. A table that is changed again is noted with its identity before the latest change. Tables are matched
+     * by oid alone: a table that took the name of a renamed one takes nothing from its entry.
      */
     public ReplicaIdentities with(Changed added) {
         List<Changed> all = new ArrayList<>(changed);
@@ -92,29 +98,29 @@ public record ReplicaIdentities(List<Changed> changed) {
     }
 
     /** Writes the note; part of the caller's transaction. */
-    public void write(Connection source, Migration migration) throws SQLException {
+    public void write(Connection source, Flow flow) throws SQLException {
         String note = new String(Json.write(this), StandardCharsets.UTF_8);
         try (Statement statement = source.createStatement()) {
-            statement.execute("COMMENT ON PUBLICATION " + Identifiers.quote(migration.publication()) + " IS "
+            statement.execute("COMMENT ON PUBLICATION " + Identifiers.quote(publication(flow)) + " IS "
                     + Identifiers.literal(note));
         }
     }
 
     /**
-     * What the migration did to a table that has FULL still; the server quotes the names, as it does for pg_dump.
+     * What the migration did to a table that still has FULL. The server quotes the names, as it does for pg_dump.
      *
-     * @param full the statement by which a dump shows it, without semicolon
-     * @param before the statement that gives the table the identity back that it had, without semicolon
+     * @param full the statement by which a dump shows FULL, without semicolon
+     * @param before the statement that restores the earlier identity, without semicolon
      * @param table its quoted name
-     * @param index quoted name of the index that was the identity; null = it was none, or the index was dropped
+     * @param index quoted name of the index that was the identity; null = no index was, or the index was dropped
      */
     public record Former(String full, String before, String table, String index) {
-        /** What a dump would say of the identity with the table; it does not say the default. */
+        /** The statement that a dump would have for the identity; for the default a dump has none. */
         public List<String> ofTable() {
             return before.endsWith(" REPLICA IDENTITY NOTHING") ? List.of(before) : List.of();
         }
 
-        /** Whether a statement of a dump makes the index that was the identity. */
+        /** Whether a statement of a dump creates the index that was the identity. */
         public boolean madeBy(String statement) {
             return index != null
                     && (statement.startsWith("CREATE UNIQUE INDEX " + index + " ON " + table + " ")
@@ -123,7 +129,7 @@ public record ReplicaIdentities(List<Changed> changed) {
         }
     }
 
-    /** Of each table whose FULL is in effect still. */
+    /** All tables whose FULL is still in effect. */
     public List<Former> formers(Connection source) throws SQLException {
         List<Former> formers = new ArrayList<>();
         if (changed.isEmpty()) {

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * Longer and longer pauses between attempts: each is twice the one before, up to the longest. The pauses themselves may be asked for
- * by several threads; only one waits.
+ * Longer and longer pauses between attempts: each is twice the previous one, up to the longest. Several threads may ask for the
+ * pauses; only one waits.
  */
 public final class Backoff {
     private static final Duration FIRST = Duration.ofMillis(250);
@@ -48,7 +48,7 @@ public final class Backoff {
     }
 
     /**
-     * Waits before the next attempt; as briefly as at first after an attempt that lasted.
+     * Waits before the next attempt. After an attempt that lasted long, the pause is as short as the first.
      *
      * @param began {@link System#nanoTime} when the failed attempt began
      */

@@ -1,6 +1,6 @@
 package io.wherry.contract.service;
 
-/** What a service does that outlives it: a crash may come before it or after it, see {@link Failpoints}. */
+/** An effect of a service that outlives the service: a crash may come before it or after it, see {@link Failpoints}. */
 public enum Effect {
     /** The publication holds the selected tables. */
     PUBLICATION,
@@ -12,7 +12,7 @@ public enum Effect {
     CHUNK,
     /** A Kafka transaction of changes with its position is committed. */
     KAFKA_COMMIT,
-    /** The engine was told how far the slot may move. */
+    /** The engine knows how far the slot may move. */
     SLOT_ADVANCE,
 
     /** A sink-applier has the next epoch: its predecessor is fenced. */
@@ -37,7 +37,7 @@ public enum Effect {
     /** The applications were moved. */
     TRAFFIC,
 
-    // The journal's row of each state that can be entered.
+    // The journal's row of each state that the coordinator can enter.
     LOADING,
     INDEXING,
     CATCHING_UP,

@@ -6,12 +6,12 @@ import java.util.Collection;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Waits for threads that were told to end, but not for ever. Counterexample: the server ends the engine's session at a bad
- * moment, the engine waits for a thread of its own that never comes back, and a service that waited for the engine would
- * neither end nor begin again, while everything else of it says that it is well.
+ * Waits for threads that were asked to end, but not forever. Counterexample: the server ends the engine's session at a bad
+ * moment, and the engine waits for one of its own threads that never returns. A service that waited for the engine would neither
+ * end nor start again, while every other part of it reports that it is well.
  */
 public final class Ends {
-    /** Gives another limit, in seconds, to tests. */
+    /** Lets tests set another limit, in seconds. */
     public static final String PROPERTY = "wherry.close-limit";
 
     /** Longer than Kafka's clients wait for a broker that does not answer. */
@@ -20,10 +20,10 @@ public final class Ends {
     private Ends() {}
 
     /**
-     * Waits until all threads have ended. An interrupt does not shorten it, and stays set.
+     * Waits until all threads have ended. An interrupt does not shorten the wait, and stays set.
      *
-     * @param service whose threads they are, for people
-     * @throws StuckException naming one that lives after the limit, and where it waits
+     * @param service that the threads belong to, for display
+     * @throws StuckException with the name of a thread that still runs after the limit, and where it waits
      */
     public static void await(String service, Collection<Thread> threads, Duration limit) {
         long deadline = System.nanoTime() + limit.toNanos();

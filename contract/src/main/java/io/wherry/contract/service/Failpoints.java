@@ -7,15 +7,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Places where a test has the process die as by {@code kill -9}: before and after each {@link Effect}. None is armed unless
- * the system property {@value #PROPERTY} names it, as {@code before-slot} or {@code after-kafka-commit}. {@code hang-slot-advance}
- * has a thread hang instead.
+ * Places where a test makes the process die as by {@code kill -9}: before and after each {@link Effect}. None is armed unless the
+ * system property {@value #PROPERTY} names it, as {@code before-slot} or {@code after-kafka-commit}. {@code hang-slot-advance}
+ * makes a thread hang instead.
  */
 public final class Failpoints {
     /** Names the armed place. */
     public static final String PROPERTY = "wherry.failpoint";
 
-    /** Exit code of a process that died at one; no other way of ending has it. */
+    /** Exit code of a process that died at a failpoint; no other end of a process has this code. */
     public static final int EXIT_CODE = 86;
 
     /** Nothing is armed. */
@@ -35,7 +35,7 @@ public final class Failpoints {
         this.hangs = hangs;
     }
 
-    /** What the system property says. @throws ConfigurationException when it names no place */
+    /** Reads the system property. @throws ConfigurationException when it names no place */
     public static Failpoints armed() {
         String place = System.getProperty(PROPERTY);
         if (place == null) {
@@ -52,7 +52,7 @@ public final class Failpoints {
             }
         }
         throw new ConfigurationException(
-                PROPERTY, "'" + place + "' is no failpoint", "Write before-, after- or hang- and an effect");
+                PROPERTY, "'" + place + "' is not a failpoint", "Write before-, after- or hang- and an effect");
     }
 
     /** The name by which a place is armed. */
@@ -60,7 +60,10 @@ public final class Failpoints {
         return (after ? "after-" : "before-") + place(effect);
     }
 
-    /** The name by which the process does not die before the effect, but the thread waits there for ever, whatever interrupts it. */
+    /**
+     * The name of a failpoint at which the thread waits forever before the effect, whatever interrupts it; the process does not
+     * die.
+     */
     public static String hanging(Effect effect) {
         return HANG + place(effect);
     }
@@ -76,7 +79,7 @@ public final class Failpoints {
         }
     }
 
-    /** The effect has come about. */
+    /** The effect has happened. */
     public void after(Effect reached) {
         if (reached == effect && after) {
             die();

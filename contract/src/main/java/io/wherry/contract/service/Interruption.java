@@ -2,7 +2,7 @@ package io.wherry.contract.service;
 
 import io.wherry.contract.error.RetryableException;
 
-/** A thread was told to stop in the middle of its work. */
+/** A thread was asked to stop in the middle of its work. */
 public final class Interruption {
     private Interruption() {}
 

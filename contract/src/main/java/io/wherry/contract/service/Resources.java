@@ -3,7 +3,7 @@ package io.wherry.contract.service;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Closing what is given up anyway: its failure is logged and must not hide the reason for giving up. */
+/** Closes a resource after a failure or at the end: a failure to close is logged and must not hide the first failure. */
 public final class Resources {
     private static final Logger LOG = LoggerFactory.getLogger(Resources.class);
 

@@ -2,10 +2,10 @@ package io.wherry.contract.service;
 
 import java.util.concurrent.CompletionStage;
 
-/** One of the three services. Constructed idle, started once, closed once; survives {@code kill -9} at any instant. */
+/** One of the three services. Constructed idle, started once, closed once; safe against {@code kill -9} at any instant. */
 public interface Service extends AutoCloseable {
     /**
-     * Begins to work on threads of its own and returns.
+     * Starts to work on its own threads and returns.
      *
      * @throws WherryException when it cannot start; nothing was changed if it is a {@code ConfigurationException}
      */
@@ -18,7 +18,7 @@ public interface Service extends AutoCloseable {
     CompletionStage<Void> done();
 
     /**
-     * Stops and waits until every thread and connection has ended, for two minutes at most: what lives on after that only ends
+     * Stops and waits until every thread and connection has ended, for two minutes at most. What still runs after that ends only
      * with the process. Never throws.
      */
     @Override

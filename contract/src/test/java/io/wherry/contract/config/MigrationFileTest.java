@@ -28,7 +28,9 @@ class MigrationFileTest {
     void leastFileHasSaneDefaults() {
         Migration migration = MigrationFile.parse(LEAST, Map.of("SECRET", "a$1\\b"));
         assertThat(migration.source().password()).isEqualTo("a$1\\b");
-        assertThat(migration.slot()).isEqualTo("wherry_shop");
+        CaptureGroup group = Flow.first(migration).groups().get(0);
+        assertThat(group.slot()).isEqualTo("wherry_shop");
+        assertThat(group.publication()).isEqualTo("wherry_shop");
         assertThat(migration.kafka()).isEmpty();
         assertThat(migration.cutover().maxLag()).isEqualTo(Duration.ofSeconds(2));
         assertThat(migration.cutover().traffic()).isEqualTo(new Switch.None());

@@ -45,7 +45,7 @@ class MaskingTest {
                 "ALTER ROLE \"plain\" REPLICATION (on RDS: GRANT rds_replication TO \"plain\")",
                 "http.token: is not configured and /data/token cannot be read",
                 "FATAL: password authentication failed for user \"app\"",
-                "public.keyless: no key, so its updates could not be told apart",
+                "public.keyless: has no key, so an update would not name its row",
             })
     void whatIsNoSecretIsTakenOut(String text) {
         assertThat(Masking.mask(text)).isEqualTo(text);
@@ -54,8 +54,9 @@ class MaskingTest {
     @Test
     void namesStayAndTheRestOfAMessageToo() {
         assertThat(Masking.mask("Key (email)=(a@b.c) already exists.")).isEqualTo("Key (email)=(***) already exists.");
-        assertThat(Masking.mask("Failing row contains (1, (x)). The target refused it (SQLSTATE 23514); change it"))
-                .isEqualTo("Failing row contains (***). The target refused it (SQLSTATE 23514); change it");
+        assertThat(Masking.mask(
+                        "Failing row contains (1, (x)). The target refused the statement (SQLSTATE 23514); change it"))
+                .isEqualTo("Failing row contains (***). The target refused the statement (SQLSTATE 23514); change it");
         JsonNode status =
                 Json.mapper().valueToTree(Map.of("nextSteps", new String[] {"ALTER ROLE a PASSWORD 'x'"}, "rows", 3));
         JsonNode masked = Masking.mask(status);

@@ -20,7 +20,7 @@ class PartsAmongOthersTest {
         byte[] value = new byte[3 * LargeValues.PART_BYTES - 7];
         value[value.length - 1] = 42;
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
-        // An earlier one whose last parts nobody sees.
+        // An earlier long record whose last parts never come.
         records.add(parts(value).get(0));
         for (ConsumerRecord<byte[], byte[]> part : parts(value)) {
             records.add(part);

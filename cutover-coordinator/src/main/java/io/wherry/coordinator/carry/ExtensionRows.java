@@ -1,6 +1,6 @@
 package io.wherry.coordinator.carry;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
@@ -45,8 +45,8 @@ public final class ExtensionRows {
 
     private final ExtensionTables tables;
 
-    public ExtensionRows(Migration migration) {
-        this.tables = new ExtensionTables(migration);
+    public ExtensionRows(Flow flow) {
+        this.tables = new ExtensionTables(flow);
     }
 
     /** A table whose source rows are in a table of Wherry's on the target, for the length of a transaction. */

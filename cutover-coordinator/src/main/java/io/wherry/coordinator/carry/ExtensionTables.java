@@ -1,5 +1,6 @@
 package io.wherry.coordinator.carry;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
@@ -41,10 +42,10 @@ public final class ExtensionTables {
             + " AND has_table_privilege(CAST(? AS text), 'SELECT') AND has_table_privilege(CAST(? AS text), 'INSERT')"
             + " AND has_table_privilege(CAST(? AS text), 'DELETE')";
 
-    private final Migration migration;
+    private final Flow flow;
 
-    public ExtensionTables(Migration migration) {
-        this.migration = migration;
+    public ExtensionTables(Flow flow) {
+        this.flow = flow;
     }
 
     /** When the rows are brought to the target. */
@@ -110,7 +111,7 @@ public final class ExtensionTables {
         Map<TableId, ExtensionTable> twins = new HashMap<>();
         Catalog.ofExtensions(target).forEach(twin -> twins.put(twin.table().id(), twin));
         return Catalog.ofExtensions(source).stream()
-                .filter(table -> migration.tables().selects(table.table().id()))
+                .filter(table -> flow.migration().tables().selects(table.table().id()))
                 .map(table -> new Pair(
                         table,
                         Optional.ofNullable(twins.get(table.table().id())),
@@ -142,8 +143,8 @@ public final class ExtensionTables {
                         object,
                         "of extension " + own.extension() + " may not be read",
                         "GRANT USAGE ON SCHEMA " + Identifiers.quote(schema) + " TO "
-                                + Identifiers.quote(migration.source().user()) + "; GRANT SELECT ON " + name + " TO "
-                                + Identifiers.quote(migration.source().user())
+                                + Identifiers.quote(flow.from().user()) + "; GRANT SELECT ON " + name + " TO "
+                                + Identifiers.quote(flow.from().user())
                                 + "; or name the table in tables.exclude"));
             } else if (pair.target().isEmpty()) {
                 Installed there = installed.get(own.extension());
@@ -184,7 +185,7 @@ public final class ExtensionTables {
         // Without users' rows, Wherry need not write: cloud providers let no role write to PostGIS's spatial_ref_sys.
         if (!Queries.truth(target, WRITABLE, pair.id().schema(), name, name, name)
                 && Queries.truth(source, "SELECT EXISTS (SELECT FROM " + own.rows() + ")")) {
-            String role = Identifiers.quote(migration.target().user());
+            String role = Identifiers.quote(flow.to().user());
             return Optional.of(Finding.error(
                     "table " + pair.id(),
                     "of extension " + own.extension() + " holds rows of yours and may not be written on the target",
@@ -216,7 +217,7 @@ public final class ExtensionTables {
         List<Pair> pairs = pairs(source, target);
         List<Finding> findings = new ArrayList<>();
         List<Finding> obstacles =
-                obstacles(source, target, pairs, migration.schema() == Migration.TargetSchemaMode.CREATE);
+                obstacles(source, target, pairs, flow.migration().schema() == Migration.TargetSchemaMode.CREATE);
         findings.addAll(obstacles);
         RowTypes types = RowTypes.read(source, target);
         for (Pair pair : pairs) {

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.carry;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.row.DataComparison.TableResult;
@@ -53,14 +53,14 @@ public final class LargeObjects {
     private static final String PIECE_HASH =
             "SELECT octet_length(piece.data), md5(piece.data) FROM (SELECT lo_get(?::oid, ?, ?) AS data OFFSET 0) AS piece";
 
-    private final Migration migration;
+    private final Flow flow;
     private final Opening sessions;
     private final RoleMap roles;
 
-    public LargeObjects(Migration migration, Opening sessions) {
-        this.migration = migration;
+    public LargeObjects(Flow flow, Opening sessions) {
+        this.flow = flow;
         this.sessions = sessions;
-        this.roles = new RoleMap(migration.roleMap());
+        this.roles = new RoleMap(flow.migration().roleMap());
     }
 
     /**
@@ -83,8 +83,8 @@ public final class LargeObjects {
      * how many objects were copied or removed.
      */
     public int synchronize() throws SQLException {
-        try (Connection source = sessions.open(migration.source(), "large objects");
-                Connection target = sessions.open(migration.target(), Databases.CHANGES + "large objects")) {
+        try (Connection source = sessions.open(flow.from(), "large objects");
+                Connection target = sessions.open(flow.to(), Databases.CHANGES + "large objects")) {
             if (none(source) && none(target)) {
                 return 0;
             }
@@ -110,8 +110,8 @@ public final class LargeObjects {
 
     /** Compares all large objects; empty when neither side has any. */
     public Optional<TableResult> compare() throws SQLException {
-        try (Connection source = sessions.open(migration.source(), "compare");
-                Connection target = sessions.open(migration.target(), "compare")) {
+        try (Connection source = sessions.open(flow.from(), "compare");
+                Connection target = sessions.open(flow.to(), "compare")) {
             if (none(source) && none(target)) {
                 return Optional.empty();
             }

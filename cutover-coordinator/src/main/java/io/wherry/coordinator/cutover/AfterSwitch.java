@@ -1,6 +1,6 @@
 package io.wherry.coordinator.cutover;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Backoff;
@@ -41,7 +41,7 @@ public final class AfterSwitch implements AutoCloseable {
 
     private static final String KEY_WAITS = "500ms";
 
-    private final Migration migration;
+    private final Flow flow;
     private final Term term;
     private final Consumer<Observation> tell;
     private final Thread thread = Threads.named("wherry-after-switch").newThread(this::work);
@@ -53,8 +53,8 @@ public final class AfterSwitch implements AutoCloseable {
     private boolean started;
     private Fence.Plan fence;
 
-    public AfterSwitch(Migration migration, Term term, Consumer<Observation> tell) {
-        this.migration = migration;
+    public AfterSwitch(Flow flow, Term term, Consumer<Observation> tell) {
+        this.flow = flow;
         this.term = term;
         this.tell = tell;
     }
@@ -112,7 +112,7 @@ public final class AfterSwitch implements AutoCloseable {
     private void tellLogins() {
         try {
             List<String> more = new ArrayList<>(lines);
-            more.addAll(Logins.read(migration, fence));
+            more.addAll(Logins.read(flow, fence));
             lines = List.copyOf(more);
         } catch (SQLException e) {
             LOG.warn("Cannot read which roles can log in to which side: {}", e.getMessage());

@@ -103,6 +103,7 @@ public final class Attempt {
     CutoverMark mark(boolean switched) {
         Journal.Row fencing = journal.latest(State.FENCING).orElseThrow();
         String begun = journal.rows().get(0).at().toString();
-        return new CutoverMark(begun, fencing.id(), fencing.at().toString(), switched, fence());
+        return new CutoverMark(
+                fencing.generation(), begun, fencing.id(), fencing.at().toString(), switched, fence());
     }
 }

@@ -1,5 +1,6 @@
 package io.wherry.coordinator.cutover;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
@@ -55,7 +56,7 @@ public final class CutoverActs implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverActs.class);
     private static final long POLL_MILLIS = 20;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Term term;
     private final Progress progress;
     private final TrafficSwitch traffic;
@@ -65,26 +66,26 @@ public final class CutoverActs implements AutoCloseable {
     private final StateMachine machine;
 
     public CutoverActs(
-            Migration migration,
+            Flow flow,
             Term term,
             Progress progress,
             TrafficSwitch traffic,
             StateMachine machine,
             Failpoints failpoints) {
-        this.migration = migration;
+        this.flow = flow;
         this.term = term;
         this.progress = progress;
         this.traffic = traffic;
         this.failpoints = failpoints;
-        this.fence = new FenceKeeper(migration, failpoints);
-        this.marks = new CutoverMarks(migration);
+        this.fence = new FenceKeeper(flow, failpoints);
+        this.marks = new CutoverMarks(flow);
         this.machine = machine;
     }
 
     /** @param row number of the journal's row for which the step acts */
     public FenceKeeper.Claim claim(long row) {
         return () -> {
-            try (Connection target = Sessions.open(migration, migration.target(), "claim")) {
+            try (Connection target = Sessions.open(flow.migration(), flow.to(), "claim")) {
                 term.require(target);
                 Journal.requireLast(target, row);
             }
@@ -99,31 +100,31 @@ public final class CutoverActs implements AutoCloseable {
     /** How the tables of both sides differ now. */
     public SchemaDrift drift() throws SQLException {
         try (Connection source = openSource();
-                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
-            return SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
+                Connection target = Sessions.open(flow.migration(), flow.to(), "cutover")) {
+            return SchemaDrift.read(flow, source, target, progress.planned(), progress.names(), true, Set.of());
         }
     }
 
     /** Values of sequences that the target would refuse. */
     public List<String> refusedSequences() throws SQLException {
         try (Connection source = openSource();
-                Connection target = Sessions.open(migration, migration.target(), "cutover")) {
-            return Sequences.read(migration, source, target).refused(source);
+                Connection target = Sessions.open(flow.migration(), flow.to(), "cutover")) {
+            return Sequences.read(flow, source, target).refused(source);
         }
     }
 
     /** DRAINING: waits until the target has everything up to the fence. Returns the facts that the switch is decided on. */
     Decision drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
         Map<TopicPartition, Long> vector = drained(fenceLsn, window);
-        try (Connection target = Sessions.open(migration, migration.target(), "drain")) {
+        try (Connection target = Sessions.open(flow.migration(), flow.to(), "drain")) {
             return new Decision(fenceLsn, vector, Decision.loads(target));
         }
     }
 
     /** Waits until the target has everything up to the LSN. Returns the ends of the change topics at that point. */
     private Map<TopicPartition, Long> drained(Lsn lsn, Window window) throws SQLException, InterruptedException {
-        try (Connection target = Sessions.open(migration, migration.target(), "drain");
-                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+        try (Connection target = Sessions.open(flow.migration(), flow.to(), "drain");
+                DrainProbe probe = new DrainProbe(flow.migration(), target, progress)) {
             window.waitsFor("the source-connector to reach " + lsn);
             while (!probe.inKafka(lsn, Duration.ofMillis(POLL_MILLIS))) {
                 window.check();
@@ -143,19 +144,19 @@ public final class CutoverActs implements AutoCloseable {
 
     /** VERIFYING: brings the last large objects to the target, then compares every row and large object of both sides. */
     DataComparison verify(Window window) throws SQLException, InterruptedException {
-        try (BoundSessions sessions = new BoundSessions(migration, window)) {
+        try (BoundSessions sessions = new BoundSessions(flow, window)) {
             Opening checked = term.check(sessions::open);
             window.waitsFor("the large objects that have changed");
-            new LargeObjects(migration, checked).synchronize();
+            new LargeObjects(flow, checked).synchronize();
             window.waitsFor("rows of extensions");
-            try (Connection source = sessions.open(migration.source(), "extensions");
-                    Connection target = checked.open(migration.target(), Databases.CHANGES + "extensions")) {
+            try (Connection source = sessions.open(flow.from(), "extensions");
+                    Connection target = checked.open(flow.to(), Databases.CHANGES + "extensions")) {
                 target.setAutoCommit(false);
-                new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
+                new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
                 target.commit();
             }
             window.waitsFor("the comparison of all rows");
-            DataComparison comparison = new DataCompare(migration, () -> sessions).run();
+            DataComparison comparison = new DataCompare(flow, () -> sessions).run();
             window.waitsFor("");
             return comparison;
         }
@@ -177,11 +178,11 @@ public final class CutoverActs implements AutoCloseable {
             TargetState.raiseEpoch(target);
             decision.require(target, ends, progress.wanted());
             window.waitsFor("rows of extensions");
-            try (BoundSessions sessions = new BoundSessions(migration, window);
-                    Connection bound = sessions.open(migration.source(), "extensions")) {
-                new ExtensionRows(migration).bring(bound, target, ExtensionTables.When.SWITCH);
+            try (BoundSessions sessions = new BoundSessions(flow, window);
+                    Connection bound = sessions.open(flow.from(), "extensions")) {
+                new ExtensionRows(flow).bring(bound, target, ExtensionTables.When.SWITCH);
             }
-            Sequences.read(migration, source, target).carry(source, target);
+            Sequences.read(flow, source, target).carry(source, target);
             for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
                 window.waitsFor(ddl.kind() + " " + ddl.name());
                 window.check();
@@ -225,8 +226,8 @@ public final class CutoverActs implements AutoCloseable {
      */
     public boolean openIfForgotten(Journal journal) throws SQLException {
         Optional<CutoverMark> mark = marks.last();
-        CutoverMark.Memory memory = mark.map(m -> m.in(journal.rows())).orElse(CutoverMark.Memory.KEPT);
-        if (memory == CutoverMark.Memory.SWITCH_LOST) {
+        CutoverMark.Journaled journaled = mark.map(m -> m.in(journal.rows())).orElse(CutoverMark.Journaled.KEPT);
+        if (journaled == CutoverMark.Journaled.SWITCH_LOST) {
             throw new DataException(
                     "continue the cutover of",
                     mark.get().at(),
@@ -236,13 +237,13 @@ public final class CutoverActs implements AutoCloseable {
                             + " to it, open the source by hand and migrate again under another name: "
                             + String.join("; ", mark.get().fence().opening()));
         }
-        if (memory == CutoverMark.Memory.FENCE_LOST) {
+        if (journaled == CutoverMark.Journaled.FENCE_LOST) {
             LOG.warn(
                     "The target has lost the journal of the cutover of {}: the source is opened",
                     mark.get().at());
             fence.reopenSource(mark.get().fence(), claim(journal.last().id()));
         }
-        return memory == CutoverMark.Memory.FENCE_LOST;
+        return journaled == CutoverMark.Journaled.FENCE_LOST;
     }
 
     /** What Kafka remembers of cutovers. */
@@ -260,18 +261,18 @@ public final class CutoverActs implements AutoCloseable {
     public List<String> plan(List<Step> steps) throws SQLException {
         List<String> plan = new ArrayList<>();
         try (Connection source = openSource();
-                Connection target = Sessions.open(migration, migration.target(), "plan")) {
+                Connection target = Sessions.open(flow.migration(), flow.to(), "plan")) {
             Step.Sides sides = new Step.Sides(this, source, target, fence.plan(source));
             sides.fence().obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             sequences(sides).refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
             SchemaDrift drift =
-                    SchemaDrift.read(migration, source, target, progress.planned(), progress.names(), true, Set.of());
+                    SchemaDrift.read(flow, source, target, progress.planned(), progress.names(), true, Set.of());
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             drift.additions().forEach(addition -> plan.add("ADVICE: differs: " + addition.object()));
-            if (migration.schema() == Migration.TargetSchemaMode.CREATE) {
-                SchemaWatch.read(migration).notFollowed().forEach(line -> plan.add("ADVICE: not followed: " + line));
+            if (flow.migration().schema() == Migration.TargetSchemaMode.CREATE) {
+                SchemaWatch.read(flow).notFollowed().forEach(line -> plan.add("ADVICE: not followed: " + line));
             }
-            ForeignKeyChecks.check(migration).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
+            ForeignKeyChecks.check(flow).forEach(finding -> plan.add("ADVICE: " + finding.explained()));
             plan.addAll(Story.plan(steps, sides));
             DdlStore.pending(target, Stage.AFTER)
                     .forEach(ddl -> plan.add("target, once completed: " + ddl.kind() + " " + ddl.name()));
@@ -280,11 +281,11 @@ public final class CutoverActs implements AutoCloseable {
     }
 
     Sequences sequences(Step.Sides sides) throws SQLException {
-        return Sequences.read(migration, sides.source(), sides.target());
+        return Sequences.read(flow, sides.source(), sides.target());
     }
 
     ExtensionRows extensionRows() {
-        return new ExtensionRows(migration);
+        return new ExtensionRows(flow);
     }
 
     List<String> trafficPlan() {
@@ -292,6 +293,6 @@ public final class CutoverActs implements AutoCloseable {
     }
 
     private Connection openSource() throws SQLException {
-        return Sessions.open(migration, migration.source(), "cutover");
+        return Sessions.open(flow.migration(), flow.from(), "cutover");
     }
 }

@@ -1,5 +1,6 @@
 package io.wherry.coordinator.cutover;
 
+import io.wherry.contract.record.Generations;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
@@ -12,27 +13,32 @@ import java.util.Optional;
  * that is closed or, worse, a switch that was made: a coordinator that trusts this journal opens the source while applications
  * write to the target.
  *
+ * @param generation of the flow that the cutover ends, from 1
  * @param begun time of the journal's first row: distinguishes this target from another target of the same topics
  * @param row number of the journal's row FENCING
  * @param at time of that row, ISO 8601: a journal that was set back re-uses its numbers
  * @param switched whether the switch row was committed too
  * @param fence the roles that the fence keeps out
  */
-public record CutoverMark(String begun, long row, String at, boolean switched, Fence.Plan fence) {
+public record CutoverMark(int generation, String begun, long row, String at, boolean switched, Fence.Plan fence) {
+    public CutoverMark {
+        Generations.require(generation);
+    }
+
     /** Key of this record in the control topic. */
     static final String KEY = "cutover";
 
     /** How much of the mark the journal knows; {@code KEPT} also if the mark belongs to another target. */
-    public enum Memory {
+    public enum Journaled {
         KEPT,
         FENCE_LOST,
         SWITCH_LOST
     }
 
     /** @param rows of the journal, in their order; at least one */
-    public Memory in(List<Journal.Row> rows) {
+    public Journaled in(List<Journal.Row> rows) {
         if (!rows.get(0).at().toString().equals(begun)) {
-            return Memory.KEPT;
+            return Journaled.KEPT;
         }
         Optional<Journal.Row> fencing = rows.stream()
                 .filter(r -> r.id() == row && r.at().toString().equals(at) && r.state() == State.FENCING)
@@ -40,8 +46,8 @@ public record CutoverMark(String begun, long row, String at, boolean switched, F
         if (switched) {
             boolean kept =
                     fencing.isPresent() && rows.stream().anyMatch(r -> r.id() > row && r.state() == State.SWITCHING);
-            return kept ? Memory.KEPT : Memory.SWITCH_LOST;
+            return kept ? Journaled.KEPT : Journaled.SWITCH_LOST;
         }
-        return fencing.isPresent() ? Memory.KEPT : Memory.FENCE_LOST;
+        return fencing.isPresent() ? Journaled.KEPT : Journaled.FENCE_LOST;
     }
 }

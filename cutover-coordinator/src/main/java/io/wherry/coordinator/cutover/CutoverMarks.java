@@ -1,6 +1,6 @@
 package io.wherry.coordinator.cutover;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.record.Json;
@@ -28,11 +28,11 @@ final class CutoverMarks implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverMarks.class);
     private static final int FENCE_MILLIS = 10_000;
 
-    private final Migration migration;
+    private final Flow flow;
     private ControlTopicWriter writer;
 
-    CutoverMarks(Migration migration) {
-        this.migration = migration;
+    CutoverMarks(Flow flow) {
+        this.flow = flow;
     }
 
     /** @throws RetryableException when Kafka does not take the mark in time */
@@ -42,7 +42,7 @@ final class CutoverMarks implements AutoCloseable {
 
     private synchronized void write(String key, Object value) {
         if (writer == null) {
-            writer = new ControlTopicWriter(migration);
+            writer = new ControlTopicWriter(flow.migration());
         }
         writer.write(key, value);
     }
@@ -55,11 +55,11 @@ final class CutoverMarks implements AutoCloseable {
      */
     void writeSwitched(CutoverMark mark) {
         write(mark);
-        write(SwitchDecided.KEY, new SwitchDecided(mark.at()));
-        try (Admin admin = KafkaClients.admin(migration)) {
+        write(SwitchDecided.KEY, new SwitchDecided(flow.generation(), mark.at()));
+        try (Admin admin = KafkaClients.admin(flow.migration())) {
             // One call for each producer, all at the same time: a single call for all producers took 0.7 s instead
             // of 0.03 s, and applications wait.
-            List<KafkaFuture<Void>> fenced = migration.topics().transactionalIds(lanes(admin)).stream()
+            List<KafkaFuture<Void>> fenced = flow.transactionalIds(lanes(admin)).stream()
                     .map(id -> admin.fenceProducers(List.of(id), new FenceProducersOptions().timeoutMs(FENCE_MILLIS))
                             .all())
                     .toList();
@@ -80,7 +80,7 @@ final class CutoverMarks implements AutoCloseable {
     }
 
     private int lanes(Admin admin) throws ExecutionException, InterruptedException {
-        String topic = migration.topics().load();
+        String topic = flow.migration().topics().load();
         try {
             return admin.describeTopics(List.of(topic), new DescribeTopicsOptions().timeoutMs(FENCE_MILLIS))
                     .topicNameValues()
@@ -99,9 +99,9 @@ final class CutoverMarks implements AutoCloseable {
     private RetryableException unreachable(Throwable cause) {
         return new RetryableException(
                 "end the producers of the source-connector of",
-                migration.name(),
+                flow.migration().name(),
                 String.valueOf(cause.getMessage()),
-                "Check that Kafka is reachable",
+                "Check that the broker is reachable",
                 cause);
     }
 
@@ -111,7 +111,8 @@ final class CutoverMarks implements AutoCloseable {
      * @throws RetryableException when Kafka does not answer
      */
     Optional<CutoverMark> last() {
-        return ControlTopicReader.last(migration, CutoverMark.KEY).map(value -> Json.read(value, CutoverMark.class));
+        return ControlTopicReader.last(flow.migration(), CutoverMark.KEY)
+                .map(value -> Json.read(value, CutoverMark.class));
     }
 
     @Override

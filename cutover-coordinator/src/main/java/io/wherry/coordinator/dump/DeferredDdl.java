@@ -64,13 +64,13 @@ public final class DeferredDdl {
      */
     public static List<Ddl> plan(
             List<Entry> postData,
-            String publication,
+            Set<String> publications,
             Set<TableId> loaded,
             List<Entry> refreshes,
             PartitionedKeys.Way keys) {
         List<Ddl> plan = new ArrayList<>();
         List<Entry> wanted = postData.stream()
-                .filter(e -> !e.statements().isEmpty() && !DumpScript.ofPublication(e, publication))
+                .filter(e -> !e.statements().isEmpty() && !DumpScript.ofPublication(e, publications))
                 .toList();
         wanted.stream().filter(e -> !ofEventTrigger(e)).forEach(e -> add(plan, e, loaded, keys));
         refreshes.forEach(refresh -> plan.add(ddl(refresh, Stage.SWITCH, Optional.empty())));

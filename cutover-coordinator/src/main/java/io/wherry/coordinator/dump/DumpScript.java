@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** The plain text that pg_restore writes for an archive, read as entries (pure). */
 public final class DumpScript {
@@ -77,12 +78,12 @@ public final class DumpScript {
     }
 
     /**
-     * Whether the entry creates or fills Wherry's own publication, which must not be on the target. Decided by the entry's
-     * statements: names that contain "; Type: " make the header ambiguous, and Wherry's name needs no quotes.
+     * Whether the entry creates or fills a publication of the flow, which must not be on the target. Decided by the entry's
+     * statements: names that contain "; Type: " make the header ambiguous, and Wherry's names need no quotes.
      */
-    public static boolean ofPublication(Entry entry, String publication) {
-        Pattern own = Pattern.compile(
-                "(CREATE|ALTER|COMMENT ON) PUBLICATION " + Pattern.quote(publication) + "\\s.*", Pattern.DOTALL);
+    public static boolean ofPublication(Entry entry, Set<String> publications) {
+        String names = publications.stream().map(Pattern::quote).collect(Collectors.joining("|"));
+        Pattern own = Pattern.compile("(CREATE|ALTER|COMMENT ON) PUBLICATION (" + names + ")\\s.*", Pattern.DOTALL);
         return entry.statements().stream()
                 .anyMatch(statement -> own.matcher(statement).matches());
     }
@@ -101,17 +102,17 @@ public final class DumpScript {
     /**
      * The entries as one script for the target.
      *
-     * @param publication Wherry's, left out
-     * @param superuser if false, comments on extensions are left out: {@code CREATE EXTENSION} has set them, and only an
-     *     extension's owner may comment. Schema public then keeps its owner, who up to 14 is a superuser
+     * @param publications of the flow, left out
+     * @param superuser if false, comments on extensions are left out: {@code CREATE EXTENSION} has set them, and
+     *     only an extension's owner may comment. Schema public then keeps its owner, who up to 14 is a superuser
      */
-    public static String script(List<Entry> entries, String publication, boolean superuser) {
+    public static String script(List<Entry> entries, Set<String> publications, boolean superuser) {
         StringBuilder script = new StringBuilder();
         List<String> settings = List.of();
         for (Entry entry : schemasFirst(entries)) {
             boolean foreignComment =
                     entry.kind().equals("COMMENT") && entry.name().startsWith("EXTENSION ") && !superuser;
-            if (entry.statements().isEmpty() || foreignComment || ofPublication(entry, publication)) {
+            if (entry.statements().isEmpty() || foreignComment || ofPublication(entry, publications)) {
                 continue;
             }
             if (!entry.settings().equals(settings)) {

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.dump;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.record.ReplicaIdentities;
 import io.wherry.contract.record.ReplicaIdentities.Former;
 import io.wherry.coordinator.dump.DumpScript.Entry;
@@ -23,8 +23,8 @@ public record FormerIdentities(List<Former> all) {
         all = List.copyOf(all);
     }
 
-    public static FormerIdentities read(Connection source, Migration migration) throws SQLException {
-        return new FormerIdentities(ReplicaIdentities.read(source, migration).formers(source));
+    public static FormerIdentities read(Connection source, Flow flow) throws SQLException {
+        return new FormerIdentities(ReplicaIdentities.read(source, flow).formers(source));
     }
 
     /** These identities and those of another moment: while a dump is taken, some may be set or restored. */

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.fence;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Lsn;
@@ -20,14 +20,14 @@ public final class FenceKeeper implements AutoCloseable {
     // A session that passed the login check just before the fence closed becomes visible a little later.
     private static final long SETTLE_MILLIS = 150;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Failpoints failpoints;
     private final FenceLock lock;
 
-    public FenceKeeper(Migration migration, Failpoints failpoints) {
-        this.migration = migration;
+    public FenceKeeper(Flow flow, Failpoints failpoints) {
+        this.flow = flow;
         this.failpoints = failpoints;
-        this.lock = new FenceLock(migration);
+        this.lock = new FenceLock(flow);
     }
 
     /**
@@ -53,7 +53,9 @@ public final class FenceKeeper implements AutoCloseable {
     /** The same, in a session that is open. */
     public Fence.Plan plan(Connection source) throws SQLException {
         return Fence.plan(
-                source, migration.cutover().fence(), migration.cutover().fenceExcept());
+                source,
+                flow.migration().cutover().fence(),
+                flow.migration().cutover().fenceExcept());
     }
 
     /** Closes the source. Returns the fence LSN, which is taken only when no other role can commit any more. */
@@ -120,7 +122,7 @@ public final class FenceKeeper implements AutoCloseable {
         failpoints.before(Effect.UNFENCE);
         // A comparison that continues, perhaps of a coordinator that was killed, would burden the source that
         // serves again.
-        Sessions.endOthers(source, migration, BoundSessions.OF_WINDOW);
+        Sessions.endOthers(source, flow.migration(), BoundSessions.OF_WINDOW);
         Fence.open(source, plan);
         failpoints.after(Effect.UNFENCE);
     }
@@ -131,7 +133,7 @@ public final class FenceKeeper implements AutoCloseable {
     }
 
     private Connection openSource() throws SQLException {
-        return Sessions.open(migration, migration.source(), "cutover");
+        return Sessions.open(flow.migration(), flow.from(), "cutover");
     }
 
     /** Releases the lock; the fence stays as it is. */

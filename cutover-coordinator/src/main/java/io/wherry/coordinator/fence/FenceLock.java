@@ -1,6 +1,6 @@
 package io.wherry.coordinator.fence;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.sql.AdvisoryLock;
@@ -28,11 +28,11 @@ public final class FenceLock implements AutoCloseable {
     private static final String END_HOLDER =
             "SELECT pg_terminate_backend(a.pid)::text" + AdvisoryLock.HOLDER + " AND a.application_name = left(?, 63)";
 
-    private final Migration migration;
+    private final Flow flow;
     private Connection session;
 
-    public FenceLock(Migration migration) {
-        this.migration = migration;
+    public FenceLock(Flow flow) {
+        this.flow = flow;
     }
 
     /** A change to the source under the lock. */
@@ -49,9 +49,9 @@ public final class FenceLock implements AutoCloseable {
         if (!take()) {
             throw new RetryableException(
                     "fence",
-                    migration.source().toString(),
-                    "another coordinator holds the lock of the fence",
-                    "Check which coordinators run that migrate from this source");
+                    flow.from().toString(),
+                    "another coordinator has the fence in its hands",
+                    "Check which coordinators of migrations from this source run");
         }
         act.on(session);
     }
@@ -78,7 +78,7 @@ public final class FenceLock implements AutoCloseable {
      */
     public synchronized void actAsSuccessor(Act act) throws SQLException {
         if (!take() && endHolder()) {
-            Connection fresh = Sessions.openLock(migration, migration.source(), PURPOSE);
+            Connection fresh = Sessions.openLock(flow.migration(), flow.from(), PURPOSE);
             session = fresh;
             // The server takes a moment to end that session.
             Queries.execute(fresh, "SET lock_timeout = '10s'");
@@ -88,8 +88,8 @@ public final class FenceLock implements AutoCloseable {
     }
 
     private boolean endHolder() throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "fence takeover")) {
-            String name = Sessions.APPLICATION + migration.name() + " " + PURPOSE;
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "fence takeover")) {
+            String name = Sessions.APPLICATION + flow.migration().name() + " " + PURPOSE;
             return !Queries.strings(source, END_HOLDER, LOCK.number(), name).isEmpty();
         }
     }
@@ -99,7 +99,7 @@ public final class FenceLock implements AutoCloseable {
         if (!isKept()) {
             throw new RetryableException(
                     "fence",
-                    migration.source().toString(),
+                    flow.from().toString(),
                     "its lock was lost, so another coordinator may have opened the source",
                     "The coordinator that the target knows opens the source. Then start the cutover again");
         }
@@ -110,7 +110,7 @@ public final class FenceLock implements AutoCloseable {
             return true;
         }
         close();
-        Connection fresh = Sessions.openLock(migration, migration.source(), PURPOSE);
+        Connection fresh = Sessions.openLock(flow.migration(), flow.from(), PURPOSE);
         if (LOCK.take(fresh)) {
             session = fresh;
             return true;

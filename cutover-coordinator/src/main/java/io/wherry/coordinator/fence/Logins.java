@@ -1,6 +1,6 @@
 package io.wherry.coordinator.fence;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.sql.Queries;
@@ -30,15 +30,15 @@ public final class Logins {
     }
 
     /** @param fence that keeps the roles out of the source */
-    public static List<String> read(Migration migration, Fence.Plan fence) throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "log-ins");
-                Connection target = Sessions.open(migration, migration.target(), "log-ins")) {
+    public static List<String> read(Flow flow, Fence.Plan fence) throws SQLException {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "log-ins");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "log-ins")) {
             return lines(
                     roles(source),
                     roles(target),
                     fence,
-                    new RoleMap(migration.roleMap()),
-                    migration.target().user(),
+                    new RoleMap(flow.migration().roleMap()),
+                    flow.to().user(),
                     target.getCatalog());
         }
     }

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.follow;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Effect;
@@ -45,7 +45,7 @@ public final class IndexBuilder implements AutoCloseable {
     private static final long AFTER_SUCCESS_NANOS = 3_000_000_000L;
     private static final long AFTER_FAILURE_NANOS = 10_000_000_000L;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Term term;
     private final Failpoints failpoints;
     private final Consumer<Observation> tell;
@@ -56,12 +56,13 @@ public final class IndexBuilder implements AutoCloseable {
 
     private boolean parentsBuilt;
 
-    public IndexBuilder(Migration migration, Term term, Consumer<Observation> tell, Failpoints failpoints) {
-        this.migration = migration;
+    public IndexBuilder(Flow flow, Term term, Consumer<Observation> tell, Failpoints failpoints) {
+        this.flow = flow;
         this.term = term;
         this.failpoints = failpoints;
         this.tell = tell;
-        int workersWanted = Math.max(2, Math.min(MOST_AT_ONCE, migration.load().readers()));
+        int workersWanted =
+                Math.max(2, Math.min(MOST_AT_ONCE, flow.migration().load().readers()));
         this.sessions = new ScriptSessions(term, "index");
         this.workers = new ThreadPoolExecutor(
                 workersWanted,
@@ -154,7 +155,7 @@ public final class IndexBuilder implements AutoCloseable {
             Queries.execute(target, "ANALYZE " + parent);
         }
         target.commit();
-        new LargeObjects(migration, term.check((endpoint, purpose) -> Sessions.open(migration, endpoint, purpose)))
+        new LargeObjects(flow, term.check((endpoint, purpose) -> Sessions.open(flow.migration(), endpoint, purpose)))
                 .synchronize();
     }
 

@@ -1,5 +1,6 @@
 package io.wherry.coordinator.follow;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Lsn;
@@ -40,7 +41,7 @@ public final class SchemaFollower implements AutoCloseable {
     private static final String DEFERRED = "foreign keys, triggers, rules and policies";
     private static final long AFTER_FAILURE_NANOS = 30_000_000_000L;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Term term;
     /** Whether Wherry owns the schema of the target. Otherwise differences are only reported. */
     private final boolean owned;
@@ -68,10 +69,10 @@ public final class SchemaFollower implements AutoCloseable {
         ALL
     }
 
-    public SchemaFollower(Migration migration, Term term, Consumer<Observation> tell) {
-        this.migration = migration;
+    public SchemaFollower(Flow flow, Term term, Consumer<Observation> tell) {
+        this.flow = flow;
         this.term = term;
-        this.owned = migration.schema() == Migration.TargetSchemaMode.CREATE;
+        this.owned = flow.migration().schema() == Migration.TargetSchemaMode.CREATE;
         this.tell = tell;
     }
 
@@ -110,20 +111,20 @@ public final class SchemaFollower implements AutoCloseable {
             return;
         }
         if (!drift.extensionRows().isEmpty() && due(EXTENSION_ROWS)) {
-            begin(EXTENSION_ROWS, target -> new SchemaCopy(migration, tools()).extensionRows(target));
+            begin(EXTENSION_ROWS, target -> new SchemaCopy(flow, tools()).extensionRows(target));
         }
         if (!owned) {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
-            begin(TABLES, target -> new SchemaCopy(migration, tools()).add(target, drift.fresh()));
+            begin(TABLES, target -> new SchemaCopy(flow, tools()).add(target, drift.fresh()));
         }
         if (built == Extent.SOME) {
             return;
         }
         boolean all = built == Extent.ALL;
         if (all && drift.deferred() && due(DEFERRED)) {
-            begin(DEFERRED, target -> new SchemaCopy(migration, tools()).refreshDeferred(target));
+            begin(DEFERRED, target -> new SchemaCopy(flow, tools()).refreshDeferred(target));
         }
         additions.stream()
                 .filter(addition -> due(addition.object()) && (all || addition.alone() != null))
@@ -146,7 +147,7 @@ public final class SchemaFollower implements AutoCloseable {
     }
 
     private PostgresTools tools() throws SQLException {
-        return SchemaCopy.tools(migration);
+        return SchemaCopy.tools(flow);
     }
 
     private void begin(String object, SchemaAdditions.Work work) {

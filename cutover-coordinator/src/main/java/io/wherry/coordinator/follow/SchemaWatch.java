@@ -1,5 +1,6 @@
 package io.wherry.coordinator.follow;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Sessions;
@@ -71,7 +72,7 @@ public final class SchemaWatch implements AutoCloseable {
             ) AS catalogs (line)
             """;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Consumer<Observation> tell;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(Threads.named("wherry-schema-watch"));
     private List<String> differences = List.of();
@@ -82,8 +83,8 @@ public final class SchemaWatch implements AutoCloseable {
     /** Fingerprints of both sides at the last comparison. Used by the worker only. */
     private String compared = "";
 
-    public SchemaWatch(Migration migration, Consumer<Observation> tell) {
-        this.migration = migration;
+    public SchemaWatch(Flow flow, Consumer<Observation> tell) {
+        this.flow = flow;
         this.tell = tell;
     }
 
@@ -94,7 +95,7 @@ public final class SchemaWatch implements AutoCloseable {
      * @param nowMillis by {@link MonotonicClock}
      */
     public void offer(boolean settled, long nowMillis) {
-        if (!settled || migration.schema() != Migration.TargetSchemaMode.CREATE) {
+        if (!settled || flow.migration().schema() != Migration.TargetSchemaMode.CREATE) {
             dueMillis = Long.MAX_VALUE;
         } else if (dueMillis == Long.MAX_VALUE) {
             dueMillis = nowMillis + QUIET_MILLIS;
@@ -111,7 +112,7 @@ public final class SchemaWatch implements AutoCloseable {
         try {
             String now = fingerprints();
             if (!now.equals(compared)) {
-                lines = read(migration).notFollowed();
+                lines = read(flow).notFollowed();
                 compared = now;
             }
         } catch (SQLException | WherryException e) {
@@ -125,16 +126,16 @@ public final class SchemaWatch implements AutoCloseable {
     }
 
     private String fingerprints() throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "schema watch");
-                Connection target = Sessions.open(migration, migration.target(), "schema watch")) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema watch");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "schema watch")) {
             return Queries.string(source, FINGERPRINT).orElse("")
                     + Queries.string(target, FINGERPRINT).orElse("");
         }
     }
 
     /** Compares both sides now, for seconds. */
-    public static SchemaCompare.Result read(Migration migration) throws SQLException {
-        return new SchemaCompare(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run();
+    public static SchemaCompare.Result read(Flow flow) throws SQLException {
+        return new SchemaCompare(flow, PostgresTools.locate(SchemaCopy.toolsVersion(flow))).run();
     }
 
     public void ended(Observation.SchemasCompared found) {

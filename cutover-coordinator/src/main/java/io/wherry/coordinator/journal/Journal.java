@@ -3,6 +3,7 @@ package io.wherry.coordinator.journal;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.FencedException;
+import io.wherry.contract.postgres.TargetState;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
@@ -33,7 +34,8 @@ public final class Journal {
         this.failpoints = failpoints;
     }
 
-    public record Row(long id, Instant at, State state, JsonNode detail) {}
+    /** @param generation of the flow whose state this is */
+    public record Row(long id, int generation, Instant at, State state, JsonNode detail) {}
 
     /**
      * A cutover that was aborted.
@@ -43,13 +45,18 @@ public final class Journal {
      */
     public record LastAbort(String at, State step, String reason) {}
 
-    /** Empty when the target holds no migration. */
+    /**
+     * Empty when the target holds no migration.
+     *
+     * @throws DataException when an earlier version of Wherry prepared the target
+     */
     public static Optional<Journal> read(Connection target) throws SQLException {
         if (!Queries.truth(target, "SELECT pg_catalog.to_regclass('wherry.journal') IS NOT NULL")) {
             return Optional.empty();
         }
+        TargetState.requireCurrent(target);
         List<Row> rows = Queries.list(
-                target, Journal::row, "SELECT id, at, state, detail::text FROM wherry.journal ORDER BY id");
+                target, Journal::row, "SELECT id, generation, at, state, detail::text FROM wherry.journal ORDER BY id");
         return rows.isEmpty() ? Optional.empty() : Optional.of(new Journal(rows, Failpoints.NONE));
     }
 
@@ -58,11 +65,16 @@ public final class Journal {
         return new Journal(rows, armed);
     }
 
-    /** Writes the first row within the caller's transaction. */
-    public static void first(Connection target) throws SQLException {
+    /**
+     * Writes the first row within the caller's transaction.
+     *
+     * @param generation of the flow that begins
+     */
+    public static void first(Connection target, int generation) throws SQLException {
         Queries.update(
                 target,
-                "INSERT INTO wherry.journal (id, state) OVERRIDING SYSTEM VALUE VALUES (1, ?)",
+                "INSERT INTO wherry.journal (id, generation, state) OVERRIDING SYSTEM VALUE VALUES (1, ?, ?)",
+                generation,
                 State.LOADING.name());
     }
 
@@ -141,21 +153,24 @@ public final class Journal {
         State next = transition.to();
         Effect effect = Effect.valueOf(next.name());
         failpoints.before(effect);
-        rows.add(insert(target, last().id() + 1, next, detail));
+        rows.add(insert(target, last().id() + 1, last().generation(), next, detail));
         failpoints.after(effect);
         return next;
     }
 
     // Compare and set: the row's number follows the last row that this process knows. A coordinator that was paused
     // (a stopped virtual machine) while another took over finds the number taken, and must stop.
-    private static Row insert(Connection target, long id, State state, Map<String, ?> detail) throws SQLException {
+    private static Row insert(Connection target, long id, int generation, State state, Map<String, ?> detail)
+            throws SQLException {
         try {
             Row row = Queries.list(
                             target,
                             Journal::row,
-                            "INSERT INTO wherry.journal (id, state, detail) OVERRIDING SYSTEM VALUE"
-                                    + " VALUES (?, ?, ?::text::jsonb) RETURNING id, at, state, detail::text",
+                            "INSERT INTO wherry.journal (id, generation, state, detail) OVERRIDING SYSTEM VALUE"
+                                    + " VALUES (?, ?, ?, ?::text::jsonb)"
+                                    + " RETURNING id, generation, at, state, detail::text",
                             id,
+                            generation,
                             state.name(),
                             new String(Json.write(detail), StandardCharsets.UTF_8))
                     .get(0);
@@ -174,6 +189,7 @@ public final class Journal {
     private static Row row(ResultSet row) throws SQLException {
         return new Row(
                 row.getLong("id"),
+                row.getInt("generation"),
                 row.getTimestamp("at").toInstant(),
                 State.valueOf(row.getString("state")),
                 Json.read(row.getString("detail").getBytes(StandardCharsets.UTF_8), JsonNode.class));

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.machine;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Failpoints;
@@ -20,7 +20,7 @@ final class Control {
     private static final Logger LOG = LoggerFactory.getLogger(Control.class);
     private static final long TERM_MILLIS = 1_000;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Term term;
     private final Failpoints failpoints;
     private final ForgottenCutover forgotten;
@@ -31,14 +31,14 @@ final class Control {
     private long termSeenMillis;
 
     Control(
-            Migration migration,
+            Flow flow,
             Term term,
             Failpoints failpoints,
             ForgottenCutover forgotten,
             StatusBoard board,
             Inbox inbox,
             Pulse pulse) {
-        this.migration = migration;
+        this.flow = flow;
         this.term = term;
         this.failpoints = failpoints;
         this.forgotten = forgotten;
@@ -57,7 +57,7 @@ final class Control {
         pulse.turned(MonotonicClock.millis());
         String waitsFor;
         try {
-            session = CoordinatorSession.take(migration, term, failpoints).orElse(null);
+            session = CoordinatorSession.take(flow, term, failpoints).orElse(null);
             forgotten.newSession();
             if (session != null && forgotten.check(session.journal())) {
                 return;

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.machine;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
@@ -60,20 +60,20 @@ public final class CoordinatorLoop implements AutoCloseable {
     private volatile long closeBeforeNanos;
 
     /** @param steps of the cutover: {@link Story#STEPS} */
-    public CoordinatorLoop(Migration migration, TrafficSwitch traffic, List<Step> steps, Failpoints failpoints) {
-        Term term = new Term(migration);
-        Progress progress = new Progress();
+    public CoordinatorLoop(Flow flow, TrafficSwitch traffic, List<Step> steps, Failpoints failpoints) {
+        Term term = new Term(flow);
+        Progress progress = new Progress(flow);
         Facts facts = new Facts(latencies);
         Readiness readiness = new Readiness(progress, facts.tables());
-        Gate gate = new Gate(migration.cutover());
+        Gate gate = new Gate(flow.migration().cutover());
         StateMachine machine = new StateMachine(steps);
-        CutoverActs acts = new CutoverActs(migration, term, progress, traffic, machine, failpoints);
-        Orders orders = new Orders(migration, term, progress);
-        observers = new Observers(migration, term, progress, inbox::add, readiness::applying, readiness::halted, pulse);
-        workers = Workers.of(migration, term, acts, steps, failpoints, inbox);
-        board = new StatusBoard(migration, facts, gate, workers);
+        CutoverActs acts = new CutoverActs(flow, term, progress, traffic, machine, failpoints);
+        Orders orders = new Orders(flow.migration(), term, progress);
+        observers = new Observers(flow, term, progress, inbox::add, readiness::applying, readiness::halted, pulse);
+        workers = Workers.of(flow, term, acts, steps, failpoints, inbox);
+        board = new StatusBoard(flow, facts, gate, workers);
         forgotten = new ForgottenCutover(acts, workers.run(), inbox);
-        control = new Control(migration, term, failpoints, forgotten, board, inbox, pulse);
+        control = new Control(flow, term, failpoints, forgotten, board, inbox, pulse);
         transitions = new Transitions(control, machine, workers, facts, progress, board);
         decider = new Decider(control, forgotten, progress, facts, readiness, gate, transitions, workers, board);
         reactions = new Reactions(facts, decider, transitions, workers, board, () -> done.complete(null));

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.machine;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.postgres.Sessions;
@@ -38,20 +38,19 @@ public final class CoordinatorSession implements AutoCloseable {
      * @param term starts with the lock, and ends when this session is closed
      * @throws DataException when the target refuses a statement of the source's schema
      */
-    public static Optional<CoordinatorSession> take(Migration migration, Term term, Failpoints failpoints)
-            throws SQLException {
-        Connection target = Sessions.openLock(migration, migration.target(), "coordinator");
+    public static Optional<CoordinatorSession> take(Flow flow, Term term, Failpoints failpoints) throws SQLException {
+        Connection target = Sessions.openLock(flow.migration(), flow.to(), "coordinator");
         Optional<CoordinatorSession> control = Optional.empty();
         try {
             if (Term.LOCK.take(target)) {
-                Sessions.endOthers(target, migration, Databases.CHANGES);
+                Sessions.endOthers(target, flow.migration(), Databases.CHANGES);
                 if (Journal.read(target).isEmpty()) {
-                    KnownTarget.requireMeant(migration, target);
+                    KnownTarget.requireMeant(flow, target);
                     failpoints.before(Effect.SCHEMA);
-                    copySchema(migration);
+                    copySchema(flow);
                     failpoints.after(Effect.SCHEMA);
                 }
-                requireOwner(target, migration);
+                requireOwner(target, flow);
                 Journal journal = Journal.read(target).orElseThrow().with(failpoints);
                 term.begin(target);
                 control = Optional.of(new CoordinatorSession(term, target, journal));
@@ -66,9 +65,9 @@ public final class CoordinatorSession implements AutoCloseable {
 
     // Two coordinators that were started at the same time have both found an empty target; the second has waited
     // for the lock.
-    private static void requireOwner(Connection target, Migration migration) throws SQLException {
+    private static void requireOwner(Connection target, Flow flow) throws SQLException {
         List<String> names = Queries.strings(target, "SELECT name FROM wherry.migration");
-        if (!names.isEmpty() && !names.contains(migration.name())) {
+        if (!names.isEmpty() && !names.contains(flow.migration().name())) {
             throw new ConfigurationException(
                     "target",
                     "belongs to another migration, " + String.join(", ", names),
@@ -76,9 +75,9 @@ public final class CoordinatorSession implements AutoCloseable {
         }
     }
 
-    private static void copySchema(Migration migration) throws SQLException {
+    private static void copySchema(Flow flow) throws SQLException {
         try {
-            new SchemaCopy(migration, SchemaCopy.tools(migration)).run();
+            new SchemaCopy(flow, SchemaCopy.tools(flow)).run();
         } catch (SQLException e) {
             boolean passing = Sessions.state(e).matches("08.*|57.*|53.*|40.*");
             if (passing) {
@@ -86,7 +85,7 @@ public final class CoordinatorSession implements AutoCloseable {
             }
             throw new DataException(
                     "copy schema",
-                    migration.target().toString(),
+                    flow.to().toString(),
                     e.getMessage(),
                     "Nothing was changed. Make the target accept this statement, or create the tables yourself and use"
                             + " target.schema: existing",

@@ -52,8 +52,7 @@ final class LagFacts {
     }
 
     void see(Positioned positioned) {
-        while (!onTheirWay.isEmpty()
-                && !onTheirWay.peek().lsn().isAfter(positioned.position().commitLsn())) {
+        while (!onTheirWay.isEmpty() && !onTheirWay.peek().lsn().isAfter(positioned.commitLsn())) {
             inKafkaEmitted = onTheirWay.remove().emittedMillis();
             inKafkaTook = positioned.seenMillis() - inKafkaEmitted;
         }

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.machine;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
 final class StatusBoard {
     private static final int MOST_NAMED = 3;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Facts facts;
     private final Gate gate;
     private final Workers workers;
@@ -31,13 +31,13 @@ final class StatusBoard {
     private volatile Totals totals = Totals.NONE;
     private double indexSeconds;
 
-    StatusBoard(Migration migration, Facts facts, Gate gate, Workers workers) {
-        this.migration = migration;
+    StatusBoard(Flow flow, Facts facts, Gate gate, Workers workers) {
+        this.flow = flow;
         this.facts = facts;
         this.gate = gate;
         this.workers = workers;
         this.status = new Status(
-                migration.name(),
+                flow.migration().name(),
                 State.LOADING,
                 "source",
                 "the schema",
@@ -82,7 +82,7 @@ final class StatusBoard {
     void publish(Journal journal, Map<TableId, LoadPlan.Table> plan, long nowMillis) {
         State state = journal.state();
         status = new Status(
-                migration.name(),
+                flow.migration().name(),
                 state,
                 state.servedBy(),
                 waitsFor(state, plan),
@@ -163,15 +163,18 @@ final class StatusBoard {
                         + " wrote into the source and is disabled there; CREATE SUBSCRIPTION on the target if it is still"
                         + " needed"));
         steps.addAll(workers.afterwards().lines());
-        if (migration.cutover().traffic() instanceof Switch.None) {
-            steps.add("point the applications at " + migration.target());
+        if (flow.migration().cutover().traffic() instanceof Switch.None) {
+            steps.add("point the applications at " + flow.to());
         }
         steps.add("keep the source, closed as it is, until you trust the target");
         if (!workers.afterwards().done()) {
             return steps;
         }
-        steps.add("on the source: SELECT pg_drop_replication_slot('" + migration.slot() + "'); DROP PUBLICATION "
-                + migration.publication() + restoring() + "; on the target: DROP SCHEMA wherry CASCADE");
+        String drops = flow.groups().stream()
+                .map(group -> "SELECT pg_drop_replication_slot('" + group.slot() + "'); DROP PUBLICATION "
+                        + group.publication())
+                .collect(Collectors.joining("; "));
+        steps.add("on the source: " + drops + restoring() + "; on the target: DROP SCHEMA wherry CASCADE");
         return steps;
     }
 

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.machine;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.cutover.AfterSwitch;
 import io.wherry.coordinator.cutover.CutoverActs;
@@ -22,15 +22,14 @@ record Workers(
         CutoverRun run,
         AfterSwitch afterwards)
         implements AutoCloseable {
-    static Workers of(
-            Migration migration, Term term, CutoverActs acts, List<Step> steps, Failpoints failpoints, Inbox inbox) {
+    static Workers of(Flow flow, Term term, CutoverActs acts, List<Step> steps, Failpoints failpoints, Inbox inbox) {
         return new Workers(
-                new IndexBuilder(migration, term, inbox::add, failpoints),
-                new SchemaFollower(migration, term, inbox::add),
-                new SchemaWatch(migration, inbox::add),
-                new SwitchTrial(migration, term, inbox::add),
-                new CutoverRun(migration, acts, steps, inbox::add),
-                new AfterSwitch(migration, term, inbox::add));
+                new IndexBuilder(flow, term, inbox::add, failpoints),
+                new SchemaFollower(flow, term, inbox::add),
+                new SchemaWatch(flow, inbox::add),
+                new SwitchTrial(flow.migration(), term, inbox::add),
+                new CutoverRun(flow.migration(), acts, steps, inbox::add),
+                new AfterSwitch(flow, term, inbox::add));
     }
 
     @Override

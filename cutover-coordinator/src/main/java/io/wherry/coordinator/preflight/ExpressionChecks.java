@@ -1,6 +1,6 @@
 package io.wherry.coordinator.preflight;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
@@ -86,12 +86,12 @@ public final class ExpressionChecks {
              WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND setting LIKE 'search\\_path=%' ORDER BY 2 DESC, 1
             """;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Connection source;
     private final long endNanos = System.nanoTime() + MOST_MILLIS * 1_000_000;
 
-    private ExpressionChecks(Migration migration, Connection source) {
-        this.migration = migration;
+    private ExpressionChecks(Flow flow, Connection source) {
+        this.flow = flow;
         this.source = source;
     }
 
@@ -99,12 +99,12 @@ public final class ExpressionChecks {
             TableId table, String what, String expression, String predicate, List<String> functions, String schemas) {}
 
     /** The findings: each would stop its table, or an index of the table, on the target. */
-    public static List<Finding> check(Migration migration) {
+    public static List<Finding> check(Flow flow) {
         List<Finding> findings = new ArrayList<>();
-        try (Connection source = Sessions.open(migration, migration.source(), "check")) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "check")) {
             source.setReadOnly(true);
             source.setAutoCommit(false);
-            new ExpressionChecks(migration, source).find(findings);
+            new ExpressionChecks(flow, source).find(findings);
         } catch (SQLException e) {
             LOG.info("Not all expressions that call functions were tried: {}", e.getMessage());
         }
@@ -121,7 +121,7 @@ public final class ExpressionChecks {
         Set<String> seen = new HashSet<>();
         for (Expression one : expressions) {
             // The partitions of a table have the same expressions.
-            boolean another = migration.tables().selects(one.table)
+            boolean another = flow.migration().tables().selects(one.table)
                     && seen.add(one.what + "\n" + one.expression + "\n" + one.functions);
             if (another && System.nanoTime() - endNanos < 0) {
                 finding(one, paths).ifPresent(findings::add);

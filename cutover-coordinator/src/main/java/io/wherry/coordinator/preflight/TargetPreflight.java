@@ -1,7 +1,7 @@
 package io.wherry.coordinator.preflight;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
@@ -61,33 +61,33 @@ public final class TargetPreflight {
             "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database"
                     + " WHERE datname = current_database()";
 
-    private final Migration migration;
+    private final Flow flow;
     private final List<Finding> findings = new ArrayList<>();
 
-    private TargetPreflight(Migration migration) {
-        this.migration = migration;
+    private TargetPreflight(Flow flow) {
+        this.flow = flow;
     }
 
     /** All findings, not only the first. The coordinator may start if none is an ERROR. */
-    public static List<Finding> check(Migration migration) {
-        TargetPreflight preflight = new TargetPreflight(migration);
-        try (Connection target = preflight.open(migration.target(), "target");
-                Connection source = preflight.open(migration.source(), "source")) {
+    public static List<Finding> check(Flow flow) {
+        TargetPreflight preflight = new TargetPreflight(flow);
+        try (Connection target = preflight.open(flow.to(), "target");
+                Connection source = preflight.open(flow.from(), "source")) {
             if (source != null && target != null) {
                 preflight.servers(source, target);
                 if (ServerVersion.major(source) < OLDEST) {
                     return List.copyOf(preflight.findings);
                 }
                 preflight.databaseRights(source, target);
-                if (migration.schema() == TargetSchemaMode.CREATE) {
+                if (flow.migration().schema() == TargetSchemaMode.CREATE) {
                     preflight.settings(source, target);
                 }
                 preflight.roles(source, target);
                 if (!preflight.started(target)) {
-                    preflight.findings.addAll(TargetRights.check(migration, source, target));
-                    preflight.findings.addAll(ForeignKeyChecks.check(migration));
-                    if (migration.schema() == TargetSchemaMode.CREATE) {
-                        preflight.findings.addAll(ExpressionChecks.check(migration));
+                    preflight.findings.addAll(TargetRights.check(flow.migration(), source, target));
+                    preflight.findings.addAll(ForeignKeyChecks.check(flow));
+                    if (flow.migration().schema() == TargetSchemaMode.CREATE) {
+                        preflight.findings.addAll(ExpressionChecks.check(flow));
                     }
                 }
                 preflight.fence(source);
@@ -104,7 +104,7 @@ public final class TargetPreflight {
 
     private Connection open(Endpoint endpoint, String side) {
         try {
-            return Sessions.open(migration, endpoint, "check");
+            return Sessions.open(flow.migration(), endpoint, "check");
         } catch (PoolerException e) {
             findings.add(Finding.error(side + " " + endpoint, e.getMessage(), e.remedy(side + ".url")));
             return null;
@@ -153,24 +153,25 @@ public final class TargetPreflight {
     }
 
     private void databaseRights(Connection source, Connection target) throws SQLException {
-        if (migration.schema() == TargetSchemaMode.CREATE
+        if (flow.migration().schema() == TargetSchemaMode.CREATE
                 && Queries.truth(source, DATABASE_HAS_SETTINGS)
                 && !Queries.truth(
                         target,
                         "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()")) {
             error(
                     "target",
-                    "role " + migration.target().user()
+                    "role " + flow.to().user()
                             + " may not give the database the source's settings and grants (ALTER DATABASE … SET, GRANT … ON DATABASE)",
-                    "ALTER DATABASE … OWNER TO "
-                            + Identifiers.quote(migration.target().user()));
+                    "ALTER DATABASE … OWNER TO " + Identifiers.quote(flow.to().user()));
         }
     }
 
     /** Reports now why a cutover would be refused, while there is time to fix that. */
     private void fence(Connection source) throws SQLException {
         Fence.Plan plan = Fence.plan(
-                source, migration.cutover().fence(), migration.cutover().fenceExcept());
+                source,
+                flow.migration().cutover().fence(),
+                flow.migration().cutover().fenceExcept());
         plan.obstacles()
                 .forEach(obstacle -> findings.add(Finding.warning("cutover", "would be refused: " + obstacle, "")));
         plan.subscriptions()
@@ -196,7 +197,7 @@ public final class TargetPreflight {
     }
 
     private void roles(Connection source, Connection target) throws SQLException {
-        RoleMap roles = new RoleMap(migration.roleMap());
+        RoleMap roles = new RoleMap(flow.migration().roleMap());
         List<String> known = Queries.strings(target, "SELECT rolname FROM pg_roles");
         for (String role : Queries.strings(source, ROLES_OF_SOURCE)) {
             if (!known.contains(roles.role(role))) {
@@ -235,7 +236,7 @@ public final class TargetPreflight {
                 ? Queries.strings(target, "SELECT name FROM wherry.migration")
                 : List.of();
         List<String> others =
-                names.stream().filter(n -> !n.equals(migration.name())).toList();
+                names.stream().filter(n -> !n.equals(flow.migration().name())).toList();
         if (!others.isEmpty()) {
             error(
                     "target",
@@ -243,8 +244,8 @@ public final class TargetPreflight {
                     "Complete or abort that migration, then DROP SCHEMA wherry CASCADE");
         }
         if (!started(target)) {
-            findings.addAll(TargetTables.check(migration, source, target));
-            findings.addAll(new ExtensionTables(migration).check(source, target));
+            findings.addAll(TargetTables.check(flow, source, target));
+            findings.addAll(new ExtensionTables(flow).check(source, target));
             if (!LargeObjects.none(target)) {
                 error(
                         "large objects",

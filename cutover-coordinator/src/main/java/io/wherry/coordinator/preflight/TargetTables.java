@@ -1,6 +1,6 @@
 package io.wherry.coordinator.preflight;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.TableId;
@@ -35,7 +35,7 @@ public final class TargetTables {
         return Queries.truth(target, "SELECT to_regclass(?) IS NOT NULL", table);
     }
 
-    static List<Finding> check(Migration migration, Connection source, Connection target) throws SQLException {
+    static List<Finding> check(Flow flow, Connection source, Connection target) throws SQLException {
         List<Finding> findings = new ArrayList<>();
         Map<TableId, CatalogTable> onTarget = new HashMap<>();
         Catalog.withPartitioned(target).forEach(table -> onTarget.put(table.id(), table));
@@ -46,8 +46,8 @@ public final class TargetTables {
                         new TableId(row.getString(1), row.getString(2)),
                         new TableId(row.getString(3), row.getString(4))),
                 FOREIGN);
-        boolean existing = migration.schema() == TargetSchemaMode.EXISTING;
-        List<CatalogTable> selected = SelectedTables.read(source, migration);
+        boolean existing = flow.migration().schema() == TargetSchemaMode.EXISTING;
+        List<CatalogTable> selected = SelectedTables.read(source, flow.migration());
         // Tables that are not selected are created too.
         for (CatalogTable table : existing ? selected : Catalog.tables(source)) {
             CatalogTable twin = onTarget.get(table.id());
@@ -92,7 +92,7 @@ public final class TargetTables {
                 }
             }
             findings.addAll(ExistingTables.check(source, target, common));
-            findings.addAll(Sequences.read(migration, source, target).findings());
+            findings.addAll(Sequences.read(flow, source, target).findings());
         }
         return findings;
     }

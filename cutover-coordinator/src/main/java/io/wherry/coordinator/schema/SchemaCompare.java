@@ -1,7 +1,7 @@
 package io.wherry.coordinator.schema;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.dump.ColumnParameters;
@@ -36,11 +36,11 @@ import java.util.stream.Collectors;
 public final class SchemaCompare {
     private static final int MOST = 120;
 
-    private final Migration migration;
+    private final Flow flow;
     private final PostgresTools tools;
 
-    public SchemaCompare(Migration migration, PostgresTools tools) {
-        this.migration = migration;
+    public SchemaCompare(Flow flow, PostgresTools tools) {
+        this.flow = flow;
         this.tools = tools;
     }
 
@@ -60,20 +60,18 @@ public final class SchemaCompare {
 
     /** @throws SQLException when a side cannot be reached, or the target's version cannot create the source's schema */
     public Result run() throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "compare schema");
-                Connection target = Sessions.open(migration, migration.target(), "compare schema")) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "compare schema");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "compare schema")) {
             // Roles that are mapped to one role become one role in grants too, as the target's server sees them.
             boolean alike = ServerVersion.major(source) == ServerVersion.major(target)
-                    && migration.roleMap().isEmpty();
+                    && flow.migration().roleMap().isEmpty();
             boolean scratch = !alike
                     && Queries.truth(
                             target,
                             "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user");
-            Schema ofSource = (scratch
-                            ? throughScratch(target)
-                            : schema(target, migration.source(), Optional.of(source)))
-                    .with(new RoleMap(migration.roleMap())::statement);
-            Schema ofTarget = schema(target, migration.target(), Optional.empty());
+            Schema ofSource = (scratch ? throughScratch(target) : schema(target, flow.from(), Optional.of(source)))
+                    .with(new RoleMap(flow.migration().roleMap())::statement);
+            Schema ofTarget = schema(target, flow.to(), Optional.empty());
             List<String> onlyOnSource = without(ofSource.all(), ofTarget.all());
             List<String> onlyOnTarget = without(ofTarget.all(), ofSource.all());
             boolean exact = alike || scratch;
@@ -112,9 +110,9 @@ public final class SchemaCompare {
 
     private Schema throughScratch(Connection target) throws SQLException {
         try (ScratchDatabase database = new ScratchDatabase(target)) {
-            Endpoint scratch = Databases.sibling(migration.target(), database.name());
-            try (Connection empty = Databases.openForSchema(migration, scratch, "compare schema")) {
-                new SchemaCopy(migration, SchemaCopy.tools(migration)).copyInto(empty);
+            Endpoint scratch = Databases.sibling(flow.to(), database.name());
+            try (Connection empty = Databases.openForSchema(flow, scratch, "compare schema")) {
+                new SchemaCopy(flow, SchemaCopy.tools(flow)).copyInto(empty);
             }
             return schema(target, scratch, Optional.empty());
         }
@@ -122,9 +120,9 @@ public final class SchemaCompare {
 
     /** @param source source on which the migration may have changed replica identities, if the source is dumped */
     private Schema schema(Connection target, Endpoint endpoint, Optional<Connection> source) throws SQLException {
-        DumpTool dumpTool = new DumpTool(tools, migration);
+        DumpTool dumpTool = new DumpTool(tools, flow.migration());
         Path archive = null;
-        try (Connection connection = Sessions.open(migration, endpoint, "compare schema")) {
+        try (Connection connection = Sessions.open(flow.migration(), endpoint, "compare schema")) {
             archive = TemporaryFiles.create("wherry-schema", ".dump");
             FormerIdentities identities = identities(source);
             dumpTool.archive(endpoint, archive, Set.of());
@@ -136,7 +134,7 @@ public final class SchemaCompare {
                         identities.ofTables(DumpScript.entries(dumpTool.section(archive, section), known)));
                 Set<String> unknown = ColumnParameters.notCarried(target, entries);
                 for (Entry entry : ColumnParameters.without(entries, unknown)) {
-                    if (!DumpScript.ofPublication(entry, migration.publication())) {
+                    if (!DumpScript.ofPublication(entry, flow.publications())) {
                         List<String> statements = RowIndex.without(entry.statements());
                         schema.all().addAll(statements);
                         if (section.equals("post-data")
@@ -156,7 +154,7 @@ public final class SchemaCompare {
     }
 
     private FormerIdentities identities(Optional<Connection> source) throws SQLException {
-        return source.isPresent() ? FormerIdentities.read(source.get(), migration) : FormerIdentities.NONE;
+        return source.isPresent() ? FormerIdentities.read(source.get(), flow) : FormerIdentities.NONE;
     }
 
     private static String shortened(String statement) {

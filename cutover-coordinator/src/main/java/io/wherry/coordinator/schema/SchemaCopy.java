@@ -1,5 +1,6 @@
 package io.wherry.coordinator.schema;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
@@ -41,26 +42,26 @@ public final class SchemaCopy {
              WHERE c.relkind = 'p' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
             """;
 
-    private final Migration migration;
+    private final Flow flow;
     private final DumpTool dumpTool;
 
-    public SchemaCopy(Migration migration, PostgresTools tools) {
-        this.migration = migration;
-        this.dumpTool = new DumpTool(tools, migration);
+    public SchemaCopy(Flow flow, PostgresTools tools) {
+        this.flow = flow;
+        this.dumpTool = new DumpTool(tools, flow.migration());
     }
 
     /** The least major version of pg_dump for a comparison: that of the newer server. */
-    public static int toolsVersion(Migration migration) throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "check");
-                Connection target = Sessions.open(migration, migration.target(), "check")) {
+    public static int toolsVersion(Flow flow) throws SQLException {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "check");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "check")) {
             return Math.max(ServerVersion.major(source), ServerVersion.major(target));
         }
     }
 
     /** The client programs that copy the source's schema: programs of the source's version, if installed. */
-    public static PostgresTools tools(Migration migration) throws SQLException {
+    public static PostgresTools tools(Flow flow) throws SQLException {
         int source;
-        try (Connection session = Sessions.open(migration, migration.source(), "check")) {
+        try (Connection session = Sessions.open(flow.migration(), flow.from(), "check")) {
             source = ServerVersion.major(session);
         }
         return PostgresTools.locate(source);
@@ -73,9 +74,10 @@ public final class SchemaCopy {
      * @throws SQLException when a statement of the dump fails on the target; then nothing is changed
      */
     public void run() throws SQLException {
-        SchemaDump dump =
-                migration.schema() == Migration.TargetSchemaMode.CREATE ? dump(Set.of()) : SchemaDump.empty(migration);
-        try (Connection target = Databases.openForSchema(migration, migration.target(), "schema")) {
+        SchemaDump dump = flow.migration().schema() == Migration.TargetSchemaMode.CREATE
+                ? dump(Set.of())
+                : SchemaDump.empty(flow);
+        try (Connection target = Databases.openForSchema(flow, flow.to(), "schema")) {
             Set<String> known = Databases.settings(target);
             boolean superuser = Queries.superuser(target);
             target.setAutoCommit(false);
@@ -83,11 +85,11 @@ public final class SchemaCopy {
             Queries.update(
                     target,
                     "INSERT INTO wherry.migration (name, source_system, deferred) VALUES (?, ?, ?)",
-                    migration.name(),
+                    flow.migration().name(),
                     dump.sourceSystem(),
                     dump.deferred());
             List<Entry> preData = dump.preData(target, known);
-            String script = DumpScript.script(preData, migration.publication(), superuser);
+            String script = DumpScript.script(preData, flow.publications(), superuser);
             if (!script.isEmpty()) {
                 Optional<String> path = Databases.searchPath(target);
                 Queries.execute(target, script);
@@ -95,7 +97,7 @@ public final class SchemaCopy {
             }
             extensionRows(target);
             DdlStore.insert(target, dump.deferred(target, known));
-            Journal.first(target);
+            Journal.first(target, flow.generation());
             target.commit();
         }
     }
@@ -112,8 +114,8 @@ public final class SchemaCopy {
 
     /** With the schema: expressions that run during the load may need these rows, as a transformation needs its coordinate system. */
     public void extensionRows(Connection target) throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
-            new ExtensionRows(migration).bring(source, target, ExtensionTables.When.EARLY);
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema")) {
+            new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
         }
     }
 
@@ -126,12 +128,12 @@ public final class SchemaCopy {
     public void add(Connection target, Set<TableId> wanted) throws SQLException {
         Set<TableId> tables = new HashSet<>(wanted);
         // The caller has compared the sides some time ago.
-        tables.removeAll(SelectedTables.namesWithPartitioned(target, migration));
+        tables.removeAll(SelectedTables.namesWithPartitioned(target, flow.migration()));
         if (tables.isEmpty()) {
             return;
         }
         Set<TableId> parents;
-        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema")) {
             parents = new HashSet<>(
                     Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), PARTITIONED));
         }
@@ -151,12 +153,12 @@ public final class SchemaCopy {
         Map<Boolean, List<Entry>> preData = dump.preData(target, known).stream()
                 .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
         List<Entry> later = new ArrayList<>(dump.postData(known));
-        Queries.execute(target, DumpScript.script(preData.get(false), migration.publication(), superuser));
+        Queries.execute(target, DumpScript.script(preData.get(false), flow.publications(), superuser));
         later.addAll(preData.get(true));
         List<Ddl> waiting = new ArrayList<>();
         boolean forSwitch = false;
         for (Ddl ddl : DeferredDdl.plan(
-                later, migration.publication(), tables, List.of(), dump.keys().on(target))) {
+                later, flow.publications(), tables, List.of(), dump.keys().on(target))) {
             if (ddl.stage() == Stage.PARENT && !ddl.kind().equals("INDEX ATTACH")) {
                 Queries.execute(target, ddl.sql());
             } else if (AT_SWITCH.contains(ddl.stage())) {
@@ -165,8 +167,8 @@ public final class SchemaCopy {
                 waiting.add(ddl);
             }
         }
-        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
-            for (String owner : Sequences.read(migration, source, target).owners(tables)) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema")) {
+            for (String owner : Sequences.read(flow, source, target).owners(tables)) {
                 Queries.execute(target, owner);
             }
         }
@@ -197,10 +199,10 @@ public final class SchemaCopy {
         Set<String> known = Databases.settings(empty);
         List<Entry> preData = dump.preData(empty, known);
         List<Entry> postData = dump.postData(known);
-        Queries.execute(empty, DumpScript.script(preData, migration.publication(), Queries.superuser(empty)));
+        Queries.execute(empty, DumpScript.script(preData, flow.publications(), Queries.superuser(empty)));
         for (Ddl ddl : DeferredDdl.plan(
                 postData,
-                migration.publication(),
+                flow.publications(),
                 dump.loaded(),
                 List.of(),
                 dump.keys().on(empty))) {
@@ -210,6 +212,6 @@ public final class SchemaCopy {
 
     /** @param tables only these; empty = all tables */
     private SchemaDump dump(Set<TableId> tables) throws SQLException {
-        return SchemaDump.take(migration, dumpTool, tables);
+        return SchemaDump.take(flow, dumpTool, tables);
     }
 }

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.schema;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.Remedies;
@@ -67,7 +67,7 @@ public record SchemaDrift(
      * @param halted tables whose load has stopped: their indexes come after the load
      */
     public static SchemaDrift read(
-            Migration migration,
+            Flow flow,
             Connection source,
             Connection target,
             Set<TableId> planned,
@@ -75,10 +75,10 @@ public record SchemaDrift(
             boolean built,
             Set<TableId> halted)
             throws SQLException {
-        Map<TableId, Long> oids = SelectedTables.oids(source, migration);
+        Map<TableId, Long> oids = SelectedTables.oids(source, flow.migration());
         Set<TableId> selected = new TreeSet<>(oids.keySet());
-        Set<TableId> onTarget = SelectedTables.namesWithPartitioned(target, migration);
-        boolean create = migration.schema() == TargetSchemaMode.CREATE;
+        Set<TableId> onTarget = SelectedTables.namesWithPartitioned(target, flow.migration());
+        boolean create = flow.migration().schema() == TargetSchemaMode.CREATE;
         List<String> obstacles = new ArrayList<>();
         Set<TableId> gone = new TreeSet<>(planned);
         gone.removeAll(selected);
@@ -97,7 +97,7 @@ public record SchemaDrift(
                                 + " the table once the load is complete; if that takes long, see the log of the source-connector");
             }
         }
-        Moves moves = Moves.of(migration, oids, loadedAs);
+        Moves moves = Moves.of(flow, oids, loadedAs);
         obstacles.addAll(moves.obstacles());
         for (TableId table : gone) {
             // With target.schema: create the sink-applier removes it.
@@ -111,11 +111,11 @@ public record SchemaDrift(
         fresh.removeAll(onTarget);
         // Their names on the target belong to the earlier tables, until these are removed for the re-load.
         fresh.removeAll(moves.arriving());
-        Sequences sequences = Sequences.read(migration, source, target);
+        Sequences sequences = Sequences.read(flow, source, target);
         fresh.addAll(sequences.fresh());
         obstacles.addAll(sequences.obstacles());
         selected.retainAll(onTarget);
-        selected.removeIf(table -> !migration.tables().follows(table));
+        selected.removeIf(table -> !flow.migration().tables().follows(table));
         selected.removeAll(moves.replaced());
         Map<TableId, Map<String, String>> ofSource = columns(source);
         Map<TableId, Map<String, String>> ofTarget = columns(target);
@@ -137,7 +137,7 @@ public record SchemaDrift(
                     "SELECT deferred IS NOT DISTINCT FROM ? FROM wherry.migration",
                     DeferredFingerprint.read(source));
         }
-        ExtensionRows rows = new ExtensionRows(migration);
+        ExtensionRows rows = new ExtensionRows(flow);
         List<String> unfit = rows.obstacles(source, target);
         obstacles.addAll(unfit);
         Set<TableId> extensionRows = unfit.isEmpty() ? rows.differing(source, target) : Set.of();
@@ -155,7 +155,7 @@ public record SchemaDrift(
      * @param replaced names that belong to other tables now
      */
     private record Moves(Set<TableId> arriving, Set<TableId> leaving, Set<TableId> replaced) {
-        static Moves of(Migration migration, Map<TableId, Long> oids, Map<Long, TableId> loadedAs) {
+        static Moves of(Flow flow, Map<TableId, Long> oids, Map<Long, TableId> loadedAs) {
             Moves moves = new Moves(new TreeSet<>(), new TreeSet<>(), new TreeSet<>());
             Map<TableId, Long> loaded = new TreeMap<>();
             loadedAs.forEach((oid, table) -> loaded.put(table, oid));
@@ -166,7 +166,9 @@ public record SchemaDrift(
                     moves.leaving.add(before);
                 }
                 Long other = loaded.get(table);
-                if (other != null && !other.equals(oid) && migration.tables().follows(table)) {
+                if (other != null
+                        && !other.equals(oid)
+                        && flow.migration().tables().follows(table)) {
                     moves.replaced.add(table);
                 }
             });

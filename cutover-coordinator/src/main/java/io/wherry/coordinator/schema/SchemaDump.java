@@ -1,6 +1,6 @@
 package io.wherry.coordinator.schema;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
  * @param loaded the tables whose rows the migration carries
  */
 record SchemaDump(
-        Migration migration,
+        Flow flow,
         String sourceSystem,
         String deferred,
         String preData,
@@ -55,9 +55,9 @@ record SchemaDump(
     private static final Logger LOG = LoggerFactory.getLogger(SchemaDump.class);
 
     /** A dump without statements, for a target whose schema Wherry does not create. */
-    static SchemaDump empty(Migration migration) {
+    static SchemaDump empty(Flow flow) {
         return new SchemaDump(
-                migration,
+                flow,
                 "",
                 "",
                 "",
@@ -72,16 +72,16 @@ record SchemaDump(
     }
 
     /** @param tables only these; empty = all tables */
-    static SchemaDump take(Migration migration, DumpTool dumpTool, Set<TableId> tables) throws SQLException {
+    static SchemaDump take(Flow flow, DumpTool dumpTool, Set<TableId> tables) throws SQLException {
         Path archive = null;
-        try (Connection source = Sessions.open(migration, migration.source(), "schema")) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema")) {
             archive = TemporaryFiles.create("wherry-schema", ".dump");
             // Before the dump, so that a change in between is brought twice rather than not at all.
             String deferred = DeferredFingerprint.read(source);
-            FormerIdentities identities = FormerIdentities.read(source, migration);
-            dumpTool.archive(migration.source(), archive, tables);
+            FormerIdentities identities = FormerIdentities.read(source, flow);
+            dumpTool.archive(flow.from(), archive, tables);
             return new SchemaDump(
-                    migration,
+                    flow,
                     Queries.string(source, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
                             .orElse(""),
                     deferred,
@@ -90,12 +90,12 @@ record SchemaDump(
                     dumpTool.section(archive, "post-data"),
                     dumpTool.entries(archive, "post-data"),
                     dumpTool.database(archive),
-                    SelectedTables.read(source, migration).stream()
+                    SelectedTables.read(source, flow.migration()).stream()
                             .map(CatalogTable::id)
                             .collect(Collectors.toSet()),
                     MaterializedViews.read(source),
                     PartitionedKeys.read(source),
-                    identities.and(FormerIdentities.read(source, migration)));
+                    identities.and(FormerIdentities.read(source, flow)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
@@ -107,8 +107,10 @@ record SchemaDump(
     List<Ddl> deferred(Connection target, Set<String> known) throws SQLException {
         List<Entry> entries = new ArrayList<>(postData(known));
         entries.addAll(DatabaseEntries.of(
-                DumpScript.entries(database, known), target.getCatalog(), new RoleMap(migration.roleMap())));
-        return DeferredDdl.plan(entries, migration.publication(), loaded, views.refreshes(target), keys.on(target));
+                DumpScript.entries(database, known),
+                target.getCatalog(),
+                new RoleMap(flow.migration().roleMap())));
+        return DeferredDdl.plan(entries, flow.publications(), loaded, views.refreshes(target), keys.on(target));
     }
 
     /**
@@ -130,7 +132,7 @@ record SchemaDump(
     }
 
     private List<Entry> mapped(List<Entry> entries) {
-        RoleMap roles = new RoleMap(migration.roleMap());
+        RoleMap roles = new RoleMap(flow.migration().roleMap());
         return entries.stream().map(entry -> entry.with(roles::statement)).toList();
     }
 

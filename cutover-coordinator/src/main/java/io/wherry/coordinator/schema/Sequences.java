@@ -1,6 +1,6 @@
 package io.wherry.coordinator.schema;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
@@ -57,15 +57,14 @@ public final class Sequences {
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                     + " WHERE c.relkind IN ('r', 'p', 'f')";
 
-    private final Migration migration;
+    private final Flow flow;
     private final List<Sequence> ofSource;
     private final Map<TableId, Sequence> ofTarget;
     private final Map<Column, Sequence> ofColumns;
     private final Set<TableId> tablesOfTarget;
 
-    private Sequences(
-            Migration migration, List<Sequence> ofSource, List<Sequence> ofTarget, Set<TableId> tablesOfTarget) {
-        this.migration = migration;
+    private Sequences(Flow flow, List<Sequence> ofSource, List<Sequence> ofTarget, Set<TableId> tablesOfTarget) {
+        this.flow = flow;
         this.ofSource = ofSource;
         this.ofTarget = new LinkedHashMap<>();
         this.ofColumns = new LinkedHashMap<>();
@@ -104,9 +103,9 @@ public final class Sequences {
     /** @param called whether the value was already returned: then the next value is one step further */
     private record Value(long last, boolean called) {}
 
-    public static Sequences read(Migration migration, Connection source, Connection target) throws SQLException {
+    public static Sequences read(Flow flow, Connection source, Connection target) throws SQLException {
         return new Sequences(
-                migration,
+                flow,
                 Queries.list(source, Sequences::sequence, ALL),
                 Queries.list(target, Sequences::sequence, ALL),
                 new HashSet<>(Queries.list(target, row -> new TableId(row.getString(1), row.getString(2)), TABLES)));
@@ -136,7 +135,7 @@ public final class Sequences {
     }
 
     private boolean create() {
-        return migration.schema() == TargetSchemaMode.CREATE;
+        return flow.migration().schema() == TargetSchemaMode.CREATE;
     }
 
     /**
@@ -150,14 +149,14 @@ public final class Sequences {
         if (create()) {
             return sequence.owner
                     .map(Column::table)
-                    .map(table -> migration.tables().selects(table) || tablesOfTarget.contains(table))
+                    .map(table -> flow.migration().tables().selects(table) || tablesOfTarget.contains(table))
                     .orElse(true);
         }
         return sequence.owner
                         .map(Column::table)
-                        .filter(migration.tables()::selects)
+                        .filter(flow.migration().tables()::selects)
                         .isPresent()
-                || sequence.users.stream().anyMatch(migration.tables()::selects);
+                || sequence.users.stream().anyMatch(flow.migration().tables()::selects);
     }
 
     /**
@@ -247,7 +246,7 @@ public final class Sequences {
                 refused.add("sequence " + twin.id
                         + ": Wherry's role may not set the value on the target. GRANT UPDATE ON SEQUENCE "
                         + twin.id.quoted()
-                        + " TO " + Identifiers.quote(migration.target().user()));
+                        + " TO " + Identifiers.quote(flow.to().user()));
             } else if (value < twin.least || value > twin.most) {
                 refused.add("sequence " + twin.id + ": the value on the source, " + value
                         + ", is not within the target's bounds, " + twin.least + " and " + twin.most

@@ -1,7 +1,7 @@
 package io.wherry.coordinator.sql;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.thread.Threads;
 import java.sql.Connection;
@@ -34,7 +34,7 @@ public final class BoundSessions implements AutoCloseable {
             + " WHERE pid = ANY (?) AND usename = current_user AND application_name LIKE '" + Sessions.APPLICATION
             + "%'";
 
-    private final Migration migration;
+    private final Flow flow;
     private final Window window;
     private final Map<Connection, Backend> open = new HashMap<>();
     private boolean closed;
@@ -42,13 +42,13 @@ public final class BoundSessions implements AutoCloseable {
     private record Backend(Endpoint server, int pid) {}
 
     /** Sessions that end when this object is closed. */
-    public BoundSessions(Migration migration) {
-        this(migration, null);
+    public BoundSessions(Flow flow) {
+        this(flow, null);
     }
 
     /** Sessions that end with the window at the latest. If this process is killed, each statement of these sessions still ends by then. */
-    public BoundSessions(Migration migration, Window window) {
-        this.migration = migration;
+    public BoundSessions(Flow flow, Window window) {
+        this.flow = flow;
         this.window = window;
         if (window != null) {
             window.atEnd(this::close);
@@ -61,8 +61,8 @@ public final class BoundSessions implements AutoCloseable {
      * @throws SQLException also when these sessions are closed
      */
     public Connection open(Endpoint endpoint, String purpose) throws SQLException {
-        boolean ofWindow = window != null && endpoint.equals(migration.source());
-        Connection session = Sessions.open(migration, endpoint, (ofWindow ? OF_WINDOW : "") + purpose);
+        boolean ofWindow = window != null && endpoint.equals(flow.from());
+        Connection session = Sessions.open(flow.migration(), endpoint, (ofWindow ? OF_WINDOW : "") + purpose);
         if (!keep(
                 session,
                 new Backend(endpoint, session.unwrap(PGConnection.class).getBackendPID()))) {
@@ -122,7 +122,7 @@ public final class BoundSessions implements AutoCloseable {
 
     // Terminated, not cancelled: a session that starts its next query just after a cancel would run that query.
     private void end(Endpoint server, List<Integer> pids) {
-        try (Connection session = Sessions.open(migration, server, "end")) {
+        try (Connection session = Sessions.open(flow.migration(), server, "end")) {
             Queries.strings(session, END, (Object) pids.toArray(Integer[]::new));
         } catch (SQLException e) {
             LOG.warn("Cannot end {} sessions on {}: {}", pids.size(), server, e.getMessage());

@@ -1,7 +1,7 @@
 package io.wherry.coordinator.sql;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.Sessions;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -16,19 +16,18 @@ public final class Databases {
     private Databases() {}
 
     /** A session whose statements go to the server unchanged, several in one text, by the simple query protocol. */
-    public static Connection openForScripts(Migration migration, Endpoint endpoint, String purpose)
-            throws SQLException {
-        return Sessions.openForScripts(migration, endpoint, CHANGES + purpose);
+    public static Connection openForScripts(Flow flow, Endpoint endpoint, String purpose) throws SQLException {
+        return Sessions.openForScripts(flow.migration(), endpoint, CHANGES + purpose);
     }
 
     /**
      * A session for scripts that create extensions, like a new psql session on a restored database: its {@code search_path} is the
      * setting of the source's database.
      */
-    public static Connection openForSchema(Migration migration, Endpoint endpoint, String purpose) throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), purpose)) {
+    public static Connection openForSchema(Flow flow, Endpoint endpoint, String purpose) throws SQLException {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), purpose)) {
             String reset = searchPath(source).orElse("");
-            return Sessions.openForSchema(migration, endpoint, CHANGES + purpose, reset);
+            return Sessions.openForSchema(flow.migration(), endpoint, CHANGES + purpose, reset);
         }
     }
 

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.sql;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import java.sql.Connection;
 import java.sql.SQLException;
 
@@ -32,13 +32,13 @@ public final class Term {
 
     private static final Holder NOBODY = new Holder(0, 0);
 
-    private final Migration migration;
+    private final Flow flow;
     private volatile Holder holder = NOBODY;
 
     private record Holder(int pid, long born) {}
 
-    public Term(Migration migration) {
-        this.migration = migration;
+    public Term(Flow flow) {
+        this.flow = flow;
     }
 
     /** Starts the term. @param session that holds the lock */
@@ -69,7 +69,7 @@ public final class Term {
 
     /** Opens a session for scripts that change the target; a successor ends it. @throws SQLException also when the term has ended */
     public Connection open(String purpose) throws SQLException {
-        return checked(Databases.openForScripts(migration, migration.target(), purpose));
+        return checked(Databases.openForScripts(flow, flow.to(), purpose));
     }
 
     /** The same sessions; the term is checked for those that change the target. */

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.traffic;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.record.Json;
@@ -31,26 +31,25 @@ public interface TrafficSwitch {
     void move(String fenceLsn) throws InterruptedException;
 
     /** The switch that the configuration asks for. */
-    static TrafficSwitch of(Migration migration) {
-        if (migration.cutover().traffic() instanceof Switch.Command command) {
-            return new Command(migration, command.command(), command.environment());
+    static TrafficSwitch of(Flow flow) {
+        if (flow.migration().cutover().traffic() instanceof Switch.Command command) {
+            return new Command(flow, command.command(), command.environment());
         }
-        return new None(migration);
+        return new None(flow);
     }
 
     /** Leaves the move to a person. */
-    record None(Migration migration) implements TrafficSwitch {
+    record None(Flow flow) implements TrafficSwitch {
         private static final Logger LOG = LoggerFactory.getLogger(None.class);
 
         @Override
         public List<String> plan() {
-            return List.of(
-                    "by hand: point the applications at " + migration.target().address());
+            return List.of("by hand: point the applications at " + flow.to().address());
         }
 
         @Override
         public void move(String fenceLsn) {
-            LOG.info("Point the applications at {} now", migration.target().address());
+            LOG.info("Point the applications at {} now", flow.to().address());
         }
     }
 
@@ -61,7 +60,7 @@ public interface TrafficSwitch {
      *
      * @param passed names of further variables that the executable inherits
      */
-    record Command(Migration migration, List<String> command, List<String> passed) implements TrafficSwitch {
+    record Command(Flow flow, List<String> command, List<String> passed) implements TrafficSwitch {
         private static final int OUTPUT_SHOWN = 500;
         private static final Set<String> HARMLESS = Set.of(
                 "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG", "LANGUAGE", "TZ", "TMPDIR", "JAVA_HOME");
@@ -78,9 +77,9 @@ public interface TrafficSwitch {
         @Override
         public void move(String fenceLsn) throws InterruptedException {
             Map<String, String> facts = new TreeMap<>(Map.of(
-                    "name", migration.name(),
-                    "sourceUrl", migration.source().address(),
-                    "targetUrl", migration.target().address(),
+                    "name", flow.migration().name(),
+                    "sourceUrl", flow.from().address(),
+                    "targetUrl", flow.to().address(),
                     "stateLsn", fenceLsn));
             try {
                 Path output = TemporaryFiles.create("wherry-switch", ".out");

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.verify;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
@@ -44,16 +44,16 @@ import java.util.stream.Collectors;
 public final class DataCompare {
     private static final int TABLES_AT_ONCE = 2;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Supplier<BoundSessions> opening;
 
-    public DataCompare(Migration migration) {
-        this(migration, () -> new BoundSessions(migration));
+    public DataCompare(Flow flow) {
+        this(flow, () -> new BoundSessions(flow));
     }
 
     /** @param opening opens the sessions of one comparison, which ends them in every case */
-    public DataCompare(Migration migration, Supplier<BoundSessions> opening) {
-        this.migration = migration;
+    public DataCompare(Flow flow, Supplier<BoundSessions> opening) {
+        this.flow = flow;
         this.opening = opening;
     }
 
@@ -73,11 +73,11 @@ public final class DataCompare {
         Map<TableId, CatalogTable> onTarget;
         RowTypes types;
         boolean extended;
-        try (Connection source = sessions.open(migration.source(), "compare");
-                Connection target = sessions.open(migration.target(), "compare")) {
+        try (Connection source = sessions.open(flow.from(), "compare");
+                Connection target = sessions.open(flow.to(), "compare")) {
             // The largest table first, so that it does not run alone at the end.
-            tables = SelectedTables.read(source, migration).stream()
-                    .filter(table -> migration.tables().follows(table.id()))
+            tables = SelectedTables.read(source, flow.migration()).stream()
+                    .filter(table -> flow.migration().tables().follows(table.id()))
                     .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                     .toList();
             onTarget = Catalog.withPartitioned(target).stream()
@@ -97,7 +97,7 @@ public final class DataCompare {
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
-            new LargeObjects(migration, sessions::open).compare().ifPresent(results::add);
+            new LargeObjects(flow, sessions::open).compare().ifPresent(results::add);
             results.addAll(rowsOfExtensions(sessions));
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
@@ -108,10 +108,10 @@ public final class DataCompare {
     }
 
     private List<TableResult> rowsOfExtensions(BoundSessions sessions) throws SQLException {
-        try (Connection source = sessions.open(migration.source(), "compare");
-                Connection target = sessions.open(migration.target(), "compare")) {
+        try (Connection source = sessions.open(flow.from(), "compare");
+                Connection target = sessions.open(flow.to(), "compare")) {
             target.setAutoCommit(false);
-            return new ExtensionRows(migration).compare(source, target);
+            return new ExtensionRows(flow).compare(source, target);
         }
     }
 
@@ -125,8 +125,8 @@ public final class DataCompare {
             ExecutorService sources)
             throws SQLException, InterruptedException {
         List<TableResult> results = new ArrayList<>();
-        try (Connection source = sessions.open(migration.source(), "compare");
-                Connection target = sessions.open(migration.target(), "compare")) {
+        try (Connection source = sessions.open(flow.from(), "compare");
+                Connection target = sessions.open(flow.to(), "compare")) {
             for (CatalogTable table = queue.poll(); table != null; table = queue.poll()) {
                 results.add(compare(
                         sessions,
@@ -180,7 +180,7 @@ public final class DataCompare {
                     List.of(),
                     "has columns " + names + " on the source, " + targetNames + " on the target");
         }
-        String ofSource = table.rows() + migration.tables().whereClause(table.id());
+        String ofSource = table.rows() + flow.migration().tables().whereClause(table.id());
         Both sums = onBoth.run(
                 RowHash.table(columns, types, extended, ofSource),
                 RowHash.table(columns, types, extended, onTarget.rows()));
@@ -188,7 +188,7 @@ public final class DataCompare {
             return new TableResult(
                     table.id(), sums.source().rows(), sums.target().rows(), 0, List.of(), "");
         }
-        return new RowDifferences(migration, sessions)
+        return new RowDifferences(flow, sessions)
                 .find(
                         table,
                         RowHash.sortedRows(table, columns, types, ofSource),

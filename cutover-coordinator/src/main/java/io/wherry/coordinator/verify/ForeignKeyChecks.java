@@ -1,6 +1,6 @@
 package io.wherry.coordinator.verify;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
@@ -70,14 +70,14 @@ public final class ForeignKeyChecks {
              ORDER BY l.root, l.root <> l.oid, n.nspname, c.relname
             """;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Connection source;
     private final int mostMillisEach;
     private final Map<Long, List<ConstrainedTable>> tables = new HashMap<>();
     private final long endNanos = System.nanoTime() + MOST_MILLIS * 1_000_000;
 
-    private ForeignKeyChecks(Migration migration, Connection source, int mostMillisEach) {
-        this.migration = migration;
+    private ForeignKeyChecks(Flow flow, Connection source, int mostMillisEach) {
+        this.flow = flow;
         this.source = source;
         this.mostMillisEach = mostMillisEach;
     }
@@ -97,15 +97,15 @@ public final class ForeignKeyChecks {
             String definition) {}
 
     /** The findings; none of them refuses the migration. */
-    public static List<Finding> check(Migration migration) throws SQLException {
-        return check(migration, MOST_MILLIS_EACH);
+    public static List<Finding> check(Flow flow) throws SQLException {
+        return check(flow, MOST_MILLIS_EACH);
     }
 
     /** @param mostMillisEach limit for the query of one key */
-    public static List<Finding> check(Migration migration, int mostMillisEach) throws SQLException {
-        try (Connection source = Sessions.open(migration, migration.source(), "check")) {
+    public static List<Finding> check(Flow flow, int mostMillisEach) throws SQLException {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "check")) {
             source.setReadOnly(true);
-            return new ForeignKeyChecks(migration, source, mostMillisEach).findings();
+            return new ForeignKeyChecks(flow, source, mostMillisEach).findings();
         }
     }
 
@@ -183,7 +183,7 @@ public final class ForeignKeyChecks {
     }
 
     private String outcome() {
-        return migration.schema() == TargetSchemaMode.CREATE
+        return flow.migration().schema() == TargetSchemaMode.CREATE
                 ? ": this key stays NOT VALID on the target, which checks new rows only"
                 : ": the target does not check this key while rows are applied";
     }
@@ -215,19 +215,22 @@ public final class ForeignKeyChecks {
         }
         String names = columns.stream().map(Identifiers::quote).collect(Collectors.joining(", "));
         List<String> parts = leaves(table).stream()
-                .filter(leaf -> migration.tables().selects(leaf.id()))
+                .filter(leaf -> flow.migration().tables().selects(leaf.id()))
                 .map(leaf -> "SELECT " + names + " FROM ONLY " + leaf.id().quoted()
-                        + migration.tables().whereClause(leaf.id()))
+                        + flow.migration().tables().whereClause(leaf.id()))
                 .toList();
         return parts.isEmpty() ? Optional.empty() : Optional.of("(" + String.join(" UNION ALL ", parts) + ")");
     }
 
     /** Whether all rows of the table are carried. */
     private boolean isWhole(long table) {
-        return migration.tables().isWhole(tables.get(table).get(0).id())
+        return flow.migration().tables().isWhole(tables.get(table).get(0).id())
                 || leaves(table).stream()
-                        .allMatch(leaf -> migration.tables().selects(leaf.id())
-                                && migration.tables().whereClause(leaf.id()).isEmpty());
+                        .allMatch(leaf -> flow.migration().tables().selects(leaf.id())
+                                && flow.migration()
+                                        .tables()
+                                        .whereClause(leaf.id())
+                                        .isEmpty());
     }
 
     private List<ConstrainedTable> leaves(long table) {

@@ -1,7 +1,7 @@
 package io.wherry.coordinator.verify;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.sql.BoundSessions;
@@ -21,11 +21,11 @@ final class RowDifferences {
     // Beyond this number an exact count has no use, and memory must stay bounded.
     private static final int KEYS_COUNTED = 100_000;
 
-    private final Migration migration;
+    private final Flow flow;
     private final BoundSessions sessions;
 
-    RowDifferences(Migration migration, BoundSessions sessions) {
-        this.migration = migration;
+    RowDifferences(Flow flow, BoundSessions sessions) {
+        this.flow = flow;
         this.sessions = sessions;
     }
 
@@ -37,8 +37,8 @@ final class RowDifferences {
             throws SQLException {
         Set<String> keys = new LinkedHashSet<>();
         long beyond = 0;
-        try (Rows source = new Rows(migration.source(), ofSource);
-                Rows target = new Rows(migration.target(), ofTarget)) {
+        try (Rows source = new Rows(flow.from(), ofSource);
+                Rows target = new Rows(flow.to(), ofTarget)) {
             while (source.hash != null || target.hash != null) {
                 int order = source.hash == null ? 1 : target.hash == null ? -1 : source.hash.compareTo(target.hash);
                 if (order == 0) {

@@ -1,6 +1,6 @@
 package io.wherry.coordinator.watch;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.thread.MonotonicClock;
@@ -24,7 +24,7 @@ import org.apache.kafka.common.TopicPartition;
  * @param newest the last heartbeat that was emitted; null before the first
  */
 record Arrivals(
-        Migration migration,
+        Flow flow,
         Progress progress,
         Consumer<Observation> tell,
         BooleanSupplier applying,
@@ -35,8 +35,8 @@ record Arrivals(
 
     @Override
     public void run(Repeater repeater) throws SQLException, InterruptedException {
-        try (Connection target = Sessions.open(migration, migration.target(), "lag");
-                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+        try (Connection target = Sessions.open(flow.migration(), flow.to(), "lag");
+                DrainProbe probe = new DrainProbe(flow.migration(), target, progress)) {
             HeartbeatEmitted last = newest.get();
             while (!repeater.closing()) {
                 HeartbeatEmitted heartbeat = newest.get();

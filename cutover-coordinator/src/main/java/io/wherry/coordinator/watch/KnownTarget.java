@@ -1,6 +1,6 @@
 package io.wherry.coordinator.watch;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.record.Json;
@@ -25,36 +25,35 @@ public record KnownTarget(String identity, String address) {
             "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()) || '/' || oid"
                     + " FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
 
-    static KnownTarget read(Migration migration, Connection target) throws SQLException {
+    static KnownTarget read(Flow flow, Connection target) throws SQLException {
         return new KnownTarget(
-                Queries.string(target, IDENTITY).orElseThrow(),
-                migration.target().toString());
+                Queries.string(target, IDENTITY).orElseThrow(), flow.to().toString());
     }
 
-    static Optional<KnownTarget> last(Migration migration) {
-        return ControlTopicReader.last(migration, KEY).map(value -> Json.read(value, KnownTarget.class));
+    static Optional<KnownTarget> last(Flow flow) {
+        return ControlTopicReader.last(flow.migration(), KEY).map(value -> Json.read(value, KnownTarget.class));
     }
 
     /**
      * @param target that knows nothing of the migration
      * @throws ConfigurationException when there was a target before, and the operator has not confirmed this one
      */
-    public static void requireMeant(Migration migration, Connection target) throws SQLException {
-        Optional<KnownTarget> before = last(migration);
+    public static void requireMeant(Flow flow, Connection target) throws SQLException {
+        Optional<KnownTarget> before = last(flow);
         boolean meant =
                 Queries.truth(target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'wherry')");
         if (before.isEmpty() || meant) {
             return;
         }
-        boolean same = before.get().identity().equals(read(migration, target).identity());
+        boolean same = before.get().identity().equals(read(flow, target).identity());
         throw new ConfigurationException(
-                "target " + migration.target(),
+                "target " + flow.to(),
                 same
                         ? "was emptied: this migration was applied to this database, and schema wherry is gone"
                         : "is not the database that this migration was applied to, "
                                 + before.get().address(),
                 "Correct target.url; or, to load everything into this database, on the target: CREATE SCHEMA wherry"
                         + " AUTHORIZATION "
-                        + Identifiers.quote(migration.target().user()) + ", then start again");
+                        + Identifiers.quote(flow.to().user()) + ", then start again");
     }
 }

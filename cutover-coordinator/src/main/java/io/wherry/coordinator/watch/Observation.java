@@ -2,7 +2,6 @@ package io.wherry.coordinator.watch;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.contract.record.Position;
 import io.wherry.contract.record.SourceStatus;
 import io.wherry.coordinator.schema.SchemaDrift;
 import java.sql.SQLException;
@@ -53,8 +52,12 @@ public sealed interface Observation {
         void see(Command seen) throws SQLException;
     }
 
-    /** The source-connector's transaction is committed in Kafka. */
-    record Positioned(Position position, long seenMillis) implements Observation {
+    /**
+     * A transaction of a source-connector is committed in Kafka.
+     *
+     * @param commitLsn every source transaction up to it is in Kafka
+     */
+    record Positioned(Lsn commitLsn, long seenMillis) implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
             receiver.see(this);

@@ -1,6 +1,7 @@
 package io.wherry.coordinator.watch;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.TableId;
@@ -33,6 +34,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
@@ -42,7 +44,7 @@ public final class Observers implements AutoCloseable {
     public static final long PERIOD_MILLIS = 1_000;
 
     private static final Duration WAIT = Duration.ofMillis(500);
-    private final Migration migration;
+    private final Flow flow;
     private final Progress progress;
     private final Consumer<Observation> tell;
     private final BooleanSupplier applying;
@@ -57,7 +59,7 @@ public final class Observers implements AutoCloseable {
      * @param pulse gets the signs of life of the other two services
      */
     public Observers(
-            Migration migration,
+            Flow flow,
             Term term,
             Progress progress,
             Consumer<Observation> tell,
@@ -65,20 +67,29 @@ public final class Observers implements AutoCloseable {
             Supplier<Set<TableId>> halted,
             Pulse pulse) {
         this.pulse = pulse;
-        this.migration = migration;
+        this.flow = flow;
         this.progress = progress;
         this.tell = tell;
         this.applying = applying;
         this.halted = halted;
-        this.threads = List.of(
-                thread("position", r -> follow(r, migration.topics().position(), true, this::position)),
-                thread("control", r -> follow(r, migration.topics().control(), false, this::control)),
-                thread("status", r -> follow(r, migration.topics().status(), true, this::status)),
+        Stream<Repeater> positions = flow.groups().stream()
+                .map(group -> thread(
+                        "position-" + group.number(),
+                        r -> follow(
+                                r,
+                                flow.migration().topics().position(),
+                                group.number(),
+                                true,
+                                row -> position(group, row))));
+        Stream<Repeater> others = Stream.of(
+                thread("control", r -> follow(r, flow.migration().topics().control(), 0, false, this::control)),
+                thread("status", r -> follow(r, flow.migration().topics().status(), 0, true, this::status)),
                 thread("source", this::watchSource),
                 thread("target", this::watchTarget),
                 thread("schema", this::watchSchema),
-                thread("known target", new TargetNote(migration, term, progress)),
-                thread("heartbeat", new Arrivals(migration, progress, tell, applying, newest)));
+                thread("known target", new TargetNote(flow, term, progress)),
+                thread("heartbeat", new Arrivals(flow, progress, tell, applying, newest)));
+        this.threads = Stream.concat(positions, others).toList();
     }
 
     private Repeater thread(String name, Repeater.Work work) {
@@ -91,10 +102,14 @@ public final class Observers implements AutoCloseable {
     }
 
     private void follow(
-            Repeater repeater, String topic, boolean lastOnly, Consumer<ConsumerRecord<byte[], byte[]>> each)
+            Repeater repeater,
+            String topic,
+            int partition,
+            boolean lastOnly,
+            Consumer<ConsumerRecord<byte[], byte[]>> each)
             throws InterruptedException, ExecutionException {
         awaitTopic(repeater, topic);
-        try (TopicTail tail = new TopicTail(migration, topic)) {
+        try (TopicTail tail = new TopicTail(flow.migration(), topic, partition)) {
             if (repeater.closing()) {
                 return;
             }
@@ -116,17 +131,16 @@ public final class Observers implements AutoCloseable {
 
     /** The source-connector creates the topics. */
     private void awaitTopic(Repeater repeater, String topic) throws InterruptedException, ExecutionException {
-        try (Admin admin = KafkaClients.admin(migration)) {
+        try (Admin admin = KafkaClients.admin(flow.migration())) {
             while (!repeater.closing() && !admin.listTopics().names().get().contains(topic)) {
                 repeater.pause(PERIOD_MILLIS);
             }
         }
     }
 
-    private void position(ConsumerRecord<byte[], byte[]> row) {
-        Position position = Json.read(row, Position.class);
-        progress.reached(position);
-        tell.accept(new Observation.Positioned(position, MonotonicClock.millis()));
+    private void position(CaptureGroup group, ConsumerRecord<byte[], byte[]> row) {
+        progress.reached(group.number(), Json.read(row, Position.class));
+        progress.covered().ifPresent(lsn -> tell.accept(new Observation.Positioned(lsn, MonotonicClock.millis())));
     }
 
     private void control(ConsumerRecord<byte[], byte[]> row) {
@@ -144,8 +158,8 @@ public final class Observers implements AutoCloseable {
     }
 
     private void watchSource(Repeater repeater) throws SQLException, InterruptedException {
-        try (Connection source = Sessions.open(migration, migration.source(), "heartbeat")) {
-            SlotReading reading = new SlotReading(source, migration.slot());
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "heartbeat")) {
+            SlotReading reading = new SlotReading(source, flow);
             while (!repeater.closing()) {
                 Slot slot = reading.read();
                 long emitted = MonotonicClock.millis();
@@ -153,8 +167,8 @@ public final class Observers implements AutoCloseable {
                 HeartbeatEmitted heartbeat = new HeartbeatEmitted(lsn, emitted, slot);
                 newest.set(heartbeat);
                 tell.accept(heartbeat);
-                tell.accept(new Observation.IdentitiesTaken(
-                        ReplicaIdentities.read(source, migration).formers(source).stream()
+                tell.accept(
+                        new Observation.IdentitiesTaken(ReplicaIdentities.read(source, flow).formers(source).stream()
                                 .map(ReplicaIdentities.Former::before)
                                 .toList()));
                 repeater.pause(PERIOD_MILLIS);
@@ -163,11 +177,11 @@ public final class Observers implements AutoCloseable {
     }
 
     private void watchTarget(Repeater repeater) throws SQLException, InterruptedException {
-        try (Connection target = Sessions.open(migration, migration.target(), "watch");
-                DrainProbe probe = new DrainProbe(migration, target, progress)) {
+        try (Connection target = Sessions.open(flow.migration(), flow.to(), "watch");
+                DrainProbe probe = new DrainProbe(flow.migration(), target, progress)) {
             while (!repeater.closing()) {
                 List<TableProgress> relations = TargetReading.relations(target);
-                pulse.applied(TargetReading.sinkSilentMillis(target, migration), MonotonicClock.millis());
+                pulse.applied(TargetReading.sinkSilentMillis(target, flow.migration()), MonotonicClock.millis());
                 Long behind = progress.hasLoadPlan() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
                 String lost = TargetReading.lost(target);
                 tell.accept(new TargetSeen(relations, behind, lost));
@@ -177,15 +191,15 @@ public final class Observers implements AutoCloseable {
     }
 
     private void watchSchema(Repeater repeater) throws SQLException, InterruptedException {
-        try (Connection source = Sessions.open(migration, migration.source(), "watch schema");
-                Connection target = Sessions.open(migration, migration.target(), "watch schema")) {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "watch schema");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "watch schema")) {
             while (!repeater.closing()) {
                 long began = System.nanoTime();
                 if (progress.hasLoadPlan()) {
                     boolean built = applying.getAsBoolean();
                     // Read after {@code built}: so tables that were halted in the meantime are left out too.
                     SchemaDrift drift = SchemaDrift.read(
-                            migration, source, target, progress.planned(), progress.names(), built, halted.get());
+                            flow, source, target, progress.planned(), progress.names(), built, halted.get());
                     progress.gone(drift.gone());
                     tell.accept(new Observation.SchemaSeen(drift));
                 }

@@ -1,5 +1,6 @@
 package io.wherry.coordinator.watch;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.LoadPlan;
@@ -7,17 +8,22 @@ import io.wherry.contract.record.Order;
 import io.wherry.contract.record.Position;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.common.TopicPartition;
 
 /** What Kafka shows of the source-connector's work, shared by the observers. Safe for use by several threads. */
 public final class Progress {
-    private Position position;
+    private final int groups;
+    /** Of each capture group that has one. */
+    private final Map<Integer, Position> positions = new HashMap<>();
+
     private final Map<TableId, LoadPlan.Table> tables = new TreeMap<>();
     private final Map<TableId, Integer> epochs = new TreeMap<>();
     /** Orders that this process has given and not read from Kafka yet. */
@@ -28,6 +34,11 @@ public final class Progress {
     private Set<TableId> gone = Set.of();
     private boolean hasPlan;
 
+    /** @param flow whose capture groups have positions */
+    public Progress(Flow flow) {
+        groups = flow.groups().size();
+    }
+
     /**
      * Makes several changes visible at once. Counterexample: two plans are read from the beginning. For a moment only the first is
      * known; all its tables are loaded, so the whole migration seems to be loaded.
@@ -36,10 +47,17 @@ public final class Progress {
         changes.run();
     }
 
-    /** A position was read from Kafka; the topic holds positions in rising order. */
-    synchronized void reached(Position newer) {
-        position = newer;
+    /** A position read from Kafka; the topic gives those of a group in rising order. */
+    synchronized void reached(int group, Position newer) {
+        positions.put(group, newer);
         notifyAll();
+    }
+
+    /** Every source transaction that committed up to this LSN is in Kafka; empty while a group has no position. */
+    synchronized Optional<Lsn> covered() {
+        return positions.size() < groups
+                ? Optional.empty()
+                : positions.values().stream().map(Position::commitLsn).min(Comparator.naturalOrder());
     }
 
     /** A load plan was read; plans come in the order of their epochs. */
@@ -128,10 +146,10 @@ public final class Progress {
         return partitions;
     }
 
-    /** Waits until the position covers the LSN, at most {@code wait}. Returns whether the position covers it. */
+    /** Waits until the positions of all groups cover the LSN, at most {@code wait}. Returns whether they do. */
     synchronized boolean awaitPosition(Lsn lsn, Duration wait) throws InterruptedException {
         long deadline = System.nanoTime() + wait.toNanos();
-        while (position == null || lsn.isAfter(position.commitLsn())) {
+        while (covered().filter(reached -> !lsn.isAfter(reached)).isEmpty()) {
             long left = (deadline - System.nanoTime()) / 1_000_000;
             if (left <= 0) {
                 return false;

@@ -1,12 +1,14 @@
 package io.wherry.coordinator.watch;
 
+import io.wherry.contract.config.CaptureGroup;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.watch.Observation.Slot;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-/** Reads what the source reports of the migration's slot, as far as its version reports it. */
+/** Reads what the source reports of the slots of a flow, as far as its version reports it. */
 final class SlotReading {
     private static final String SLOT = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, active, ";
 
@@ -21,13 +23,13 @@ final class SlotReading {
                     + " WHERE name = 'idle_replication_slot_timeout' AND setting <> '0') END";
 
     private final Connection source;
-    private final String slot;
+    private final Flow flow;
     private final String query;
 
-    SlotReading(Connection source, String slot) throws SQLException {
+    SlotReading(Connection source, Flow flow) throws SQLException {
         int major = ServerVersion.major(source);
         this.source = source;
-        this.slot = slot;
+        this.flow = flow;
         this.query = SLOT
                 + (major >= 13 ? LIMITS : NO_LIMITS)
                 + (major >= 18 ? IDLE : ", NULL::bigint")
@@ -35,7 +37,23 @@ final class SlotReading {
                 + " FROM pg_catalog.pg_replication_slots WHERE slot_name = ?";
     }
 
+    /** Of several slots the one that is missing, or else the one for which the source keeps most. */
     Slot read() throws SQLException {
+        Slot worst = null;
+        for (CaptureGroup group : flow.groups()) {
+            Slot slot = read(group.slot());
+            if (worst == null || keeps(slot) > keeps(worst)) {
+                worst = slot;
+            }
+        }
+        return worst;
+    }
+
+    private static long keeps(Slot slot) {
+        return slot.retainedBytes() == null ? Long.MAX_VALUE : slot.retainedBytes();
+    }
+
+    private Slot read(String slot) throws SQLException {
         return Queries.list(
                         source,
                         row -> new Slot(

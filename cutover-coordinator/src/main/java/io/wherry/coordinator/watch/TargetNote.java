@@ -1,6 +1,6 @@
 package io.wherry.coordinator.watch;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Repeater;
@@ -9,7 +9,7 @@ import java.sql.SQLException;
 import java.util.Optional;
 
 /** Records in Kafka which database is the target, once there is a load plan: see {@link KnownTarget}. */
-record TargetNote(Migration migration, Term term, Progress progress) implements Repeater.Work {
+record TargetNote(Flow flow, Term term, Progress progress) implements Repeater.Work {
     private static final long POLL_MILLIS = 1_000;
 
     @Override
@@ -22,12 +22,12 @@ record TargetNote(Migration migration, Term term, Progress progress) implements 
             return;
         }
         KnownTarget now;
-        try (Connection target = Sessions.open(migration, migration.target(), "known target")) {
+        try (Connection target = Sessions.open(flow.migration(), flow.to(), "known target")) {
             term.require(target);
-            now = KnownTarget.read(migration, target);
+            now = KnownTarget.read(flow, target);
         }
-        if (!KnownTarget.last(migration).equals(Optional.of(now))) {
-            try (ControlTopicWriter control = new ControlTopicWriter(migration)) {
+        if (!KnownTarget.last(flow).equals(Optional.of(now))) {
+            try (ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
                 control.write(KnownTarget.KEY, now);
             }
         }

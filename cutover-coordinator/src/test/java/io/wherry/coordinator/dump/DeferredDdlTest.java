@@ -115,7 +115,7 @@ final class DeferredDdlTest {
                 new TableId("public", "orders"));
         List<Ddl> plan = DeferredDdl.plan(
                 DumpScript.entries(POST_DATA, KNOWN),
-                "wherry_shop",
+                Set.of("wherry_shop"),
                 loaded,
                 List.of(new Entry(
                         MaterializedViews.KIND, "public.m", List.of(), List.of("REFRESH MATERIALIZED VIEW public.m"))),
@@ -160,7 +160,7 @@ final class DeferredDdlTest {
                 new TableId("public", "Payment 1"), "by_customer_1", "FOREIGN KEY (c) REFERENCES public.c(id)");
         Map<PartitionedKeys.Key, List<PartitionedKeys.Leaf>> leaves =
                 Map.of(new PartitionedKeys.Key(payment, "by_customer"), List.of(leaf));
-        assertThat(DeferredDdl.plan(entries, "p", Set.of(), List.of(), new PartitionedKeys.Way(false, leaves)))
+        assertThat(DeferredDdl.plan(entries, Set.of("p"), Set.of(), List.of(), new PartitionedKeys.Way(false, leaves)))
                 .extracting(d -> d.stage() + " " + d.name() + ": " + d.sql())
                 .containsExactly(
                         "SWITCH payment by_customer: ALTER TABLE ONLY \"public\".\"Payment 1\" ADD CONSTRAINT"
@@ -168,7 +168,7 @@ final class DeferredDdlTest {
                         "AFTER payment by_customer: ALTER TABLE \"public\".\"Payment 1\" VALIDATE CONSTRAINT \"by_customer_1\";",
                         "AFTER payment by_customer: " + entries.get(0).sql(),
                         "AFTER payment by_customer: " + entries.get(1).sql());
-        assertThat(DeferredDdl.plan(entries, "p", Set.of(), List.of(), new PartitionedKeys.Way(true, leaves)))
+        assertThat(DeferredDdl.plan(entries, Set.of("p"), Set.of(), List.of(), new PartitionedKeys.Way(true, leaves)))
                 .extracting(Ddl::stage, Ddl::kind)
                 .containsExactly(
                         tuple(Stage.SWITCH, "FK CONSTRAINT"),

@@ -2,6 +2,7 @@ package io.wherry.coordinator.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.coordinator.CutoverCoordinator;
@@ -67,7 +68,7 @@ final class HttpApiTest {
     }
 
     private HttpApi started() {
-        HttpApi api = new HttpApi(MIGRATION.http(), state, new CutoverCoordinator(MIGRATION, state));
+        HttpApi api = new HttpApi(MIGRATION.http(), state, new CutoverCoordinator(Flow.first(MIGRATION), state));
         api.start();
         return api;
     }

@@ -2,6 +2,7 @@ package io.wherry.coordinator.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.coordinator.CutoverCoordinator;
@@ -78,7 +79,7 @@ final class HttpBeyondLoopbackTest {
         Path told = state.resolve("environment");
         Migration migration =
                 parse("cutover: {switch: {kind: command, command: [sh, -c, 'env > " + told + "']" + more + "}}");
-        TrafficSwitch.of(migration).move("0/1");
+        TrafficSwitch.of(Flow.first(migration)).move("0/1");
         return java.nio.file.Files.readString(told);
     }
 
@@ -91,7 +92,7 @@ final class HttpBeyondLoopbackTest {
 
     private HttpApi started(String more) {
         Migration migration = parse("http: {listen: '0.0.0.0:0', token: '" + TOKEN + "', " + more + "}");
-        HttpApi api = new HttpApi(migration.http(), state, new CutoverCoordinator(migration, state));
+        HttpApi api = new HttpApi(migration.http(), state, new CutoverCoordinator(Flow.first(migration), state));
         api.start();
         return api;
     }

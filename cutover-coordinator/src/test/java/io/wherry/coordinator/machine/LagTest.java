@@ -6,7 +6,6 @@ import io.wherry.contract.config.Migration.Cutover;
 import io.wherry.contract.config.Migration.FenceMode;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.contract.record.Position;
 import io.wherry.coordinator.watch.Drain;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.Latencies;
@@ -56,7 +55,7 @@ final class LagTest {
     @Test
     void lagGrowsWhenNothingArrivesAnyMore() {
         lags.see(new HeartbeatEmitted(new Lsn(10), 1_000, SLOT));
-        lags.see(new Positioned(new Position(new Lsn(11), new Lsn(12), 0), 1_030));
+        lags.see(new Positioned(new Lsn(11), 1_030));
         lags.see(new HeartbeatArrived(Lsn.ZERO, 1_000, 50));
         assertThat(lags.lag(1_100)).isEqualTo(new Lag(7L, 30L, null, 50L));
         lags.see(new HeartbeatEmitted(new Lsn(20), 2_000, SLOT));

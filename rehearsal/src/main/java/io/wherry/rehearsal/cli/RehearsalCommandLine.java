@@ -3,7 +3,7 @@ package io.wherry.rehearsal.cli;
 import io.wherry.cli.Wherry;
 import picocli.CommandLine;
 
-/** The command line with the commands that bring throwaway servers: {@code wherry rehearse} and {@code wherry soak}. */
+/** The command line with the commands that start temporary servers: {@code wherry rehearse} and {@code wherry soak}. */
 public final class RehearsalCommandLine {
     private RehearsalCommandLine() {}
 
@@ -11,7 +11,7 @@ public final class RehearsalCommandLine {
         Wherry.run(commandLine(), arguments);
     }
 
-    /** All commands there are. */
+    /** All commands. */
     public static CommandLine commandLine() {
         return Wherry.commandLine(new RehearseCommand(), new SoakCommand());
     }

@@ -2,7 +2,7 @@ package io.wherry.rehearsal.cli;
 
 import io.wherry.rehearsal.RehearsalReport;
 
-/** The rehearsal's report for people. */
+/** The rehearsal's report as text. */
 final class RehearsalText {
     private RehearsalText() {}
 

@@ -16,11 +16,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry rehearse}: a whole migration on throwaway servers with live traffic. */
+/** {@code wherry rehearse}: a whole migration on temporary servers with live traffic. */
 @Command(
         name = "rehearse",
         mixinStandardHelpOptions = true,
-        description = "Runs a whole migration on throwaway embedded servers with live traffic and reports on it.",
+        description = "Runs a whole migration on temporary embedded servers with live traffic, and reports the result.",
         footer = {
             "",
             "Examples:",
@@ -49,13 +49,16 @@ public final class RehearseCommand implements Callable<Integer> {
             description = "PostgreSQL 11 to 18 (default: ${DEFAULT-VALUE})")
     private int targetVersion;
 
-    @Option(names = "--dump", paramLabel = "FILE.sql", description = "load this instead of the sample (plain pg_dump)")
+    @Option(
+            names = "--dump",
+            paramLabel = "FILE.sql",
+            description = "load this dump instead of the sample (plain pg_dump)")
     private Path dump;
 
-    @Option(names = "--report", paramLabel = "FILE.json", description = "write the report there")
+    @Option(names = "--report", paramLabel = "FILE.json", description = "write the report to this file")
     private Path report;
 
-    @Option(names = "--seed", defaultValue = "1", description = "of the traffic (default: ${DEFAULT-VALUE})")
+    @Option(names = "--seed", defaultValue = "1", description = "seed of the traffic (default: ${DEFAULT-VALUE})")
     private long seed;
 
     @Option(names = "--keep", description = "leave everything running at the end, until Ctrl-C")
@@ -80,7 +83,7 @@ public final class RehearseCommand implements Callable<Integer> {
                 || targetVersion > 18) {
             throw new ConfigurationException(
                     "rehearse",
-                    "rows and rate must be 1 or more, versions 10 to 18, the target's not older",
+                    "rows and rate must be 1 or more, versions 10 to 18, the target's version not the older one",
                     "See wherry rehearse --help");
         }
         PrintWriter out = spec.commandLine().getOut();

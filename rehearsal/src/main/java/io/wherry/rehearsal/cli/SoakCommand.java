@@ -16,34 +16,35 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry soak}: random histories under random faults, and whether the target still equals the source. */
+/** {@code wherry soak}: random histories under random faults, and a comparison of target and source. */
 @Command(
         name = "soak",
         mixinStandardHelpOptions = true,
-        description = "Migrates random histories on throwaway servers while processes are killed and hang and networks"
+        description = "Migrates random histories on temporary servers while processes are killed or hang and networks"
                 + " fail, and compares source and target after each run.",
         footer = {"", "Example:", "  wherry soak --runs 30 --seed 1 --report soak.json"})
 public final class SoakCommand implements Callable<Integer> {
-    @Option(names = "--runs", defaultValue = "30", description = "how many (default: ${DEFAULT-VALUE})")
+    @Option(names = "--runs", defaultValue = "30", description = "number of runs (default: ${DEFAULT-VALUE})")
     private int runs;
 
     @Option(
             names = "--parallel",
             defaultValue = "1",
             description =
-                    "migrations at once, each on servers of its own: most of a run is waiting (default: ${DEFAULT-VALUE})")
+                    "migrations at the same time, each on its own servers: a run mostly waits (default: ${DEFAULT-VALUE})")
     private int parallel;
 
     @Option(
             names = "--seed",
             defaultValue = "1",
-            description = "of the first migration; each further one has the next number (default: ${DEFAULT-VALUE})")
+            description =
+                    "seed of the first migration; each further migration has the next number (default: ${DEFAULT-VALUE})")
     private long seed;
 
     @Option(
             names = "--runs-per-migration",
             defaultValue = "15",
-            description = "most runs on one migration (default: ${DEFAULT-VALUE})")
+            description = "maximum number of runs on one migration (default: ${DEFAULT-VALUE})")
     private int runsPerMigration;
 
     @Option(
@@ -62,10 +63,13 @@ public final class SoakCommand implements Callable<Integer> {
             names = "--logs",
             paramLabel = "DIR",
             defaultValue = "soak-logs",
-            description = "where failing runs leave their logs (default: ${DEFAULT-VALUE})")
+            description = "directory for the logs of failing runs (default: ${DEFAULT-VALUE})")
     private Path logs;
 
-    @Option(names = "--report", paramLabel = "FILE.json", description = "write the report there, after each migration")
+    @Option(
+            names = "--report",
+            paramLabel = "FILE.json",
+            description = "write the report to this file after each migration")
     private Path report;
 
     @Option(names = "--keep", description = "end at the first failure and leave everything running")
@@ -82,7 +86,7 @@ public final class SoakCommand implements Callable<Integer> {
         if (runs < 1 || parallel < 1 || seed < 0 || runsPerMigration < 1) {
             throw new ConfigurationException(
                     "soak",
-                    "runs and how many at once must be 1 or more, and the seed 0 or more",
+                    "runs and parallel migrations must be 1 or more, and the seed 0 or more",
                     "See wherry soak --help");
         }
         PrintWriter out =

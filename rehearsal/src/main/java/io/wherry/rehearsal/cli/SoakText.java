@@ -2,7 +2,7 @@ package io.wherry.rehearsal.cli;
 
 import io.wherry.soak.SoakReport;
 
-/** The soak's report for people. */
+/** The soak's report as text. */
 final class SoakText {
     private SoakText() {}
 

@@ -25,11 +25,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Somebody writes what is not ours into one of our topics, by mistake. */
+/** Another program writes a foreign record into one of Wherry's topics, by mistake. */
 class ForeignRecordsTest {
     private static final String ITEMS = "SELECT id, body FROM public.item ORDER BY id";
 
-    /** How records were written before columns were unions of two branches. */
+    /** The layout of records before columns were unions of two branches. */
     private static final String EARLIER = """
             {"type": "record", "name": "Envelope", "namespace": "io.wherry.change",
              "wherry.schema": "public", "wherry.table": "item", "wherry.identity": ["id"], "fields": [
@@ -46,7 +46,7 @@ class ForeignRecordsTest {
             """;
 
     @Test
-    void somebodyElsesRecordInAChangeTopicIsAppliedOrStopsTheOtherTables() throws Exception {
+    void aForeignRecordInAChangeTopicStopsItsTableAlone() throws Exception {
         try (SinkFixture sink = begun("foreign_change")) {
             sink.startSink();
             sink.plan(1, 1, "item", "other");
@@ -67,7 +67,7 @@ class ForeignRecordsTest {
             assertThat(sink.query("SELECT id, body FROM public.other ORDER BY id"))
                     .isEqualTo("1|loaded\n2|after");
 
-            // What the message offers.
+            // The remedy in the message.
             try (Admin admin = KafkaClients.admin(sink.migration)) {
                 admin.deleteRecords(Map.of(new TopicPartition(topic, 0), RecordsToDelete.beforeOffset(offset + 1)))
                         .all()
@@ -82,7 +82,7 @@ class ForeignRecordsTest {
     }
 
     @Test
-    void aRecordOfAnEarlierVersionIsRead() throws Exception {
+    void aRecordOfAnEarlierVersionStopsItsTable() throws Exception {
         try (SinkFixture sink = begun("earlier_change")) {
             sink.startSink();
             sink.plan(1, 1, "item");
@@ -99,14 +99,14 @@ class ForeignRecordsTest {
             sink.awaitQuery(
                     "SELECT split_part(stopped_because, '. ', 1) FROM wherry.relation WHERE stopped_because IS NOT"
                             + " NULL",
-                    "read schema public.item: an earlier version of Wherry registered it, whose records this version"
-                            + " does not read");
+                    "read schema public.item: an earlier version of Wherry registered the schema, and this version does"
+                            + " not read such records");
             assertThat(sink.query(ITEMS)).isEqualTo("1|loaded");
         }
     }
 
     @Test
-    void aChangeOfAnotherGenerationIsApplied() throws Exception {
+    void aChangeOfAnotherGenerationStopsItsTable() throws Exception {
         try (SinkFixture sink = begun("later_change")) {
             sink.startSink();
             sink.plan(1, 1, "item");
@@ -115,29 +115,32 @@ class ForeignRecordsTest {
             sink.generation = 2;
             sink.commit(101, insert("item", 2, "of another generation"));
             sink.awaitQuery(
-                    "SELECT stopped_because LIKE '%: it is of generation 2%' FROM wherry.relation WHERE stopped_because"
+                    "SELECT stopped_because LIKE '%: its generation is 2%' FROM wherry.relation WHERE stopped_because"
                             + " IS NOT NULL",
                     "t");
             assertThat(sink.query(ITEMS)).isEqualTo("1|loaded");
         }
     }
 
-    /** Seen to fail without a look for what is missing: the last was passed over, the others did not say where they stand. */
+    /**
+     * Seen to fail without a check for missing parts: the last record was skipped, the errors of the others did not name the
+     * record.
+     */
     @ParameterizedTest
     @CsvSource({
         "none, , anything, 'a record that is not Wherry''s (kind '''')'",
-        "empty, H, {}, '(ChunkHeader): not a record of Wherry''s: Cannot construct'",
+        "empty, H, {}, '(ChunkHeader): not one of Wherry''s records: Cannot construct'",
         "block, B, , 'a record that is not Wherry''s (kind ''B'')'",
-        "trailer, T, null, '(ChunkTrailer): not a record of Wherry''s: nothing is in it'"
+        "trailer, T, null, '(ChunkTrailer): not one of Wherry''s records: the record is empty'"
     })
-    void somebodyElsesRecordInTheLoadTopicIsLoaded(String what, String kind, String value, String message)
+    void aForeignRecordInTheLoadTopicIsNotLoaded(String what, String kind, String value, String message)
             throws Exception {
         try (SinkFixture sink = begun("foreign_load_" + what)) {
             SinkApplier applier = sink.startSink();
             sink.plan(1, 2, "item");
             sink.chunk(0, "item", 1, 0, "1\tloaded");
             sink.awaitQuery(ITEMS, "1|loaded");
-            // Within a chunk that has begun.
+            // Within an unfinished chunk.
             sink.load(0, List.of(sink.header("item", 1, 1)));
             long offset = write(sink, sink.migration.topics().load(), null, value, kind);
             assertEnds(applier, sink.migration.topics().load() + "-0 offset " + offset, message);
@@ -147,8 +150,8 @@ class ForeignRecordsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"empty, {}, Cannot construct", "none, , nothing is in it"})
-    void somebodyElsesRecordInTheControlTopicIsTakenForALoadPlan(String what, String value, String message)
+    @CsvSource({"empty, {}, Cannot construct", "none, , the record is empty"})
+    void aForeignRecordInTheControlTopicIsNotTakenForALoadPlan(String what, String value, String message)
             throws Exception {
         try (SinkFixture sink = begun("foreign_plan_" + what)) {
             write(sink, sink.migration.topics().control(), "somebody's", "not for us", null);
@@ -176,7 +179,7 @@ class ForeignRecordsTest {
         return sink;
     }
 
-    /** @return its offset */
+    /** @return the record's offset */
     private static long write(SinkFixture sink, String topic, String key, String value, String kind) throws Exception {
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, bytes(key), bytes(value));
         if (kind != null) {

@@ -21,18 +21,18 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
-/** Somebody else can write to the topics and the registry, and the target's role is a superuser. */
+/** An attacker can write to the topics and the registry, and the target's role is a superuser. */
 class HostileRecordsTest {
     private static final String[] TABLES = {"typed", "collated", "defaulted", "loaded", "retyped", "plain"};
     private static final TypeName INT = new TypeName("pg_catalog", "int4");
 
-    /** What would be run: it leaves a table behind. */
+    /** The injected SQL: if it runs, it leaves a table behind. */
     private static String attack(String name) {
         return "; CREATE TABLE public.owned_" + name + " (id int); --";
     }
 
     @Test
-    void definitionsInTopicsAndTheRegistryAreRunAsSqlByTheTargetsRole() throws Exception {
+    void definitionsInTopicsAndTheRegistryAreNotRunAsSqlByTheTargetsRole() throws Exception {
         try (SinkFixture sink = new SinkFixture(SharedServer.target(15), "hostile_records", 1)) {
             sink.prepareTarget(java.util.Arrays.stream(TABLES)
                     .map(table -> "CREATE TABLE public." + table + " (id int PRIMARY KEY)")
@@ -65,7 +65,7 @@ class HostileRecordsTest {
             awaitStopped(sink, "typed", "collated", "retyped");
             assertThat(sink.query("SELECT split_part(stopped_because, 'On the target: ', 2) FROM wherry.relation"
                             + " WHERE table_name = 'retyped'"))
-                    .as("a remedy that somebody runs")
+                    .as("a remedy that an operator runs")
                     .doesNotContain("owned");
             assertThat(
                             sink.query(

@@ -73,7 +73,7 @@ final class SinkApplierTest {
         sink.chunk(0, "people", 1, 0, "1\ta@x\tfirst\t2001-02-03", "2\tb@x\tsecond\t\\N");
         sink.chunk(1, "people", 1, 1, "3\tc@x\tthird\tinfinity");
         sink.chunk(1, "log", 1, 0, "1\t{\"a\": 1}\t1.0", "1\t{\"a\": 1}\t1.00", "1\t{\"a\":1}\t1.0");
-        // In the load already, by their LSN.
+        // These changes are in the load already, by their LSN.
         sink.commit(100, insert("people", 1, "a@x", "first", "2001-02-03"), delete("people", 9));
         sink.ready("people", "log");
         sink.commit(
@@ -109,7 +109,7 @@ final class SinkApplierTest {
         sink.startSink();
         sink.plan(1, 3, "people");
         ChunkHeader header = sink.header("people", 1, 0);
-        // Its reader died, and another one began it again.
+        // The chunk's reader died, and another reader started the chunk again.
         sink.load(0, List.of(header, new Block("9\tlost\t\t\\N\n".getBytes(StandardCharsets.UTF_8))));
         sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
         sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
@@ -123,7 +123,7 @@ final class SinkApplierTest {
     }
 
     @Test
-    void uniqueValueWandersBetweenRowsOfOneBatch() throws SQLException {
+    void uniqueValueMovesBetweenRowsOfOneBatch() throws SQLException {
         sink.prepareTarget(PEOPLE);
         sink.startSink();
         sink.plan(1, 1, "people");
@@ -164,11 +164,11 @@ final class SinkApplierTest {
         assertThat(sink.query("SELECT count(*), sum(id), max(note) FILTER (WHERE id = 1) FROM public.people"))
                 .isEqualTo("202|21903|199");
         assertThat(sink.query("SELECT inserts, updates FROM wherry.relation")).isEqualTo("200|200");
-        // The second may have been so quick that nothing was left to drain.
+        // The second instance may have been so fast that nothing was left to drain.
         sink.awaitQuery("SELECT epoch FROM wherry.applier", "3");
     }
 
-    /** pgstream#959: rows that fail are dropped. Seen to fail when a DELETE that finds no row was passed over. */
+    /** pgstream#959: rows that fail are dropped. Seen to fail when a DELETE that finds no row was skipped. */
     @Test
     void aTableThatContradictsStopsAloneUntilItIsCleared() throws SQLException {
         sink.prepareTarget(PEOPLE, LOG, "CREATE TABLE public.other (id int PRIMARY KEY)");
@@ -236,7 +236,7 @@ final class SinkApplierTest {
         assertThat(sink.query("SELECT * FROM public.random ORDER BY id")).isEqualTo(expected);
     }
 
-    /** Keys 0 to 19 in changing scales, e-mails that wander between rows, updates that leave columns out. */
+    /** Keys 0 to 19 with changing scales, e-mails that move between rows, updates that leave columns out. */
     private static Optional<SinkFixture.Event> randomEvent(Random random, SortedMap<Integer, Object[]> model) {
         int number = random.nextInt(20);
         Object[] old = model.get(number);

@@ -14,11 +14,11 @@ import org.junit.jupiter.api.Test;
 
 class SinkDeadlockTest {
     /**
-     * Of the worker and of somebody else who locks the same counters in another order. Seen to fail without another attempt: the
-     * epoch was 2, because every worker, lane and consumer had been started again.
+     * A deadlock of the worker with another session that locks the same counters in another order. Seen to fail without another
+     * attempt: the epoch was 2, because every worker, lane and consumer had been started again.
      */
     @Test
-    void aDeadlockOverTheCountersOfTwoTablesEndsAllWorkersAndBeginsThemAnew() throws Exception {
+    void aDeadlockOverTheCountersOfTwoTablesRestartsNoWorker() throws Exception {
         try (SinkFixture sink = new SinkFixture(SharedServer.target(15), "deadlock", 1)) {
             sink.prepareTarget(
                     "CREATE TABLE public.a (id int PRIMARY KEY)", "CREATE TABLE public.b (id int PRIMARY KEY)");
@@ -30,7 +30,7 @@ class SinkDeadlockTest {
             try (Connection other = Sessions.open(sink.migration, sink.migration.target(), "test");
                     Statement statement = other.createStatement()) {
                 other.setAutoCommit(false);
-                // So that the server finds the worker's wait the one to end.
+                // So that the server ends the worker's wait, not the other session's.
                 statement.execute("SET deadlock_timeout = '10min'");
                 statement.execute(lock("b"));
                 sink.commit(102, insert("a", 2), insert("b", 2));

@@ -10,7 +10,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** {@code kill -9} of the sink-applier: nothing lost, nothing twice, no hand needed. */
+/** {@code kill -9} of the sink-applier: nothing is lost, nothing arrives twice, no operator is needed. */
 @Tag("slow")
 class SinkKilledTest {
     private static final String CHUNKS_APPLIED = "SELECT count(*) FROM wherry.chunk";

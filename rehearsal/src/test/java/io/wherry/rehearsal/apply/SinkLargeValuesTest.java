@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Values larger than a record, which come in parts. */
+/** Values larger than a record; they come in parts. */
 final class SinkLargeValuesTest {
     private static final String PEOPLE =
             "CREATE TABLE public.people (id int PRIMARY KEY, email text UNIQUE, note text, born date)";
@@ -54,7 +54,7 @@ final class SinkLargeValuesTest {
                 .isEqualTo("1|3000000|t\n2|0|f");
     }
 
-    /** A worker reads one of them at a time, and ends batches before, between and after them. */
+    /** A worker reads one such value at a time, and ends batches before, between and after them. */
     @Test
     void largeValuesOfManyTablesArriveWhole() throws SQLException {
         String[] tables = openEmptyTables(6);
@@ -77,7 +77,7 @@ final class SinkLargeValuesTest {
                 .isEqualTo(String.join("\n", expected));
     }
 
-    /** The others of its worker wait for a value that is begun: not for one whose end never comes. */
+    /** The worker's other tables wait for a value that has started, but not for one whose end never comes. */
     @Test
     void halfALargeValueStopsItsTableAndNoOther() throws SQLException {
         String[] tables = openEmptyTables(6);

@@ -7,7 +7,10 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import org.junit.jupiter.api.Test;
 
-/** What the sink-applier sets in its sessions is set when rows are written: a rollback takes back what was set within it. */
+/**
+ * The settings of the sink-applier's sessions are in force when rows are written: a rollback would take back settings that were
+ * made within its transaction.
+ */
 class SinkSessionsTest {
     private static final String[] SEEN = {
         "CREATE TABLE public.seen (id int, settings text)",

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** One of two sink-appliers writes, whatever the other does and whatever becomes of the target. */
+/** Only one of two sink-appliers writes, whatever the other does and whatever happens to the target. */
 final class SinkTakeoverTest {
     private static final String PEOPLE =
             "CREATE TABLE public.people (id int PRIMARY KEY, email text UNIQUE, note text, born date)";
@@ -56,9 +56,9 @@ final class SinkTakeoverTest {
         second.close();
     }
 
-    /** Seen to fail when the predecessor's sessions were left alone: its successor waits for its locks for ever. */
+    /** Seen to fail when the predecessor's sessions were left alone: its successor waits for its locks forever. */
     @Test
-    void aPredecessorThatHangsInATransactionHoldsNobodyUp() throws SQLException {
+    void aPredecessorThatHangsInATransactionDoesNotBlockItsSuccessor() throws SQLException {
         sink.prepareTarget(PEOPLE);
         SinkApplier first = sink.startSink();
         sink.plan(1, 1, "people");
@@ -87,10 +87,10 @@ final class SinkTakeoverTest {
         sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
         sink.ready("people");
         sink.awaitDrained("people");
-        // Another instance has taken over, and this one does not know: it still holds its sessions.
+        // Another instance has taken over, and this instance does not know: it still holds its sessions.
         sink.execute("WITH taken AS (UPDATE wherry.applier SET epoch = 7) UPDATE wherry.checkpoint SET epoch = 7");
         sink.commit(101, insert("people", 2, "b", null, null));
-        // It writes nothing as epoch 1 any more; it stands by, and as the lock is free it takes over in its turn.
+        // It writes nothing more as epoch 1. It becomes a standby, and as the lock is free, it takes over in its turn.
         org.awaitility.Awaitility.await()
                 .atMost(java.time.Duration.ofMinutes(1))
                 .until(() -> sink.query("SELECT epoch FROM wherry.applier").equals("8"));
@@ -100,8 +100,8 @@ final class SinkTakeoverTest {
     }
 
     /**
-     * Seen to fail when the switch row left the epoch alone, and a sink-applier did not ask for it: the row that serves was
-     * overwritten, and its table emptied.
+     * Seen to fail when the switch row left the epoch alone, and a sink-applier did not check for the switch row: the row that
+     * serves was overwritten, and its table was emptied.
      */
     @Test
     void anApplierThatLivesOnAfterTheSwitchRowNeitherWritesNorTruncates() throws SQLException {
@@ -112,9 +112,9 @@ final class SinkTakeoverTest {
         sink.chunk(0, "people", 1, 0, "1\ta\t\\N\t\\N");
         sink.ready("people");
         sink.awaitDrained("people");
-        // What the coordinator's transaction does.
+        // The same statements as in the coordinator's transaction.
         sink.execute("WITH ended AS (UPDATE wherry.applier SET epoch = epoch + 1 RETURNING epoch),"
-                + " switched AS (INSERT INTO wherry.journal (state) VALUES ('SWITCHING'))"
+                + " switched AS (INSERT INTO wherry.journal (generation, state) VALUES (1, 'SWITCHING'))"
                 + " UPDATE wherry.checkpoint SET epoch = ended.epoch FROM ended");
         sink.commit(101, update("people", 1, "overwritten", null, null), insert("people", 2, "b", null, null));
         sink.commit(102, truncate("people"));

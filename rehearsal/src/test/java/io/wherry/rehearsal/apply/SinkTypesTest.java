@@ -94,7 +94,8 @@ final class SinkTypesTest {
             List.of("public.ltree", "'Top.Science'"),
             List.of("public.cube", "'(1,2),(3,4)'"),
             List.of("public.span", "'[a,b)'"),
-            // The types from here on have no binary form, or a broken one (empty int2vector), or one that holds OIDs.
+            // The types from here on have no binary form, or a broken one (empty int2vector), or a binary form that
+            // holds OIDs.
             List.of("aclitem", "'postgres=r/postgres'"),
             List.of("int2vector", "'1 2 3'", "''"),
             List.of("oidvector", "'4294967295 0'", "''"),
@@ -139,7 +140,7 @@ final class SinkTypesTest {
             assertThat(different(sink, "changed", "expected")).isEmpty();
             assertThat(different(sink, "keyless", "expected")).isEmpty();
 
-            // Away from their values and back, by whole and by partial updates.
+            // Away from their values and back, by updates of whole rows and of some columns.
             sink.commit(102, events(rows, row -> SinkFixture.update("changed", other(row, null))));
             sink.awaitDrained("changed");
             sink.commit(103, events(rows, row -> SinkFixture.update("changed", row)));
@@ -179,7 +180,7 @@ final class SinkTypesTest {
         List<String> queries = new ArrayList<>();
         for (int i = 0; i < columns; i++) {
             String type = TYPES.get(i).get(0);
-            // The words of a tsquery are stored in another order after any way in, be it COPY in either format.
+            // The words of a tsquery are stored in another order after every input, also after COPY in either format.
             String same = type.equals("tsquery")
                     ? "t.c%1$d IS NOT DISTINCT FROM e.c%1$d AND t.id = e.id"
                     : "record_image_eq(ROW(t.id, t.c%1$d), ROW(e.id, e.c%1$d))";
@@ -190,7 +191,7 @@ final class SinkTypesTest {
         return sink.query(String.join(" UNION ALL ", queries));
     }
 
-    /** Sends what COPY gives for a query as a chunk. */
+    /** Sends the output of COPY for a query as a chunk. */
     private static void copyChunk(
             SinkFixture sink, int lane, String table, int epoch, int chunk, boolean binary, String query)
             throws SQLException {

@@ -14,14 +14,14 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /**
- * The target comes back without its last commits, as when an asynchronous replica is promoted: here, with its data directory as it
- * was a while ago.
+ * The target comes back without its last commits, as when an asynchronous replica is promoted: here, with an earlier copy of its
+ * data directory.
  */
 class TargetFailoverTest {
     private static final String FENCED = "SELECT count(*) FROM pg_roles WHERE rolname = 'app' AND NOT rolcanlogin";
 
     @Test
-    void whatItLostIsAppliedAgainAndTold() throws Exception {
+    void lostCommitsAreAppliedAgainAndReported() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("failover", 15, 15)) {
             migration.fillWithSample(20_000);
             migration.file("");
@@ -33,7 +33,7 @@ class TargetFailoverTest {
 
             migration.target().comeBackAs(earlier);
             awaitMoreApplied(migration);
-            await("told")
+            await("status reports the lost commits")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().nextSteps().stream()
                             .anyMatch(step -> step.contains("lost commits")));
@@ -45,7 +45,7 @@ class TargetFailoverTest {
     }
 
     @Test
-    void aFenceThatItForgotIsOpenedAndASwitchThatItForgotIsNot() throws Exception {
+    void aForgottenFenceIsOpenedAndAForgottenSwitchIsNot() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("forgotten", 15, 15)) {
             migration.fillWithSample(1_000);
             migration.file("");
@@ -59,8 +59,8 @@ class TargetFailoverTest {
             migration.target().comeBackAs(earlier);
 
             migration.startArmed("second", "coordinator", Optional.of(Failpoints.name(Effect.TRAFFIC, true)));
-            // By the coordinator that starts: nobody else would.
-            await("opened")
+            // The coordinator opens it when it starts: no other process would.
+            await("the source is open")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.number(migration.migration().source(), FENCED) == 0);
             cutOverUntilDeath(migration, "second");
@@ -79,7 +79,7 @@ class TargetFailoverTest {
         await("in sync").atMost(MigrationFixture.PATIENCE).until(() -> migration.isIn(State.IN_SYNC));
     }
 
-    /** Asks whenever it can begin, until the coordinator has died at its failpoint. */
+    /** Asks for the cutover whenever it can start, until the coordinator has died at its failpoint. */
     private static void cutOverUntilDeath(MigrationFixture migration, String coordinator) {
         AtomicReference<CompletableFuture<?>> asked = new AtomicReference<>(CompletableFuture.completedFuture(null));
         await(coordinator).atMost(MigrationFixture.PATIENCE).until(() -> {
@@ -94,7 +94,7 @@ class TargetFailoverTest {
     private static void awaitMoreApplied(MigrationFixture migration) {
         String applied = "SELECT coalesce(sum(inserts + updates + deletes), 0) FROM wherry.relation";
         long before = migration.numberFromTarget(applied);
-        await("changes go on")
+        await("changes continue")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget(applied) > before + 200);
     }

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Tables with several change partitions whose keys change, are swapped, and which are truncated, by sessions between one another;
- * the sink-applier is killed while partitions wait at a barrier. {@code -Dwherry.seed=N} writes the same again.
+ * Tables with several change partitions: keys change and are swapped, and tables are truncated, by interleaved sessions; the
+ * sink-applier is killed while partitions wait at a barrier. {@code -Dwherry.seed=N} repeats the same writes.
  */
 @Tag("slow")
 class BarrierTest {
@@ -66,8 +66,6 @@ class BarrierTest {
             await("target prepared")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.journal") > 0);
-            // As if an earlier version had prepared it.
-            migration.execute(migration.migration().target(), "DROP TABLE wherry.barrier");
             migration.startProcess("sink");
             migration.awaitSlot();
 
@@ -110,7 +108,7 @@ class BarrierTest {
         return migration.migration().topics().changes(new TableId("public", table));
     }
 
-    /** What the server refuses (a key that is taken, a deadlock) is rolled back. */
+    /** Statements that the server refuses (a key that is taken, a deadlock) are rolled back. */
     private void write(MigrationFixture migration, SplittableRandom random) {
         try (Connection session = Sessions.open(
                         migration.migration(), migration.migration().source(), "writer");
@@ -133,7 +131,7 @@ class BarrierTest {
                 } catch (SQLException e) {
                     session.rollback();
                 }
-                // Not more than a busy machine applies while another one starts the sink.
+                // Not more than a busy machine applies while another process starts the sink.
                 statement.execute("SELECT pg_sleep(0.02)");
                 session.commit();
             }

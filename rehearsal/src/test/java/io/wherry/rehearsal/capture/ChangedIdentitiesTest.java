@@ -10,7 +10,7 @@ import java.sql.SQLException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** Replica identities that change, and tables that get other names, while they are followed. */
+/** Replica identities that change, and tables that are renamed, while Wherry follows them. */
 class ChangedIdentitiesTest {
     private static final String IDENTITIES =
             "SELECT string_agg(relname || ' ' || relreplident::text, ', ' ORDER BY relname)"
@@ -21,11 +21,11 @@ class ChangedIdentitiesTest {
             + " LEFT JOIN pg_class c ON c.oid = (one ->> 'oid')::oid";
 
     /**
-     * Seen to fail before: the source took no update of the filtered table, for as long as the test waited (PostgreSQL: "Column used in the
-     * publication WHERE expression is not part of the replica identity").
+     * Seen to fail before: the source refused every update of the filtered table, for as long as the test waited (PostgreSQL:
+     * "Column used in the publication WHERE expression is not part of the replica identity").
      */
     @Test
-    void updatesOfAFilteredTableGoOnUnderAnotherKeyAndIdentitiesOfRenamedTablesAreGivenBack() throws Exception {
+    void updatesOfAFilteredTableContinueUnderAnotherKeyAndIdentitiesOfRenamedTablesAreRestored() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("identities", 15, 15)) {
             migration.file("tables: {where: {public.filtered: \"kind = 'kept'\"}}");
             Endpoint source = migration.migration().source();

@@ -3,10 +3,12 @@ package io.wherry.rehearsal.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
@@ -16,7 +18,6 @@ import io.wherry.source.control.ChunkLayout;
 import io.wherry.source.control.ColumnNumbers;
 import io.wherry.source.control.ControlLog;
 import io.wherry.source.control.ControlTopic;
-import io.wherry.source.publish.ChangePublisher;
 import io.wherry.source.publish.KafkaTopics;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -33,17 +34,20 @@ import org.junit.jupiter.api.Test;
 class ControlTopicTest {
     private static final Random RANDOM = new Random(7);
 
-    /** Seen to fail in one record: "The request included a message larger than the max message size the server will accept". */
+    /**
+     * Seen to fail with the plan in one record: "The request included a message larger than the max message size the server will
+     * accept".
+     */
     @Test
-    void thePlanOfVeryManyTablesOrTheCutOfAVeryLargeOneIsRefusedByTheBroker() {
+    void thePlanOfVeryManyTablesAndTheCutOfAVeryLargeOneAreAcceptedByTheBroker() {
         Migration migration = migration("longplan");
-        KafkaTopics.ensure(migration, Set.of(), Map.of());
+        KafkaTopics.ensure(Flow.first(migration), Set.of(), Map.of());
         List<LoadPlan.Table> tables = new ArrayList<>();
         for (int i = 0; i < 12_000; i++) {
             TableId table = new TableId("public", "t" + i + text());
             tables.add(new LoadPlan.Table(table, migration.topics().changes(table), 1, 1, i, i));
         }
-        LoadPlan plan = new LoadPlan(1, new Lsn(100), tables, 2, new Timeline("7", 1));
+        LoadPlan plan = new LoadPlan(1, 1, new Lsn(100), tables, 2, new Timeline("7", 1));
         List<String> bounds = new ArrayList<>();
         for (int i = 0; i < 100_000; i++) {
             bounds.add(text());
@@ -64,11 +68,11 @@ class ControlTopicTest {
         }
     }
 
-    /** Seen to fail without a look for what is missing: 'argument "src" is null', with no word of a topic. */
+    /** Seen to fail without a check for missing parts: 'argument "src" is null', and the topic was not named. */
     @Test
-    void somebodyElsesRecordInTheControlTopicIsTakenForOneOfOurs() throws Exception {
+    void aForeignRecordInTheControlTopicIsNotTakenForOneOfWherrys() throws Exception {
         Migration migration = migration("foreigncontrol");
-        KafkaTopics.ensure(migration, Set.of(), Map.of());
+        KafkaTopics.ensure(Flow.first(migration), Set.of(), Map.of());
         try {
             String topic = migration.topics().control();
             write(migration, topic, "somebody's", "not for us");
@@ -99,17 +103,19 @@ class ControlTopicTest {
         }
     }
 
-    /** Seen to fail without a look for what is missing: nothing was thrown at a record without LSNs. */
+    /** Seen to fail without a check for missing parts: a record without LSNs caused no exception. */
     @Test
-    void somebodyElsesRecordIsTakenForThePositionInKafka() throws Exception {
+    void aForeignRecordIsNotTakenForThePositionInKafka() throws Exception {
         Migration migration = migration("foreignposition");
-        KafkaTopics.ensure(migration, Set.of(), Map.of());
+        KafkaTopics.ensure(Flow.first(migration), Set.of(), Map.of());
         try {
             String topic = migration.topics().position();
             List<String> values = List.of("somebody's", "null", "{}", "{\"commitLsn\":\"0/1\"}");
             for (int i = 0; i < values.size(); i++) {
                 write(migration, topic, "any", values.get(i));
-                assertForeign(() -> ChangePublisher.lastPosition(migration), topic + "-0 offset " + i + " (Position)");
+                assertForeign(
+                        () -> Positions.last(Flow.first(migration).groups().get(0)),
+                        topic + "-0 offset " + i + " (Position)");
             }
         } finally {
             SharedBroker.forget(migration.name());
@@ -119,7 +125,7 @@ class ControlTopicTest {
     private static void assertForeign(ThrowingCallable read, String record) {
         assertThatThrownBy(read)
                 .isInstanceOf(DataException.class)
-                .hasMessageContainingAll("read " + record, "not a record of Wherry's");
+                .hasMessageContainingAll("read " + record, "not one of Wherry's records");
     }
 
     private static void write(Migration migration, String topic, String key, String value) throws Exception {
@@ -141,7 +147,7 @@ class ControlTopicTest {
                 .withServers(SharedBroker.clientProperties(), "http://unused");
     }
 
-    /** Does not compress well. */
+    /** Text that does not compress well. */
     private static String text() {
         return Long.toHexString(RANDOM.nextLong()) + Long.toHexString(RANDOM.nextLong());
     }

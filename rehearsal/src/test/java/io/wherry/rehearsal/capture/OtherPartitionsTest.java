@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Targets that are partitioned otherwise than their source, or where only one of both is partitioned; from 15 to 17 unless
- * {@code -Dwherry.source=18 -Dwherry.target=18} say otherwise.
+ * Targets with other partitions than their source, or where only one side is partitioned; from 15 to 17 unless {@code
+ * -Dwherry.source=18 -Dwherry.target=18} set other versions.
  */
 final class OtherPartitionsTest {
     private static final Duration PATIENCE = Duration.ofMinutes(3);
@@ -77,7 +77,8 @@ final class OtherPartitionsTest {
             migration.awaitState(State.IN_SYNC);
             migration.execute(
                     source,
-                    // Into another partition on the source, or on the target only; large values stay where they are.
+                    // Rows move into another partition on the source, or on the target only; large values stay
+                    // unchanged.
                     "UPDATE public.events SET at = at + 31 WHERE at < '2024-01-29' AND id % 2 = 0",
                     "UPDATE public.events SET at = at + 7 WHERE at < '2024-01-20' AND id % 3 = 0",
                     "UPDATE public.events SET kind = 'seen' WHERE id % 5 = 0",
@@ -157,7 +158,7 @@ final class OtherPartitionsTest {
             for (String table : new String[] {"cleared", "left_out", "joined"}) {
                 migration.coordinator().reload(Optional.of("public." + table));
             }
-            await("loaded again and in sync")
+            await("re-loaded and in sync")
                     .atMost(PATIENCE)
                     .until(() -> migration.coordinator().status().state() == State.IN_SYNC
                             && migration.coordinator().status().tables().stream()
@@ -237,7 +238,7 @@ final class OtherPartitionsTest {
         }
     }
 
-    /** Refused until the last changes have come and the catalogs were compared again. */
+    /** The cutover is refused until the last changes have arrived and the catalogs were compared again. */
     private static void cutOver(MigrationFixture migration) throws Exception {
         await("cutover")
                 .atMost(PATIENCE)

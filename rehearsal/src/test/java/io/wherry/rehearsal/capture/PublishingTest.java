@@ -13,9 +13,9 @@ import java.sql.SQLException;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-/** What the migration does to the source, as the source's own applications see it. */
+/** The effects of the migration on the source, as the source's own applications see them. */
 final class PublishingTest {
-    /** An application must not notice; what is set right by us, such as a lost key, is within a moment. */
+    /** An application must not notice: Wherry repairs, for example, a lost key within a moment. */
     private static final Duration MOMENT = Duration.ofMinutes(1);
 
     private final ServerPair servers = ServerPair.shared(18, 18);
@@ -50,12 +50,12 @@ final class PublishingTest {
                     "INSERT INTO public.loses SELECT n, n FROM generate_series(1, 20) n",
                     "INSERT INTO public.nothing SELECT n, n FROM generate_series(1, 20) n",
                     "INSERT INTO public.virtual SELECT n FROM generate_series(1, 20) n");
-            assertThat(SourcePreflight.check(migration.migration()))
+            assertThat(SourcePreflight.check(migration.group()))
                     .filteredOn(finding -> finding.severity() == Finding.Severity.ERROR)
                     .singleElement()
                     .satisfies(finding -> assertThat(finding.explained())
                             .contains("public.virtual: its replica identity would hold the virtual generated column"));
-            // The remedy that is offered, for a table that may have a key.
+            // The offered remedy, for a table that may have a key.
             migration.execute(source, "ALTER TABLE public.virtual ADD PRIMARY KEY (a)");
             migration.startAll();
             migration.awaitState(State.IN_SYNC);
@@ -92,7 +92,7 @@ final class PublishingTest {
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().nextSteps().contains("wherry cutover"));
             migration.cutOverAndCompare();
-            await("replica identities are given back").atMost(MOMENT).until(() -> migration
+            await("replica identities are restored").atMost(MOMENT).until(() -> migration
                     .text(
                             source,
                             "SELECT string_agg(relname || ' ' || relreplident::text, ', ' ORDER BY relname) FROM pg_class"
@@ -122,9 +122,9 @@ final class PublishingTest {
                 "UPDATE public.virtual SET a = a + 100 WHERE a = (SELECT max(a) FROM public.virtual)");
     }
 
-    /** The server finds the first change of the publication, and of a table, to be in a deadlock with somebody. */
+    /** The server ends the first change of the publication, and of a table, because of a deadlock. */
     @Test
-    void oneDeadlockWhilePublishingEndsTheServiceForAllTables() throws Exception {
+    void oneDeadlockWhilePublishingIsTriedAgain() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "deadlock")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -154,7 +154,7 @@ final class PublishingTest {
                     .isGreaterThan(1);
             assertThat(migration.number(source, "SELECT last_value FROM public.of_alter_publication"))
                     .isGreaterThan(1);
-            // What follows is not about it, and would make it on the target as well.
+            // The next part does not concern this table, and would create it on the target as well.
             migration.execute(source, "DROP EVENT TRIGGER deadlock", "DROP FUNCTION public.deadlock");
             migration.startCoordinator();
             migration.startSink();

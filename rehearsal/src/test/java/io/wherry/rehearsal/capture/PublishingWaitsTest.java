@@ -19,15 +19,15 @@ import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What publishing waits for on the source: who is named, and that the applications do not wait in turn. */
+/** What publishing waits for on the source: the message names the session, and the applications do not wait in turn. */
 final class PublishingWaitsTest {
-    /** An application must not notice; what is set right by us, such as a lost key, is within a moment. */
+    /** An application must not notice: Wherry repairs, for example, a lost key within a moment. */
     private static final Duration MOMENT = Duration.ofMinutes(1);
 
     private final ServerPair servers = ServerPair.shared(18, 18);
 
     @Test
-    void applicationsDoNotWaitForUsWhileWeWaitForAnOldTransactionThatIsNamed() throws Exception {
+    void applicationsDoNotWaitWhileWherryWaitsForAnOldTransactionThatIsNamed() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "waits")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -66,7 +66,7 @@ final class PublishingWaitsTest {
                 await("the slot waits, and status reports that")
                         .atMost(MOMENT)
                         .until(() -> isNamed(
-                                migration, "making the replication slot", "public.keyed", "idle in transaction for"));
+                                migration, "creating the replication slot", "public.keyed", "idle in transaction for"));
                 writer.commit();
             }
             migration.awaitState(State.IN_SYNC);
@@ -76,10 +76,10 @@ final class PublishingWaitsTest {
 
     /**
      * Seen to fail with what the server's documentation says of {@code pg_locks.virtualtransaction}, and for one of another database: "pid 0 (a
-     * process of the server, as autovacuum). End it: SELECT pg_terminate_backend(0)".
+     * server process, such as autovacuum). End it: SELECT pg_terminate_backend(0)".
      */
     @Test
-    void aPreparedTransactionThatIsWaitedForIsNotNamed() throws Exception {
+    void aPreparedTransactionThatWherryWaitsForIsNamed() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "prepared")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -103,7 +103,7 @@ final class PublishingWaitsTest {
                     .until(
                             () -> isNamed(
                                     migration,
-                                    "making the replication slot",
+                                    "creating the replication slot",
                                     "the prepared transaction 'elsewhere' (role wherry, prepared ",
                                     "End it in database \"postgres\": COMMIT PREPARED 'elsewhere' or ROLLBACK PREPARED 'elsewhere'"));
             try (Connection other = begin("postgres");
@@ -126,11 +126,11 @@ final class PublishingWaitsTest {
         }
     }
 
-    /** A lock that is waited for no longer than 0.1 s would never end a vacuum, which the server does after 1 s. */
+    /** A wait of at most 0.1 s for a lock would never end a vacuum; the server ends it after 1 s. */
     @Tag("slow")
     @Test
-    void anAutomaticVacuumIsInOurWayForEverOrIsEndedAgainAndAgain() throws Exception {
-        // Alone, for the server's log.
+    void anAutomaticVacuumNeitherBlocksPublishingForeverNorIsEndedAgainAndAgain() throws Exception {
+        // On its own server, because the test reads the server's log.
         try (MigrationFixture migration = MigrationFixture.alone("vacuum", 18, 18)) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -159,7 +159,7 @@ final class PublishingWaitsTest {
             }
             migration.awaitState(State.IN_SYNC);
             await("it is vacuumed again").atMost(MOMENT).until(() -> migration.number(source, vacuums) == 1);
-            // Once for the identity, once for the publication, and one that was quick to come back.
+            // Once for the identity, once for the publication, and perhaps one more that started again soon.
             assertThat(Files.readAllLines(migration.source().log()))
                     .filteredOn(line -> line.contains("canceling autovacuum task"))
                     .hasSizeBetween(1, 3);

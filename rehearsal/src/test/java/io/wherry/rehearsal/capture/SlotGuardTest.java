@@ -13,13 +13,13 @@ import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A slot that is gone is declared, never made anew in silence; the remedy that is told helps. */
+/** A slot that is gone is reported, never silently re-created; the reported remedy helps. */
 class SlotGuardTest {
     @Test
     void droppedWhileUpThenLostWhileDown() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("slot", 15, 15)) {
             migration.file("");
-            String slot = migration.migration().slot();
+            String slot = migration.group().slot();
             migration.execute(
                     migration.migration().source(),
                     "CREATE TABLE public.item (id int PRIMARY KEY, n int, body text)",
@@ -41,7 +41,7 @@ class SlotGuardTest {
             awaitDeclared(migration, "it was dropped");
             reload(migration, slot);
 
-            // Down, with a limit: the WAL that the slot needs is removed.
+            // The service is down, and there is a limit: the WAL that the slot needs is removed.
             migration.kill("source");
             migration.executeAsSuperuser(migration.source(), "ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'");
             migration.executeAsSuperuser(migration.source(), "SELECT pg_reload_conf()");
@@ -67,7 +67,7 @@ class SlotGuardTest {
 
     @Tag("slow")
     @Test
-    void aSlotThatNobodyReadsIsGivenUpByTheSourceWithoutAWordBefore() throws Exception {
+    void aSlotThatNoConnectorReadsIsReportedBeforeTheSourceDropsIt() throws Exception {
         try (ServerPair servers = new ServerPair(18, 18);
                 MigrationFixture migration = MigrationFixture.between(servers, "idleslot")) {
             migration.file("");
@@ -83,7 +83,7 @@ class SlotGuardTest {
             migration.startProcess("source");
             migration.awaitState(State.IN_SYNC);
             assertThat(migration.coordinator().status().slot().lostInSeconds())
-                    .as("while somebody reads it")
+                    .as("while a source-connector reads the slot")
                     .isNull();
             migration.kill("source");
             await("status says when the slot will be lost")
@@ -92,7 +92,7 @@ class SlotGuardTest {
             assertThat(migration.coordinator().status().slot().lostInSeconds()).isBetween(300L, 600L);
             // The remedy that check offers.
             migration.execute(source, "ALTER SYSTEM SET idle_replication_slot_timeout = 0", "SELECT pg_reload_conf()");
-            await("it will not be lost any more")
+            await("the slot is no longer at risk")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.coordinator().status().slot().lostInSeconds() == null);
             migration.execute(source, "INSERT INTO public.item VALUES (2)");
@@ -103,7 +103,7 @@ class SlotGuardTest {
     }
 
     private static void awaitDeclared(MigrationFixture migration, String reason) {
-        await("declared: " + reason)
+        await("reported: " + reason)
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.coordinator().status().waitsFor().contains(reason)
                         && migration.coordinator().status().nextSteps().contains("wherry reload --all"));

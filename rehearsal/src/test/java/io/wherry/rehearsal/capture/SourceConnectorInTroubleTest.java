@@ -51,12 +51,12 @@ class SourceConnectorInTroubleTest {
     }
 
     /**
-     * The engine's thread that moves the slot never comes back. Seen to fail with an end that waits for it: the process stayed, and
-     * neither ended nor began again.
+     * The engine's thread that moves the slot never comes back. Seen to fail when the end waited for that thread: the process
+     * stayed, and neither ended nor started again.
      */
     @Test
     @Order(0)
-    void aSourceConnectorHangsForGoodWhenItsSessionsEndAtABadMoment() throws Exception {
+    void aSourceConnectorWhoseSessionsEndAtABadMomentDoesNotHang() throws Exception {
         migration.endLockSession(migration.migration().source(), "source lock");
         assertThat(migration.awaitEnd("source")).isEqualTo(START_AGAIN);
         assertThat(migration.log("source")).contains("did not end within");
@@ -65,10 +65,12 @@ class SourceConnectorInTroubleTest {
         awaitItems(1001);
     }
 
-    /** Seen to fail with the partitions that the topic has: two thirds of the rows never came, and the state was IN_SYNC. */
+    /**
+     * Seen to fail when Wherry used all partitions of the topic: two thirds of the rows never came, and the state was IN_SYNC.
+     */
     @Test
     @Order(1)
-    void changesGoToPartitionsThatNobodyReadsWhenSomebodyAddsSomeToATopic() throws Exception {
+    void partitionsThatAreAddedToATopicGetNoChanges() throws Exception {
         String topic = migration.migration().topics().changes(new TableId("public", "item"));
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         migration.kill("source");
@@ -86,7 +88,7 @@ class SourceConnectorInTroubleTest {
                     migration.migration().source(),
                     "INSERT INTO public.item SELECT i, 'after' FROM generate_series(1001, 1099) i");
             awaitItems(1100);
-            // The first change goes to partition 0, with all of its transaction.
+            // The first change goes to partition 0, together with all of its transaction.
             migration.execute(
                     migration.migration().source(),
                     "INSERT INTO public.item SELECT i, 'spread' FROM generate_series(1101, 1200) i");
@@ -102,12 +104,12 @@ class SourceConnectorInTroubleTest {
     }
 
     /**
-     * Seen to fail without a look at the timeline: the row written after the failover never came, what the source had lost stayed
-     * on the target, and the state was IN_SYNC.
+     * Seen to fail without a check of the timeline: the row written after the failover never came, the rows that the source had
+     * lost stayed on the target, and the state was IN_SYNC.
      */
     @Test
     @Order(2)
-    void commitsAfterAFailoverAreDroppedAsAlreadySentWhenKafkaIsAheadOfThePromotedStandby() throws Exception {
+    void commitsAfterAFailoverAreNotDroppedWhenKafkaIsAheadOfThePromotedStandby() throws Exception {
         long before = migration.numberFromTarget(ITEMS);
         Path standby = migration.source().copyOfData();
         migration.execute(
@@ -117,9 +119,9 @@ class SourceConnectorInTroubleTest {
 
         migration.source().failOverTo(standby);
         migration.execute(migration.migration().source(), "INSERT INTO public.item VALUES (-1, 'after the failover')");
-        await("declared")
+        await("reported")
                 .atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.coordinator().status().waitsFor().contains("left that one at"));
+                .until(() -> migration.coordinator().status().waitsFor().contains("branched off at"));
         assertThat(migration.isAlive("source")).isTrue();
         assertThat(migration.coordinator().status().nextSteps()).contains("wherry reload --all");
 

@@ -3,6 +3,7 @@ package io.wherry.rehearsal.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.kafka.TopicTail;
@@ -42,7 +43,7 @@ final class SourceConnectorTest {
         topicsReproduceTheTablesOf(17);
     }
 
-    /** In CI TypesEndToEndTest and RehearsalTest read a source of 11; nothing else there reads one of 17. */
+    /** In CI, TypesEndToEndTest and RehearsalTest read a source of 11; no other test there reads one of 17. */
     @Tag("slow")
     @Test
     void topicsReproduceTheTablesOfAnOlderSource() throws Exception {
@@ -62,7 +63,8 @@ final class SourceConnectorTest {
                 Writer writer = new Writer(postgres);
                 CompletableFuture<Void> writing = CompletableFuture.runAsync(writer);
 
-                try (SourceConnector first = new SourceConnector(migration)) {
+                try (SourceConnector first =
+                        new SourceConnector(Flow.first(migration).groups().get(0))) {
                     first.start();
                     awaitPosition(migration, session);
                     int written = writer.transactions.get();
@@ -70,7 +72,8 @@ final class SourceConnectorTest {
                 }
                 int written = writer.transactions.get();
                 await().atMost(LIMIT).until(() -> writer.transactions.get() > written + 100);
-                try (SourceConnector second = new SourceConnector(migration)) {
+                try (SourceConnector second =
+                        new SourceConnector(Flow.first(migration).groups().get(0))) {
                     second.start();
                     await().atMost(LIMIT).until(() -> writer.transactions.get() > written + 600);
                     kafka.kill();
@@ -119,7 +122,7 @@ final class SourceConnectorTest {
     private static void seed(Connection session) throws SQLException {
         execute(session, "CREATE TYPE mood AS ENUM ('good', 'bad')");
         execute(session, "CREATE DOMAIN colour AS text");
-        // Columns that differ by case only, here and in public.unwanted: stock Debezium cannot start.
+        // Columns that differ only in case, here and in public.unwanted: stock Debezium cannot start.
         execute(
                 session,
                 "CREATE TABLE item (id int PRIMARY KEY, name text, big text, sold boolean NOT NULL DEFAULT false,"
@@ -157,7 +160,7 @@ final class SourceConnectorTest {
         }
     }
 
-    /** Writes small transactions of every kind until told to stop. */
+    /** Writes small transactions of every kind until it is stopped. */
     private static final class Writer implements Runnable {
         final AtomicBoolean stop = new AtomicBoolean();
         final AtomicInteger transactions = new AtomicInteger();

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Changes of tables in use, by sessions of one server. */
+/** DDL on tables in use, by sessions of one server. */
 final class TableLocksTest {
     private static final TableId TABLE = new TableId("public", "b");
     private static final Duration MOMENT = Duration.ofSeconds(30);
@@ -43,12 +43,13 @@ final class TableLocksTest {
         PROCESSES.close();
     }
 
-    /** Seen to fail with 40P01 taken for a refusal: "prepare public.b: ERROR: deadlock detected", and the service ended. */
+    /** Seen to fail when 40P01 was taken for a refusal: "prepare public.b: ERROR: deadlock detected", and the service ended. */
     @Test
-    void oneDeadlockWithAnApplicationEndsTheServiceForAllTables() throws Exception {
+    void oneDeadlockWithAnApplicationIsTriedAgain() throws Exception {
         try (Connection ours = session();
                 Connection application = session()) {
-            // Before the limit on our wait, and by us: the server ends whose time is over first.
+            // Shorter than Wherry's own lock limit, and set in Wherry's session: the server ends the session whose
+            // time is over first.
             execute(ours, "SET deadlock_timeout = '50ms'");
             execute(application, "SET deadlock_timeout = '10min'", "BEGIN", "LOCK TABLE b IN SHARE MODE");
             AtomicReference<CompletableFuture<Void>> crossing = new AtomicReference<>();
@@ -84,13 +85,13 @@ final class TableLocksTest {
     }
 
     @Test
-    void nobodyIsToldWhomWeWaitFor() throws Exception {
+    void theSessionThatWherryWaitsForIsNamed() throws Exception {
         try (Connection ours = session();
                 Connection application = session()) {
             execute(application, "BEGIN", "SELECT count(*) FROM b", "SELECT pg_sleep(1.1)");
             String pid = text(application, "SELECT pg_backend_pid()");
             assertThat(locks.attempt(ours, "the change", TABLE, Lock.EXCLUSIVE, statement -> {
-                        throw new IllegalStateException("nobody asks for a lock that an old transaction has");
+                        throw new IllegalStateException("no session may ask for a lock that an old transaction has");
                     }))
                     .isFalse();
             locks.look(ours);

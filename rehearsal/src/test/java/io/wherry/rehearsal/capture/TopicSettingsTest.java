@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.DataException;
@@ -23,13 +24,13 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.Test;
 
-/** Topics that somebody else made before us, on a broker. */
+/** Topics that another program created on a broker before Wherry. */
 final class TopicSettingsTest {
     private static final TableId TABLE = new TableId("public", "t");
     private static final byte[] RECORD = {1};
 
     @Test
-    void recordsOfACompactedTopicAreMissingWithoutAWord() throws Exception {
+    void aCompactedTopicWithRecordsIsRefused() throws Exception {
         Migration migration = migration("compacted");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
@@ -37,7 +38,7 @@ final class TopicSettingsTest {
             write(migration, topic, 0);
             assertThatThrownBy(() -> ensure(migration))
                     .isInstanceOf(DataException.class)
-                    .hasMessageContainingAll(topic, "cleanup.policy=compact, so records of it may be missing")
+                    .hasMessageContainingAll(topic, "cleanup.policy=compact, so records may be missing")
                     .extracting(failure -> ((DataException) failure).hint())
                     .asString()
                     .contains("delete this migration's topics");
@@ -48,18 +49,18 @@ final class TopicSettingsTest {
     }
 
     @Test
-    void aTopicThatRemovesItsRecordsAfterAWhileLosesChanges() throws Exception {
+    void aTopicThatRemovesItsRecordsAfterAWhileIsCorrected() throws Exception {
         Migration migration = migration("expiring");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
-            // Compacted, but nothing was written that could be missing.
+            // Compacted, but no record was written that could be missing.
             make(
                     admin,
                     topic,
                     1,
                     Map.of("cleanup.policy", "compact", "retention.ms", "60000", "retention.bytes", "1000"));
             ensure(migration);
-            // A broker tells of the new settings a moment after it has taken them.
+            // A broker reports the new settings a moment after it has accepted them.
             await("corrected").untilAsserted(() -> assertThat(settings(admin, topic))
                     .containsEntry("cleanup.policy", "delete")
                     .containsEntry("retention.ms", "-1")
@@ -70,14 +71,16 @@ final class TopicSettingsTest {
     }
 
     @Test
-    void recordsOfPartitionsThatTheLoadPlanDoesNotKnowAreReadByNobody() throws Exception {
+    void recordsInPartitionsThatTheLoadPlanDoesNotKnowAreRefused() throws Exception {
         Migration migration = migration("spread");
         String topic = migration.topics().changes(TABLE);
         try (Admin admin = KafkaClients.admin(migration)) {
             make(admin, topic, 3, Map.of());
-            assertThat(ensure(migration).partitions()).as("none is needed yet").containsEntry(TABLE, 1);
+            assertThat(ensure(migration).partitions())
+                    .as("no further partition is needed yet")
+                    .containsEntry(TABLE, 1);
             write(migration, topic, 2);
-            assertThatThrownBy(() -> KafkaTopics.ensure(migration, Set.of(TABLE), Map.of(TABLE, 1)))
+            assertThatThrownBy(() -> KafkaTopics.ensure(Flow.first(migration), Set.of(TABLE), Map.of(TABLE, 1)))
                     .isInstanceOf(DataException.class)
                     .hasMessageContainingAll(topic, "partition 2 holds records", "only 1 are read")
                     .extracting(failure -> ((DataException) failure).hint())
@@ -89,20 +92,20 @@ final class TopicSettingsTest {
         }
     }
 
-    /** There are no slot, no publication and no target here. */
+    /** Slot, publication and target do not exist here. */
     private static void assertTheRemedyHelps(Admin admin, Migration migration) throws Exception {
         SharedBroker.forget(migration.name());
-        // A broker may answer for a topic a moment after it has been deleted.
-        await("made as the migration needs it")
+        // A broker may still answer for a topic a moment after it was deleted.
+        await("created as the migration needs it")
                 .ignoreExceptionsInstanceOf(WherryException.class)
                 .untilAsserted(() -> assertThat(ensure(migration).partitions()).containsEntry(TABLE, 1));
-        await("kept for ever").untilAsserted(() -> assertThat(
+        await("kept forever").untilAsserted(() -> assertThat(
                         settings(admin, migration.topics().changes(TABLE)))
                 .containsEntry("cleanup.policy", "delete"));
     }
 
     private static KafkaTopics.Layout ensure(Migration migration) {
-        return KafkaTopics.ensure(migration, Set.of(TABLE), Map.of());
+        return KafkaTopics.ensure(Flow.first(migration), Set.of(TABLE), Map.of());
     }
 
     private static void make(Admin admin, String topic, int partitions, Map<String, String> settings)

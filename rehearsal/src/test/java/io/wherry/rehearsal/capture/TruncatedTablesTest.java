@@ -19,9 +19,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Tables that the application empties again and again while they are published and loaded. */
+/** Tables that the application empties again and again while Wherry publishes and loads them. */
 final class TruncatedTablesTest {
-    /** An application must not notice; what is set right by us, such as a lost key, is within a moment. */
+    /** An application must not notice: Wherry repairs, for example, a lost key within a moment. */
     private static final Duration MOMENT = Duration.ofMinutes(1);
 
     private static final String STREAMING = "SELECT count(*) FROM pg_stat_replication r JOIN pg_replication_slots s"
@@ -31,7 +31,7 @@ final class TruncatedTablesTest {
 
     /** Seen to wait for its slot forever: each slot was re-created if a table was truncated while the slot was created. */
     @Test
-    void aTableThatIsTruncatedAllTheTimeDoesNotHoldUpTheSlotOfAllOthers() throws Exception {
+    void aTableThatIsTruncatedAllTheTimeDoesNotBlockTheSlotOfAllOthers() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "churn")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -40,9 +40,8 @@ final class TruncatedTablesTest {
                     "CREATE TABLE public.staging (id int PRIMARY KEY)",
                     "CREATE TABLE public.steady (id serial PRIMARY KEY, n int)",
                     "INSERT INTO public.steady (n) SELECT n FROM generate_series(1, 100) n");
-            // A slot waits twice for the transaction that is open, and none ends before the table was truncated again:
-            // so it
-            // is truncated while each slot is made.
+            // A slot waits twice for the open transaction, and no transaction ends before the next one has truncated
+            // the table. So the table is truncated while each slot is created.
             Connection open = writer();
             try {
                 migration.startAll();
@@ -76,7 +75,7 @@ final class TruncatedTablesTest {
     /** Seen to end the source-connector, with the load of all tables, after twenty rounds. */
     @Tag("slow")
     @Test
-    void aTableThatIsTruncatedInEachRoundOfTheLoadIsGivenUpAlone() throws Exception {
+    void aTableThatIsTruncatedInEachRoundOfTheLoadFailsAlone() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "churn-load")) {
             migration.file("");
             migration.execute(
@@ -89,7 +88,7 @@ final class TruncatedTablesTest {
                     again("churn-load", over, 5, "TRUNCATE public.staging; INSERT INTO public.staging VALUES (1), (2)");
             try {
                 migration.startAll();
-                await("given up")
+                await("its load has failed")
                         .atMost(MigrationFixture.PATIENCE)
                         .until(() -> migration.coordinator().status().tables().stream()
                                 .anyMatch(table -> table.state().equals("FAILED")
@@ -98,7 +97,7 @@ final class TruncatedTablesTest {
                 over.set(true);
                 application.join();
             }
-            await("the other is loaded and followed")
+            await("the other table is loaded and followed")
                     .atMost(MOMENT)
                     .until(() -> migration.coordinator().status().tables().stream()
                             .anyMatch(table -> table.table().equals("public.steady")

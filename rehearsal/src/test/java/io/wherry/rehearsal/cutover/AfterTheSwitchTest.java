@@ -25,8 +25,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
 /**
- * The switch ends the power of every process that lives on, also when somebody opens the old source again. Source-connector and
- * sink-applier are processes of their own.
+ * After the switch, a process that lives on has no more power, also when an operator opens the old source again. Source-connector
+ * and sink-applier run in their own processes.
  */
 class AfterTheSwitchTest {
     private static final List<String> SERVICES = List.of("source", "sink");
@@ -38,7 +38,7 @@ class AfterTheSwitchTest {
     private static final String SWITCH_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             + " AND query LIKE '%INTO wherry.applier%'";
 
-    /** Seen to fail before the switch row ended anybody: the target's row was overwritten and its table was empty. */
+    /** Seen to fail before the switch row ended the services: the target's row was overwritten and its table was empty. */
     @Test
     void whatIsWrittenToTheOldSourceAfterTheSwitchReachesNeitherTopicsNorTarget() throws Exception {
         try (MigrationFixture fixture = inSync("after-switch")) {
@@ -60,9 +60,9 @@ class AfterTheSwitchTest {
     }
 
     /**
-     * Both are stopped while the switch row waits for its commit, so neither has heard of it when it comes back and finds rows and a new
-     * table. Seen to fail when only the producer of changes was fenced, and nobody asked for the switch before making a topic: there was one
-     * for the new table, and a record about that table in the control topic.
+     * Both services are stopped while the switch row waits for its commit. So neither knows of the switch when it comes back and
+     * finds rows and a new table. Seen to fail when only the producer of changes was fenced, and no service checked for the
+     * switch before it created a topic: the new table had a topic, and the control topic had a record about that table.
      */
     @Test
     void servicesThatWereStoppedOverTheSwitchDoNothingWhenTheyComeBack() throws Exception {
@@ -72,7 +72,7 @@ class AfterTheSwitchTest {
             try (Connection holding = Sessions.open(migration, migration.target(), "test");
                     Statement statement = holding.createStatement()) {
                 holding.setAutoCommit(false);
-                // The transaction of the switch row writes to it, those of the sink-applier only read it.
+                // The transaction of the switch row writes to this table; those of the sink-applier only read it.
                 statement.execute("LOCK TABLE wherry.applier IN SHARE MODE");
                 CompletableFuture<CutoverResult> asked = CompletableFuture.supplyAsync(fixture::cutOver);
                 await("the transaction of the switch row")
@@ -111,7 +111,7 @@ class AfterTheSwitchTest {
         return told;
     }
 
-    /** By the operator's role, which the fence lets in. */
+    /** By the operator's role; the fence lets it in. */
     private static void write(MigrationFixture fixture, Endpoint source) throws Exception {
         fixture.execute(
                 source,
@@ -121,7 +121,7 @@ class AfterTheSwitchTest {
                 "INSERT INTO public.fresh SELECT generate_series(1, 1000)");
     }
 
-    /** Each with one line that says why and what to do, and neither target nor topics have changed. */
+    /** Each service prints one line with the reason and the remedy, and neither target nor topics have changed. */
     private static void assertBothEnd(
             MigrationFixture fixture, Map<String, Integer> told, Map<TopicPartition, Long> ends) {
         Migration migration = fixture.migration();
@@ -136,16 +136,15 @@ class AfterTheSwitchTest {
                 .isEqualTo(ends);
         for (String service : SERVICES) {
             assertThat(fixture.awaitEnd(service)).isZero();
-            // Seen to fail before: the one told of an exception of its engine and of another source-connector that has
-            // taken over,
-            // the other of an epoch that has ended.
+            // Seen to fail before: one service reported an exception of its engine and another source-connector that
+            // has taken over; the other service reported an epoch that has ended.
             String said = fixture.log(service).substring(told.get(service));
             assertThat(said).doesNotContain("WARN", "ERROR", "Exception", "\tat ");
             assertThat(said.lines().filter(line -> line.contains("has switched to " + migration.target())))
                     .as(said)
                     .singleElement()
                     .asString()
-                    .contains("ends, nothing more is", "point every application at the target", "use another name");
+                    .contains("ends; nothing more is", "point every application at the target", "use another name");
         }
     }
 

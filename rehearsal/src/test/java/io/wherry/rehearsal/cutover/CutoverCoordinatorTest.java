@@ -2,6 +2,7 @@ package io.wherry.rehearsal.cutover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.CutoverCoordinator;
@@ -42,7 +43,7 @@ final class CutoverCoordinatorTest {
     void aDifferenceAbortsAndTheNextCutoverCompletes(@TempDir Path directory) throws Exception {
         try (TwoServers servers = new TwoServers("difference", 11, 17).seeded()) {
             Migration migration = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
-            CutoverCoordinator coordinator = new CutoverCoordinator(migration, directory);
+            CutoverCoordinator coordinator = new CutoverCoordinator(Flow.first(migration), directory);
             try (StandInServices services = new StandInServices(servers, migration)) {
                 coordinator.start();
                 awaitState(servers, coordinator, State.LOADING);
@@ -65,10 +66,10 @@ final class CutoverCoordinatorTest {
                 app(servers).close();
                 servers.run(servers.target, "shop", "UPDATE ONLY public.animal SET name = 'cat'");
 
-                // The next one knows nothing yet. Seen to cut over at once, because the journal said IN_SYNC.
+                // The next coordinator knows nothing yet. Seen to cut over at once, because the journal said IN_SYNC.
                 awaitState(servers, coordinator, State.IN_SYNC);
                 coordinator.close();
-                coordinator = new CutoverCoordinator(migration, directory);
+                coordinator = new CutoverCoordinator(Flow.first(migration), directory);
                 coordinator.start();
                 assertThat(result(coordinator, false).reason()).startsWith("in state ");
 
@@ -82,7 +83,7 @@ final class CutoverCoordinatorTest {
                     journal.advance(target, MACHINE.require(journal.state(), Event.CUTOVER), Map.of("fence", plan));
                     Fence.close(source, plan);
                 }
-                coordinator = new CutoverCoordinator(migration, directory);
+                coordinator = new CutoverCoordinator(Flow.first(migration), directory);
                 coordinator.start();
                 awaitState(servers, coordinator, State.CATCHING_UP);
                 app(servers).close();
@@ -104,10 +105,12 @@ final class CutoverCoordinatorTest {
                                 State.SWITCHING,
                                 State.COMPLETED);
                 coordinator.done().toCompletableFuture().get(60, TimeUnit.SECONDS);
-                SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+                SchemaCompare.Result schema =
+                        new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run();
                 assertThat(schema.onlyOnSource()).isEmpty();
                 assertThat(schema.onlyOnTarget()).isEmpty();
-                assertThat(new DataCompare(migration).run().differences()).isEmpty();
+                assertThat(new DataCompare(Flow.first(migration)).run().differences())
+                        .isEmpty();
             } finally {
                 coordinator.close();
                 SharedBroker.forget(migration.name());

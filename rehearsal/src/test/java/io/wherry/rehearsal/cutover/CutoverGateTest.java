@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.Finding;
@@ -23,16 +24,17 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-/** What a target cannot take is known before the fence, and what is left to do after the switch never comes back to it. */
+/** What a target cannot accept is known before the fence, and work that is left for after the switch never returns to it. */
 class CutoverGateTest {
     private final ServerPair servers = ServerPair.shared();
 
     /**
-     * Rows deleted while triggers were off, and rows that refer to what is not carried. Seen without it: SWITCHING for ever, the traffic
-     * switch run again and again, both sides closed; of the partitioned table the cutover was given up behind the fence.
+     * Rows deleted while triggers were off, and rows that refer to rows that are not carried. Seen without the fix: SWITCHING
+     * forever, the traffic switch run again and again, both sides closed; for the partitioned table the cutover was aborted
+     * behind the fence.
      */
     @Test
-    void foreignKeysThatRowsContradictAreReportedAndNeverHoldTheSwitchUpOrRepeatIt() throws Exception {
+    void foreignKeysThatRowsContradictAreReportedAndNeverBlockOrRepeatTheSwitch() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "orphans")) {
             Path switched = servers.scratch().resolve("switched");
             migration.file("tables: {exclude: [public.left_out], where: {public.few: \"id > 10\"}}");
@@ -68,7 +70,7 @@ class CutoverGateTest {
                     "DELETE FROM public.owner WHERE id = 4",
                     "CREATE ROLE seller LOGIN");
             migration.execute(target, "CREATE ROLE seller");
-            assertThat(TargetPreflight.check(migration.migration()))
+            assertThat(TargetPreflight.check(migration.flow()))
                     .extracting(Finding::object)
                     .contains(
                             "public.plain foreign key p_owner",
@@ -81,7 +83,9 @@ class CutoverGateTest {
             migration.awaitState(State.IN_SYNC);
             migration.cutOverAndCompare();
 
-            assertThat(Files.readAllLines(switched)).as("the switch was run").hasSize(1);
+            assertThat(Files.readAllLines(switched))
+                    .as("the switch command has run once")
+                    .hasSize(1);
             String validated = "SELECT string_agg(conrelid::regclass || ' ' || conname || ' ' || convalidated, ', '"
                     + " ORDER BY conrelid::regclass::text, conname) FROM pg_constraint WHERE contype = 'f' AND conparentid = 0"
                     + " AND connamespace = 'public'::regnamespace";
@@ -96,13 +100,13 @@ class CutoverGateTest {
                     .isEqualTo("kept");
             List<String> told = migration.coordinator().status().nextSteps();
             assertThat(told).anyMatch(line -> line.contains("public.plain") && line.contains("p_owner"));
-            // D4: seen without it: nothing was said of who can log in where.
+            // D4: seen without the fix: no message said which role can log in where.
             assertThat(told)
                     .anyMatch(line -> line.startsWith("source: closed to ") && line.contains("seller"))
                     .anyMatch(line ->
                             line.startsWith("target: closed to ") && line.contains("ALTER ROLE \"seller\" LOGIN"));
 
-            // What is offered puts it right.
+            // The offered remedy repairs it.
             migration.execute(target, "INSERT INTO public.owner VALUES (4)");
             for (String object : List.of("public.pet_2a", "public.pet")) {
                 String line = told.stream()
@@ -118,11 +122,11 @@ class CutoverGateTest {
     }
 
     /**
-     * Seen without it: a sequence made while changes stream, one with new bounds, and a materialized view that names a table within a
-     * text each gave the cutover up behind the fence, and nothing said so before.
+     * Seen without the fix: a sequence created while changes stream, a sequence with new bounds, and a materialized view that
+     * names a table within a text each aborted the cutover behind the fence, and no message said so before.
      */
     @Test
-    void whatTheTargetCannotTakeIsToldBeforeTheFenceAndSequencesMadeWhileLiveAreCarried() throws Exception {
+    void whatTheTargetCannotAcceptIsReportedBeforeTheFenceAndNewSequencesAreCarried() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "late")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -161,7 +165,7 @@ class CutoverGateTest {
                     "SELECT string_agg(concat_ws(' ', s.sequencename, s.data_type, s.min_value, s.max_value, s.increment_by,"
                             + " s.cycle, c.relacl), ', ' ORDER BY s.sequencename) FROM pg_sequences s JOIN pg_class c ON c.relname = s.sequencename"
                             + " WHERE s.schemaname = 'lib' AND s.sequencename <> 'dropped'";
-            await("sequences are made")
+            await("sequences are created")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.text(source, sequences).equals(migration.text(target, sequences)));
             migration.awaitState(State.IN_SYNC);
@@ -201,7 +205,7 @@ class CutoverGateTest {
         }
     }
 
-    /** Seen without it: setval failed behind the fence, of sequences that nobody has asked for too. */
+    /** Seen without the fix: setval failed behind the fence, also for sequences that were not selected. */
     @Test
     void aSequenceThatAnExistingTargetLacksIsRefusedBeforeTheStartAndTheValueOfItsColumnIsCarried() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "lacking")) {
@@ -222,7 +226,7 @@ class CutoverGateTest {
                     target,
                     "CREATE TABLE public.made (id int GENERATED BY DEFAULT AS IDENTITY (SEQUENCE NAME public.elsewhere) PRIMARY KEY, n int)",
                     "CREATE TABLE public.other (id int GENERATED ALWAYS AS IDENTITY (MAXVALUE 20) PRIMARY KEY)");
-            List<Finding> errors = TargetPreflight.check(migration.migration()).stream()
+            List<Finding> errors = TargetPreflight.check(migration.flow()).stream()
                     .filter(f -> f.severity() == Finding.Severity.ERROR)
                     .toList();
             assertThat(errors).extracting(Finding::object).containsExactly("sequence public.shared");
@@ -247,9 +251,9 @@ class CutoverGateTest {
         }
     }
 
-    /** Seen without it: everything was loaded anew into whatever target.url named, without a word. */
+    /** Seen without the fix: everything was silently loaded again into the target that target.url named. */
     @Test
-    void anotherEmptyTargetThanBeforeIsAskedAboutAndNotLoadedWithoutAWord() throws Exception {
+    void anotherEmptyTargetThanBeforeIsRefusedUntilTheOperatorConfirmsIt() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "elsewhere")) {
             Path file = migration.file("");
             migration.execute(
@@ -269,7 +273,7 @@ class CutoverGateTest {
                             .replaceFirst("listen: \".*?\"", "listen: \"127.0.0.1:" + FreePorts.next() + '"'));
             Migration other = MigrationFile.read(second);
             String remedy;
-            try (CutoverCoordinator coordinator = new CutoverCoordinator(other, servers.scratch())) {
+            try (CutoverCoordinator coordinator = new CutoverCoordinator(Flow.first(other), servers.scratch())) {
                 coordinator.start();
                 Throwable refused = catchThrowable(
                         () -> coordinator.done().toCompletableFuture().get(60, TimeUnit.SECONDS));
@@ -283,9 +287,9 @@ class CutoverGateTest {
             migration.execute(
                     other.target(),
                     remedy.substring(remedy.indexOf("CREATE SCHEMA"), remedy.indexOf(", then start again")));
-            try (CutoverCoordinator coordinator = new CutoverCoordinator(other, servers.scratch())) {
+            try (CutoverCoordinator coordinator = new CutoverCoordinator(Flow.first(other), servers.scratch())) {
                 coordinator.start();
-                await("the tables are made")
+                await("the tables are created")
                         .atMost(MigrationFixture.PATIENCE)
                         .until(() ->
                                 migration.number(other.target(), "SELECT count(*) FROM pg_class WHERE relname = 't'")
@@ -294,7 +298,7 @@ class CutoverGateTest {
         }
     }
 
-    /** Seen without it: refused, for the want of a table. */
+    /** Seen without the fix: refused, because the database has no table. */
     @Test
     void aDatabaseWithoutTablesIsADatabaseAndIsCutOver() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(servers, "tableless")) {

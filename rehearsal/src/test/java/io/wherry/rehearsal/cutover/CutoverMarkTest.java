@@ -3,9 +3,10 @@ package io.wherry.rehearsal.cutover;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.NullNode;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration.FenceMode;
 import io.wherry.coordinator.cutover.CutoverMark;
-import io.wherry.coordinator.cutover.CutoverMark.Memory;
+import io.wherry.coordinator.cutover.CutoverMark.Journaled;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
@@ -26,8 +27,8 @@ final class CutoverMarkTest {
     void aFenceIsKnownByItsRow() {
         List<Journal.Row> journal = journal(State.LOADING, State.IN_SYNC, State.FENCING);
         CutoverMark mark = mark(journal, false);
-        assertThat(mark.in(journal)).isEqualTo(Memory.KEPT);
-        assertThat(mark.in(journal(State.LOADING, State.IN_SYNC))).isEqualTo(Memory.FENCE_LOST);
+        assertThat(mark.in(journal)).isEqualTo(Journaled.KEPT);
+        assertThat(mark.in(journal(State.LOADING, State.IN_SYNC))).isEqualTo(Journaled.FENCE_LOST);
     }
 
     @Test
@@ -36,7 +37,7 @@ final class CutoverMarkTest {
         CutoverMark mark = mark(journal, false);
         List<Journal.Row> other = journal(State.LOADING, State.IN_SYNC);
         other.add(row(3, State.FENCING, BEGUN.plusSeconds(1000)));
-        assertThat(mark.in(other)).isEqualTo(Memory.FENCE_LOST);
+        assertThat(mark.in(other)).isEqualTo(Journaled.FENCE_LOST);
     }
 
     @Test
@@ -50,16 +51,16 @@ final class CutoverMarkTest {
                 State.PREPARING_TARGET,
                 State.SWITCHING);
         CutoverMark mark = mark(journal.subList(0, 3), true);
-        assertThat(mark.in(journal)).isEqualTo(Memory.KEPT);
-        assertThat(mark.in(journal.subList(0, 6))).isEqualTo(Memory.SWITCH_LOST);
-        assertThat(mark.in(journal.subList(0, 2))).isEqualTo(Memory.SWITCH_LOST);
+        assertThat(mark.in(journal)).isEqualTo(Journaled.KEPT);
+        assertThat(mark.in(journal.subList(0, 6))).isEqualTo(Journaled.SWITCH_LOST);
+        assertThat(mark.in(journal.subList(0, 2))).isEqualTo(Journaled.SWITCH_LOST);
     }
 
     @Test
     void anotherTargetHasForgottenNothing() {
         CutoverMark mark = mark(journal(State.LOADING, State.IN_SYNC, State.FENCING), true);
         assertThat(mark.in(List.of(row(1, State.LOADING, BEGUN.plusSeconds(5)))))
-                .isEqualTo(Memory.KEPT);
+                .isEqualTo(Journaled.KEPT);
     }
 
     private static List<Journal.Row> journal(State... states) {
@@ -71,11 +72,17 @@ final class CutoverMarkTest {
     }
 
     private static Journal.Row row(long id, State state, Instant at) {
-        return new Journal.Row(id, at, state, NullNode.instance);
+        return new Journal.Row(id, Flow.FIRST_GENERATION, at, state, NullNode.instance);
     }
 
     private static CutoverMark mark(List<Journal.Row> untilFencing, boolean switched) {
         Journal.Row fencing = untilFencing.get(untilFencing.size() - 1);
-        return new CutoverMark(BEGUN.toString(), fencing.id(), fencing.at().toString(), switched, FENCE);
+        return new CutoverMark(
+                Flow.FIRST_GENERATION,
+                BEGUN.toString(),
+                fencing.id(),
+                fencing.at().toString(),
+                switched,
+                FENCE);
     }
 }

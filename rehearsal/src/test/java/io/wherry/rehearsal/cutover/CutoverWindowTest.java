@@ -3,6 +3,7 @@ package io.wherry.rehearsal.cutover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
@@ -38,14 +39,14 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What happens within a cutover's window and at its ends, on one migration after another state of it. */
+/** What happens within a cutover's window and at its ends, on one migration that goes from state to state. */
 final class CutoverWindowTest {
     private static final StateMachine MACHINE = new StateMachine(Story.STEPS);
     private static final Duration LONG = Duration.ofMinutes(2);
     private static final TableId ANIMAL = new TableId("public", "animal");
     private static final String COMPARING = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
             + " AND query LIKE '%public.gate()%' AND pid <> pg_backend_pid()";
-    // The first three rows are compared at once; who looks for those that differ sleeps.
+    // The first three rows are compared at once; the query for the rows that differ sleeps.
     private static final String GATED = "CREATE TABLE public.gated (id int PRIMARY KEY);"
             + " INSERT INTO public.gated VALUES (1), (2), (3);"
             + " CREATE SEQUENCE public.calls MINVALUE -1000000 START 1;"
@@ -83,7 +84,7 @@ final class CutoverWindowTest {
                 migration = migration(LONG);
                 theLastAbortIsToldAfterARestart();
                 aCoordinatorThatLosesItsLockStandsBy();
-                standby = new CutoverCoordinator(migration, directory.resolve("standby"));
+                standby = new CutoverCoordinator(Flow.first(migration), directory.resolve("standby"));
                 standby.start();
                 CompletableFuture<CutoverResult> ofStandby =
                         standby.cutover(false).toCompletableFuture();
@@ -102,7 +103,7 @@ final class CutoverWindowTest {
         }
     }
 
-    /** Without the fix: the query for the rows that differ went on for its ten minutes on a source that served again. */
+    /** Without the fix: the query for the rows that differ continued for its ten minutes on a source that served again. */
     private void aComparisonEndsWithItsWindow() throws Exception {
         servers.run(servers.target, "shop", "DELETE FROM public.gated WHERE id = 2");
         CutoverResult aborted = coordinator.cutover(false).toCompletableFuture().get(2, TimeUnit.MINUTES);
@@ -119,7 +120,7 @@ final class CutoverWindowTest {
         assertThat(coordinator.status().lastAbort().step()).isEqualTo(State.VERIFYING);
     }
 
-    /** Without the fix: nothing said that there had been an attempt. */
+    /** Without the fix: no message said that there had been an attempt. */
     private void theLastAbortIsToldAfterARestart() {
         coordinator.close();
         start();
@@ -130,8 +131,8 @@ final class CutoverWindowTest {
     }
 
     /**
-     * Another session gets the lock while this coordinator has nothing to write to its journal. Without the fix: it went on being in
-     * sync, gave orders, and would have built, followed and tried on a target that another coordinator looks after.
+     * Another session gets the lock while this coordinator has nothing to write to its journal. Without the fix: this coordinator
+     * stayed in sync, gave orders, and would have built, followed and tried on a target that belongs to another coordinator.
      */
     private void aCoordinatorThatLosesItsLockStandsBy() throws Exception {
         try (Connection other = servers.openTarget();
@@ -164,7 +165,7 @@ final class CutoverWindowTest {
         await(State.IN_SYNC);
     }
 
-    /** A table that is loaded again within the window is no longer what was compared: no switch row is committed. */
+    /** A table that is re-loaded within the window is no longer the table that was compared: no switch row is committed. */
     private void aLoadWithinTheWindowIsNotSwitchedTo() throws Exception {
         try (Connection holding = servers.openTarget()) {
             holding.setAutoCommit(false);
@@ -185,7 +186,7 @@ final class CutoverWindowTest {
         await(State.IN_SYNC);
     }
 
-    /** Without the fix: whoever asked a standby was never answered. */
+    /** Without the fix: a standby never answered a caller. */
     private static void aStandbyAnswers(CompletableFuture<CutoverResult> asked) throws Exception {
         CutoverResult answer = asked.get(1, TimeUnit.MINUTES);
         assertThat(answer.outcome()).isEqualTo(Outcome.REFUSED);
@@ -262,7 +263,7 @@ final class CutoverWindowTest {
                 Connection dying = servers.openTarget();
                 Connection source = servers.openSource()) {
             Fence.Plan plan = Fence.plan(source, migration.cutover().fence(), List.of());
-            // As one that dies has left it: its last transaction is still on its way.
+            // As a coordinator that dies leaves it: its last transaction is still in progress.
             Journal journal = Journal.read(target).orElseThrow();
             journal.advance(target, MACHINE.require(journal.state(), Event.CUTOVER), Map.of("fence", plan));
             journal.advance(target, MACHINE.require(journal.state(), Event.DONE), Map.of("fenceLsn", "0/1"));
@@ -274,7 +275,7 @@ final class CutoverWindowTest {
             dying.setAutoCommit(false);
             Queries.update(
                     dying,
-                    "INSERT INTO wherry.journal (id, state) OVERRIDING SYSTEM VALUE VALUES (?, 'SWITCHING')",
+                    "INSERT INTO wherry.journal (id, generation, state) OVERRIDING SYSTEM VALUE VALUES (?, 1, 'SWITCHING')",
                     row + 1);
             coordinator.close();
             coordinator = standby;
@@ -287,11 +288,13 @@ final class CutoverWindowTest {
                                     + " AND query LIKE '%INTO wherry.journal%')"));
             dying.commit();
             await(State.COMPLETED);
-            assertThat(Queries.number(target, epoch)).as("no switch of ours").isZero();
+            assertThat(Queries.number(target, epoch))
+                    .as("no switch of this coordinator")
+                    .isZero();
         }
     }
 
-    /** As when the load of that epoch is in. */
+    /** As when the load of that epoch is complete. */
     private void loadedAs(int epoch) throws SQLException {
         try (Connection target = servers.openTarget()) {
             Queries.update(target, "UPDATE wherry.relation SET load_epoch = ? WHERE table_name = 'animal'", epoch);
@@ -300,7 +303,7 @@ final class CutoverWindowTest {
     }
 
     private void start() {
-        coordinator = new CutoverCoordinator(migration, directory);
+        coordinator = new CutoverCoordinator(Flow.first(migration), directory);
         coordinator.start();
     }
 

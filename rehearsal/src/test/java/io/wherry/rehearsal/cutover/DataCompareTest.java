@@ -2,6 +2,7 @@ package io.wherry.rehearsal.cutover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.verify.DataCompare;
@@ -55,9 +56,9 @@ final class DataCompareTest {
                 servers.run(server, "postgres", "CREATE DATABASE shop");
                 servers.run(server, "shop", TABLES);
             }
-            DataCompare compare = new DataCompare(servers.migration());
+            DataCompare compare = new DataCompare(Flow.first(servers.migration()));
             assertThat(compare.run().differences()).isEmpty();
-            // Ten rows are alike from 7 on, as many as are named, and each is altered in another way.
+            // From 7 on, ten rows are alike, which is the number of named rows; each is altered in another way.
             for (int first = 0; first < CHANGES.size(); first += ALIKE) {
                 List<String> changes = CHANGES.subList(first, Math.min(CHANGES.size(), first + ALIKE));
                 List<String> keys = new ArrayList<>();
@@ -94,7 +95,7 @@ final class DataCompareTest {
         }
     }
 
-    /** The blank is stored by the source only where the column's type keeps it. */
+    /** The source stores the blank only where the column's type keeps blanks. */
     @ParameterizedTest
     @CsvSource({"15, 15"})
     void aPaddingBlankIsFound(int from, int to) throws Exception {
@@ -109,7 +110,8 @@ final class DataCompareTest {
                     servers.target,
                     "shop",
                     "CREATE TABLE public.t (id int PRIMARY KEY, c char(5)); INSERT INTO public.t VALUES (1, 'ab')");
-            assertThat(table(new DataCompare(servers.migration()).run(), "t").keys())
+            assertThat(table(new DataCompare(Flow.first(servers.migration())).run(), "t")
+                            .keys())
                     .containsExactly("(1)");
         }
     }

@@ -20,8 +20,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 
 /**
- * One migration whose services die at every failpoint: before and after each effect, in the order in which each service comes
- * to them. Each goes on from what the death before it left. A place that is not reached within minutes fails the test by name.
+ * One migration whose services die at every failpoint: before and after each effect, in the order in which each service comes to
+ * them. Each instance continues from the state that the death before it left. A failpoint that is not reached within minutes
+ * fails the test by name.
  */
 class FailpointSweepTest {
     private final Set<Effect> swept = ConcurrentHashMap.newKeySet();
@@ -55,7 +56,7 @@ class FailpointSweepTest {
                     Effect.BATCH_APPLIED,
                     Effect.GROUP_OFFSETS));
             sweepCoordinator(() -> {
-                // Without them it would wait for ever.
+                // Without these, the service would wait forever.
                 if (source.isCompletedExceptionally() || sink.isCompletedExceptionally()) {
                     CompletableFuture.allOf(source, sink).join();
                 }
@@ -63,14 +64,14 @@ class FailpointSweepTest {
             CompletableFuture.allOf(source, sink).join();
             fixture.stopWriting();
 
-            assertThat(swept).as("every effect has its turn").containsExactlyInAnyOrder(Effect.values());
+            assertThat(swept).as("every effect had its turn").containsExactlyInAnyOrder(Effect.values());
             assertThat(fixture.acknowledged()).isPositive();
             fixture.assertSourceEqualsTarget();
             assertThat(new TopicAudit(fixture.migration()).look(changeTopics())).isEmpty();
         }
     }
 
-    /** In the end the service goes on unarmed. */
+    /** At the end the service continues without a failpoint. */
     private void sweep(String service, Effect... effects) {
         new FailpointRelay(migration, service, names(effects), () -> {}).run(true, (failpoint, instance) -> {});
     }
@@ -82,14 +83,14 @@ class FailpointSweepTest {
                 Effect.INDEXING,
                 Effect.CATCHING_UP,
                 Effect.IN_SYNC,
-                // Who comes back knows nothing, so nothing is loaded for him yet.
+                // An instance that comes back knows nothing yet, so for it nothing is loaded yet.
                 Effect.LOADING,
                 Effect.FENCING,
                 Effect.FENCE,
                 Effect.DRAINING,
                 Effect.VERIFYING,
                 Effect.PREPARING_TARGET,
-                // What the death before has left is given up at once.
+                // The cutover that the death before left is aborted at once.
                 Effect.ABORTING,
                 Effect.UNFENCE,
                 Effect.SWITCHING,
@@ -104,7 +105,7 @@ class FailpointSweepTest {
         }
     }
 
-    /** Empty before the schema is there. */
+    /** Empty before the schema exists. */
     private String state() {
         try (Statement statement = target.createStatement();
                 ResultSet row = statement.executeQuery("SELECT state FROM wherry.journal ORDER BY id DESC LIMIT 1")) {

@@ -3,6 +3,7 @@ package io.wherry.rehearsal.cutover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.FenceMode;
 import io.wherry.contract.error.FencedException;
@@ -36,7 +37,7 @@ final class FenceTest {
 
     @ParameterizedTest
     @ValueSource(ints = {11, 17})
-    void nobodyElseGetsInWhileFencedAndEverybodyAfterwards(int major) throws Exception {
+    void noOtherRoleLogsInWhileFencedAndAllRolesLogInAfterwards(int major) throws Exception {
         try (TwoServers servers = new TwoServers(major, 15).seeded();
                 Connection source = servers.openSource();
                 Connection app = login(servers, "app")) {
@@ -47,7 +48,7 @@ final class FenceTest {
             Fence.Plan plan = steps.plan();
             assertThat(plan.obstacles()).isEmpty();
             assertThat(plan.roles()).containsExactlyInAnyOrder("app", "reader");
-            // As read back from the journal by another process.
+            // As another process reads the plan back from the journal.
             Fence.Plan persisted = Json.read(Json.write(plan), Fence.Plan.class);
             Lsn before = Lsn.parse(
                     Queries.string(source, "SELECT pg_current_wal_lsn()::text").orElseThrow());
@@ -71,7 +72,7 @@ final class FenceTest {
                 FenceKeeper successor = steps(servers)) {
             Fence.Plan first = zombie.plan();
             zombie.closeSource(first, NOBODY_ELSE, window());
-            // The successor gives that window up, although the zombie still has its session, and begins its own.
+            // The successor aborts that window, although the zombie still has its session, and starts its own.
             successor.reopenSource(first, NOBODY_ELSE);
             login(servers, "app").close();
             Fence.Plan second = successor.plan();
@@ -104,7 +105,7 @@ final class FenceTest {
         }
     }
 
-    /** Stopped between its journal's row and the lock: its successor has given the window up meanwhile. */
+    /** Stopped between its journal row and the lock: its successor has aborted the window in the meantime. */
     @Test
     void aFreeLockIsNotEnoughToCloseASourceThatServes() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
@@ -117,10 +118,10 @@ final class FenceTest {
     }
 
     @Test
-    void whoLostTheFenceDoesNotSwitch() throws Exception {
+    void aCoordinatorThatLostTheFenceDoesNotSwitch() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
-                FenceLock zombie = new FenceLock(servers.migration());
-                FenceLock successor = new FenceLock(servers.migration())) {
+                FenceLock zombie = new FenceLock(Flow.first(servers.migration()));
+                FenceLock successor = new FenceLock(Flow.first(servers.migration()))) {
             assertThatThrownBy(zombie::require).hasMessageContaining("lost");
             zombie.act(source -> {});
             zombie.require();
@@ -131,11 +132,11 @@ final class FenceTest {
     }
 
     /**
-     * vitess#16563: the stop position is taken before what is in flight has ended. Seen to fail when prepared transactions were
-     * not looked for: the fence LSN is there at once, and the transaction commits behind it.
+     * vitess#16563: the stop position is taken before transactions in progress have ended. Seen to fail when prepared
+     * transactions were not checked: the fence LSN is there at once, and the transaction commits behind it.
      */
     @Test
-    void aPreparedTransactionHoldsTheFenceUpUntilItEndsOrTheWindowDoes() throws Exception {
+    void aPreparedTransactionDelaysTheFenceUntilItOrTheWindowEnds() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource()) {
             servers.run(
@@ -149,7 +150,7 @@ final class FenceTest {
             AtomicBoolean seen = new AtomicBoolean();
             Thread operator = Threads.named("operator").newThread(() -> Awaitility.await()
                     .atMost(Duration.ofSeconds(60))
-                    // The fence ends the operator's session too, if it comes in between.
+                    // The fence also ends the operator's session, if that session comes in between.
                     .ignoreExceptions()
                     .until(() -> {
                         if (window.waitsFor().contains("held")) {
@@ -167,8 +168,8 @@ final class FenceTest {
     }
 
     /**
-     * Seen to fail when only workers within a transaction counted: an idle one writes the next row that comes, behind the fence
-     * LSN and the comparison.
+     * Seen to fail when only workers within a transaction counted: an idle worker writes the next row that arrives, behind the
+     * fence LSN and the comparison.
      */
     @Test
     void aSubscriptionThatIsIdleDoesNotWriteBehindTheFence() throws Exception {
@@ -216,7 +217,7 @@ final class FenceTest {
     }
 
     @Test
-    void connectIsTakenAndGivenBackAsItWas() throws Exception {
+    void connectIsRevokedAndRestored() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource()) {
             servers.run(
@@ -242,7 +243,7 @@ final class FenceTest {
     }
 
     @Test
-    void theApplicationUsingOurRoleIsEndedAndSeenWhenItComesBack() throws Exception {
+    void anApplicationThatUsesWherrysRoleIsEndedAndIsSeenWhenItComesBack() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded();
                 Connection source = servers.openSource();
                 Connection app = DriverManager.getConnection(
@@ -256,7 +257,7 @@ final class FenceTest {
 
     private static FenceKeeper steps(TwoServers servers) {
         Migration migration = servers.migration();
-        return new FenceKeeper(migration, Failpoints.NONE);
+        return new FenceKeeper(Flow.first(migration), Failpoints.NONE);
     }
 
     private static Window window() {

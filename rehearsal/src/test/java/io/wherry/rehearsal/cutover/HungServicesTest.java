@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Services that hang keep their sessions and their port: what an orchestrator asks must tell them from those that work. */
+/** Services that hang keep their sessions and their port: an orchestrator's probe must tell them from services that work. */
 @Tag("slow")
 final class HungServicesTest {
     private static final int START_AGAIN = 75;
@@ -39,7 +39,7 @@ final class HungServicesTest {
     }
 
     @Test
-    void aSourceConnectorOrSinkApplierThatHangsIsTakenForOneThatWorks() throws Exception {
+    void aHungSourceConnectorOrSinkApplierIsNotReportedAsReady() throws Exception {
         try (MigrationFixture migration = withItems("hung")) {
             migration.startCoordinator();
             migration.startProcess("source");
@@ -64,14 +64,14 @@ final class HungServicesTest {
     }
 
     @Test
-    void aSinkApplierOfWhichAThreadHangsNeitherEndsNorBeginsAgain() throws Exception {
+    void aSinkApplierWithAHungThreadEndsItsProcess() throws Exception {
         try (MigrationFixture migration = withItems("hungsink")) {
             migration.startCoordinator();
             migration.startSource();
             migration.startHanging("sink", Effect.BATCH_APPLIED);
             migration.awaitState(State.IN_SYNC);
             migration.execute(migration.migration().source(), "INSERT INTO public.item VALUES (-1, 'never applied')");
-            await("a worker has the change, and hangs")
+            await("a worker has the change and hangs")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.number(
                                     migration.migration().target(),
@@ -88,7 +88,7 @@ final class HungServicesTest {
     }
 
     @Test
-    void aCoordinatorWhoseThreadHangsSaysThatItLives() throws Exception {
+    void aCoordinatorWhoseThreadHangsDoesNotReportThatItLives() throws Exception {
         try (MigrationFixture migration = withItems("hungcoordinator")) {
             migration.startHanging("coordinator", Effect.IN_SYNC);
             migration.startSource();

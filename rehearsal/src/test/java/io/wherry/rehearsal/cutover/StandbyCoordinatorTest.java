@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 class StandbyCoordinatorTest {
     private static final Logger LOG = LoggerFactory.getLogger(StandbyCoordinatorTest.class);
     private static final Duration POLL = Duration.ofMillis(100);
-    /** A coordinator is up before the target has its schema. */
+    /** A coordinator starts before the target has its schema. */
     private static final String HAS_JOURNAL =
             "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass('wherry.journal')";
 
@@ -28,19 +28,19 @@ class StandbyCoordinatorTest {
     private static final String JOURNAL = "SELECT string_agg(state, ' ' ORDER BY id) FROM wherry.journal";
     private static final String MAY_LOG_IN = "SELECT count(*) FROM pg_roles WHERE rolcanlogin AND rolname = "
             + Identifiers.literal(RehearsalDatabase.APPLICATION);
-    // Longer than it takes to stop a process, and soon over.
+    // Longer than it takes to stop a process, but soon over.
     private static final Duration WINDOW_OF_SECOND = Duration.ofSeconds(15);
 
     private MigrationFixture migration;
     private CompletableFuture<HttpResponse<String>> asked;
 
     /**
-     * The first is killed behind its fence; the second opens the source. The second is stopped behind a fence of its own, and the
+     * The first is killed behind its fence; the second opens the source. The second is stopped behind its own fence, and the
      * network has lost its session on the target; the third opens the source, fences it again and completes. When the second
-     * comes back its window is over, and it cannot see the target's journal before it has a session there.
+     * comes back, its window is over, and it cannot see the target's journal before it has a session there.
      *
-     * <p>Seen to fail as long as it was enough for opening the source that the fence's lock was free: applications could write
-     * to the source after the switch.
+     * <p>Seen to fail while a free lock of the fence was enough to open the source: applications could write to the source after
+     * the switch.
      */
     @Test
     void killedInTheWindowAndStoppedInTheWindow() throws Exception {
@@ -67,7 +67,7 @@ class StandbyCoordinatorTest {
             fixture.startTwin("third", "coordinator");
             awaitUp("third");
             await("in sync").atMost(MigrationFixture.PATIENCE).until(() -> state().equals("IN_SYNC"));
-            // So the drain does not end.
+            // So that the drain does not end.
             fixture.signal("sink", "STOP");
             askUntil("second", () -> state().equals("DRAINING"));
             long draining = System.nanoTime();
@@ -117,7 +117,7 @@ class StandbyCoordinatorTest {
         LOG.info("{}: the successor has opened the source after {} ms", what, (System.nanoTime() - began) / 1_000_000);
     }
 
-    /** Asks for the cutover whenever it can begin. */
+    /** Asks for the cutover whenever it can start. */
     private void askUntil(String coordinator, Callable<Boolean> reached) {
         asked = CompletableFuture.completedFuture(null);
         await(coordinator).atMost(MigrationFixture.PATIENCE).pollInterval(POLL).until(() -> {

@@ -3,6 +3,7 @@ package io.wherry.rehearsal.cutover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.cutover.CutoverResult;
@@ -31,14 +32,14 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
-/** Nothing but the list of steps says what a cutover does. */
+/** The list of steps alone defines what a cutover does. */
 final class StoryTest {
     private static final String TITLE = "stop the cron jobs of the applications";
 
     private final List<String> done = new CopyOnWriteArrayList<>();
 
     @Test
-    void aStepThatIsAddedToTheListIsPlannedDrawnDoneAndTakenBack() throws Exception {
+    void aStepThatIsAddedToTheListIsPlannedDrawnDoneAndUndone() throws Exception {
         try (TwoServers servers = new TwoServers("story", 15, 17).seeded()) {
             List<Step> steps = new ArrayList<>(Story.STEPS);
             int verify = steps.indexOf(steps.stream()
@@ -60,7 +61,7 @@ final class StoryTest {
                             },
                             attempt -> {
                                 assertThatThrownBy(() -> logIn(servers))
-                                        .as("taken back before the fence that was closed before")
+                                        .as("undone before the fence that was closed earlier")
                                         .isInstanceOf(SQLException.class);
                                 done.add("started");
                             }));
@@ -70,8 +71,8 @@ final class StoryTest {
 
             Migration migration = servers.migration().withServers(SharedBroker.clientProperties(), "http://unused");
             try (StandInServices services = new StandInServices(servers, migration);
-                    CoordinatorLoop loop =
-                            new CoordinatorLoop(migration, TrafficSwitch.of(migration), steps, Failpoints.NONE)) {
+                    CoordinatorLoop loop = new CoordinatorLoop(
+                            Flow.first(migration), TrafficSwitch.of(Flow.first(migration)), steps, Failpoints.NONE)) {
                 loop.start();
                 Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> {
                     try (Connection target = servers.openTarget()) {

@@ -3,6 +3,7 @@ package io.wherry.rehearsal.cutover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
@@ -35,7 +36,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A coordinator that has lost its lock on the target, does not know, and acts between two rows of its journal. */
+/** A coordinator that has lost its lock on the target without knowing it, and acts between two rows of its journal. */
 final class TermTest {
     private static final TableId TABLE = new TableId("public", "t");
     private static final String LOST = "does not hold the lock on the target any more";
@@ -53,9 +54,9 @@ final class TermTest {
         }
         servers.run(servers.source, "shop", "CREATE TABLE public.t (id int PRIMARY KEY)");
         migration = servers.migration();
-        new SchemaCopy(migration, TwoServers.tools(migration)).run();
-        replaced = new Term(migration);
-        successor = new Term(migration);
+        new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
+        replaced = new Term(Flow.first(migration));
+        successor = new Term(Flow.first(migration));
     }
 
     @AfterEach
@@ -74,7 +75,7 @@ final class TermTest {
             try (CoordinatorSession held = take(successor);
                     Connection of = successor.open("index")) {
                 assertThatThrownBy(() -> Queries.execute(early, "CREATE TABLE public.late ()"))
-                        .as("a session from before the successor")
+                        .as("a session that is older than the successor")
                         .isInstanceOf(SQLException.class);
                 assertThatThrownBy(() -> replaced.open("index")).hasMessageContaining(LOST);
                 Opening checked = replaced.check((endpoint, purpose) -> Sessions.open(migration, endpoint, purpose));
@@ -87,10 +88,10 @@ final class TermTest {
         }
     }
 
-    /** Seen to fail without the check: the table that the successor's cutover finds stopped was let go on. */
+    /** Seen to fail without the check: the table that the successor's cutover finds stopped was continued. */
     @Test
     void noOrderIsGiven() throws Exception {
-        Progress progress = new Progress();
+        Progress progress = new Progress(Flow.first(migration));
         progress.planned(new LoadPlan(1, Lsn.ZERO, List.of(new LoadPlan.Table(TABLE, "test.public.t", 1, 1, 0, 0))));
         servers.run(
                 servers.target,
@@ -132,14 +133,19 @@ final class TermTest {
         };
         try (CoordinatorSession lost = take(replaced);
                 CutoverActs steps = new CutoverActs(
-                        migration, replaced, new Progress(), traffic, new StateMachine(Story.STEPS), Failpoints.NONE)) {
+                        Flow.first(migration),
+                        replaced,
+                        new Progress(Flow.first(migration)),
+                        traffic,
+                        new StateMachine(Story.STEPS),
+                        Failpoints.NONE)) {
             FenceKeeper.Claim claim = steps.claim(lost.journal().last().id());
             steps.moveTraffic("0/1", claim);
-            assertThat(moved.getAndSet(false)).as("under its term").isTrue();
+            assertThat(moved.getAndSet(false)).as("while its term lasts").isTrue();
             endLockOf(lost);
             try (CoordinatorSession held = take(successor)) {
                 assertThat(held.journal().last())
-                        .as("the same row")
+                        .as("the journal row is the same")
                         .isEqualTo(lost.journal().last());
                 assertThatThrownBy(() -> steps.moveTraffic("0/1", claim)).hasMessageContaining(LOST);
                 assertThat(moved).isFalse();
@@ -149,11 +155,11 @@ final class TermTest {
 
     private CoordinatorSession take(Term term) {
         return Awaitility.await()
-                .until(() -> CoordinatorSession.take(migration, term, Failpoints.NONE), Optional::isPresent)
+                .until(() -> CoordinatorSession.take(Flow.first(migration), term, Failpoints.NONE), Optional::isPresent)
                 .orElseThrow();
     }
 
-    /** As when the network between a process that is stopped and the server breaks: the process does not know. */
+    /** As when the network between a stopped process and the server breaks: the process does not know. */
     private void endLockOf(CoordinatorSession control) throws SQLException {
         control.requireTerm();
         servers.run(

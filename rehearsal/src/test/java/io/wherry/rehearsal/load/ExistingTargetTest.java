@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
-/** {@code target.schema: existing}: tables that somebody else has made are filled, and nothing that was there is altered. */
+/** {@code target.schema: existing}: Wherry fills tables that the test has created, and alters nothing that existed. */
 final class ExistingTargetTest {
     private static final String[] TABLES = {
         "CREATE TYPE public.mood AS ENUM ('sad', 'glad')",

@@ -11,12 +11,12 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** How long the first changes of many tables take, against their second ones; figures for people (docs/performance.md). */
+/** How long the first changes of many tables take, compared with their second changes; prints figures (docs/performance.md). */
 @Tag("slow")
 class FirstChangesTest {
     private static final Logger LOG = LoggerFactory.getLogger(FirstChangesTest.class);
     private static final int TABLES = Integer.getInteger("wherry.tables", 500);
-    /** Tables of one transaction: the server's memory for locks is bounded. */
+    /** Number of tables in one transaction: the server's memory for locks is bounded. */
     private static final int AT_ONCE = 500;
 
     @Test

@@ -12,10 +12,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Values of 40 and 500 MB pass a heap of 512 MiB that holds all three services, and blocks take at most 64 MiB of it. */
+/** Values of 40 and 500 MB pass a heap of 512 MiB that all three services share, and blocks take at most 64 MiB of it. */
 class LargeValuesLoadTest {
-    // A value of the change path is held whole: the trigger keeps the writers off these rows, for this is about the
-    // load.
+    // A value of the change path is held whole. This test is about the load, so the trigger keeps the writers off
+    // these rows.
     private static final String DUMP = """
             CREATE TABLE public.big (id int PRIMARY KEY, t text, b bytea, x xml, j jsonb);
             ALTER TABLE public.big ALTER t SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
@@ -33,7 +33,7 @@ class LargeValuesLoadTest {
                 SELECT n, decode(repeat(md5(n::text), 2500000), 'hex') FROM generate_series(5, 8) n;
             """;
 
-    // A jsonb takes no more than 256 MB; 500 MB of bytea is about what the server can send as a change.
+    // A jsonb takes at most 256 MB; 500 MB of bytea is about the most that the server can send as a change.
     private static final String FIVE_HUNDRED = """
             INSERT INTO public.big (id, t) VALUES (1, repeat(md5('1'), 15625000));
             INSERT INTO public.big (id, b) VALUES (2, decode(repeat(md5('2'), 31250000), 'hex'));

@@ -16,7 +16,7 @@ import java.sql.Statement;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** A chunk that fails for good takes its own table out of the load, and nothing else. */
+/** A chunk that fails for good takes its own table out of the load, and no other table. */
 class LoadFailureTest {
     @Test
     void oneTableCannotBeReadAndAnotherCannotBeWritten() throws Exception {
@@ -39,14 +39,15 @@ class LoadFailureTest {
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.journal") > 0);
             migration.execute(
                     migration.migration().target(), "ALTER TABLE public.checked ADD CONSTRAINT ours CHECK (n <> 77)");
-            // While it is open the slot is not complete, so the right is taken away between preflight and load.
+            // While this transaction is open, the slot is not complete. So the right is removed between preflight and
+            // load.
             try (Connection open = Sessions.open(
                             migration.migration(), migration.migration().source(), "test");
                     Statement statement = open.createStatement()) {
                 open.setAutoCommit(false);
                 statement.execute("SELECT txid_current()");
                 migration.startProcess("source");
-                await("slot in the making")
+                await("the slot is being created")
                         .atMost(MigrationFixture.PATIENCE)
                         .until(() -> migration.number(
                                         migration.migration().source(), "SELECT count(*) FROM pg_replication_slots")
@@ -59,12 +60,12 @@ class LoadFailureTest {
             migration.startSink();
 
             awaitGivenUp(migration);
-            // What the preflight would refuse of a table holds up no other when the source-connector starts again.
+            // A preflight error of one table blocks no other table when the source-connector starts again.
             migration.kill("source");
             migration.startProcess("source");
             migration.executeAsSuperuser(
                     migration.source(), "INSERT INTO public.fine VALUES (-1, 'after the restart')");
-            await("the third goes on")
+            await("the third table continues")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.fine WHERE id = -1") == 1);
             awaitGivenUp(migration);
@@ -98,11 +99,12 @@ class LoadFailureTest {
     }
 
     /**
-     * Seen to fail before: the others' NOT NULL and index waited for as long as one table stood in its load, and a new table for as long as
-     * one could not be read; and, of a table that the source refuses to read, that it had been altered in each of twenty rounds.
+     * Seen to fail before: the NOT NULL and index of other tables waited as long as the load of one table stood still, and a new
+     * table waited as long as one could not be read. And for a table that the source refuses to read, the message said that the
+     * table had been altered in each of twenty rounds.
      */
     @Test
-    void whatOtherTablesWaitForIsNotHeldBackByTablesThatStandInTheirLoad() throws Exception {
+    void tablesWhoseLoadHasStoppedDoNotBlockOtherTables() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("standing", 15, 15)) {
             migration.file("tables: {load-only: [public.calling],"
                     + " where: {public.unreadable: \"1 / (id - 5) < 9\", public.calling: \"public.fits(id)\"}}");
@@ -128,7 +130,7 @@ class LoadFailureTest {
                     "CREATE INDEX calm_first ON public.calm (v)",
                     "INSERT INTO public.calm VALUES (1, 1)");
             migration.startAll();
-            await("three stand, the fourth is ready")
+            await("three tables have stopped, the fourth is ready")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> state(migration, "public.refused").equals("STOPPED")
                             && state(migration, "public.unreadable").equals("FAILED")
@@ -170,7 +172,7 @@ class LoadFailureTest {
                     .anySatisfy(step -> assertThat(step).contains("wherry retry --table public.refused"))
                     .anySatisfy(step -> assertThat(step).contains("wherry retry --table public.unreadable"));
 
-            // The new table's rows are there a moment before its load is known to be complete.
+            // The new table's rows arrive a moment before its load is known to be complete.
             await("the cutover is refused for the three")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(
@@ -198,9 +200,9 @@ class LoadFailureTest {
         }
     }
 
-    /** Seen to fail before: the load of all tables was tried again and again, and the source was said to be away. */
+    /** Seen to fail before: the load of all tables was tried again and again, and the message said that the source was away. */
     @Test
-    void aTableWhoseKeysMayNotBeSampledHoldsNoOtherBack() throws Exception {
+    void aTableWhoseKeysCannotBeSampledBlocksNoOtherTable() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("sampled", 13, 13)) {
             migration.file("");
             migration.configure("{readers: 2}", "{readers: 2, retries: 1}");
@@ -218,7 +220,7 @@ class LoadFailureTest {
                 open.setAutoCommit(false);
                 statement.execute("SELECT txid_current()");
                 migration.startProcess("source");
-                await("slot in the making")
+                await("the slot is being created")
                         .atMost(MigrationFixture.PATIENCE)
                         .until(() -> migration.number(source, "SELECT count(*) FROM pg_replication_slots") == 1);
                 migration.executeAsSuperuser(
@@ -227,7 +229,7 @@ class LoadFailureTest {
                         "ALTER ROLE wherry NOSUPERUSER REPLICATION");
             }
             migration.startSink();
-            await("given up alone")
+            await("only this table's load has failed")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> state(migration, "public.denied").equals("FAILED")
                             && state(migration, "public.calm").equals("APPLYING"));
@@ -237,7 +239,7 @@ class LoadFailureTest {
     }
 
     private static void awaitGivenUp(MigrationFixture migration) {
-        await("both given up, the third loaded")
+        await("both loads have failed, the third table is loaded")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> state(migration, "public.denied").equals("FAILED")
                         && state(migration, "public.checked").equals("STOPPED")

@@ -33,12 +33,12 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
 /**
- * {@code kill -9} of the source-connector in the middle of the load, again and again, while rows move between the chunks
- * that are in Kafka and those that are not. The broker lets each lane have 150 kB/s, so that there is a middle.
+ * {@code kill -9} of the source-connector in the middle of the load, again and again, while rows move between the chunks that are
+ * in Kafka and those that are not. The broker allows each lane 150 kB/s, so that the load has a middle.
  */
 class LoadResumeTest {
     @Test
-    void killedAtSeveralChunksItGoesOnWithThoseLeft() throws Exception {
+    void killedAtSeveralChunksTheLoadContinuesWithTheOthers() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("resume", 15, 15)) {
             migration.file("");
             migration.configure("{readers: 2}", "{readers: 2, chunk-mebibytes: 1}");
@@ -74,7 +74,7 @@ class LoadResumeTest {
                 }
             });
         } catch (KafkaException e) {
-            // The source-connector has yet to make the topic.
+            // The source-connector has not created the topic yet.
             return 0;
         }
         return chunks.get();
@@ -89,7 +89,7 @@ class LoadResumeTest {
                 "CREATE DOMAIN public.kinds AS public.kind NOT NULL",
                 "CREATE TABLE public.item (id int PRIMARY KEY, code int UNIQUE, n int NOT NULL DEFAULT 0,"
                         + " body text, sum int GENERATED ALWAYS AS (n + 1) STORED)",
-                // Wide enough to be TOASTed, so that an update of another column leaves it out of the stream.
+                // Wide enough to be TOASTed, so that an update of another column leaves the value out of the stream.
                 "INSERT INTO public.item SELECT i, i, 0, (SELECT string_agg(md5((i * 100 + j)::text), '')"
                         + " FROM generate_series(1, CASE WHEN i % 50 = 0 THEN 200 ELSE 8 END) j)"
                         + " FROM generate_series(1, 12000) i",
@@ -102,7 +102,7 @@ class LoadResumeTest {
                 "ANALYZE");
     }
 
-    /** Each chunk of a keyed table came whole once, though several processes read it. */
+    /** Checks that each chunk of a keyed table came whole and once, though several processes read the table. */
     private static void assertChunksWereKept(Migration migration) {
         List<LoadPlan> plans = new ArrayList<>();
         try (TopicTail tail = new TopicTail(migration, migration.topics().control())) {
@@ -113,7 +113,7 @@ class LoadResumeTest {
             });
         }
         assertThat(plans.stream().flatMap(plan -> plan.tables().stream()).map(LoadPlan.Table::resumed))
-                .as("loads that went on")
+                .as("loads that continued")
                 .anyMatch(Objects::nonNull);
         Map<String, Integer> ends = new HashMap<>();
         int chunks = plans.get(0).tables().stream()
@@ -151,7 +151,10 @@ class LoadResumeTest {
         return trailers;
     }
 
-    /** Moves rows about: updates make new versions on other pages, keys change, unique values are swapped, rows go and come. */
+    /**
+     * Moves rows: updates write new versions on other pages, keys change, unique values are swapped, rows are deleted and
+     * inserted.
+     */
     private static final class Writer implements AutoCloseable {
         private static final String UNIQUE_VIOLATION = "23505";
 
@@ -192,7 +195,7 @@ class LoadResumeTest {
             }
         }
 
-        /** Gives a row's unique value to another, in one transaction; not if it is taken by now. */
+        /** Gives a row's unique value to another row, in one transaction; not if it is taken in the meantime. */
         private static void swap(Connection session, int id) throws SQLException {
             session.setAutoCommit(false);
             try {

@@ -35,7 +35,7 @@ class SelectionsTest {
                     "INSERT INTO public.countries VALUES ('ch'), ('at')");
             assertThatThrownBy(migration::startSource)
                     .isInstanceOf(ConfigurationException.class)
-                    .hasMessageContaining("uses \"kind\", not part of its replica identity")
+                    .hasMessageContaining("uses \"kind\", which its replica identity does not include")
                     .hasMessageContaining("REPLICA IDENTITY FULL");
             migration.execute(source, "ALTER TABLE public.certificates REPLICA IDENTITY FULL");
 
@@ -88,7 +88,7 @@ class SelectionsTest {
                 .contains("column \"body\"", "REPLICA IDENTITY FULL; then wherry reload --table public.apart");
         migration.execute(source, "ALTER TABLE public.apart REPLICA IDENTITY FULL");
         migration.coordinator().reload(Optional.of("public.apart"));
-        await("loaded again")
+        await("re-loaded")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.apart WHERE id = 1000") == 1);
         migration.execute(source, "UPDATE public.apart SET id = 1002 WHERE id = 2");
@@ -112,7 +112,7 @@ class SelectionsTest {
                     .hasMessageContaining("public.a")
                     .hasMessageContaining("servers before 15")
                     .hasMessageContaining("column \"nothing\" does not exist")
-                    .hasMessageContaining("public.c is no table that is selected");
+                    .hasMessageContaining("public.c is not a selected table");
         }
     }
 }

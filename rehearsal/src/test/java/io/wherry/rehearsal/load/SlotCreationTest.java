@@ -13,7 +13,7 @@ import java.sql.Statement;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
-/** What others do while the slot is being made. */
+/** What other sessions do while the slot is created. */
 class SlotCreationTest {
     private static final String WAITING_FOR =
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' AND transactionid = ";
@@ -21,8 +21,8 @@ class SlotCreationTest {
     private MigrationFixture migration;
 
     /**
-     * The server's own defect (seen on 15.19, found by the soak with seed 403): decoding fails for ever with "could not map filenode",
-     * and {@code late}'s row never arrives. Seen to fail without the look at the tables' shapes.
+     * The server's own defect (seen on 15.19, found by the soak with seed 403): decoding fails forever with "could not map
+     * filenode", and {@code late}'s row never arrives. Seen to fail without the check of the tables' shapes.
      */
     @Test
     void aTruncateDuringItDoesNotSpoilTheSlot() throws Exception {
@@ -49,14 +49,14 @@ class SlotCreationTest {
                         CompletableFuture.supplyAsync(() -> write(late, "INSERT INTO public.t VALUES (2)"));
                 truncating.commit();
                 waiting.join();
-                await("slot ready or made anew")
+                await("slot ready or re-created")
                         .atMost(MigrationFixture.PATIENCE)
                         .until(() -> migration.number(
                                         migration.migration().source(),
                                         "SELECT count(*) FROM pg_replication_slots WHERE (confirmed_flush_lsn IS NOT NULL"
                                                 + " OR slot_name IN (SELECT "
                                                 + Identifiers.literal(
-                                                        migration.migration().slot())
+                                                        migration.group().slot())
                                                 + " FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'))")
                                 == 1);
                 late.commit();
@@ -83,7 +83,7 @@ class SlotCreationTest {
         return session;
     }
 
-    /** @return number of the transaction that wrote */
+    /** @return number of the transaction that has written */
     private static String write(Connection session, String sql) {
         try (Statement statement = session.createStatement()) {
             statement.execute(sql);

@@ -2,6 +2,7 @@ package io.wherry.rehearsal.load;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.Finding;
@@ -35,15 +36,16 @@ final class SourcePreflightTest {
                     .anySatisfy(
                             line -> assertThat(line).contains("wal_level: is replica", "ALTER SYSTEM SET wal_level"))
                     .anySatisfy(line -> assertThat(line).contains("public.scratch: is unlogged", "SET LOGGED"))
-                    .anySatisfy(line -> assertThat(line).contains("public.keyless: no key; REPLICA IDENTITY FULL"))
+                    .anySatisfy(line ->
+                            assertThat(line).contains("public.keyless: has no key; Wherry sets REPLICA IDENTITY FULL"))
                     .anySatisfy(line -> assertThat(line).contains("schema wherry: holds tables", "precious"))
                     .anySatisfy(
                             line -> assertThat(line).contains("public.heavy column t: holds values of 60 MB", "-Xmx"))
                     .hasSize(5);
             assertThat(explained(check(postgres, "reader", "secret", "postgres", "public.*")))
                     .anySatisfy(line -> assertThat(line).contains("role \"reader\": may not replicate", "REPLICATION"))
-                    .anySatisfy(
-                            line -> assertThat(line).contains("may not make a publication", "GRANT CREATE ON DATABASE"))
+                    .anySatisfy(line ->
+                            assertThat(line).contains("may not create a publication", "GRANT CREATE ON DATABASE"))
                     .anySatisfy(line ->
                             assertThat(line).contains("public.keyless: belongs to postgres", "GRANT \"postgres\" TO"))
                     .anySatisfy(
@@ -88,7 +90,7 @@ final class SourcePreflightTest {
                 target: {url: "%s", user: "none"}
                 tables: {include: ["%s"]}
                 """.formatted(url, user, password, url, tables), Map.of());
-        return SourcePreflight.check(migration);
+        return SourcePreflight.check(Flow.first(migration).groups().get(0));
     }
 
     private static List<String> explained(List<Finding> findings) {

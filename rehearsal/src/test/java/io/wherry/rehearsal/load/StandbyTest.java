@@ -12,8 +12,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Two instances of a service: the second acts when the first is dead, and a first that comes back does nothing. That this takes
- * less than ten seconds follows from the settings of the lock's session, which {@code SessionsTest} asserts; the time it took is only logged, as
- * it depends on what else the machine has to do. {@code StandbyCoordinatorTest} shows the same of coordinators.
+ * less than ten seconds follows from the settings of the lock's session, which {@code SessionsTest} asserts. The time it took is
+ * only logged, as it depends on the other load of the machine. {@code StandbyCoordinatorTest} shows the same for coordinators.
  */
 class StandbyTest {
     private static final Logger LOG = LoggerFactory.getLogger(StandbyTest.class);
@@ -53,9 +53,9 @@ class StandbyTest {
 
             migration.awaitState(State.IN_SYNC);
             migration.stopWriting();
-            // Once the switch has ended those that act, it ends these as well.
-            assertThat(migration.isAlive("source-2")).as("stands by").isTrue();
-            assertThat(migration.isAlive("sink-2")).as("stands by").isTrue();
+            // Once the switch has ended the acting instances, it ends these as well.
+            assertThat(migration.isAlive("source-2")).as("is a standby").isTrue();
+            assertThat(migration.isAlive("sink-2")).as("is a standby").isTrue();
             migration.cutOverAndCompare();
         }
     }
@@ -63,13 +63,13 @@ class StandbyTest {
     private static void awaitTakenOver(MigrationFixture migration, String what) {
         long began = System.nanoTime();
         awaitMoreApplied(migration);
-        LOG.info("{}: changes go on after {} ms", what, (System.nanoTime() - began) / 1_000_000);
+        LOG.info("{}: changes continue after {} ms", what, (System.nanoTime() - began) / 1_000_000);
     }
 
     private static void awaitMoreApplied(MigrationFixture migration) {
-        // Twenty: more than what can still be under way.
+        // Twenty: more changes than can still be in progress.
         long before = migration.numberFromTarget(APPLIED);
-        await("changes go on")
+        await("changes continue")
                 .atMost(MigrationFixture.PATIENCE)
                 .pollInterval(Duration.ofMillis(20))
                 .until(() -> migration.numberFromTarget(APPLIED) > before + 200);

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Names that go to other tables and columns while the migration runs. */
+/** Names that pass to other tables and columns while the migration runs. */
 class TableIdentityTest {
     private MigrationFixture migration;
     private Endpoint source;
@@ -80,7 +80,7 @@ class TableIdentityTest {
                 "ALTER TABLE public.columns_swapped RENAME COLUMN a TO tmp",
                 "ALTER TABLE public.columns_swapped RENAME COLUMN b TO a",
                 "ALTER TABLE public.columns_swapped RENAME COLUMN tmp TO b");
-        await("all that were replaced are loaded again")
+        await("all replaced tables are re-loaded")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget(
                                 "SELECT count(*) FROM wherry.relation WHERE ready_at IS NOT NULL AND load_epoch > 1"

@@ -2,6 +2,7 @@ package io.wherry.rehearsal.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
 import io.wherry.coordinator.preflight.ExpressionChecks;
@@ -20,7 +21,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** What the preflight says of functions, and that a slow server is no reason to refuse. */
+/** The preflight's findings on functions, and a slow server that is no reason to refuse. */
 final class ExpressionChecksTest {
     private static TwoServers servers;
 
@@ -34,7 +35,7 @@ final class ExpressionChecksTest {
         servers.close();
     }
 
-    /** Seen to fail before: check said nothing, and the tables stopped while their rows were loaded. */
+    /** Seen to fail before: check reported nothing, and the tables stopped while their rows were loaded. */
     @Test
     void functionsThatNeedASearchPathAreNamedWithTheirRemedy() throws Exception {
         servers.run(servers.source, "shop", """
@@ -52,7 +53,7 @@ final class ExpressionChecksTest {
                 CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
                 CREATE TABLE part_2 PARTITION OF part FOR VALUES IN (2);
                 INSERT INTO boat VALUES (1, 'red', 'dark')""");
-        List<Finding> findings = ExpressionChecks.check(servers.migration());
+        List<Finding> findings = ExpressionChecks.check(Flow.first(servers.migration()));
         assertThat(findings)
                 .allMatch(finding -> finding.severity() == Severity.ERROR)
                 .extracting(Finding::object)
@@ -66,11 +67,11 @@ final class ExpressionChecksTest {
                 .contains("calls yard.known(c text)")
                 .contains("relation \"colour\" does not exist")
                 .contains("On the source: ALTER FUNCTION yard.known(c text) SET search_path = yard");
-        assertThat(TargetPreflight.check(servers.migration())).containsAll(findings);
+        assertThat(TargetPreflight.check(Flow.first(servers.migration()))).containsAll(findings);
         for (Finding finding : findings) {
             servers.run(servers.source, "shop", finding.remedy().replaceFirst("^On the source: ", ""));
         }
-        assertThat(ExpressionChecks.check(servers.migration())).isEmpty();
+        assertThat(ExpressionChecks.check(Flow.first(servers.migration()))).isEmpty();
     }
 
     @Test
@@ -86,20 +87,20 @@ final class ExpressionChecksTest {
                 INSERT INTO t VALUES (1);
                 ALTER TABLE t ADD CHECK (slow(i)) NOT VALID, ADD CHECK (raises(i)) NOT VALID, ADD CHECK (writes(i)) NOT VALID,
                     ADD CHECK (broken(i)) NOT VALID;""");
-        assertThat(ExpressionChecks.check(servers.migration()))
+        assertThat(ExpressionChecks.check(Flow.first(servers.migration())))
                 .noneMatch(finding -> finding.object().startsWith("odd."));
     }
 
-    /** Seen to fail before: a role of the source made a table by our role's rights. */
+    /** Seen to fail before: a role of the source created a table with the rights of Wherry's role. */
     @Test
-    void theSearchPathOfARoleIsRunAsSqlOrOfferedAsSuch() throws Exception {
+    void theSearchPathOfARoleIsNeitherRunNorOfferedAsSql() throws Exception {
         servers.run(servers.source, "shop", """
                 CREATE SCHEMA sly; CREATE TABLE sly.word (code text);
                 CREATE FUNCTION sly.known(c text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT NOT EXISTS (SELECT FROM word WHERE code = c)';
                 SET search_path = sly; CREATE TABLE sly.t (c text CHECK (sly.known(c))); RESET search_path;
                 CREATE ROLE sly; SELECT set_config('search_path', 'sly;COMMIT;CREATE/**/TABLE/**/public.pwned()', false);
                 ALTER ROLE sly SET search_path FROM CURRENT""");
-        assertThat(ExpressionChecks.check(servers.migration()))
+        assertThat(ExpressionChecks.check(Flow.first(servers.migration())))
                 .filteredOn(finding -> finding.object().startsWith("sly."))
                 .extracting(Finding::remedy)
                 .containsExactly("On the source: ALTER FUNCTION sly.known(c text) SET search_path = sly");
@@ -110,7 +111,10 @@ final class ExpressionChecksTest {
         servers.run(servers.source, "shop", "DROP SCHEMA sly CASCADE; DROP ROLE sly");
     }
 
-    /** Seen to fail before: the time limit for the rows of one key was the catalog's too, and ended the preflight with an error. */
+    /**
+     * Seen to fail before: the time limit for the rows of one key also applied to the catalog, and ended the preflight with an
+     * error.
+     */
     @Test
     void aSourceWhoseCatalogAnswersSlowlyIsNoReasonToRefuse() throws Exception {
         int limit = 200;
@@ -122,12 +126,12 @@ final class ExpressionChecksTest {
             statement.execute("LOCK TABLE pg_catalog.pg_constraint IN ACCESS EXCLUSIVE MODE");
             CompletableFuture<List<Finding>> findings = CompletableFuture.supplyAsync(() -> {
                 try {
-                    return ForeignKeyChecks.check(servers.migration(), limit);
+                    return ForeignKeyChecks.check(Flow.first(servers.migration()), limit);
                 } catch (SQLException e) {
                     throw new IllegalStateException(e);
                 }
             });
-            Awaitility.await("the catalog is waited for, longer than rows may be")
+            Awaitility.await("the preflight waits for the catalog longer than for rows")
                     .atMost(Duration.ofMinutes(1))
                     .until(() -> Queries.number(other, waits) == 1);
             other.rollback();

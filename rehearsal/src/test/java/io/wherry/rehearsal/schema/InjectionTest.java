@@ -2,6 +2,7 @@ package io.wherry.rehearsal.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.dump.PostgresTools;
@@ -14,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Names and values of database objects that are SQL, or what a format, a driver or a dump might take for a sign. */
+/** Names and values of database objects that are SQL, or that a format, a driver or a dump might take for a special sign. */
 class InjectionTest {
     private static final List<String> NAMES = List.of(
             "x\"; DROP TABLE canary; --",
@@ -58,9 +59,12 @@ class InjectionTest {
             }
             fixture.awaitState(State.IN_SYNC);
             fixture.cutOverAndCompare();
-            // Not line by line: some of these names have two.
+            // Not line by line: some of these names have two lines.
             Migration migration = fixture.migration();
-            assertThat(new SchemaCompare(migration, PostgresTools.locate(SchemaCopy.toolsVersion(migration))).run())
+            assertThat(new SchemaCompare(
+                                    Flow.first(migration),
+                                    PostgresTools.locate(SchemaCopy.toolsVersion(Flow.first(migration))))
+                            .run())
                     .matches(SchemaCompare.Result::equal);
             assertThat(fixture.number(fixture.migration().target(), "SELECT count(*) FROM public.canary"))
                     .isOne();

@@ -39,7 +39,7 @@ class LiveDdlTest {
         migration.execute(
                 source,
                 "CREATE INDEX by_gone ON public.dropped (gone)",
-                // So that a commit waits for standbys only where a test wants it.
+                // So that a commit waits for standbys only where a test needs that.
                 "ALTER ROLE wherry SET synchronous_commit = local");
         migration.startCoordinator();
         migration.startSource();
@@ -84,19 +84,19 @@ class LiveDdlTest {
         awaitError("renamed", "renamed on the source, or dropped and another one added", "RENAME COLUMN");
         awaitError("dropped", "dropped on the source", "DROP COLUMN \"gone\"");
         awaitError("retyped", "has type numeric(12,3) on the source now, integer on the target", "TYPE numeric(12,3)");
-        awaitError("random", "wrote the table's rows anew", "ADD COLUMN \"dice\" double precision");
-        await("others go on")
+        awaitError("random", "rewrote the table's rows", "ADD COLUMN \"dice\" double precision");
+        await("other tables continue")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT late FROM public.added WHERE name = 'after'") == 7);
         assertThat(error("added")).isNull();
         migration.execute(source, "ALTER TABLE public.emptied ALTER COLUMN gone SET NOT NULL");
-        await("what a table waits for is not held back by others that stand still")
+        await("tables that have stopped do not block the DDL of another table")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM pg_attribute WHERE attname = 'gone'"
                                 + " AND attrelid = 'public.emptied'::regclass AND attnotnull")
                         == 1);
         assertThat(migration.number(target, "SELECT gone FROM public.renamed WHERE id = 1"))
-                .as("what came before the change is applied")
+                .as("changes before the DDL are applied")
                 .isEqualTo(-1);
 
         migration.execute(
@@ -131,12 +131,12 @@ class LiveDdlTest {
         migration.cutOverAndCompare();
         migration.execute(target, "INSERT INTO public.added (id) VALUES (104)");
         assertThat(migration.number(target, "SELECT amount FROM public.added WHERE id = 104"))
-                .as("the default of today")
+                .as("the current default")
                 .isEqualTo(5);
     }
 
     @Test
-    void newTablesAreMadeLoadedAndFollowed() throws Exception {
+    void newTablesAreCreatedLoadedAndFollowed() throws Exception {
         migration.execute(
                 source,
                 "CREATE SCHEMA fresh",
@@ -174,7 +174,7 @@ class LiveDdlTest {
                                         + " ('fresh', 'keyless', 'moved', 'random', 'parted_1', 'parted_2') AND load_epoch > 1")
                         == 6);
         migration.awaitState(State.IN_SYNC);
-        // A partition that has indexes which its parent gets on the target only after it.
+        // A partition with indexes that its parent gets on the target only after it.
         migration.execute(
                 source,
                 "CREATE INDEX late ON public.parted (id)",
@@ -191,7 +191,7 @@ class LiveDdlTest {
     }
 
     @Test
-    void whatStandsBesideTheColumnsIsBroughtAfterTheRowsItIsTrueOf() throws Exception {
+    void indexesAndConstraintsArriveAfterTheRowsThatTheyHoldFor() throws Exception {
         migration.execute(
                 source,
                 "CREATE TABLE public.parted (id int, name text) PARTITION BY RANGE (id)",
@@ -231,14 +231,14 @@ class LiveDdlTest {
                 target, "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
         await("all is followed")
                 .atMost(MigrationFixture.PATIENCE)
-                // The trigger came last, so who has seen it has seen the rest.
+                // The trigger came last: once it is there, everything before it is there.
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.ddl WHERE kind = 'TRIGGER'") == 1
                         && migration.coordinator().status().nextSteps().size() == 2);
 
         migration.completeExactly();
     }
 
-    /** The server sends a transaction before other sessions see it: here for as long as no synchronous standby answers. */
+    /** The server sends a transaction before other sessions see it: here, as long as no synchronous standby answers. */
     @Test
     void aColumnThatTheCatalogDoesNotShowYetComesWithItsDefault() throws Exception {
         migration.execute(source, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()");
@@ -258,7 +258,7 @@ class LiveDdlTest {
         await("waits in its COMMIT").atMost(MigrationFixture.PATIENCE).until(() -> "SyncRep"
                 .equals(migration.text(
                         source, "SELECT max(wait_event) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")));
-        // Written after it, so what is on the target has come by what the stream does while it waits.
+        // Written after it, so the rows on the target show how far the stream got while that transaction waits.
         migration.execute(
                 source, "SET synchronous_commit = local", "UPDATE public.renamed SET name = 'after' WHERE id = 1");
         await("met in the stream")
@@ -281,7 +281,7 @@ class LiveDdlTest {
     }
 
     @Test
-    void whatIsNotFollowedIsToldBeforeTheCutover() throws Exception {
+    void differencesThatAreNotFollowedAreReportedBeforeTheCutover() throws Exception {
         String[] changes = {
             "CREATE FUNCTION public.price(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "CREATE VIEW public.shown AS SELECT id, name FROM public.added",
@@ -300,18 +300,20 @@ class LiveDdlTest {
                         .plan())
                 .anyMatch(step ->
                         step.startsWith("ADVICE: not followed: on the source only: CREATE FUNCTION public.price"));
-        await("told").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
-                        String.join("\n", migration.coordinator().status().nextSteps()))
-                .contains("on the source only: CREATE FUNCTION public.price(integer)")
-                .contains("on the source only: CREATE VIEW public.shown")
-                .contains("on the source only: CREATE TYPE public.mood")
-                .contains("on the source only: GRANT SELECT ON TABLE public.renamed TO PUBLIC")
-                .contains("on the source only: COMMENT ON COLUMN public.dropped.name IS 'live'")
-                .contains("on the source only: ALTER TABLE public.renamed CLUSTER ON renamed_pkey")
-                .contains("on the target only: CREATE INDEX by_gone"));
+        await("status reports all differences")
+                .atMost(MigrationFixture.PATIENCE)
+                .untilAsserted(() -> assertThat(String.join(
+                                "\n", migration.coordinator().status().nextSteps()))
+                        .contains("on the source only: CREATE FUNCTION public.price(integer)")
+                        .contains("on the source only: CREATE VIEW public.shown")
+                        .contains("on the source only: CREATE TYPE public.mood")
+                        .contains("on the source only: GRANT SELECT ON TABLE public.renamed TO PUBLIC")
+                        .contains("on the source only: COMMENT ON COLUMN public.dropped.name IS 'live'")
+                        .contains("on the source only: ALTER TABLE public.renamed CLUSTER ON renamed_pkey")
+                        .contains("on the target only: CREATE INDEX by_gone"));
 
         migration.execute(target, changes);
-        await("nothing more to tell")
+        await("no difference is left")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.coordinator().status().nextSteps().size() == 2);
         migration.completeExactly();

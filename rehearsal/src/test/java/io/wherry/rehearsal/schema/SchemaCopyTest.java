@@ -2,6 +2,7 @@ package io.wherry.rehearsal.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.TableId;
@@ -38,8 +39,9 @@ final class SchemaCopyTest {
     void schemaRowsAndSequencesOfBothSidesAreEqualAfterAllStages(int from, int to) throws Exception {
         try (TwoServers servers = new TwoServers(from, to).seeded()) {
             Migration migration = servers.migration();
-            assertThat(TargetPreflight.check(migration)).noneMatch(f -> f.severity() == Finding.Severity.ERROR);
-            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            assertThat(TargetPreflight.check(Flow.first(migration)))
+                    .noneMatch(f -> f.severity() == Finding.Severity.ERROR);
+            new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
             try (Connection target = servers.openTarget()) {
                 assertThat(Journal.read(target).orElseThrow().state()).isEqualTo(State.LOADING);
                 assertThat(DdlStore.pendingFor(target, new TableId("Sales Dept", "Order Items")))
@@ -51,11 +53,11 @@ final class SchemaCopyTest {
             servers.copyRows();
             finish(servers);
 
-            SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+            SchemaCompare.Result schema = new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run();
             assertThat(schema.onlyOnSource()).isEmpty();
             assertThat(schema.onlyOnTarget()).isEmpty();
             assertThat(schema.exact()).isTrue();
-            DataComparison data = new DataCompare(migration).run();
+            DataComparison data = new DataCompare(Flow.first(migration)).run();
             assertThat(data.differences()).isEmpty();
             assertThat(data.rowsCompared()).isGreaterThan(800);
             try (Connection source = servers.openSource();
@@ -97,15 +99,16 @@ final class SchemaCopyTest {
                     servers.target,
                     "postgres",
                     "DROP ROLE keeper; DROP ROLE reader; CREATE ROLE \"Cloud \"\"Admin\"; CREATE ROLE viewer");
-            assertThat(TargetPreflight.check(servers.migration()))
+            assertThat(TargetPreflight.check(Flow.first(servers.migration())))
                     .extracting(Finding::explained)
                     .contains("role keeper: owns or may use objects of the source, and is missing on the target."
                             + " CREATE ROLE \"keeper\", or map this role to another one in target.role-map");
             Migration migration = servers.migration(Map.of("keeper", "Cloud \"Admin", "reader", "viewer"));
-            assertThat(TargetPreflight.check(migration)).noneMatch(f -> f.severity() == Finding.Severity.ERROR);
-            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            assertThat(TargetPreflight.check(Flow.first(migration)))
+                    .noneMatch(f -> f.severity() == Finding.Severity.ERROR);
+            new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
             finish(servers);
-            SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+            SchemaCompare.Result schema = new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run();
             assertThat(schema.onlyOnSource()).isEmpty();
             assertThat(schema.onlyOnTarget()).isEmpty();
             try (Connection target = servers.openTarget()) {
@@ -127,10 +130,10 @@ final class SchemaCopyTest {
     void aDifferenceInTheSchemaIsNamed() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded()) {
             Migration migration = servers.migration();
-            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
             finish(servers);
             servers.run(servers.target, "shop", "DROP INDEX public.words_index");
-            SchemaCompare.Result result = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+            SchemaCompare.Result result = new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run();
             assertThat(result.onlyOnTarget()).isEmpty();
             assertThat(result.onlyOnSource())
                     .containsExactly("CREATE INDEX words_index ON public.customer USING gin (words)");
@@ -138,10 +141,10 @@ final class SchemaCopyTest {
     }
 
     @Test
-    void aForeignKeyThatIsSeenBeforeItsTableIsMadeOnce() throws Exception {
+    void aForeignKeyThatIsSeenBeforeItsTableIsCreatedOnce() throws Exception {
         try (TwoServers servers = new TwoServers(15, 15).seeded()) {
             Migration migration = servers.migration();
-            SchemaCopy copy = new SchemaCopy(migration, TwoServers.tools(migration));
+            SchemaCopy copy = new SchemaCopy(Flow.first(migration), TwoServers.tools(migration));
             copy.run();
             servers.run(
                     servers.source,
@@ -152,21 +155,21 @@ final class SchemaCopyTest {
                 copy.refreshDeferred(target);
                 copy.add(target, Set.of(new TableId("public", "late")));
                 assertThat(Queries.string(target, "SELECT deferred FROM wherry.migration"))
-                        .as("what is there is taken for old")
+                        .as("an existing object is treated as old")
                         .contains("");
                 copy.refreshDeferred(target);
                 target.commit();
             }
             finish(servers);
-            assertThat(new SchemaCompare(migration, TwoServers.tools(migration)).run())
+            assertThat(new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run())
                     .matches(SchemaCompare.Result::equal);
         }
     }
 
-    /** Seen to fail before: FULL was left out of the dump, and what it had replaced was not put back. */
+    /** Seen to fail before: FULL was left out of the dump, and the identity that it had replaced was not restored. */
     @ParameterizedTest
     @CsvSource({"15, 15", "11, 17"})
-    void tablesThatHaveOurReplicaIdentityGetOnTheTargetTheOneThatTheyHad(int from, int to) throws Exception {
+    void tablesWithWherrysReplicaIdentityGetTheirEarlierOneOnTheTarget(int from, int to) throws Exception {
         try (TwoServers servers = new TwoServers(from, to).seeded()) {
             Migration migration = servers.migration();
             servers.run(
@@ -193,9 +196,9 @@ final class SchemaCopyTest {
                     noted = noted.with(new Changed(table, identity.charAt(0), indexes.get(name), oid));
                     Queries.execute(source, "ALTER TABLE " + table.quoted() + " REPLICA IDENTITY FULL");
                 }
-                noted.write(source, migration);
+                noted.write(source, Flow.first(migration));
             }
-            new SchemaCopy(migration, TwoServers.tools(migration)).run();
+            new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
             finish(servers);
             try (Connection target = servers.openTarget()) {
                 assertThat(Queries.strings(
@@ -204,7 +207,7 @@ final class SchemaCopyTest {
                                         + " ('nothing', 'By Index', 'by_constraint', 'keyless') ORDER BY 1"))
                         .containsExactly("By Index i", "by_constraint i", "keyless d", "nothing n");
             }
-            assertThat(new SchemaCompare(migration, TwoServers.tools(migration)).run())
+            assertThat(new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run())
                     .matches(SchemaCompare.Result::equal);
         }
     }
@@ -229,17 +232,17 @@ final class SchemaCopyTest {
         }
     }
 
-    /** What coordinator does over the whole migration, at once. */
+    /** All stages that the coordinator does over the whole migration, at once. */
     static void finish(TwoServers servers) throws SQLException, IOException {
         Migration migration = servers.migration();
         try (Connection source = servers.openSource();
-                Connection target = Databases.openForScripts(migration, migration.target(), "test")) {
+                Connection target = Databases.openForScripts(Flow.first(migration), migration.target(), "test")) {
             for (Stage stage : Stage.values()) {
                 for (Ddl ddl : DdlStore.pending(target, stage)) {
                     DdlStore.run(target, ddl);
                 }
             }
-            Sequences.read(migration, source, target).carry(source, target);
+            Sequences.read(Flow.first(migration), source, target).carry(source, target);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.wherry.rehearsal.schema;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
-/** What extensions, and servers that are built otherwise, put into a schema. */
+/** What extensions, and servers that are built with other options, put into a schema. */
 final class SchemaOfExtensionsTest {
     private static TwoServers servers;
 
@@ -51,7 +52,7 @@ final class SchemaOfExtensionsTest {
         }
     }
 
-    /** Seen on Debian's 15.20, where every column has it. */
+    /** Seen on Debian's 15.20, where every column has this parameter. */
     @Test
     void aColumnParameterOfTheSourcesServerAloneDoesNotFailTheCopyAndIsNoDifference() throws Exception {
         servers.run(servers.source, "shop", """
@@ -63,10 +64,10 @@ final class SchemaOfExtensionsTest {
                  WHERE attrelid = 'public.t'::regclass AND attname = 'c'
                 """);
         Migration migration = servers.migration();
-        assertThat(TargetPreflight.check(migration))
+        assertThat(TargetPreflight.check(Flow.first(migration)))
                 .extracting(Finding::object)
                 .contains("column parameter of_a_fork", "column parameter pg_attver");
-        new SchemaCopy(migration, TwoServers.tools(migration)).run();
+        new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
         try (Connection target = servers.openTarget()) {
             assertThat(Queries.strings(
                             target,
@@ -80,14 +81,14 @@ final class SchemaOfExtensionsTest {
                 "UPDATE pg_attribute SET attoptions = array_append(attoptions, 'pg_attver=7')"
                         + " WHERE attrelid = 'public.t'::regclass AND attnum > 0");
         SchemaCopyTest.finish(servers);
-        SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+        SchemaCompare.Result schema = new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run();
         assertThat(schema.notFollowed()).isEmpty();
         assertThat(schema.onlyOnSource()).isEmpty();
         assertThat(schema.onlyOnTarget()).isEmpty();
     }
 
     @Test
-    void anExtensionWhoseScriptReadsTheResetSearchPathIsMadeAsPsqlMakesIt() throws Exception {
+    void anExtensionWhoseScriptReadsTheResetSearchPathIsCreatedAsByPsql() throws Exception {
         servers.run(servers.source, "shop", """
                 CREATE SCHEMA far;
                 CREATE EXTENSION cube SCHEMA far; CREATE EXTENSION earthdistance SCHEMA far;
@@ -98,7 +99,7 @@ final class SchemaOfExtensionsTest {
             Queries.execute(source, "CREATE EXTENSION wherry_by_path");
         }
         Migration migration = servers.migration();
-        new SchemaCopy(migration, TwoServers.tools(migration)).run();
+        new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
         try (Connection target = servers.openTarget()) {
             assertThat(Queries.strings(target, "SELECT extname FROM pg_extension"))
                     .contains("cube", "earthdistance", "wherry_by_path");
@@ -123,11 +124,11 @@ final class SchemaOfExtensionsTest {
         Migration migration = servers.migration();
         String problem =
                 "column systems.tenant.name: is missing on the target: extension wherry_systems has version 2.0 there";
-        assertThat(TargetPreflight.check(migration))
+        assertThat(TargetPreflight.check(Flow.first(migration)))
                 .filteredOn(finding -> finding.severity() == Finding.Severity.ERROR)
                 .extracting(Finding::explained)
                 .anyMatch(line -> line.startsWith(problem));
-        assertThatThrownBy(() -> new SchemaCopy(migration, TwoServers.tools(migration)).run())
+        assertThatThrownBy(() -> new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run())
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("has version 2.0 there");
         // The remedy.
@@ -135,7 +136,8 @@ final class SchemaOfExtensionsTest {
                 servers.target,
                 "shop",
                 "DROP EXTENSION wherry_systems; CREATE EXTENSION wherry_systems SCHEMA systems VERSION '1.0'");
-        assertThat(TargetPreflight.check(migration)).noneMatch(finding -> finding.severity() == Finding.Severity.ERROR);
+        assertThat(TargetPreflight.check(Flow.first(migration)))
+                .noneMatch(finding -> finding.severity() == Finding.Severity.ERROR);
     }
 
     @Test
@@ -145,20 +147,21 @@ final class SchemaOfExtensionsTest {
         }
         servers.run(servers.target, "shop", "INSERT INTO systems.system VALUES (77, 'somebody''s')");
         Migration migration = servers.migration();
-        List<Finding> errors = TargetPreflight.check(migration).stream()
+        List<Finding> errors = TargetPreflight.check(Flow.first(migration)).stream()
                 .filter(finding -> finding.severity() == Finding.Severity.ERROR)
                 .toList();
         assertThat(errors).hasSize(1);
         String remedy = errors.get(0).remedy();
         servers.run(servers.target, "shop", remedy.substring(remedy.indexOf("DELETE")));
-        assertThat(TargetPreflight.check(migration)).noneMatch(finding -> finding.severity() == Finding.Severity.ERROR);
+        assertThat(TargetPreflight.check(Flow.first(migration)))
+                .noneMatch(finding -> finding.severity() == Finding.Severity.ERROR);
         try (Connection target = servers.openTarget()) {
             assertThat(Queries.number(target, "SELECT count(*) FROM systems.system"))
                     .isEqualTo(2);
         }
     }
 
-    /** Background workers act by some; the largest take too long to be followed. */
+    /** Background workers act on some of these rows; the largest tables take too long to be followed. */
     @Test
     void rowsOfALargeTableOfAnExtensionComeWithTheSwitchRowOrNotAtAll() throws Exception {
         servers.run(servers.source, "shop", """
@@ -168,8 +171,8 @@ final class SchemaOfExtensionsTest {
                 INSERT INTO systems.system VALUES (70, 'early')
                 """);
         Migration migration = servers.migration();
-        new SchemaCopy(migration, TwoServers.tools(migration)).run();
-        ExtensionRows rows = new ExtensionRows(migration);
+        new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
+        ExtensionRows rows = new ExtensionRows(Flow.first(migration));
         try (Connection source = servers.openSource();
                 Connection target = servers.openTarget()) {
             assertThat(Queries.number(target, "SELECT count(*) FROM systems.system"))
@@ -207,7 +210,7 @@ final class SchemaOfExtensionsTest {
                             source, "CREATE EXTENSION IF NOT EXISTS \"" + extension + "\" SCHEMA public CASCADE");
                     made++;
                 } catch (SQLException e) {
-                    // Some have a schema of their own, or a library that is not shipped.
+                    // Some extensions have their own schema, or a library that is not shipped.
                     try {
                         Queries.execute(source, "CREATE EXTENSION IF NOT EXISTS \"" + extension + "\" CASCADE");
                         made++;
@@ -219,9 +222,9 @@ final class SchemaOfExtensionsTest {
         }
         assertThat(made).isGreaterThan(30);
         Migration migration = servers.migration();
-        new SchemaCopy(migration, TwoServers.tools(migration)).run();
+        new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
         SchemaCopyTest.finish(servers);
-        SchemaCompare.Result schema = new SchemaCompare(migration, TwoServers.tools(migration)).run();
+        SchemaCompare.Result schema = new SchemaCompare(Flow.first(migration), TwoServers.tools(migration)).run();
         assertThat(schema.onlyOnSource()).isEmpty();
         assertThat(schema.onlyOnTarget()).isEmpty();
         try (Connection target = servers.openTarget()) {

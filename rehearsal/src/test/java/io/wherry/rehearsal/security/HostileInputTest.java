@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.cli.Preflight;
 import io.wherry.cli.Services;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.ConfigurationException;
@@ -43,7 +44,9 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Servers and topics that are not what they should be: told by name, nothing lost, nothing skipped, others go on. */
+/**
+ * Servers and topics that are not as they should be: reported by name, nothing is lost, nothing skipped, other tables continue.
+ */
 class HostileInputTest {
     private static ServerPair servers;
 
@@ -106,9 +109,10 @@ class HostileInputTest {
                         "INSERT INTO public." + table + " VALUES (1, 'loaded')");
             }
             fixture.startCoordinator();
-            SourceConnector source = new SourceConnector(migration);
+            SourceConnector source =
+                    new SourceConnector(Flow.first(migration).groups().get(0));
             source.start();
-            SinkApplier sink = new SinkApplier(migration);
+            SinkApplier sink = new SinkApplier(Flow.first(migration));
             sink.start();
             try (KafkaProducer<byte[], byte[]> intruder = KafkaClients.producer(migration, Map.of());
                     Admin admin = KafkaClients.admin(migration)) {
@@ -153,7 +157,7 @@ class HostileInputTest {
                 await("deleted")
                         .atMost(Duration.ofMinutes(1))
                         .until(() -> !admin.listTopics().names().get().contains(remade));
-                source = new SourceConnector(migration);
+                source = new SourceConnector(Flow.first(migration).groups().get(0));
                 source.start();
                 assertEndsWith(source, remade + ": it was deleted");
 
@@ -164,14 +168,14 @@ class HostileInputTest {
                     intruder.send(new ProducerRecord<>(remade, 0, null, new byte[] {1}))
                             .get();
                 }
-                sink = new SinkApplier(migration);
+                sink = new SinkApplier(Flow.first(migration));
                 sink.start();
                 awaitStopped(fixture, "cut", "no longer holds the records after the checkpoint");
-                awaitStopped(fixture, "remade", "deleted and created again");
+                awaitStopped(fixture, "remade", "deleted and re-created");
                 awaitRow(fixture, "good", "not yet read");
                 for (String table : List.of("garbage", "tombstone", "unknown", "stranger")) {
                     assertThat(row(fixture, table, "followed"))
-                            .as(table + " has not gone past the foreign record")
+                            .as(table + " has not passed the foreign record")
                             .isOne();
                 }
             } finally {
@@ -181,7 +185,7 @@ class HostileInputTest {
         }
     }
 
-    /** Both the one that has looked before and the one that comes at the same time. */
+    /** Both the caller that has checked before and the caller that comes at the same time. */
     private static void aTargetOfAnotherMigrationIsRefused(Migration first) throws Exception {
         Migration second = MigrationFile.parse(
                 "{name: second, source: {url: '%s', user: wherry, password: rehearsal}, target: {url: '%s', user: wherry, password: rehearsal}, kafka: %s, registry: {url: '%s'}, http: {listen: '127.0.0.1:%d'}}"
@@ -194,10 +198,10 @@ class HostileInputTest {
                 Map.of());
         assertThat(Preflight.findings(second))
                 .anySatisfy(f -> assertThat(f.explained()).contains("belongs to another migration, hostile"));
-        try (CutoverCoordinator coordinator = new CutoverCoordinator(second, Path.of("unused"))) {
+        try (CutoverCoordinator coordinator = new CutoverCoordinator(Flow.first(second), Path.of("unused"))) {
             assertThatThrownBy(coordinator::start).isInstanceOf(ConfigurationException.class);
         }
-        try (SinkApplier sink = new SinkApplier(second)) {
+        try (SinkApplier sink = new SinkApplier(Flow.first(second))) {
             sink.start();
             assertEndsWith(sink, "belongs to another migration, hostile");
         }

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A whole migration by roles that are no superusers, made by the very SQL of {@code docs/security.md}; and each right taken
- * away is named by the preflight with the statement that gives it back.
+ * A whole migration by roles that are no superusers, created by the SQL of {@code docs/security.md} itself. For each right that
+ * is revoked, the preflight names the statement that restores it.
  */
 class LeastPrivilegeTest {
     private static final String PREPARE = """
@@ -132,7 +132,7 @@ class LeastPrivilegeTest {
         }
     }
 
-    /** The table stops with the reason, nothing is skipped, and it goes on once the right is back. */
+    /** The table stops with the reason, nothing is skipped, and the table continues once the right is restored. */
     private static void rightsRevokedWhileApplying(FileMigration migration, Endpoint target, Endpoint app)
             throws Exception {
         FileMigration.execute(target, List.of("REVOKE app FROM wherry"));
@@ -151,7 +151,7 @@ class LeastPrivilegeTest {
                         .allMatch(t -> t.error() == null));
     }
 
-    /** Takes away what each statement grants, and expects the preflight to ask for just that statement. */
+    /** Revokes what each statement grants, and expects the preflight to ask for exactly that statement. */
     private static void eachMissingRightIsNamed(String yaml, Endpoint superuser, List<String> statements)
             throws Exception {
         for (String statement : statements) {

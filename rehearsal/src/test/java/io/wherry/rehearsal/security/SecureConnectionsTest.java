@@ -48,7 +48,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Every connection by TLS with the server's name verified, every server with a login; and no secret shows anywhere. */
+/** Every connection uses TLS and verifies the server's name, every server has a login; and no secret is shown anywhere. */
 class SecureConnectionsTest {
     private static final String TOKEN = "s3cret-token-Zq5-0123456789";
     private static final List<String> SECRETS = List.of("s3cret", "Zq1", "Zq2", "Zq3", "Zq4", "Zq5");
@@ -96,7 +96,7 @@ class SecureConnectionsTest {
                 .anyMatch(line -> line.matches("source .*password.*Correct source.user and source.password"))
                 .anyMatch(line -> line.matches("target.*password.*target.user and target.password.*"))
                 .anyMatch(line -> line.matches("kafka .*refuses the login.*"))
-                .anyMatch(line -> line.matches("registry.*does not let us in.*"))
+                .anyMatch(line -> line.matches("registry.*refuses the login.*"))
                 .hasSize(5);
     }
 
@@ -175,7 +175,7 @@ class SecureConnectionsTest {
                 .isEqualTo(2000);
     }
 
-    /** The source is told of twice: as what is captured, and as what the target is compared with. */
+    /** The source is reported twice: as captured, and as the side that the target is compared with. */
     private static List<String> refusals(String file, String token) {
         return Preflight.findings(MigrationFile.parse(file, SecureServers.environment(token))).stream()
                 .filter(f -> f.severity() == Finding.Severity.ERROR)
@@ -191,7 +191,7 @@ class SecureConnectionsTest {
                 server == servers.source() ? SecureServers.SOURCE_PASSWORD : SecureServers.TARGET_PASSWORD);
     }
 
-    /** The command line as the launcher starts it, with everything of ours in the log. */
+    /** The command line as the launcher starts it, with all of Wherry's messages in the log. */
     private static Process start(Path log, String... arguments) throws IOException {
         List<String> command = JavaCommand.of(
                 "-Xmx512m",
@@ -217,7 +217,7 @@ class SecureConnectionsTest {
                 }
             }
         } catch (IOException e) {
-            assertThat(e).as("a process that ended meanwhile").isNotNull();
+            assertThat(e).as("a process that has ended in the meantime").isNotNull();
         }
         return lines;
     }

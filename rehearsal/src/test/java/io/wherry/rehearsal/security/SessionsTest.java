@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** What a session of ours has, whatever role, database, server and machine say. */
+/** The settings of Wherry's sessions, whatever role, database, server and machine configure. */
 final class SessionsTest {
     private static MigrationFixture fixture;
     private static Migration migration;
@@ -71,7 +71,7 @@ final class SessionsTest {
     }
 
     @Test
-    void aRoleThatMayNoLongerSetAllThatItMightIsNotLockedOut() throws Exception {
+    void aRoleThatHasLostARightToSetIsNotLockedOut() throws Exception {
         fixture.execute(migration.target(), "CREATE ROLE fallen SUPERUSER LOGIN PASSWORD 'fallen'");
         Endpoint fallen = new Endpoint(migration.target().url(), "fallen", "fallen");
         fixture.execute(migration.target(), "ALTER ROLE fallen SET session_replication_role = replica");
@@ -85,7 +85,7 @@ final class SessionsTest {
     }
 
     @Test
-    void aRoleThatASettingMakesOfOursIsNotFencedInItsPlace() throws Exception {
+    void theRoleOfASessionIsTheOneThatLoggedIn() throws Exception {
         fixture.execute(
                 migration.target(),
                 "CREATE ROLE worker LOGIN PASSWORD 'worker'",
@@ -99,7 +99,7 @@ final class SessionsTest {
 
     /** Materialized views are refreshed on the target. Seen to fail: 'access to non-system view "seen" is restricted'. */
     @Test
-    void aSettingThatForbidsViewsForbidsThemToUs() throws Exception {
+    void aSettingThatForbidsViewsDoesNotForbidThemToWherry() throws Exception {
         fixture.execute(
                 migration.target(),
                 "CREATE ROLE cautious SUPERUSER LOGIN PASSWORD 'cautious'",
@@ -115,7 +115,7 @@ final class SessionsTest {
     }
 
     @Test
-    void aServerNoticesAClientThatIsGoneWithoutAWordInEverySession() throws Exception {
+    void aServerDetectsAVanishedClientInEverySession() throws Exception {
         for (Endpoint side : List.of(migration.source(), migration.target())) {
             try (Connection session = Sessions.open(migration, side, "test");
                     Connection lock = Sessions.openLock(migration, side, "test");
@@ -132,7 +132,7 @@ final class SessionsTest {
         }
     }
 
-    /** Of a machine that is gone the server hears by its own looking, and a standby then takes over. */
+    /** The server itself must detect a machine that has vanished; then a standby takes over. */
     private static void assertLockIsFreeWithinTenSeconds(Connection lock) throws SQLException {
         try (Statement statement = lock.createStatement();
                 ResultSet row = statement.executeQuery("SELECT 1000 * (current_setting('tcp_keepalives_idle')::int"

@@ -7,15 +7,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Rows whose values are equal and not identical: under a collation that knows no case, of another scale, with blanks. */
+/** Rows whose values are equal but not identical: under a case-insensitive collation, with another scale, with blanks. */
 class EqualValuesTest {
-    /** Without a key a row is found by the bytes of its values; with one, its key's bytes come to the target too. */
+    /** Without a key, a row is found by the bytes of its values; with a key, the bytes of the key come to the target too. */
     @Test
     void eachRowKeepsItsBytes() throws Exception {
         eachRowKeepsItsBytes(12, 18);
     }
 
-    /** From version 12 on the sink-applier asks every target the same. */
+    /** From version 12 on, the sink-applier asks every target the same way. */
     @Tag("slow")
     @ParameterizedTest
     @CsvSource({"15, 15", "18, 18"})

@@ -17,7 +17,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** One worker, whose giant values take as long as the test wants: its other tables go on, and nothing is lost or out of order. */
+/**
+ * One worker whose giant values take as long as the test needs: its other tables continue, and nothing is lost or out of order.
+ */
 class GiantValuesTest {
     private static final String GIANT = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 200000) i)";
     private static final String ROWS = "SELECT count(*) FROM public.";
@@ -51,7 +53,7 @@ class GiantValuesTest {
     }
 
     @Test
-    void otherTablesGoOnAndAKilledSinkBeginsAgainWithTheGiant() throws Exception {
+    void otherTablesContinueAndAKilledSinkStartsAgainWithTheGiant() throws Exception {
         try (Connection holder = Sessions.open(migration.migration(), target, "test");
                 Statement lock = holder.createStatement()) {
             holder.setAutoCommit(false);
@@ -80,7 +82,7 @@ class GiantValuesTest {
     }
 
     @Test
-    void oneThatTheTargetRefusesStopsItsTableAlone() throws Exception {
+    void aGiantThatTheTargetRefusesStopsItsTableAlone() throws Exception {
         migration.execute(target, "ALTER TABLE public.one ADD CONSTRAINT short CHECK (length(big) < 1000)");
         migration.execute(
                 source,
@@ -129,7 +131,8 @@ class GiantValuesTest {
         String giant = "repeat('wherry ' || %d, 600000)";
         List<String> changes = new ArrayList<>();
         for (int i = 1; i <= 12; i++) {
-            // Few parts each, as they compress: one poll brings several of them, and what other tables have between.
+            // Few parts each, as the values compress: one poll brings several of them, with other tables' changes in
+            // between.
             changes.add("INSERT INTO public.one VALUES (" + i + ", 0, " + giant.formatted(i) + ")");
             changes.add("INSERT INTO public.other VALUES (" + i + ")");
             changes.add("INSERT INTO public.two VALUES (" + i + ", " + giant.formatted(100 + i) + ")");

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.postgresql.PGConnection;
 
 /**
- * Losses that other tools have had, each by the shortest history that brings it about. docs/reliability.md names those that are
+ * Losses that other tools have had, each with the shortest history that causes it. docs/reliability.md names those that are
  * tested elsewhere.
  */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -54,18 +54,19 @@ class KnownBugsTest {
     }
 
     /**
-     * synchdb#256: the snapshot is taken before the slot, and what is committed between them is in neither. The slot is being made
-     * for as long as a transaction from before it runs.
+     * synchdb#256: the snapshot is taken before the slot, and commits between them are in neither. The creation of the slot takes
+     * as long as a transaction from before it runs.
      *
-     * <p>Seen to fail with a snapshot taken just before the slot: rows of the table are missing, and the state is {@code IN_SYNC}.
+     * <p>Seen to fail with a snapshot taken just before the slot: rows of the table are missing, and the state is {@code
+     * IN_SYNC}.
      */
     @Test
     @Order(0)
-    void whatIsCommittedWhileTheSlotIsMadeArrives() throws Exception {
-        await("the slot is being made")
+    void whatIsCommittedWhileTheSlotIsCreatedArrives() throws Exception {
+        await("the slot is being created")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> isTrue("confirmed_flush_lsn IS NULL FROM pg_replication_slots WHERE slot_name = '"
-                        + migration.migration().slot() + "'"));
+                        + migration.group().slot() + "'"));
         try (Connection other = open()) {
             insert(other, "public.early", 2);
         }
@@ -75,8 +76,8 @@ class KnownBugsTest {
     }
 
     /**
-     * dbz#76 and dbz#51: a resume point found by LSN drops what began before it. Seen to fail with the engine's offsets stored:
-     * rows 1 and 3 are missing.
+     * dbz#76 and dbz#51: a resume point found by LSN drops transactions that started before it. Seen to fail with the engine's
+     * offsets stored: rows 1 and 3 are missing.
      */
     @Test
     @Order(1)
@@ -96,9 +97,9 @@ class KnownBugsTest {
     }
 
     /**
-     * pgcopydb#1044: two transactions that commit in the opposite order of their beginnings, with a restart in between.
+     * pgcopydb#1044: two transactions that commit in the opposite order of their starts, with a restart in between.
      *
-     * <p>Seen to fail when what Kafka holds was told by transaction number instead of commit LSN: row 11 never came.
+     * <p>Seen to fail when the contents of Kafka were identified by transaction number instead of commit LSN: row 11 never came.
      */
     @Test
     @Order(2)
@@ -119,8 +120,8 @@ class KnownBugsTest {
     }
 
     /**
-     * dbz#1554: rows of one COPY share an LSN, and a stream that begins again at it leaves out the rest. Seen to fail with the
-     * engine's own retries: 204 of 5,000 rows missing.
+     * dbz#1554: rows of one COPY share an LSN, and a stream that starts again at this LSN leaves out the rest. Seen to fail with
+     * the engine's own retries: 204 of 5,000 rows missing.
      */
     @Test
     @Order(3)
@@ -143,8 +144,8 @@ class KnownBugsTest {
     }
 
     /**
-     * pgcopydb#1033: keep-alives and heartbeats go on while Kafka takes a transaction slowly, and move the slot past it. Killed
-     * then, the source has nothing to send again.
+     * pgcopydb#1033: keep-alives and heartbeats continue while Kafka accepts a transaction slowly, and move the slot past it. If
+     * the process is killed then, the source has nothing to send again.
      *
      * <p>Seen to fail when the slot was moved without waiting for Kafka.
      */
@@ -154,16 +155,16 @@ class KnownBugsTest {
         try (Connection session = open();
                 Statement statement = session.createStatement()) {
             migration.limit("changes", 1_000.0);
-            // Fills the allowance of the next seconds; the commit in Kafka waits behind it.
+            // Uses up the quota of the next seconds; the commit in Kafka waits behind it.
             statement.execute(
                     "INSERT INTO public.wide SELECT 1, string_agg(md5(i::text), '') FROM generate_series(1, 60000) i");
             String lsn = migration.text(migration.migration().source(), "SELECT pg_current_wal_lsn()");
-            await("the server has sent that, and heartbeats after it")
+            await("the server has sent these rows, and heartbeats after them")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> isTrue("sent_lsn > '" + lsn + "'::pg_lsn + 200 FROM pg_stat_replication"));
             migration.kill("source");
             assertThat(isTrue("confirmed_flush_lsn < '" + lsn + "' FROM pg_replication_slots WHERE slot_name = '"
-                            + migration.migration().slot() + "'"))
+                            + migration.group().slot() + "'"))
                     .isTrue();
             migration.limit("changes", null);
             migration.startProcess("source");
@@ -179,24 +180,25 @@ class KnownBugsTest {
     }
 
     /**
-     * A slot that is gone must not be made anew: what was committed in between would be missing. The last test: it ends it all.
+     * A slot that is gone must not be re-created: the commits in between would be missing. This is the last test, as the
+     * migration cannot continue after it.
      *
-     * <p>Seen to fail without the look at the slot before each start: nobody is told.
+     * <p>Seen to fail without the check of the slot before each start: status reported nothing.
      */
     @Test
     @Order(5)
-    void aMissingSlotIsReportedAndNotMadeAnew() throws Exception {
+    void aMissingSlotIsReportedAndNotRecreated() throws Exception {
         String slots = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '"
-                + migration.migration().slot() + "'";
+                + migration.group().slot() + "'";
         migration.kill("source");
         await("slot released")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.number(migration.migration().source(), slots + " AND NOT active") == 1);
         migration.execute(
                 migration.migration().source(),
-                "SELECT pg_drop_replication_slot('" + migration.migration().slot() + "')");
+                "SELECT pg_drop_replication_slot('" + migration.group().slot() + "')");
         migration.startProcess("source");
-        await("declared")
+        await("reported")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.log("source").contains("it was dropped, so changes were lost"));
         assertThat(migration.number(migration.migration().source(), slots)).isZero();

@@ -19,16 +19,16 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Large values as changes, through a broker that takes records of 1 MiB, within the heap that docs/operations.md asks for. */
+/** Large values as changes, through a broker that accepts records of 1 MiB, within the heap that docs/operations.md requires. */
 class LargeChangesTest {
     private static final Logger LOG = LoggerFactory.getLogger(LargeChangesTest.class);
 
-    /** Text of that many bytes, which does not compress. */
+    /** Text of that number of bytes, which does not compress. */
     private static final String HEX = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, %d / 32) i)";
-    /** Which compresses to nothing: a fetch could bring gigabytes of it. */
+    /** Text that compresses to almost nothing: a fetch could bring gigabytes of it. */
     private static final String WORDS = "repeat('wherry ', %d / 7)";
 
-    /** Small changes that each run begins with: nobody migrates with processes that were started just now. */
+    /** Small changes at the start of each run: in a real migration, the processes have run for a while. */
     private static final int CHANGES_BEFORE = Integer.getInteger("wherry.changes", 300);
 
     private static final String DIGESTS = "SELECT string_agg(concat_ws(',', id, n, md5(t), md5(b), md5(x::text),"
@@ -39,7 +39,9 @@ class LargeChangesTest {
         migrate("large40", 40);
     }
 
-    /** Interleaved with the peer that gives transactions in the slot's order too; prints the ratio of the longest latencies. */
+    /**
+     * Interleaved with the peer that also delivers transactions in the slot's order; prints the ratio of the longest latencies.
+     */
     @Tag("slow")
     @Test
     void besideNativeReplication() throws Exception {
@@ -68,10 +70,13 @@ class LargeChangesTest {
         migrate("large", Integer.getInteger("wherry.megabytes", 1));
     }
 
-    /** A bytea whose hexadecimal text has more than 1 GiB: without a word, the slot would keep the write-ahead log for ever. */
+    /**
+     * A bytea whose hexadecimal text has more than 1 GiB: if Wherry did not report it, the slot would silently keep the
+     * write-ahead log forever.
+     */
     @Tag("slow")
     @Test
-    void whatTheServerCannotSendIsDeclaredAndTheRemedyHelps() throws Exception {
+    void whatTheServerCannotSendIsReportedAndTheRemedyHelps() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("unsendable", 15, 15)) {
             migration.execute(
                     migration.migration().source(),
@@ -85,7 +90,7 @@ class LargeChangesTest {
                     migration.migration().source(),
                     "INSERT INTO public.one SELECT 1, convert_to(repeat('x', 550000000), 'UTF8')",
                     "INSERT INTO public.two VALUES (1)");
-            await("declared")
+            await("reported")
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration
                                     .coordinator()
@@ -134,9 +139,9 @@ class LargeChangesTest {
     }
 
     /**
-     * Changes, waits until they have arrived and compares.
+     * Changes rows, waits until the changes have arrived and compares.
      *
-     * @return the longest latency of another table meanwhile, ms
+     * @return the longest latency of another table in the meantime, ms
      */
     private static long change(MigrationFixture migration, int megabytes) throws SQLException {
         long longest;
@@ -184,9 +189,9 @@ class LargeChangesTest {
         String hex = HEX.formatted(bytes);
         String words = WORDS.formatted(bytes);
         List<String> statements = new ArrayList<>();
-        // One wide character makes a JVM's string twice as long.
+        // One wide character makes the string twice as long in a JVM.
         statements.add("INSERT INTO public.one (id, t) SELECT 1, '€' || " + hex);
-        // As many bytes on the wire, where bytea is hexadecimal.
+        // The same number of bytes on the wire, where bytea is hexadecimal.
         statements.add("INSERT INTO public.one (id, b) SELECT 2, decode(" + hex + ", 'hex')");
         statements.add("INSERT INTO public.one (id, x) SELECT 3, ('<a>' || " + words + " || '</a>')::xml");
         statements.add("INSERT INTO public.one (id, j) SELECT 4, jsonb_build_object('a', " + words + ")");

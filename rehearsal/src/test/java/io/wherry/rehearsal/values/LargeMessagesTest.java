@@ -10,9 +10,9 @@ import io.wherry.rehearsal.fixture.ServerPair;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Logical messages that applications of the source write for others. */
+/** Logical messages that applications of the source write for other consumers. */
 final class LargeMessagesTest {
-    /** What docs/operations.md asks for with changes of a few bytes. */
+    /** The heap that docs/operations.md requires for changes of a few bytes. */
     private static final int HEAP_MEBIBYTES = 256;
 
     private static final String MESSAGE =
@@ -20,7 +20,7 @@ final class LargeMessagesTest {
 
     @Tag("slow")
     @Test
-    void messagesOfSixtyMegabytesThatAreNotForUsFillTheHeapOfTheSourceConnector() throws Exception {
+    void messagesOfSixtyMegabytesForOthersDoNotFillTheHeapOfTheSourceConnector() throws Exception {
         try (MigrationFixture migration = MigrationFixture.between(ServerPair.shared(), "messages")) {
             migration.file("");
             Endpoint source = migration.migration().source();
@@ -45,7 +45,7 @@ final class LargeMessagesTest {
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() ->
                             migration.numberFromTarget("SELECT count(*) FROM public.item WHERE body = 'last'") == 1);
-            // One that had run out of memory would have ended.
+            // A service that had run out of memory would have ended.
             assertThat(migration.isAlive("source")).isTrue();
             migration.cutOverAndCompare();
             assertThat(migration.numberFromTarget("SELECT count(*) FROM public.item WHERE body = 'after it'"))

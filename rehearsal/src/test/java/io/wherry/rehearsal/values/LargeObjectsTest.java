@@ -25,7 +25,7 @@ final class LargeObjectsTest {
                     "CREATE TABLE public.picture (id int PRIMARY KEY, content oid)",
                     "SELECT lo_from_bytea(1000 + i, decode(repeat(md5(i::text), i), 'hex')) FROM generate_series(1, 40) AS i",
                     "SELECT lo_create(2000)",
-                    // Of several pieces, of just one piece, and with a hole.
+                    // Objects of several pieces, of exactly one piece, and with a hole.
                     "SELECT lo_from_bytea(2001, decode(repeat('00ff10', 1200000), 'hex'))",
                     "SELECT lo_from_bytea(2002, decode(repeat('a5', 1048576), 'hex'))",
                     "SELECT lo_create(2003)",

@@ -3,6 +3,7 @@ package io.wherry.rehearsal.values;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.kafka.KafkaClients;
@@ -47,8 +48,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * What others read in the change topics: with Flink's deserializer over the client of Confluent's registry, and Avro as Flink
- * brings it. Nothing of ours takes part in reading.
+ * What other programs read in the change topics: with Flink's deserializer over the client of Confluent's registry, and Avro in
+ * Flink's version. No code of Wherry takes part in the reading.
  */
 class OtherReadersTest {
     private static final Duration LIMIT = Duration.ofSeconds(90);
@@ -111,7 +112,7 @@ class OtherReadersTest {
                 .withServers(SharedBroker.clientProperties(), SharedBroker.registryUrl());
         session = DriverManager.getConnection(postgres.jdbcUrl("postgres"), postgres.superuser(), postgres.password());
         execute(TABLES);
-        source = new SourceConnector(migration);
+        source = new SourceConnector(Flow.first(migration).groups().get(0));
         source.start();
         awaitCaptured();
         begun = Lsn.parse(query("SELECT pg_current_wal_insert_lsn()"));
@@ -209,7 +210,7 @@ class OtherReadersTest {
                 .hasSameElementsAs(List.of(changes.get(0).source().get("commit_lsn")));
     }
 
-    /** Headers alone tell them apart: each is a change like any other. */
+    /** Only headers distinguish them: each is a change like any other. */
     @Test
     void barriersAndBreaksAndPartsAreMarkedInHeaders() throws Exception {
         execute(
@@ -243,7 +244,7 @@ class OtherReadersTest {
         assertThat(giant).hasSizeGreaterThan(1);
     }
 
-    /** Rows of the load travel as COPY blocks, in a topic of their own. */
+    /** Rows of the load travel as COPY blocks, in their own topic. */
     @Test
     void loadedRowsAreInNoChangeTopic() {
         List<ConsumerRecord<byte[], byte[]>> load = records(migration.topics().load());
@@ -264,7 +265,7 @@ class OtherReadersTest {
         return migration.topics().changes(new TableId("public", table));
     }
 
-    /** All changes of the table, but for those in parts. */
+    /** All changes of the table, except those in parts. */
     private static List<Read> read(String table) {
         return records(topic(table)).stream()
                 .filter(record -> record.headers().lastHeader("wherry.part") == null)
@@ -311,7 +312,7 @@ class OtherReadersTest {
         return records;
     }
 
-    /** Waits until all that is committed is in Kafka. */
+    /** Waits until everything that is committed is in Kafka. */
     private static void awaitCaptured() throws SQLException {
         Lsn beat = Heartbeat.emit(session);
         await().atMost(LIMIT).ignoreExceptions().until(() -> {

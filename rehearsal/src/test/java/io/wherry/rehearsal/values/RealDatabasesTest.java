@@ -20,7 +20,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Databases made by others arrive exactly on a newer version: loaded, changed while changes stream, every row written anew, and cut over. */
+/**
+ * Databases of other projects arrive exactly on a newer version: loaded, changed while changes stream, every row updated, and cut
+ * over.
+ */
 final class RealDatabasesTest {
     private final ServerPair servers = ServerPair.shared(15, 17);
 
@@ -50,7 +53,7 @@ final class RealDatabasesTest {
         migratesLive("extension-owned");
     }
 
-    /** An update of each row that leaves it as it is, so that each value goes through the stream. */
+    /** An update of each row that leaves the row unchanged, so that each value goes through the stream. */
     private static String[] everyRowAnew(MigrationFixture migration) throws SQLException {
         List<String> statements = new ArrayList<>(List.of("SET session_replication_role = replica"));
         try (Connection source =

@@ -1,5 +1,6 @@
 package io.wherry.rehearsal.values;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.sink.read.ChangeDecoder;
 import java.lang.management.ManagementFactory;
@@ -19,7 +20,7 @@ import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.utils.BufferSupplier;
 
 /**
- * What a row costs from the server's message to the sink-applier's change, without network and disks: CPU time of the source
+ * The cost of a row from the server's message to the sink-applier's change, without network and disks: CPU time of the source
  * (decode, encode, compress) and of the sink (decompress, decode), and bytes of its record, alone and in a compressed batch.
  */
 public final class RecordCost {
@@ -55,7 +56,7 @@ public final class RecordCost {
         rows = new WireRows(registry, profile.types(), profile.unchanged(), ROWS, profile.perTransaction());
     }
 
-    /** @param arguments how many rounds are measured; as many come before them to warm up */
+    /** @param arguments how many rounds are measured; the same number of rounds runs before them to warm up */
     public static void main(String[] arguments) {
         int rounds = Integer.parseInt(arguments[0]);
         for (Profile profile : PROFILES) {
@@ -135,7 +136,7 @@ public final class RecordCost {
     }
 
     private void decompressAndDecode() {
-        ChangeDecoder decoder = new ChangeDecoder(registry);
+        ChangeDecoder decoder = new ChangeDecoder(registry, Flow.FIRST_GENERATION);
         BufferSupplier buffers = BufferSupplier.create();
         for (ByteBuffer batch : batches) {
             MemoryRecords.readableRecords(batch.duplicate()).batches().forEach(one -> {

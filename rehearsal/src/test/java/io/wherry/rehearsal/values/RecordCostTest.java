@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Prints what a row costs; in a JVM that optimises as a production one does. */
+/** Prints the cost of a row, in a JVM that optimises like a production JVM. */
 @Tag("slow")
 class RecordCostTest {
     @Test

@@ -14,7 +14,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Every shape a table can have, by load, by a backlog of changes in one batch, and by changes one after another. */
+/** Every shape that a table can have: by load, by a backlog of changes in one batch, and by changes one after another. */
 class TableShapesTest {
     private static final String SETTLING =
             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT txid_snapshot_xmin%'";
@@ -48,7 +48,7 @@ class TableShapesTest {
     }
 
     @Test
-    void aPartitionThatComesBeforeItsParentsKeyIsMade() throws Exception {
+    void aPartitionThatComesBeforeTheKeyOfItsParentIsCreated() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("early", 15, 15)) {
             migration.execute(
                     migration.migration().source(),
@@ -75,7 +75,7 @@ class TableShapesTest {
         }
     }
 
-    /** Servers of version 12 forget for such a table that it is published. */
+    /** Servers of version 12 forget that such a table is published. */
     @Test
     void aTableThatATransactionWritesToWhileItIsPublishedIsFollowed() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("fresh", 12, 15)) {
@@ -99,10 +99,10 @@ class TableShapesTest {
         }
     }
 
-    /** The transaction that the source-connector waits for ends with another table under the name of the one it published. */
+    /** The source-connector waits for a transaction that ends with another table under the name of the published one. */
     @Tag("slow")
     @Test
-    void aTableThatIsMadeAnewWhileItsPublicationIsSettledIsLoaded() throws Exception {
+    void aTableThatIsRecreatedWhileItsPublicationIsSettledIsLoaded() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("anew", 12, 15)) {
             migration.execute(migration.migration().source(), "CREATE TABLE public.old (id int PRIMARY KEY)");
             migration.startAll();
@@ -119,7 +119,10 @@ class TableShapesTest {
         }
     }
 
-    /** A new table, written to by a transaction that ends, with {@code last}, when the source-connector has published it and waits. */
+    /**
+     * A new table. A transaction writes to it and ends, with {@code last}, when the source-connector has published the table and
+     * waits.
+     */
     private static void freshTable(MigrationFixture migration, String last) throws SQLException {
         Endpoint source = migration.migration().source();
         migration.execute(source, "CREATE TABLE public.fresh (id int PRIMARY KEY)");
@@ -127,8 +130,9 @@ class TableShapesTest {
                 Statement write = writer.createStatement()) {
             writer.setAutoCommit(false);
             write.execute("INSERT INTO public.fresh VALUES (1)");
-            await("waited for").atMost(MigrationFixture.PATIENCE).until(() -> !"0"
-                    .equals(migration.text(source, SETTLING)));
+            await("the source-connector waits")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> !"0".equals(migration.text(source, SETTLING)));
             write.execute(last);
             writer.commit();
         }

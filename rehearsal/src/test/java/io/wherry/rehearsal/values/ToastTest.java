@@ -10,7 +10,7 @@ import io.wherry.rehearsal.fixture.TopicReplay;
 import java.sql.Connection;
 import org.junit.jupiter.api.Test;
 
-/** Values that the stream leaves out because an update did not touch them stay as they are on the target, and in a rebuild. */
+/** Values that the stream leaves out, because an update did not touch them, stay as they are on the target and in a rebuild. */
 class ToastTest {
     @Test
     void unchangedValuesStay() throws Exception {
@@ -19,7 +19,7 @@ class ToastTest {
             migration.startCoordinator();
             migration.startSource();
             migration.awaitSlot();
-            // A backlog: all of it comes to the sink-applier at once.
+            // A backlog: all changes come to the sink-applier at once.
             migration.executeFile("toast-changes.sql");
             migration.executeFile("toast-changes.sql");
             migration.startSink();

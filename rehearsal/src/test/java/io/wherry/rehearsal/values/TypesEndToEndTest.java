@@ -17,12 +17,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Every type's edge values through the whole pipeline: by load, insert, update, delete, as key and in a table without one. */
+/** Every type's edge values through the whole pipeline: by load, insert, update, delete, as key and in a table without a key. */
 final class TypesEndToEndTest {
-    /** Characters that a URL, libpq and SQL would each read in another way. */
+    /** Characters that a URL, libpq and SQL each read in another way. */
     private static final String ODD_NAME = "Typen/%41 +?&='\"\\é";
 
-    /** Each of these alters the text of values, or its meaning, in a session that does not pin it. */
+    /** Each of these settings alters the text of values, or its meaning, in a session that does not pin it. */
     private static final List<String> HOSTILE = List.of(
             "bytea_output = 'escape'",
             "intervalstyle = 'sql_standard'",
@@ -39,7 +39,10 @@ final class TypesEndToEndTest {
             "lc_monetary = 'POSIX'",
             "search_path = '\"My Schema\"'");
 
-    /** The worst value of what else a session depends on; for the applications' sessions these stay as they are. */
+    /**
+     * The worst value of every other setting that a session depends on; for the applications' sessions these settings stay
+     * unchanged.
+     */
     private static final List<String> WORST = List.of(
             "session_replication_role = 'replica'",
             "zero_damaged_pages = on",
@@ -73,7 +76,7 @@ final class TypesEndToEndTest {
             "restrict_nonsystem_relation_kind = 'view, foreign-table'",
             "client_min_messages = 'debug5'");
 
-    /** ALTER SYSTEM looks whether these are there, ALTER ROLE does not. */
+    /** ALTER SYSTEM checks that these objects exist, ALTER ROLE does not. */
     private static final Set<String> REFUSED_FOR_SERVER =
             Set.of("default_table_access_method", "default_tablespace", "temp_tablespaces");
 
@@ -114,7 +117,7 @@ final class TypesEndToEndTest {
         }
     }
 
-    /** Else a setting that the product has begun to depend on would be tested with its best value. */
+    /** Without this check, a new setting that the product depends on would be tested with its best value. */
     private static void assertEveryPinHasAWorstValue(MigrationFixture migration, Endpoint endpoint)
             throws SQLException {
         Set<String> names = Stream.concat(HOSTILE.stream(), WORST.stream())
@@ -128,8 +131,8 @@ final class TypesEndToEndTest {
     }
 
     /**
-     * The applications', at first with the worst values of {@link #HOSTILE} only, as they could not work with the others. Ours for
-     * database, role and server: the role's beat the database's, and these the server's.
+     * For the applications, only the worst values of {@link #HOSTILE}, set first, as they could not work with the others. For
+     * Wherry, the worst values of database, role and server: the role's override the database's, and these override the server's.
      */
     private static void makeHostile(MigrationFixture migration, EmbeddedPostgres server, Endpoint endpoint)
             throws SQLException {
@@ -149,7 +152,7 @@ final class TypesEndToEndTest {
             migration.executeAsSuperuser(server, "ALTER ROLE " + server.superuser() + " SET " + name + " FROM CURRENT");
             migration.execute(endpoint, "ALTER ROLE " + endpoint.user() + " SET " + setting);
             if (name.equals("transaction_timeout")) {
-                // The server's own also ends the transaction of the login, ours or not.
+                // The server's own setting also ends the transaction of any login, Wherry's or not.
                 migration.execute(endpoint, "ALTER SYSTEM SET transaction_timeout = '2s'");
             } else if (!REFUSED_FOR_SERVER.contains(name)) {
                 migration.execute(endpoint, "ALTER SYSTEM SET " + setting);

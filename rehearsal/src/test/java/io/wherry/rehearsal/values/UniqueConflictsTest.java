@@ -6,9 +6,9 @@ import io.wherry.rehearsal.fixture.MigrationFixture;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Unique and exclusion constraints stay on while the rows that they concern change places. */
+/** Unique and exclusion constraints stay in force while rows exchange their values. */
 class UniqueConflictsTest {
-    /** A superuser's sessions leave checks at commit out (they are triggers); any other role's must satisfy them. */
+    /** A superuser's sessions skip checks at commit (they are triggers); any other role's sessions must satisfy them. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void valuesChangePlaces(boolean superuser) throws Exception {

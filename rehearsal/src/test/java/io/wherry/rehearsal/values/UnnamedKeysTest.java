@@ -9,17 +9,17 @@ import io.wherry.rehearsal.fixture.SharedServer;
 import io.wherry.rehearsal.fixture.SinkFixture;
 import org.junit.jupiter.api.Test;
 
-/** Keys that {@code ON CONFLICT} cannot name, on servers that have them all. */
+/** Keys that {@code ON CONFLICT} cannot name, on servers that support all of them. */
 class UnnamedKeysTest {
     private static final String EARLY = "[2026-01-01,2026-02-01)";
     private static final String LATE = "[2026-02-01,2026-03-01)";
 
     /**
-     * A key {@code WITHOUT OVERLAPS}, one that has a deferrable constraint over the same columns beside it, and one whose
-     * other constraint takes NULLs for equal.
+     * A key {@code WITHOUT OVERLAPS}, a key with an additional deferrable constraint over the same columns, and a key whose other
+     * constraint treats NULLs as equal.
      */
     @Test
-    void changesOfATableWhoseKeyOnConflictCannotNameStopTheTable() throws Exception {
+    void changesOfATableWhoseKeyOnConflictCannotNameAreApplied() throws Exception {
         try (SinkFixture sink = new SinkFixture(SharedServer.target(18), "unnamed_keys", 1)) {
             sink.execute("CREATE EXTENSION btree_gist");
             sink.execute("CREATE TYPE public.size AS ENUM ('s', 'm')");

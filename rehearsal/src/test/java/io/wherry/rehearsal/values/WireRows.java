@@ -11,6 +11,7 @@ import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
 import io.wherry.source.decode.Origin;
 import io.wherry.source.decode.RowDecoder;
+import io.wherry.source.decode.RowPlace;
 import io.wherry.source.decode.SourceTransactions;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
@@ -25,7 +26,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 
-/** Updates of one table as the server sends them, for a measurement of what a row costs. */
+/** Updates of one table as the server sends them, to measure the cost of a row. */
 public final class WireRows {
     private static final int OID = 16_400;
     private static final TableId TABLE = new TableId("public", "orders");
@@ -38,8 +39,8 @@ public final class WireRows {
     private final SchemaRegistry registry;
 
     /**
-     * @param types of the columns, the first is the key
-     * @param unchanged how many of the last columns are TOAST values that the updates left alone
+     * @param types of the columns; the first column is the key
+     * @param unchanged how many of the last columns are TOAST values that the updates did not touch
      * @param perTransaction rows
      */
     public WireRows(SchemaRegistry registry, List<String> types, int unchanged, int rows, int perTransaction) {
@@ -65,7 +66,7 @@ public final class WireRows {
         return TABLE;
     }
 
-    /** Takes what an encoded row consists of; {@code key} and {@code value} as they go to Kafka. */
+    /** Receives the parts of an encoded row; {@code key} and {@code value} as they go to Kafka. */
     public interface Sink {
         void row(byte[] key, byte[] value);
     }
@@ -99,22 +100,22 @@ public final class WireRows {
 
     private record Rows(Sink sink) implements SourceTransactions {
         @Override
-        public boolean begin(long commitLsn, long commitMillis) {
-            return true;
+        public Start begin(long commitLsn, long commitMillis) {
+            return Start.WHOLE;
         }
 
         @Override
-        public void row(Route route, int partition, byte[] key, byte[] value) {
+        public void row(RowPlace place, Route route, int partition, byte[] key, byte[] value) {
             sink.row(key, value);
         }
 
         @Override
-        public void barrier(Route route, byte[] key, byte[] value) {
+        public void barrier(RowPlace place, Route route, byte[] key, byte[] value) {
             throw new IllegalStateException("one partition has no barriers");
         }
 
         @Override
-        public void breakOff(Route route, byte[] value) {
+        public void breakOff(RowPlace place, Route route, byte[] value) {
             throw new IllegalStateException("no table is carried whole");
         }
 

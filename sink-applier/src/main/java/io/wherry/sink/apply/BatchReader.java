@@ -19,11 +19,11 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Collects batches from a consumer, each bounded by what it takes in memory: {@value #BATCH_BYTES} bytes, the records of one
+ * Collects batches from a consumer. Three limits bound the memory of a batch: {@value #BATCH_BYTES} bytes, the records of one
  * poll, and one large value. Not safe for use by several threads.
  */
 final class BatchReader {
-    // A batch ends with the poll that brings it to either; a value counts when all its parts are there.
+    // A batch ends with the poll that reaches one of these limits. A value counts once all its parts have arrived.
     private static final int BATCH_CHANGES = 2000;
     private static final long BATCH_BYTES = 16 << 20;
 
@@ -31,7 +31,7 @@ final class BatchReader {
     private final ChangeDecoder decoder;
     private final Map<TopicPartition, PartitionCursor> readings;
     private final GiantLane lane;
-    /** Those whose next value is a giant that waits for the lane, in the order they came. */
+    /** Readings whose next value is a giant that waits for the lane, in the order of arrival. */
     private final Set<PartitionCursor> waiting = new LinkedHashSet<>();
 
     private ChangeBatch batch = new ChangeBatch();
@@ -39,8 +39,9 @@ final class BatchReader {
     private boolean giantIsDue;
 
     /**
-     * @param readings of what the consumer is assigned; those of tables whose changes are refused are removed
-     * @param lane that will get the giant values; nothing is read of the tables that it holds
+     * @param readings of the partitions that the consumer is assigned; the reader removes those of tables whose changes are
+     *     refused
+     * @param lane that will get the giant values; the reader reads nothing of the tables that the lane holds
      */
     BatchReader(
             KafkaConsumer<byte[], byte[]> consumer,
@@ -56,11 +57,11 @@ final class BatchReader {
     /**
      * The next batch.
      *
-     * @param wait for its first records
-     * @throws InvalidOffsetException when a partition has lost what was to be read of it; nothing was read then
+     * @param wait for the first records
+     * @throws InvalidOffsetException when a partition has lost records that were to be read; nothing was read then
      */
     ChangeBatch read(Duration wait) {
-        // By identity: one that was begun anew does not stand where it waited.
+        // By identity: a reading that has been replaced is not at the place where the old one waited.
         waiting.retainAll(readings.values());
         choose();
         ConsumerRecords<byte[], byte[]> records = consumer.poll(wait);
@@ -71,10 +72,11 @@ final class BatchReader {
         while (add(records) && batch.read() < BATCH_CHANGES && batch.bytes() < BATCH_BYTES) {
             records = pollMore();
         }
-        // Also where no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
+        // Also if no record came: transaction markers take offsets, and the drain waits for the checkpoint to pass
         // them.
         for (PartitionCursor reading : List.copyOf(readings.values())) {
-            // One that was taken out meanwhile, with another of its table, must not move its checkpoint.
+            // A reading that was removed in the meantime, together with another reading of its table, must not move
+            // its checkpoint.
             if (readings.containsKey(reading.partition()) && isHere(reading)) {
                 end(reading);
             }
@@ -102,12 +104,12 @@ final class BatchReader {
         try {
             return consumer.poll(Duration.ZERO);
         } catch (InvalidOffsetException e) {
-            // The next batch begins with it: what this one has read must not be lost with it.
+            // The next batch meets the same exception. Thrown here, it would lose what this batch has read.
             return ConsumerRecords.empty();
         }
     }
 
-    /** Whether the batch may go on: some records came, and no partition must be read again from a place before them. */
+    /** Whether the batch may continue: some records came, and no partition must be read again from an earlier place. */
     private boolean add(ConsumerRecords<byte[], byte[]> records) {
         boolean goOn = !records.isEmpty();
         for (TopicPartition partition : records.partitions()) {
@@ -154,7 +156,10 @@ final class BatchReader {
         return true;
     }
 
-    /** Whether its giant value is the next one for the lane. Without turns a table with many would leave others none. */
+    /**
+     * Whether the reading's giant value is the next one for the lane. Without turns, a table with many giants would block the
+     * others.
+     */
     private boolean mayBegin(PartitionCursor reading) {
         return !lane.isBusy() && (waiting.isEmpty() || waiting.iterator().next() == reading);
     }
@@ -163,20 +168,21 @@ final class BatchReader {
         return !lane.holds(reading.relation().table());
     }
 
-    /** Not one whose table the lane holds: the rest of that value must wait, and others need not. */
+    /** Without the tables that the lane holds: the rest of such a value must wait, and other tables need not wait for it. */
     private boolean isInsideValue(PartitionCursor reading) {
         return reading.isInsideValue() && isHere(reading);
     }
 
-    /** Whether the partition's next large value is not for now: the batch holds enough, or is in the middle of another. */
+    /** Whether the partition's next large value must wait: the batch is full, or is in the middle of another large value. */
     private boolean isLater(PartitionCursor reading) {
         return batch.bytes() >= BATCH_BYTES
                 || readings.values().stream().anyMatch(other -> other != reading && isInsideValue(other));
     }
 
     /**
-     * Chooses what the next poll may bring. One large value at a time, however many tables have some: until it is whole,
-     * nothing else. Nothing of a partition that waits at a barrier or for the lane, or that the lane holds.
+     * Chooses what the next poll may bring. Only one large value arrives at a time, however many tables have some: until it is
+     * complete, nothing else is read. Nothing is read of a partition that waits at a barrier or for the lane, or whose table the
+     * lane holds.
      */
     private void choose() {
         Set<TopicPartition> paused = new HashSet<>(consumer.assignment());

@@ -23,7 +23,7 @@ import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes batches to the target in a session of its own, one batch over all its tables a transaction. */
+/** Writes batches to the target in a session of its own, one transaction for each batch over all its tables. */
 public final class BatchWriter {
     private static final Logger LOG = LoggerFactory.getLogger(BatchWriter.class);
 
@@ -34,18 +34,20 @@ public final class BatchWriter {
     private final boolean checked;
     private final Checkpoints checkpoints;
     private final Barriers barriers;
+    private final BatchRelations relations;
     private final TableWriter writer;
     private final Failpoints failpoints;
 
     /**
-     * @param target a session in transaction mode that is this writer's and its owner's alone
-     * @param checked whether the session checks deferrable constraints; as a replica it does not
+     * @param target a session in transaction mode; only this writer and its owner use it
+     * @param checked whether the session checks deferrable constraints; a session that acts as a replica does not
      */
     public BatchWriter(Connection target, boolean checked, long epoch, Failpoints failpoints) {
         this.target = target;
         this.checked = checked;
         this.checkpoints = new Checkpoints(target, epoch);
         this.barriers = new Barriers(checkpoints);
+        this.relations = new BatchRelations(target, barriers);
         this.writer = new TableWriter(target);
         this.failpoints = failpoints;
     }
@@ -65,8 +67,9 @@ public final class BatchWriter {
     /**
      * Writes the batch, and commits.
      *
-     * @param readings of its tables
-     * @return tables that left it, whose partitions may not be read on: stopped here or by others, or being loaded anew
+     * @param readings of the batch's tables
+     * @return tables that were taken out of the batch, and whose partitions must not be read further: this writer or another has
+     *     stopped them, or they are being re-loaded
      */
     Set<TableId> apply(ChangeBatch batch, Collection<PartitionCursor> readings) throws SQLException {
         Set<TableId> left = new HashSet<>();
@@ -76,7 +79,7 @@ public final class BatchWriter {
             TableState current = null;
             boolean checking = false;
             try {
-                Set<TableId> stale = batch.hold(target);
+                Set<TableId> stale = relations.hold(batch);
                 if (stale.isEmpty()) {
                     deferChecks(true);
                     for (ChangeBatch.Part part : batch.parts()) {
@@ -88,9 +91,9 @@ public final class BatchWriter {
                     checking = true;
                     deferChecks(false);
                     checking = false;
-                    batch.count(target);
+                    relations.count(batch);
                     checkpoints.move(batch.moves());
-                    batch.pass(barriers);
+                    relations.pass(batch);
                     failpoints.before(Effect.BATCH_APPLIED);
                     target.commit();
                     failpoints.after(Effect.BATCH_APPLIED);
@@ -103,10 +106,10 @@ public final class BatchWriter {
                 rollBack();
                 current = checking ? batch.violated(e) : current;
                 if (deadlocks < MOST_DEADLOCKS && isDeadlock(e)) {
-                    // With another of our workers, a new load of a table, or a person: the batch is whole, and is
-                    // written again.
+                    // With another worker, a new load of a table, or a person. The batch is complete and is written
+                    // again.
                     deadlocks++;
-                    LOG.info("a batch met a deadlock and is written again: {}", e.getMessage());
+                    LOG.info("The server ended a batch in a deadlock; the batch is written again: {}", e.getMessage());
                     continue;
                 }
                 String object = current == null ? "batch" : current.table().toString();
@@ -117,14 +120,15 @@ public final class BatchWriter {
                 if (checking && holdBack(batch, current.table(), readings)) {
                     continue;
                 }
-                // The order within a batch is ours: with the events one by one as they came, the refusal is the data's.
+                // Within a batch, Wherry chooses the order. If the events fail one by one in their original order too,
+                // the data is refused.
                 if (!singly.add(current.table())) {
                     batch.drop(current.table());
                     left.add(current.table());
                     stop(current, failure);
                 }
             } catch (RuntimeException e) {
-                // The worker waits for its lane before it ends, and the lane may wait for what is locked here.
+                // The worker waits for its lane before it ends, and the lane may wait for locks of this transaction.
                 rollBack();
                 throw e;
             }
@@ -141,7 +145,7 @@ public final class BatchWriter {
         writer.rolledBack();
     }
 
-    /** What the source checked at the end of a statement or a transaction cannot be checked row by row here. */
+    /** The source made these checks at the end of a statement or a transaction, so the target cannot make them row by row. */
     private void deferChecks(boolean deferred) throws SQLException {
         if (checked) {
             try (Statement statement = target.createStatement()) {
@@ -156,7 +160,7 @@ public final class BatchWriter {
                 .anyMatch(reading -> reading.holdBack(batch));
     }
 
-    /** Stops a table: nobody reads it on until the operator has cleared it. */
+    /** Stops a table: no worker reads it further until the operator has cleared it. */
     void stop(TableState relation, WherryException failure) throws SQLException {
         LOG.error("Changes of {} are stopped: {}", relation.table(), failure.explained(), failure);
         TableStates.stop(target, relation.table(), relation.loadEpoch(), failure.explained(), checkpoints.epoch());

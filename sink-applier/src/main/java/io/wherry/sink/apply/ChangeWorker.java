@@ -1,6 +1,6 @@
 package io.wherry.sink.apply;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaClients;
@@ -13,6 +13,7 @@ import io.wherry.sink.merge.ChangeBatch;
 import io.wherry.sink.read.BarrierWatch;
 import io.wherry.sink.read.ChangeDecoder;
 import io.wherry.sink.read.PartitionCursor;
+import io.wherry.sink.read.SourceTransactionEnds;
 import io.wherry.sink.state.BarrierProgress;
 import io.wherry.sink.state.Checkpoints.Move;
 import io.wherry.sink.state.LostCommits;
@@ -36,16 +37,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Applies its share of the change partitions, one batch over all its tables a transaction. It reads a partition only while the
- * table is open for changes, from the checkpoint on.
+ * Applies its share of the change partitions, one transaction for each batch over all its tables. It reads a partition only while
+ * the table is open for changes, from the checkpoint on.
  */
 public final class ChangeWorker {
     private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
     private static final Duration POLL = Duration.ofMillis(50);
-    /** While the lane is busy, to hear of its end. */
+    /** While the lane is busy, to notice its end soon. */
     private static final Duration SHORT_POLL = Duration.ofMillis(5);
 
-    private final Migration migration;
+    private final Flow flow;
     private final int number;
     private final BatchWriter writer;
     private final GiantLane lane;
@@ -54,17 +55,18 @@ public final class ChangeWorker {
     private final StopSignal stop;
     private final Failpoints failpoints;
     private final ChangeDecoder decoder;
+    private final SourceTransactionEnds ends;
     private final TablesAhead ahead;
     private final Map<TopicPartition, PartitionCursor> readings = new HashMap<>();
     private Map<TableId, TableState> seen = Map.of();
 
     /**
      * @param number of this worker, from 0
-     * @param writer this worker's alone
-     * @param giants opens another for giant values, if some come
+     * @param writer that only this worker uses
+     * @param giants opens a second writer when the first giant value comes
      */
     public ChangeWorker(
-            Migration migration,
+            Flow flow,
             SchemaRegistry registry,
             int number,
             BatchWriter writer,
@@ -72,7 +74,7 @@ public final class ChangeWorker {
             Supplier<Map<TableId, TableState>> relations,
             StopSignal stop,
             Failpoints failpoints) {
-        this.migration = migration;
+        this.flow = flow;
         this.number = number;
         this.writer = writer;
         this.lane = new GiantLane("wherry-sink-giants-" + number, giants);
@@ -80,21 +82,22 @@ public final class ChangeWorker {
         this.relations = relations;
         this.stop = stop;
         this.failpoints = failpoints;
-        this.decoder = new ChangeDecoder(registry);
+        this.decoder = new ChangeDecoder(registry, flow.generation());
+        this.ends = new SourceTransactionEnds(flow);
         this.ahead = new TablesAhead(writer.target(), registry, decoder, writer.tables());
     }
 
     /** Applies until stopped. */
     public void run() throws SQLException {
         Map<String, Object> settings = new HashMap<>(PartitionCursor.FETCH);
-        settings.put("group.id", migration.name());
-        // A fetch that waits at the broker does not know of partitions assigned meanwhile.
+        settings.put("group.id", flow.migration().name());
+        // A fetch that waits at the broker does not know the partitions that were assigned in the meantime.
         settings.put("fetch.max.wait.ms", 100);
         try (lane;
-                KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, settings)) {
+                KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(flow.migration(), settings)) {
             BatchReader reader = new BatchReader(consumer, decoder, readings, lane);
             while (!stop.isRequested()) {
-                // First, as nothing is read of a table that the lane holds, and there may be no other.
+                // First, as the worker reads nothing of a table that the lane holds, and may have no other table.
                 lookAtLane(consumer);
                 assign(consumer);
                 if (readings.isEmpty()) {
@@ -184,7 +187,7 @@ public final class ChangeWorker {
         });
     }
 
-    /** Begins to read partitions of tables that opened, and leaves those of tables that closed or are loaded anew. */
+    /** Starts to read partitions of tables that opened, and leaves those of tables that closed or are being re-loaded. */
     private void assign(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
         Map<TableId, TableState> current = relations.get();
         boolean changed = readings.size() != consumer.assignment().size();
@@ -207,16 +210,15 @@ public final class ChangeWorker {
                 }
                 if (!lane.holds(relation.table()) && TableStates.isLoaded(writer.target(), relation)) {
                     String generation = LostCommits.generation(writer.target(), relation.loadEpoch());
-                    // Checkpoints and barriers of one moment: partition 0 may move both meanwhile.
+                    // Checkpoints and barriers as of one moment: partition 0 may move both in the meantime.
                     BarrierProgress standing = writer.barriers().read(relation);
-                    readings.put(partition, new PartitionCursor(relation, partition, generation, standing));
+                    readings.put(partition, new PartitionCursor(relation, partition, generation, standing, ends));
                     writer.tables().forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);
                 } else {
-                    // Ready too early, or of an earlier reading something is being written: neither changes the
-                    // relation,
-                    // so ask again.
+                    // Not loaded yet, or the lane still writes values of an earlier reading. Neither changes the
+                    // relation, so check again.
                     seen = Map.of();
                 }
             }
@@ -231,7 +233,7 @@ public final class ChangeWorker {
 
     private boolean isMine(TopicPartition partition) {
         int hash = 31 * partition.topic().hashCode() + partition.partition();
-        return Math.floorMod(hash ^ hash >>> 16, migration.apply().workers()) == number;
+        return Math.floorMod(hash ^ hash >>> 16, flow.migration().apply().workers()) == number;
     }
 
     private void stopTable(TableState relation, WherryException failure) throws SQLException {
@@ -239,7 +241,7 @@ public final class ChangeWorker {
         writer.stop(relation, failure);
     }
 
-    /** Does not read tables on; when one opens again it begins from its checkpoint. */
+    /** Stops reading the tables; when one opens again, its reading starts from its checkpoint. */
     private void leave(Set<TableId> tables) {
         readings.values().removeIf(reading -> tables.contains(reading.relation().table()));
     }
@@ -249,6 +251,6 @@ public final class ChangeWorker {
                 "read changes",
                 partition.toString(),
                 "the topic no longer holds the records after the checkpoint",
-                "Its retention must be unlimited; set that, then " + Remedies.reload(table));
+                "Set the topic's retention to unlimited, then " + Remedies.reload(table));
     }
 }

@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes giant values beside a worker, one batch at a time: the target takes seconds for one, in which the worker's other tables go
- * on. All methods are called by the worker's thread.
+ * Writes giant values beside a worker, one batch at a time: the target takes seconds for a giant value, and the worker's other
+ * tables continue in the meantime. Only the worker's thread calls the methods.
  */
 public final class GiantLane implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GiantLane.class);
@@ -32,7 +32,7 @@ public final class GiantLane implements AutoCloseable {
     }
 
     /**
-     * @param batch as it was given
+     * @param batch that {@link #begin} was given
      * @param left {@link BatchWriter#apply}
      */
     record Ended(ChangeBatch batch, Set<TableId> left) {}
@@ -47,15 +47,15 @@ public final class GiantLane implements AutoCloseable {
         return written != null;
     }
 
-    /** Whether it is writing the table: nobody else may read or write it meanwhile. */
+    /** Whether the lane is writing the table: then no other thread may read or write the table. */
     boolean holds(TableId table) {
         return tables.contains(table);
     }
 
     /**
-     * Begins with a batch; it must not be busy.
+     * Starts to write a batch. The lane must not be busy.
      *
-     * @param readings of the batch's tables, which the caller leaves alone until it has ended
+     * @param readings of the batch's tables; the caller leaves them alone until the batch has ended
      */
     void begin(ChangeBatch batch, List<PartitionCursor> readings) {
         if (isBusy()) {
@@ -67,7 +67,7 @@ public final class GiantLane implements AutoCloseable {
             if (writer == null) {
                 writer = opener.open();
             }
-            // The worker may have met another shape of the table since.
+            // The worker may have met another shape of the table since the last batch.
             batch.tables().forEach(writer.tables()::forget);
             return writer.apply(batch, readings);
         });
@@ -75,9 +75,9 @@ public final class GiantLane implements AutoCloseable {
     }
 
     /**
-     * What it was given, once that is written.
+     * The batch, once it is written.
      *
-     * @throws SQLException as {@link BatchWriter#apply}, what else it throws too
+     * @throws SQLException as {@link BatchWriter#apply}, like every other exception of that method
      */
     Optional<Ended> ended() throws SQLException {
         if (!isBusy() || !written.isDone()) {
@@ -102,7 +102,9 @@ public final class GiantLane implements AutoCloseable {
         }
     }
 
-    /** Waits until it has ended, or its session was ended; what it could not write is read again at the next start. */
+    /**
+     * Waits until the batch is written or its session was ended. What the lane could not write is read again at the next start.
+     */
     @Override
     public void close() {
         try {

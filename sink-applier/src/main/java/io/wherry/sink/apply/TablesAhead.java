@@ -17,9 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Binds tables before their first change comes, while nothing else is to do: the schema from the registry and some queries of
- * the target's catalog for each are seconds where hundreds of tables are first written to within the cutover's window. What is
- * not possible ahead is left to the first change, which also says what hinders it.
+ * Binds tables before their first change comes, while the worker has nothing else to do. Each table needs its schema from the
+ * registry and some queries of the target's catalog. That takes seconds if hundreds of tables get their first change within the
+ * cutover's window. What cannot be done ahead is left to the first change, which also reports the obstacle.
  */
 final class TablesAhead {
     private static final Logger LOG = LoggerFactory.getLogger(TablesAhead.class);
@@ -40,12 +40,12 @@ final class TablesAhead {
         this.writer = writer;
     }
 
-    /** The table was opened for changes. */
+    /** Queues a table that was opened for changes. */
     void opened(TableState relation) {
         waiting.add(relation);
     }
 
-    /** Binds tables for about that long. */
+    /** Binds tables for about that time. */
     void bind(Duration time) throws SQLException {
         long end = System.nanoTime() + time.toNanos();
         while (!waiting.isEmpty() && System.nanoTime() - askNanos >= 0 && System.nanoTime() - end < 0) {
@@ -68,7 +68,8 @@ final class TablesAhead {
                 if (failure instanceof RetryableException) {
                     throw failure;
                 }
-                // What the target refuses here it refuses the first change too, and that stops this table alone.
+                // If the target refuses the statement here, it refuses the first change too, and that stops this table
+                // alone.
                 LOG.debug("{} is not bound before its first change", relation.table(), e);
             }
             target.rollback();

@@ -20,7 +20,7 @@ import org.postgresql.copy.CopyIn;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes one chunk within the caller's transaction: blocks go to the server as they come, so memory holds one at a time. */
+/** Writes one chunk within the caller's transaction. Each block goes to the server as it arrives, so memory holds one block. */
 final class ChunkWriter {
     private static final Logger LOG = LoggerFactory.getLogger(ChunkWriter.class);
     private static final String CHUNK = """
@@ -47,17 +47,20 @@ final class ChunkWriter {
     }
 
     /**
-     * Columns that were added on the source after the target's table was made and before this snapshot. All rows of the load have them,
-     * so no default is wanted; changes from before the snapshot are passed over. Not for a partition: its parent's other partitions may
-     * have rows of another load, whose value comes with the stream.
+     * Adds columns that the source got after the target's table was created and before this snapshot. All rows of the load have
+     * them, so no default is needed; changes from before the snapshot are skipped. Not for a partition: the other partitions of
+     * its parent may have rows of another load, and their value comes with the stream.
      */
     private void addColumns() throws SQLException {
         Set<String> existing = TargetCatalog.existing(target, header.table()).keySet();
         for (int i = 0; i < header.types().size(); i++) {
             String column = header.columns().get(i);
             if (!existing.contains(column) && !TargetCatalog.isPartition(target, header.table())) {
-                LOG.info("{}: column {} came before its load; it is added", header.table(), Identifiers.quote(column));
-                // Another lane may have had the same thought.
+                LOG.info(
+                        "{}: adding column {}, which the source got before this load",
+                        header.table(),
+                        Identifiers.quote(column));
+                // Another lane may add the same column.
                 OneStatement.execute(
                         target,
                         "ALTER TABLE " + header.table().quoted() + " ADD COLUMN IF NOT EXISTS "
@@ -72,7 +75,7 @@ final class ChunkWriter {
                 .orElseThrow(() -> new DataException(
                         "load",
                         header.table().toString(),
-                        "the load topic gives column " + Identifiers.quote(column) + " a type that is none",
+                        "the load topic gives column " + Identifiers.quote(column) + " a type that does not exist",
                         "Check who else writes to this migration's topics; on the target, ALTER TABLE "
                                 + header.table().quoted() + " ADD COLUMN " + Identifiers.quote(column)
                                 + " with the type that it has on the source, then wherry retry"))
@@ -94,7 +97,7 @@ final class ChunkWriter {
     /**
      * Ends the COPY and writes the chunk's row.
      *
-     * @throws DataException when what arrived is not what the trailer says was sent
+     * @throws DataException when the data that arrived differs from what the trailer says was sent
      */
     void finish(ChunkTrailer trailer) throws SQLException {
         if (bytes != trailer.bytes() || (int) crc.getValue() != trailer.crc32c()) {

@@ -2,6 +2,7 @@ package io.wherry.sink.load;
 
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Sentence;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.name.TableId;
@@ -39,9 +40,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Applies one partition of the load topic, one chunk a transaction. A chunk whose table is stopped keeps the checkpoint where
- * it begins, while later chunks of other tables go on: once the operator has cleared the table the lane reads again from
- * there, and passes over the chunks that are in.
+ * Applies one partition of the load topic, one transaction for each chunk. A chunk whose table is stopped keeps the checkpoint at
+ * the start of the chunk, while later chunks of other tables continue. Once the operator has cleared the table, the lane reads
+ * again from the checkpoint and skips the chunks that are on the target.
  */
 public final class LoadLane {
     private static final Logger LOG = LoggerFactory.getLogger(LoadLane.class);
@@ -54,7 +55,8 @@ public final class LoadLane {
     private static final int FETCHED_BYTES = 16 << 20;
     private static final int LONGEST_FETCH_BYTES = 1 << 20;
 
-    // KEY SHARE until the chunk commits: a new load of the table waits for it (or comes first, and the epoch tells).
+    // KEY SHARE until the chunk commits: a new load of the table waits for the chunk, or comes first, and then the
+    // epoch differs.
     private static final String STATE = """
             SELECT load_epoch, stopped_because IS NOT NULL,
                    EXISTS (SELECT FROM wherry.chunk c WHERE c.schema_name = r.schema_name AND c.table_name = r.table_name
@@ -62,8 +64,8 @@ public final class LoadLane {
               FROM wherry.relation r WHERE schema_name = ? AND table_name = ? FOR KEY SHARE OF r
             """;
 
-    // The same chunk may stand on two partitions, when a reader took over another's: the second waits, then finds it
-    // applied.
+    // The same chunk may be in two partitions if a reader took over another's chunk: the second waits, then finds the
+    // chunk applied.
     private static final String ALONE = "SELECT pg_advisory_xact_lock(?, ?)";
 
     private static final int LOCK_CLASS = 0x6c6f6164;
@@ -85,7 +87,7 @@ public final class LoadLane {
     private int failures;
     private ChunkWriter writer;
 
-    /** @param target a session in transaction mode that is this lane's alone */
+    /** @param target a session in transaction mode that only this lane uses */
     public LoadLane(
             Migration migration,
             Connection target,
@@ -140,12 +142,12 @@ public final class LoadLane {
         });
     }
 
-    /** @return false when the chunk is to be tried again from its header */
+    /** @return false when the lane must read the chunk again from its header */
     private boolean handle(ConsumerRecord<byte[], byte[]> record) throws SQLException {
         LoadRecord decoded = LoadRecords.parse(record);
         try {
             if (decoded instanceof ChunkHeader header) {
-                // The reader of the chunk before this one died.
+                // A header while a chunk is open: the reader of that chunk died before the trailer.
                 close();
                 openOffset = record.offset();
                 begin(header);
@@ -171,13 +173,14 @@ public final class LoadLane {
             if (decide(header)) {
                 return;
             }
-            // The plan is in the control topic before the chunk is here; it is only not brought in yet.
+            // The plan is in the control topic before the chunk is in the load topic; the plan is only not on the
+            // target yet.
             target.rollback();
             stop.await(POLL);
         }
     }
 
-    /** Begins to write the chunk or leaves it out; false while its load is not known. */
+    /** Starts to write the chunk or leaves the chunk out; false while the chunk's load is not known. */
     private boolean decide(ChunkHeader header) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(STATE)) {
             statement.setInt(1, header.epoch());
@@ -200,7 +203,10 @@ public final class LoadLane {
         }
     }
 
-    /** A new table that is not made on the target yet is not brought in; other tables' chunks must not wait for it. */
+    /**
+     * The load of a new table is not known while the table does not exist on the target; chunks of other tables must not wait for
+     * that table.
+     */
     private boolean isHeldBack(TableId table) throws SQLException {
         boolean missing = !TargetCatalog.exists(target, table);
         if (missing) {
@@ -242,7 +248,7 @@ public final class LoadLane {
         target.commit();
         failpoints.after(Effect.CHUNK_APPLIED);
         checkpoint = held.isEmpty() ? next : checkpoint;
-        LOG.debug("Chunk {} of {} {}", open.chunk(), open.table(), writer == null ? "passed over" : "loaded");
+        LOG.debug("Chunk {} of {} {}", open.chunk(), open.table(), writer == null ? "skipped" : "loaded");
         open = null;
         writer = null;
     }
@@ -256,7 +262,7 @@ public final class LoadLane {
         writer = null;
     }
 
-    /** @return false when the chunk is to be tried again; true when its table is stopped */
+    /** @return false when the lane must try the chunk again; true when the table is stopped */
     private boolean fail(Exception e) throws SQLException {
         if (open == null) {
             throw Failures.explain("load from", partition.toString(), e);
@@ -275,7 +281,7 @@ public final class LoadLane {
         failedOffset = openOffset;
         close();
         if (failures <= migration.load().retries()) {
-            LOG.warn("{}; trying again", failure.explained());
+            LOG.warn("{}", Sentence.of(failure.explained(), "Trying again"));
             stop.await(backoff.next());
             return false;
         }

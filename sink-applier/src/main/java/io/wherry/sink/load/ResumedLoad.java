@@ -1,19 +1,17 @@
 package io.wherry.sink.load;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.kafka.SchemaRegistry;
-import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.TableShape;
-import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.LoadPlan.Resumed;
-import io.wherry.contract.record.Position;
 import io.wherry.sink.merge.ArrayLiteral;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.StatementText;
@@ -44,8 +42,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes a half-loaded table ready for the rest under another snapshot: removes the rows that changes between the two
- * snapshots name ({@link Resumed}). Not safe for use by several threads.
+ * Prepares a half-loaded table for the rest of the load under another snapshot: removes each row whose key appears in a change
+ * between the two snapshots ({@link Resumed}). Not safe for use by several threads.
  */
 public final class ResumedLoad {
     private static final Logger LOG = LoggerFactory.getLogger(ResumedLoad.class);
@@ -63,21 +61,21 @@ public final class ResumedLoad {
              WHERE schema_name = ? AND table_name = ? AND load_epoch = ? AND chunk = ANY (?)
             """;
 
-    private final Migration migration;
+    private final Flow flow;
     private final Connection target;
     private final SchemaRegistry registry;
 
     /** @param target session in transaction mode */
-    public ResumedLoad(Migration migration, Connection target, SchemaRegistry registry) {
-        this.migration = migration;
+    public ResumedLoad(Flow flow, Connection target, SchemaRegistry registry) {
+        this.flow = flow;
         this.target = target;
         this.registry = registry;
     }
 
     /**
-     * Whether the chunks that stay are in, and all changes that the new snapshot holds are in Kafka.
+     * Whether the chunks that stay are on the target, and all changes that the new snapshot holds are in Kafka.
      *
-     * @throws DataException when a chunk is in that does not count: nobody can tell its rows from others
+     * @throws DataException when the target has a chunk that does not count: its rows cannot be told from others
      */
     public boolean ready(LoadPlan plan, LoadPlan.Table table) throws SQLException {
         Resumed resumed = table.resumed();
@@ -94,26 +92,20 @@ public final class ResumedLoad {
         }
         boolean complete = applied.containsAll(resumed.chunks());
         applied.removeAll(resumed.chunks());
-        // The last is what an earlier resumption brought: rows of the snapshot before this one, named by their keys.
+        // The last chunk is that of an earlier resumption: rows of the snapshot before this one, identified by their
+        // keys.
         applied.remove(table.chunks() - 1);
         if (!applied.isEmpty()) {
             throw new DataException(
-                    "go on with the load of",
+                    "continue the load of",
                     table.id().toString(),
-                    "chunks " + applied + " came from a source-connector that another had replaced",
+                    "chunks " + applied + " came from a source-connector after another one had replaced it",
                     Remedies.reload(table.id()));
         }
-        return complete && inKafka(plan.snapshotLsn());
+        return complete && Positions.cover(flow, plan.snapshotLsn());
     }
 
-    private boolean inKafka(Lsn lsn) {
-        try (TopicTail tail = new TopicTail(migration, migration.topics().position())) {
-            ConsumerRecord<byte[], byte[]> last = tail.last();
-            return last != null && !lsn.isAfter(Json.read(last, Position.class).commitLsn());
-        }
-    }
-
-    /** Removes stale rows and takes the chunks that stay over; part of the caller's transaction. */
+    /** Removes stale rows and moves the chunks that stay to the new load; part of the caller's transaction. */
     public void begin(LoadPlan plan, LoadPlan.Table table) throws SQLException {
         Resumed resumed = table.resumed();
         Lsn since = snapshot(table.id());
@@ -131,7 +123,7 @@ public final class ResumedLoad {
             statement.executeUpdate();
         }
         LOG.info(
-                "Load {} of {} goes on: {} chunks stay, {} changes from {} to {} removed {} rows of them",
+                "Load {} of {} continues: {} chunks stay, {} changes from {} to {} removed {} rows of them",
                 plan.epoch(),
                 table.id(),
                 resumed.chunks().size(),
@@ -157,15 +149,16 @@ public final class ResumedLoad {
         for (int i = 0; i < table.partitions(); i++) {
             partitions.add(new TopicPartition(table.topic(), i));
         }
-        // Not the ends that committed readers see: a commit is told before its marker is in every partition.
+        // Not the ends that readers of committed records see: a commit is confirmed before its marker is in every
+        // partition.
         Map<TopicPartition, Long> ends;
         try (KafkaConsumer<byte[], byte[]> all =
-                KafkaClients.consumer(migration, Map.of("isolation.level", "read_uncommitted"))) {
+                KafkaClients.consumer(flow.migration(), Map.of("isolation.level", "read_uncommitted"))) {
             ends = all.endOffsets(partitions);
         }
-        ChangeDecoder decoder = new ChangeDecoder(registry);
+        ChangeDecoder decoder = new ChangeDecoder(registry, flow.generation());
         Map<TopicPartition, LargeValues.Joiner> joiners = new HashMap<>();
-        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, PartitionCursor.FETCH)) {
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(flow.migration(), PartitionCursor.FETCH)) {
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
             while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
@@ -188,7 +181,7 @@ public final class ResumedLoad {
         return touched.count;
     }
 
-    /** Keys on their way into the temporary table. */
+    /** Keys that are collected for the temporary table. */
     private final class Touched {
         private final List<String> key;
         private final List<TargetColumn> columns = new ArrayList<>();
@@ -215,7 +208,7 @@ public final class ResumedLoad {
         void add(Change change) throws SQLException {
             if (change.kind() == Change.Kind.TRUNCATE || change.kind() == Change.Kind.BREAK) {
                 throw new DataException(
-                        "go on with the load of",
+                        "continue the load of",
                         change.shape().id().toString(),
                         "the table was truncated between the two snapshots",
                         Remedies.reload(change.shape().id()));
@@ -237,7 +230,7 @@ public final class ResumedLoad {
                 }
             }
             for (String value : values) {
-                // An update that leaves the key alone may not carry it in both rows.
+                // An update that leaves the key unchanged may lack the key in one of the rows.
                 if (value == null || Change.isUnchanged(value)) {
                     return;
                 }

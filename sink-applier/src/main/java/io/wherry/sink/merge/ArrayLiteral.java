@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The text of a one-dimensional PostgreSQL array (documentation, section 8.15.6). Sent without a type, so that the server
- * reads it as an array of the type that the statement names, each element by its own input function.
+ * The text of a one-dimensional PostgreSQL array (documentation, section 8.15.6). Wherry sends the text without a type. So the
+ * server reads an array of the type that the statement names, and reads each element by the type's own input function.
  */
 public final class ArrayLiteral {
     private static final int GIANT = 1 << 20;
 
-    /** What stands before {@link #text}: giant elements are joined at the end, each copied once. */
+    /** What comes before {@link #text}: giant elements are joined at the end, each copied once. */
     private final List<String> begun = new ArrayList<>();
 
     private final StringBuilder text = new StringBuilder("{");
@@ -61,7 +61,7 @@ public final class ArrayLiteral {
         return c == '"' || c == '\\';
     }
 
-    /** The literal; afterwards the array takes no more elements, and holds none. */
+    /** The literal; afterwards the array accepts no more elements and holds none. */
     public String finish() {
         text.append('}');
         begun.add(text.toString());

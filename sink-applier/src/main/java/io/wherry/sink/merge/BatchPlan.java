@@ -15,14 +15,15 @@ import java.util.Map;
 /**
  * Turns consecutive events of one table into few statements with the same effect.
  *
- * <p>Events of one key are merged column-wise, later wins. Then the rows of different keys are independent but for other
- * unique constraints, so deletes go first, updates of some columns next, whole rows last; where a unique value wanders in
- * another order the server refuses, and the caller plans the same events singly. A key change and TRUNCATE are barriers.
+ * <p>Events of one key are merged by column; the later value wins. After that, rows of different keys depend on each other only
+ * through other unique constraints. So deletes go first, updates of some columns next, and whole rows last. If a unique value
+ * moves between rows in another order, the server refuses the statements, and the caller plans the same events singly. A key
+ * change and TRUNCATE are barriers.
  */
 public final class BatchPlan {
     private final BoundTable table;
     private final StatementText text;
-    /** Then ON CONFLICT DO UPDATE could not write every column of a row that exists. */
+    /** Then ON CONFLICT DO UPDATE could not write every column of an existing row. */
     private final boolean alwaysOutsideKey;
 
     private final List<Step> steps = new ArrayList<>();
@@ -30,8 +31,8 @@ public final class BatchPlan {
     private final List<String[]> keylessInserts = new ArrayList<>();
 
     /**
-     * @param existed before the batch
-     * @param values the row as it stands after the event; null = deleted
+     * @param existed whether the row existed before the batch
+     * @param values the row after the event; null = deleted
      */
     private record Row(boolean existed, String[] key, String[] values) {}
 
@@ -44,8 +45,8 @@ public final class BatchPlan {
 
     /**
      * @param changes in the order they came, all of the shape that the table is bound to
-     * @param singly each event on its own, in this order
-     * @throws DataException when they contradict each other
+     * @param singly each event by itself, in this order
+     * @throws DataException when the events contradict each other
      */
     public static List<Step> of(BoundTable table, List<Change> changes, boolean singly) {
         BatchPlan plan = new BatchPlan(table);
@@ -110,7 +111,7 @@ public final class BatchPlan {
         }
     }
 
-    /** A key column may itself be a large value that did not change: then the old row carries it. */
+    /** A key column may itself be a large value that did not change: then only the old row has its value. */
     private String[] withKey(Change change) {
         String[] values = change.after();
         for (BoundColumn column : table.key()) {
@@ -136,7 +137,7 @@ public final class BatchPlan {
         return merged;
     }
 
-    // One UPDATE, never delete and insert: the columns that the event left out live only in the old row.
+    // One UPDATE, never a delete and an insert: only the old row has the columns that the event left out.
     private void changeKey(String[] before, String[] after) {
         List<BoundColumn> set = present(after);
         List<String> arrays = new ArrayList<>(arrays(set, List.<String[]>of(after)));
@@ -171,7 +172,7 @@ public final class BatchPlan {
         if (!whole.isEmpty() && table.columns().isEmpty()) {
             steps.add(new Step.Rows(text.insertNothing(whole.size()), List.of(), whole.size(), true));
         } else if (!whole.isEmpty()) {
-            // Counted, as DO UPDATE reports every row; DO NOTHING does not.
+            // Counted, because DO UPDATE reports every row; DO NOTHING does not.
             steps.add(new Step.Rows(text.insert(), arrays(table.columns(), whole), whole.size(), false));
         }
     }
@@ -203,7 +204,8 @@ public final class BatchPlan {
                     "apply changes to",
                     table.id().toString(),
                     "an update or delete without the whole old row, on a table without a key",
-                    "On the source: ALTER TABLE " + table.id().quoted() + " REPLICA IDENTITY FULL, then load it again");
+                    "On the source: ALTER TABLE " + table.id().quoted()
+                            + " REPLICA IDENTITY FULL, then re-load the table");
         }
         List<String> whole = arrays(table.columns(), List.<String[]>of(before));
         if (change.kind() == Kind.DELETE) {

@@ -6,13 +6,13 @@ import io.wherry.contract.postgres.TableShape;
  * One event of a change topic. Values are PostgreSQL's text in the order of the shape's columns; null is NULL.
  *
  * @param shape the same object for every event written with one schema
- * @param before the old row, of which only the identity columns are known where there are some; null when the event has none
+ * @param before the old row; only the identity columns are known if the table has some; null when the event has no old row
  * @param after the new row; null for DELETE, TRUNCATE and BREAK
  * @param commitLsn of the source transaction, unsigned
- * @param order within it
+ * @param order of the event within the transaction
  */
 public record Change(TableShape shape, Kind kind, String[] before, String[] after, long commitLsn, long order) {
-    /** Stands for a column that the stream did not carry. Compared by identity, so no value of a row can equal it. */
+    /** Marks a column that the stream did not carry. Compared by identity, so no value of a row can equal it. */
     @SuppressWarnings("StringOperationCanBeSimplified")
     public static final String UNCHANGED = new String("UNCHANGED");
 
@@ -22,7 +22,7 @@ public record Change(TableShape shape, Kind kind, String[] before, String[] afte
         UPDATE,
         DELETE,
         TRUNCATE,
-        /** Rows came or went that no event names. */
+        /** Rows were added or removed that no event names. */
         BREAK
     }
 
@@ -30,7 +30,7 @@ public record Change(TableShape shape, Kind kind, String[] before, String[] afte
         return value == UNCHANGED;
     }
 
-    /** Whether it must keep its place among changes of other keys: TRUNCATE, or an update that changes the key. */
+    /** Whether the event must keep its place among changes of other keys: TRUNCATE, or an update that changes the key. */
     public boolean concernsSeveralKeys() {
         if (kind == Kind.TRUNCATE) {
             return true;

@@ -12,10 +12,10 @@ import java.util.stream.Collectors;
 /**
  * SQL over a set of rows, {@code unnest(...) AS u(c0, c1, …)}.
  *
- * <p>Each parameter is an array of the column's own type: a cast from {@code text} may be another function than the type's
- * input and read another value (measured: regclass {@code 12345}, "char" escapes). {@code unnest} must stay unqualified,
- * only so does it take several arrays. ONLY everywhere but for partitioned tables: each row of an inheritance tree is an event
- * of its own table.
+ * <p>Each parameter is an array of the column's own type: a cast from {@code text} may be another function than the type's input
+ * and read another value (measured: regclass {@code 12345}, "char" escapes). {@code unnest} must stay unqualified, as only then
+ * it takes several arrays. Each statement uses ONLY, except on partitioned tables: each row of an inheritance tree is an event of
+ * its own table.
  */
 public final class StatementText {
     private final BoundTable table;
@@ -33,7 +33,7 @@ public final class StatementText {
     public String insert() {
         List<BoundColumn> columns = table.columns();
         String sql = "INSERT INTO " + name + " AS t (" + join(columns, BoundColumn::quoted) + ")"
-                // GENERATED ALWAYS needs it; any other table may not know the clause (before 10).
+                // Needed for GENERATED ALWAYS. Other tables must not get the clause: servers before 10 do not know it.
                 + (columns.stream().anyMatch(c -> c.target().alwaysIdentity()) ? " OVERRIDING SYSTEM VALUE" : "")
                 + " SELECT " + values(columns, 0) + " FROM " + unnest(columns);
         if (!table.upsert()) {
@@ -62,8 +62,8 @@ public final class StatementText {
     }
 
     /**
-     * Writes rows with the key anew, as {@link #update} cannot where an identity column that is GENERATED ALWAYS changes:
-     * deletes them and inserts them with {@code set} replaced. Parameters as there.
+     * Deletes the rows with the key and inserts them again with {@code set} replaced. Needed where an identity column that is
+     * GENERATED ALWAYS changes, as {@link #update} cannot set such a column. Same parameters as {@link #update}.
      */
     String replace(List<BoundColumn> set) {
         List<BoundColumn> parameters = new ArrayList<>(set);
@@ -71,12 +71,12 @@ public final class StatementText {
         return replace(set, " USING " + unnest(parameters) + " WHERE " + keyEquals(set.size()));
     }
 
-    /** As {@link #replace}, of one row found by all its columns; parameters as of {@link #updateOne}. */
+    /** As {@link #replace}, but of one row found by all its columns; same parameters as {@link #updateOne}. */
     String replaceOne(List<BoundColumn> set, String[] old) {
         return replace(set, " USING " + unnest(set) + found(", ", old));
     }
 
-    // The columns that the event left out live in the deleted row alone, so it must be one statement.
+    // Only the deleted row has the columns that the event left out, so this must be one statement.
     private String replace(List<BoundColumn> set, String found) {
         List<String> values = new ArrayList<>();
         List<String> names = new ArrayList<>();
@@ -107,7 +107,7 @@ public final class StatementText {
         return "DELETE FROM " + rows + " AS t" + found(" USING ", old);
     }
 
-    // A place is one within a partition only.
+    // A ctid is unique only within one partition.
     private String found(String join, String[] old) {
         return table.partitioned()
                 ? join + "(" + one(old) + ") AS f(partition, place) WHERE t.tableoid = f.partition AND t.ctid = f.place"
@@ -118,9 +118,8 @@ public final class StatementText {
         return table.partitioned() ? "s.tableoid, s.ctid" : "s.ctid";
     }
 
-    // Refers to nothing outside, so it runs once and its row is fetched by ctid; correlated, servers before 12 would
-    // run it
-    // once for every row of the table.
+    // The subquery refers to nothing outside, so it runs once and its row is fetched by ctid. Servers before 12 would
+    // run a correlated subquery once for every row of the table.
     private String one(String[] old) {
         List<String> conditions = new ArrayList<>();
         for (int i = 0; i < table.columns().size(); i++) {
@@ -128,15 +127,15 @@ public final class StatementText {
             String stored = "s." + column.quoted();
             String given = value(column, i);
             if (old[column.index()] == null) {
-                // IS NULL holds for a composite value of nothing but NULLs as well, which is another value (PostgreSQL
-                // documentation, 9.2, comparison predicates): the update of one row would go to another.
+                // IS NULL also holds for a composite value that consists only of NULLs. Such a value is not NULL
+                // (PostgreSQL documentation, 9.2, comparison predicates), and the update of one row would change
+                // another.
                 conditions.add(stored + " IS NOT DISTINCT FROM NULL");
             } else if (column.target().equality() == Equality.TEXT) {
                 conditions.add(equal(column, stored, i));
             } else {
-                // Equal is not the same for these (1.0 and 1.00), or there is no equality at all (json, point). Where
-                // there
-                // is one, an index may serve it.
+                // For these types, equal is not the same (1.0 and 1.00), or there is no equality at all (json, point).
+                // If there is one, an index may serve it.
                 if (column.target().operator() != null) {
                     conditions.add(equal(column, stored, i));
                 }
@@ -150,7 +149,7 @@ public final class StatementText {
                 + String.join(" AND ", conditions) + " LIMIT 1";
     }
 
-    // A cast keeps the value's collation, to which texts may be equal that differ: C knows bytes alone.
+    // A cast keeps the value's collation, which may call different texts equal. The collation C compares bytes alone.
     private static String sent(BoundColumn column, String value) {
         String sent = column.target().castAsSent() ? value : "ROW(" + value + ")";
         return "CAST(" + sent + " AS text) COLLATE \"pg_catalog\".\"C\"";
@@ -174,7 +173,7 @@ public final class StatementText {
         return String.join(" AND ", conditions);
     }
 
-    // A domain is compared as its base type: the operators of enums and ranges do not take a domain over one.
+    // A domain is compared as its base type: the operators of enums and ranges do not accept a domain over one.
     private static String equal(BoundColumn column, String stored, int parameter) {
         TargetColumn target = column.target();
         return target.parameter() == null || target.type().equals(target.parameter())

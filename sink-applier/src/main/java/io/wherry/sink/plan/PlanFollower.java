@@ -1,6 +1,6 @@
 package io.wherry.sink.plan;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
@@ -13,7 +13,6 @@ import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.load.ResumedLoad;
-import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Failures;
 import io.wherry.sink.state.StopSignal;
@@ -22,13 +21,10 @@ import io.wherry.sink.table.TargetCatalog;
 import io.wherry.sink.write.TableWriter;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -51,38 +47,11 @@ public final class PlanFollower {
     private static final Logger LOG = LoggerFactory.getLogger(PlanFollower.class);
     private static final Duration POLL = Duration.ofMillis(200);
 
-    private static final String KNOWN_EPOCH =
-            "SELECT load_epoch FROM wherry.relation WHERE schema_name = ? AND table_name = ? FOR UPDATE";
-
-    private static final String RELATION = """
-            INSERT INTO wherry.relation (topic, partitions, load_epoch, snapshot_lsn, chunks, rows_estimated, bytes_estimated,
-                   source_oid, schema_name, table_name)
-            VALUES (?, ?, ?, CAST(? AS pg_lsn), ?, ?, ?, nullif(?, 0), ?, ?)
-            ON CONFLICT (schema_name, table_name) DO UPDATE SET topic = EXCLUDED.topic, partitions = EXCLUDED.partitions,
-                   load_epoch = EXCLUDED.load_epoch, snapshot_lsn = EXCLUDED.snapshot_lsn, chunks = EXCLUDED.chunks,
-                   rows_estimated = EXCLUDED.rows_estimated, bytes_estimated = EXCLUDED.bytes_estimated,
-                   source_oid = EXCLUDED.source_oid, ready_at = NULL, stopped_because = NULL
-            """;
-
-    private static final String FORGET_CHUNKS =
-            "DELETE FROM wherry.chunk WHERE schema_name = ? AND table_name = ? AND load_epoch < ?";
-
-    private static final String FIRST_CHECKPOINT = """
-            INSERT INTO wherry.checkpoint (topic, partition, next_offset, commit_lsn, epoch) VALUES (?, ?, ?, '0/0', ?)
-            ON CONFLICT (topic, partition) DO NOTHING
-            """;
-
-    // The snapshot of the new load is younger than the changes between it and the old checkpoint that were applied to
-    // the rows
-    // now removed: they must be applied again. Those that are in the new load are told by their commit LSN.
-    private static final String SET_BACK_CHECKPOINT = """
-            INSERT INTO wherry.checkpoint (topic, partition, next_offset, commit_lsn, epoch) VALUES (?, ?, ?, '0/0', ?)
-            ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset, commit_lsn = '0/0'
-            """;
-
-    private final Migration migration;
+    private final Flow flow;
     private final Connection target;
     private final Checkpoints checkpoints;
+    private final PlannedRelations relations;
+    private final PlannedCheckpoints plannedCheckpoints;
     private final ResumedLoad resumedLoad;
     private final ReplacedTables replaced;
     private final StopSignal stop;
@@ -91,17 +60,14 @@ public final class PlanFollower {
 
     /** @param target a session in transaction mode that is this follower's alone */
     public PlanFollower(
-            Migration migration,
-            SchemaRegistry registry,
-            Connection target,
-            long epoch,
-            StopSignal stop,
-            Failpoints failpoints) {
-        this.migration = migration;
-        this.resumedLoad = new ResumedLoad(migration, target, registry);
+            Flow flow, SchemaRegistry registry, Connection target, long epoch, StopSignal stop, Failpoints failpoints) {
+        this.flow = flow;
+        this.resumedLoad = new ResumedLoad(flow, target, registry);
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
-        this.replaced = new ReplacedTables(migration, target, epoch);
+        this.relations = new PlannedRelations(target);
+        this.plannedCheckpoints = new PlannedCheckpoints(flow.migration(), target, epoch);
+        this.replaced = new ReplacedTables(flow.migration(), target, epoch);
         this.stop = stop;
         this.failpoints = failpoints;
     }
@@ -109,8 +75,9 @@ public final class PlanFollower {
     /** Follows until stopped. */
     public void run() throws SQLException {
         awaitControlTopic();
-        try (TopicTail tail = new TopicTail(migration, migration.topics().control());
-                KafkaConsumer<byte[], byte[]> offsets = KafkaClients.consumer(migration, Map.of())) {
+        try (TopicTail tail = new TopicTail(
+                        flow.migration(), flow.migration().topics().control());
+                KafkaConsumer<byte[], byte[]> offsets = KafkaClients.consumer(flow.migration(), Map.of())) {
             List<LoadPlan> plans = new ArrayList<>();
             if (!stop.isRequested()) {
                 tail.readAll(record -> addPlan(record, plans));
@@ -130,8 +97,8 @@ public final class PlanFollower {
     }
 
     private void awaitControlTopic() {
-        String topic = migration.topics().control();
-        try (Admin admin = KafkaClients.admin(migration)) {
+        String topic = flow.migration().topics().control();
+        try (Admin admin = KafkaClients.admin(flow.migration())) {
             while (!stop.isRequested() && !admin.listTopics().names().get().contains(topic)) {
                 stop.await(POLL);
             }
@@ -170,7 +137,7 @@ public final class PlanFollower {
         List<TopicPartition> first = new ArrayList<>();
         List<TopicPartition> again = new ArrayList<>();
         for (LoadPlan.Table table : plan.tables()) {
-            int known = knownEpoch(table);
+            int known = relations.knownEpoch(table.id());
             if (known < plan.epoch() && !TargetCatalog.exists(target, table.id())) {
                 complete = false;
                 if (missing.add(table.id())) {
@@ -186,7 +153,7 @@ public final class PlanFollower {
                 complete &= resume(plan, table, known, offsets);
             }
         }
-        String load = migration.topics().load();
+        String load = flow.migration().topics().load();
         // What the consumer remembers of a topic may be from before somebody added partitions to it.
         int lanes =
                 plan.lanes() > 0 ? plan.lanes() : offsets.partitionsFor(load).size();
@@ -195,8 +162,8 @@ public final class PlanFollower {
         }
         first.addAll(partitions(load, lanes));
         // For all tables at once: asking the broker for each of thousands would take minutes.
-        checkpoints(FIRST_CHECKPOINT, first, offsets);
-        checkpoints(SET_BACK_CHECKPOINT, again, offsets);
+        plannedCheckpoints.first(first, offsets);
+        plannedCheckpoints.setBack(again, offsets);
         failpoints.before(Effect.PLAN_APPLIED);
         target.commit();
         failpoints.after(Effect.PLAN_APPLIED);
@@ -214,9 +181,9 @@ public final class PlanFollower {
                 return false;
             }
             resumedLoad.begin(plan, table);
-            relation(plan, table);
-            forgetChunks(plan, table);
-            checkpoints(FIRST_CHECKPOINT, partitions(table.topic(), table.partitions()), offsets);
+            relations.put(plan, table);
+            relations.forgetChunks(plan, table);
+            plannedCheckpoints.first(partitions(table.topic(), table.partitions()), offsets);
             return true;
         } catch (SQLException | DataException e) {
             WherryException failure =
@@ -231,15 +198,6 @@ public final class PlanFollower {
         }
     }
 
-    private void forgetChunks(LoadPlan plan, LoadPlan.Table table) throws SQLException {
-        try (PreparedStatement statement = target.prepareStatement(FORGET_CHUNKS)) {
-            statement.setString(1, table.id().schema());
-            statement.setString(2, table.id().table());
-            statement.setInt(3, plan.epoch());
-            statement.executeUpdate();
-        }
-    }
-
     private void bringIn(LoadPlan plan, LoadPlan.Table table, boolean again) throws SQLException {
         LOG.info(
                 "Load {} of {}: {} chunks, snapshot {}{}",
@@ -250,63 +208,14 @@ public final class PlanFollower {
                 again ? "; rows of the earlier load are removed" : "");
         if (again) {
             new TableWriter(target).truncate(table.id());
-            forgetChunks(plan, table);
+            relations.forgetChunks(plan, table);
         }
-        relation(plan, table);
-    }
-
-    private void relation(LoadPlan plan, LoadPlan.Table table) throws SQLException {
-        Barriers.forget(target, table.topic());
-        try (PreparedStatement statement = target.prepareStatement(RELATION)) {
-            statement.setString(1, table.topic());
-            statement.setInt(2, table.partitions());
-            statement.setInt(3, plan.epoch());
-            statement.setString(4, plan.snapshotLsn().toString());
-            statement.setInt(5, table.chunks());
-            statement.setLong(6, table.rowsEstimated());
-            statement.setLong(7, table.bytesEstimated());
-            statement.setLong(8, table.oid());
-            statement.setString(9, table.id().schema());
-            statement.setString(10, table.id().table());
-            statement.executeUpdate();
-        }
-    }
-
-    private int knownEpoch(LoadPlan.Table table) throws SQLException {
-        try (PreparedStatement statement = target.prepareStatement(KNOWN_EPOCH)) {
-            statement.setString(1, table.id().schema());
-            statement.setString(2, table.id().table());
-            try (ResultSet row = statement.executeQuery()) {
-                return row.next() ? row.getInt(1) : 0;
-            }
-        }
+        relations.put(plan, table);
     }
 
     private static List<TopicPartition> partitions(String topic, int count) {
         return IntStream.range(0, count)
                 .mapToObj(partition -> new TopicPartition(topic, partition))
                 .toList();
-    }
-
-    private void checkpoints(String sql, List<TopicPartition> all, KafkaConsumer<byte[], byte[]> offsets)
-            throws SQLException {
-        if (all.isEmpty()) {
-            return;
-        }
-        offsets.assign(all);
-        Map<TopicPartition, Long> beginnings = offsets.beginningOffsets(all);
-        Map<String, Long> byTopic = new HashMap<>();
-        beginnings.forEach((partition, offset) -> byTopic.merge(partition.topic(), offset, Long::sum));
-        TopicIds.remember(target, migration, byTopic, sql.equals(SET_BACK_CHECKPOINT));
-        try (PreparedStatement statement = target.prepareStatement(sql)) {
-            for (TopicPartition partition : all) {
-                statement.setString(1, partition.topic());
-                statement.setInt(2, partition.partition());
-                statement.setLong(3, beginnings.get(partition));
-                statement.setLong(4, checkpoints.epoch());
-                statement.addBatch();
-            }
-            statement.executeBatch();
-        }
     }
 }

@@ -32,13 +32,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes tables of ours that are no longer what the source has under their name: another table was renamed to it, or it has
- * other columns. Their rows are loaded again anyway; the coordinator makes the tables as they are on the source now. Together, as
- * two that swapped names have one another's indexes and sequences. Not safe for use by several threads.
+ * Removes tables that Wherry created and that no longer match what the source has under their name: another table was renamed to
+ * that name, or the table has other columns. Their rows are re-loaded anyway, and the coordinator re-creates the tables as they
+ * are on the source now. They are dropped together, because two tables that swapped names have each other's indexes and
+ * sequences. Not safe for use by several threads.
  */
 final class ReplacedTables {
     private static final Logger LOG = LoggerFactory.getLogger(ReplacedTables.class);
-    // FOR UPDATE: batches that are being written to them end first.
+    // FOR UPDATE: batches that are being written to these tables end first.
     private static final String AFFECTED = """
             SELECT schema_name, table_name, topic, load_epoch, coalesce(source_oid, 0) AS source_oid, stopped_because IS NOT NULL
               FROM wherry.relation r
@@ -56,7 +57,7 @@ final class ReplacedTables {
     private final Migration migration;
     private final Connection target;
     private final long epoch;
-    /** Those that were stopped here. */
+    /** Tables that were stopped here. */
     private final Set<TableId> waiting = new HashSet<>();
 
     private final Set<TableId> told = new HashSet<>();
@@ -70,7 +71,7 @@ final class ReplacedTables {
 
     private record Old(TableId id, String topic, int loadEpoch, long oid, boolean stopped) {}
 
-    /** Removes those that the plan loads otherwise; part of the caller's transaction. */
+    /** Removes the tables that the plan loads under another oid or shape; part of the caller's transaction. */
     void remove(LoadPlan plan) throws SQLException {
         if (migration.schema() != TargetSchemaMode.CREATE) {
             return;
@@ -96,7 +97,7 @@ final class ReplacedTables {
         }
     }
 
-    /** @param now what the name stands for on the source; null = the table has another name there */
+    /** @param now what the source has under the name; null = the source has the table under another name */
     private boolean isReplaced(Old old, LoadPlan.Table now) throws SQLException {
         if (old.stopped() && waiting.contains(old.id())) {
             return false;
@@ -105,7 +106,7 @@ final class ReplacedTables {
         return now == null || old.oid() != 0 && old.oid() != now.oid() || differs(now);
     }
 
-    /** Whether the table cannot take its new load before somebody has looked after it. */
+    /** Whether the table cannot take its new load before the operator has acted. */
     boolean waits(TableId table) {
         return waiting.contains(table);
     }
@@ -114,7 +115,7 @@ final class ReplacedTables {
         return now.shape() != 0 && now.shape() != CatalogColumns.shape(target, now.id());
     }
 
-    /** @return why they could not be dropped; null = they are gone */
+    /** @return why the tables could not be dropped; null = they are dropped */
     private String drop(List<Old> tables) throws SQLException {
         Savepoint before = target.setSavepoint();
         String names = tables.stream().map(one -> one.id().quoted()).collect(Collectors.joining(", "));
@@ -128,7 +129,9 @@ final class ReplacedTables {
             return e.getMessage();
         }
         for (Old one : tables) {
-            LOG.info("{} is another table on the source now; it is made again on the target and loaded", one.id());
+            LOG.info(
+                    "{} is another table on the source now; the target's table was dropped and is re-created and loaded",
+                    one.id());
             Barriers.forget(target, one.topic());
             for (String sql : FORGET) {
                 try (PreparedStatement statement = target.prepareStatement(sql)) {
@@ -141,17 +144,17 @@ final class ReplacedTables {
         return null;
     }
 
-    /** A table that others depend on can take the rows if it has their columns; else somebody must look. */
+    /** Other objects depend on the table. It can still take the rows if it has their columns; otherwise the operator must act. */
     private void keep(Old old, LoadPlan.Table now, String problem) throws SQLException {
         if (told.add(old.id())) {
-            LOG.warn("{} cannot be made again on the target: {}", old.id(), problem);
+            LOG.warn("{} cannot be re-created on the target: {}", old.id(), problem);
         }
         if (now != null && differs(now)) {
             DataException failure = new DataException(
                     "load",
                     old.id().toString(),
-                    "the source's table has other columns now, and the target's cannot be made again: " + problem,
-                    "Drop on the target what depends on it, then " + Remedies.retry(old.id()));
+                    "the source's table has other columns now, and the target's cannot be re-created: " + problem,
+                    "On the target, drop the objects that depend on the table, then " + Remedies.retry(old.id()));
             TableStates.stop(target, old.id(), old.loadEpoch(), failure.explained(), epoch);
             waiting.add(old.id());
         }

@@ -21,9 +21,9 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * Tells a topic from another of the same name, by the id that Kafka gives it, kept in {@code wherry.topic}. An offset alone
- * cannot. Counterexample: the checkpoint is 500; the topic is deleted, made anew and filled to 700 while no sink-applier runs;
- * reading from 500 on would leave out the first 500 records without a word.
+ * Distinguishes a topic from another topic of the same name, by the id that Kafka gives each topic. The ids are kept in {@code
+ * wherry.topic}. An offset alone is not enough. Counterexample: the checkpoint is 500; the topic is deleted, re-created and
+ * filled to 700 while no sink-applier runs; reading from 500 would silently leave out the first 500 records.
  */
 public final class TopicIds {
     private static final String REMEMBER = """
@@ -36,11 +36,11 @@ public final class TopicIds {
     private TopicIds() {}
 
     /**
-     * Notes which topics they are; part of the caller's transaction.
+     * Remembers the ids of the topics; part of the caller's transaction.
      *
      * @param beginnings by topic, the first offset that it holds, the sum over its partitions
-     * @param again their tables are loaded anew, so they may be others
-     * @throws DataException when one is another topic than before, or when it has lost records before it was first read
+     * @param again their tables are re-loaded, so the topics may have other ids than before
+     * @throws DataException when a topic is not the same as before, or has lost records before it was first read
      */
     static void remember(Connection target, Migration migration, Map<String, Long> beginnings, boolean again)
             throws SQLException {
@@ -52,7 +52,7 @@ public final class TopicIds {
                 throw new RetryableException("find topic", topic, "the broker does not know it yet", "");
             }
             if (!known.containsKey(topic) && beginning.getValue() > 0) {
-                throw lost(topic, "its first records have been removed before they were read", ALL);
+                throw lost(topic, "its first records were removed before they were read", ALL);
             }
             remember(target, topic, ids.get(topic), again);
         }
@@ -73,7 +73,7 @@ public final class TopicIds {
     }
 
     /**
-     * What has become of topics read before, by topic: those that are gone, or others now. Empty = all are there.
+     * The topics that were read before and have been deleted or re-created since. Empty = none.
      *
      * @param tables by their topics
      */
@@ -94,18 +94,18 @@ public final class TopicIds {
     }
 
     private static DataException anew(String topic, String remedy) {
-        return lost(topic, "the topic was deleted and created again", remedy);
+        return lost(topic, "the topic was deleted and re-created", remedy);
     }
 
     private static DataException lost(String topic, String problem, String remedy) {
         return new DataException(
                 "read topic",
                 topic,
-                problem + "; what was not yet applied may be lost",
-                "Its retention must be unlimited, and nobody may delete it; " + remedy);
+                problem + "; records that were not yet applied may be lost",
+                "The topic's retention must be unlimited, and the topic must not be deleted; " + remedy);
     }
 
-    /** Whether the topic was read before, if only for a table that was removed since. */
+    /** Whether the topic was read before, if only for a table that has been removed since. */
     static boolean isKnown(Connection target, String topic) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement("SELECT FROM wherry.topic WHERE topic = ?")) {
             statement.setString(1, topic);

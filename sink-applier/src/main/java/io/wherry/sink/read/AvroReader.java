@@ -5,14 +5,14 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * Reads Avro's binary encoding (Avro specification, "Binary Encoding") from a byte array. Avro's own decoder copies a string
- * once more and keeps the copy, which for giant values is memory that nobody has.
+ * Reads Avro's binary encoding (Avro specification, "Binary Encoding") from a byte array. Avro's own decoder copies a string once
+ * more and keeps the copy; for giant values there is no memory for that.
  */
 final class AvroReader {
     private final byte[] bytes;
     private int at;
 
-    /** @param from where the body begins */
+    /** @param from where the body starts */
     AvroReader(byte[] bytes, int from) {
         this.bytes = bytes;
         this.at = from;
@@ -54,12 +54,12 @@ final class AvroReader {
         return at;
     }
 
-    /** What was read since a position. */
+    /** The bytes that were read since a position. */
     byte[] since(int position) {
         return Arrays.copyOfRange(bytes, position, at);
     }
 
-    /** Whether these bytes come next; they are skipped then. */
+    /** Whether these bytes come next; if so, they are skipped. */
     boolean skipIfNext(byte[] encoded) {
         int to = at + encoded.length;
         boolean next = to <= bytes.length && Arrays.equals(bytes, at, to, encoded, 0, encoded.length);
@@ -69,7 +69,7 @@ final class AvroReader {
         return next;
     }
 
-    /** A string of one ASCII character; of any other, 0. */
+    /** A string of one ASCII character; 0 for any other string. */
     char letter() {
         int length = Math.toIntExact(number());
         int from = Objects.checkFromIndexSize(at, length, bytes.length);

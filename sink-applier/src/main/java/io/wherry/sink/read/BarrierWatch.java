@@ -13,13 +13,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Looks whether a worker's partitions that wait at a barrier may go on. Never by waiting: one worker may own several partitions of
- * the table, and the one that the others wait for may be among them.
+ * Checks whether partitions of a worker that wait at a barrier may continue. The check never blocks: one worker may own several
+ * partitions of the table, and the one that the others wait for may be among them.
  */
 public final class BarrierWatch {
-    /** Between looks: a barrier takes some of these. */
+    /** Pause between checks: a barrier takes some of these. */
     private static final Duration SHORT = Duration.ofMillis(5);
-    /** Looks in vain after which partition 0 has much to apply for all, so that it need not be asked so often. */
+    /**
+     * After this number of checks in vain, partition 0 has much to apply for all partitions. Then frequent checks are not needed.
+     */
     private static final int LOOKS = 100;
 
     private final Barriers barriers;
@@ -29,7 +31,7 @@ public final class BarrierWatch {
         this.barriers = barriers;
     }
 
-    /** What the look found. */
+    /** The results of a check. */
     public interface Found {
         /** The partition's checkpoint has been moved past the barrier. */
         void passed(PartitionCursor reading);
@@ -38,13 +40,13 @@ public final class BarrierWatch {
         void contradicted(TableState relation, DataException failure) throws SQLException;
     }
 
-    /** How long to wait for records before the next look; {@code usual} where nothing depends on it. */
+    /** How long to wait for records before the next check; {@code usual} where nothing depends on it. */
     public Duration pause(Collection<PartitionCursor> readings, Duration usual) {
         boolean anyWaits = readings.stream().anyMatch(reading -> reading.barrier() != null);
         return anyWaits && inVain < LOOKS ? SHORT : usual;
     }
 
-    /** Has the readings that may go on do so; leaves the session without a transaction. */
+    /** Lets the readings continue that may do so; leaves the session without a transaction. */
     public void look(Collection<PartitionCursor> readings, Found found) throws SQLException {
         List<PartitionCursor> waiting =
                 readings.stream().filter(reading -> reading.barrier() != null).toList();

@@ -19,24 +19,27 @@ import org.apache.avro.SchemaNormalization;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Reads change records: Confluent's wire format, Avro by the schema they were written with. The body is read straight into
- * text, without generic records between: every schema is known to have the one layout of {@link ChangeSchemas}, which is
- * checked once when it is first met. Not safe for use by several threads.
+ * Reads change records: Confluent's wire format, with Avro in the schema that the record was written with. The body becomes text
+ * directly, without generic records in between: every schema has the one layout of {@link ChangeSchemas}, which is checked once,
+ * when the schema is first met. Not safe for use by several threads.
  */
 public final class ChangeDecoder {
     private static final int HEADER_BYTES = 5;
     private static final int NUMBERS_AFTER_COMMIT_LSN = 2;
 
     private final SchemaRegistry registry;
+    private final int generation;
     private final Map<Integer, Writer> writers = new HashMap<>();
-    /** Of the record before, whose schema and table are mostly those of the next. */
+    /** Of the previous record: the next record mostly has the same schema and table. */
     private Writer last;
 
     private int lastSchema;
     private TableId lastTable;
 
-    public ChangeDecoder(SchemaRegistry registry) {
+    /** @param generation of the flow that the changes belong to */
+    public ChangeDecoder(SchemaRegistry registry, int generation) {
         this.registry = registry;
+        this.generation = generation;
     }
 
     /** A schema that records were written with. */
@@ -44,11 +47,11 @@ public final class ChangeDecoder {
         final TableShape shape;
         final Schema.Type[] encodings;
         final boolean[] all;
-        /** Columns that {@code before} is sure to hold: those of the identity, or all. */
+        /** Columns that {@code before} always holds: those of the identity, or all. */
         final boolean[] known;
         /** Names of the columns' fields, encoded. */
         final byte[][] names;
-        /** The end of {@code source} as the last record had it, which was found right; null = there was none. */
+        /** The end of {@code source} as in the last record, which was checked and is valid; null = there was no record. */
         byte[] sourceEnd;
 
         Writer(TableShape shape) {
@@ -69,10 +72,10 @@ public final class ChangeDecoder {
     }
 
     /**
-     * @param record or, of one in parts, the last part
+     * @param record the record; for a value in parts, the last part
      * @param value the record's whole value
      * @param table whose topic it is
-     * @throws DataException when the record is not a change of Wherry's, or not of this table
+     * @throws DataException when the record is not one of Wherry's changes, or not of this table
      */
     public Change decode(ConsumerRecord<byte[], byte[]> record, byte[] value, TableId table) {
         if (value == null || value.length < HEADER_BYTES || value[0] != 0) {
@@ -94,13 +97,13 @@ public final class ChangeDecoder {
     private Writer writer(int schema, TableId table, ConsumerRecord<byte[], byte[]> record) {
         Writer writer = writers.computeIfAbsent(schema, id -> writer(id, () -> where(record)));
         if (!writer.shape.id().equals(table)) {
-            // A registry that lost its schemas gives their numbers to others.
+            // A registry that lost its schemas reuses their numbers for others.
             throw foreign(where(record), "its schema, number " + schema + ", is that of " + writer.shape.id(), null);
         }
         return writer;
     }
 
-    private static Change change(AvroReader in, Writer writer, boolean isBreak) {
+    private Change change(AvroReader in, Writer writer, boolean isBreak) {
         String[] before = row(in, writer, writer.known);
         String[] after = row(in, writer, writer.all);
         long order = in.number();
@@ -121,16 +124,16 @@ public final class ChangeDecoder {
         return new Change(writer.shape, kind, before, after, commitLsn, order);
     }
 
-    /** Reads what is the same in all records of a table and a generation. */
-    private static void sourceEnd(AvroReader in) {
+    /** Reads the part that is the same in all records of a table and a generation. */
+    private void sourceEnd(AvroReader in) {
         if (in.number() != ChangeSchemas.NULL) {
             in.skipStrings(1);
         }
         if (in.number() != ChangeSchemas.NULL) {
             in.skipNumbers(1);
         }
-        long generation = in.number();
-        require(generation == ChangeSchemas.FIRST_GENERATION, "it is of generation " + generation);
+        long written = in.number();
+        require(written == generation, "its generation is " + written);
         in.skipStrings(ChangeSchemas.LAST_STRINGS);
     }
 
@@ -139,16 +142,16 @@ public final class ChangeDecoder {
         int column = 0;
         for (long names = in.number(); names != 0; names = in.number()) {
             if (names < 0) {
-                // A block that says how long it is.
+                // A block that states its length.
                 in.skipNumbers(1);
             }
             for (long i = Math.abs(names); i > 0; i--) {
-                require(after != null, "a column is unchanged, and there is no row");
+                require(after != null, "a column is marked unchanged, but there is no row");
                 int length = Math.toIntExact(in.number());
                 while (column < after.length && !isUnchanged(in, writer, after, column, length)) {
                     column++;
                 }
-                require(column < after.length, "a column is unchanged that is not there or has a value");
+                require(column < after.length, "a column is marked unchanged but does not exist or has a value");
                 after[column] = Change.UNCHANGED;
             }
         }
@@ -167,7 +170,7 @@ public final class ChangeDecoder {
                         after == null && (before != null || shape.identity().isEmpty());
                     case TRUNCATE, BREAK -> before == null && after == null;
                 };
-        require(fits, "its rows are not those of its op");
+        require(fits, "its rows do not fit its op");
     }
 
     private static void require(boolean holds, String problem) {
@@ -177,9 +180,9 @@ public final class ChangeDecoder {
     }
 
     /**
-     * Of the records written with the schema of that id; the same object as theirs.
+     * The shape of the records that were written with the schema of that id; the same object as in those records.
      *
-     * @throws DataException when it is not a schema of Wherry's
+     * @throws DataException when the schema is not one of Wherry's
      */
     public TableShape shape(int id) {
         return writers.computeIfAbsent(id, unknown -> writer(unknown, () -> "schema " + unknown)).shape;
@@ -190,7 +193,7 @@ public final class ChangeDecoder {
         TableShape shape = shape(schema, where);
         String expected = SchemaNormalization.toParsingForm(ChangeSchemas.value(shape));
         if (!SchemaNormalization.toParsingForm(schema).equals(expected)) {
-            throw foreign(where.get(), "schema " + id + " has another layout than this version's", null);
+            throw foreign(where.get(), "schema " + id + " has another layout than in this version of Wherry", null);
         }
         return new Writer(shape);
     }
@@ -205,7 +208,7 @@ public final class ChangeDecoder {
         }
     }
 
-    /** @param known columns that are taken, others are as if the stream had not carried them */
+    /** @param known columns that are taken; the others are treated as columns that the stream did not carry */
     private static String[] row(AvroReader in, Writer writer, boolean[] known) {
         if (in.number() == ChangeSchemas.NULL) {
             return null;
@@ -247,7 +250,7 @@ public final class ChangeDecoder {
             case ChangeSchemas.UPDATE -> Kind.UPDATE;
             case ChangeSchemas.DELETE -> Kind.DELETE;
             case ChangeSchemas.TRUNCATE -> Kind.TRUNCATE;
-            default -> throw new IllegalArgumentException("its op is none that a change has");
+            default -> throw new IllegalArgumentException("its op is unknown");
         };
     }
 
@@ -261,7 +264,7 @@ public final class ChangeDecoder {
                 where,
                 problem,
                 "Only the source-connector of the same version may write to this topic, and the registry must keep its"
-                        + " schemas. To go on without the record: delete the topic's records up to it"
+                        + " schemas. To continue without the record: delete the topic's records up to it"
                         + " (kafka-delete-records.sh, with the offset after it), then wherry reload of the table",
                 cause);
     }

@@ -1,11 +1,11 @@
 package io.wherry.sink.read;
 
 import io.wherry.contract.error.DataException;
-import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.record.Barrier;
+import io.wherry.contract.record.Barrier.Section;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.ChangeBatch;
@@ -41,6 +41,7 @@ public final class PartitionCursor {
     private final TableState relation;
     private final TopicPartition partition;
     private final String generation;
+    private final SourceTransactionEnds ends;
     private final LargeValues.Joiner joiner = new LargeValues.Joiner();
     private final List<Change> held = new ArrayList<>();
     private long checkpoint;
@@ -53,16 +54,26 @@ public final class PartitionCursor {
     private long cutOffset;
     private Lsn cutLsn = Lsn.ZERO;
     private boolean complete;
+    /** Offset up to which the batch was read. */
+    private long next;
+    /** Whether nothing is held back of the batch: its last source transaction is whole, or was held back already. */
+    private boolean settled;
     /** The barrier that it stands at; null = none. */
     private Note barrier;
     /** The section that partition 0 applies for all; null = none. */
-    private Lsn section;
+    private Section section;
 
     /**
      * @param generation {@code LostCommits#generation}
      * @param standing of the table's partitions: it begins where an earlier reading was
      */
-    public PartitionCursor(TableState relation, TopicPartition partition, String generation, BarrierProgress standing) {
+    public PartitionCursor(
+            TableState relation,
+            TopicPartition partition,
+            String generation,
+            BarrierProgress standing,
+            SourceTransactionEnds ends) {
+        this.ends = ends;
         this.relation = relation;
         this.partition = partition;
         this.generation = generation;
@@ -150,7 +161,7 @@ public final class PartitionCursor {
         }
         Change change = decoder.decode(record, value, relation.table());
         Lsn lsn = new Lsn(change.commitLsn());
-        Lsn mark = Barrier.section(record);
+        Section mark = Barrier.section(record);
         if (section != null && !section.equals(mark)) {
             endSection(batch);
             return false;
@@ -165,9 +176,9 @@ public final class PartitionCursor {
         }
         // Also where the load holds the change: of its section it may not hold all.
         if (relation.partitions() > 1 && section == null) {
-            requireMark(mark, lsn, !loaded && change.concernsSeveralKeys(), record);
+            requireMark(mark, change, !loaded && change.concernsSeveralKeys(), record);
             if (mark != null) {
-                barrier = new Note(partition.partition(), mark, change.order(), from, record.offset() + 1);
+                barrier = new Note(partition.partition(), mark, from, record.offset() + 1);
                 batch.part(relation).notes().add(barrier);
                 return false;
             }
@@ -181,48 +192,14 @@ public final class PartitionCursor {
             lastLsn = lsn;
         }
         if (!loaded) {
-            requireUnbroken(change);
+            Completeness.require(relation.table(), change);
             changes.add(change);
         }
         return true;
     }
 
-    private void requireUnbroken(Change change) {
-        if (change.kind() == Change.Kind.INSERT) {
-            requireEveryValue(change);
-        }
-        if (change.kind() == Change.Kind.BREAK) {
-            throw new DataException(
-                    "apply changes to",
-                    relation.table().toString(),
-                    "it is carried whole, and on the source one of its partitions was truncated by itself, or has another"
-                            + " replica identity than the others",
-                    Remedies.reload(relation.table()));
-        }
-    }
-
-    /**
-     * A row that an update of its key brings into the row filter comes as an insert, and, but under identity FULL, without the large values
-     * that the update left alone (seen on 15 to 18; a native subscription writes NULL in their place).
-     */
-    private void requireEveryValue(Change change) {
-        for (int i = 0; i < change.after().length; i++) {
-            if (Change.isUnchanged(change.after()[i])) {
-                throw new DataException(
-                        "apply changes to",
-                        relation.table().toString(),
-                        "an update of its key brought a row into its row filter (tables.where), and the source does not send"
-                                + " the row's large value of column "
-                                + Identifiers.quote(
-                                        change.shape().columns().get(i).name()),
-                        "On the source: ALTER TABLE " + relation.table().quoted()
-                                + " REPLICA IDENTITY FULL; then wherry reload --table " + relation.table());
-            }
-        }
-    }
-
-    private void requireMark(Lsn mark, Lsn lsn, boolean severalKeys, ConsumerRecord<byte[], byte[]> record) {
-        if (mark == null ? severalKeys : !mark.equals(lsn)) {
+    private void requireMark(Section mark, Change change, boolean severalKeys, ConsumerRecord<byte[], byte[]> record) {
+        if (mark == null ? severalKeys : !mark.equals(new Section(new Lsn(change.commitLsn()), change.order()))) {
             throw new DataException(
                     "apply changes to",
                     relation.table().toString(),
@@ -241,7 +218,7 @@ public final class PartitionCursor {
      * Ends a batch.
      *
      * @param position of the consumer
-     * @param complete nothing committed to Kafka is left after {@code position}, so no source transaction is cut
+     * @param complete nothing that is committed to Kafka is left after {@code position}
      * @throws DataException when the parts of a value that are still missing will not come: its table must not hold up others
      */
     public void end(ChangeBatch batch, long position, boolean complete) {
@@ -249,16 +226,19 @@ public final class PartitionCursor {
             joiner.requireWhole(partition);
         }
         this.complete = complete;
+        next = position;
+        // A source transaction may be cut where Kafka has nothing more yet; that is asked for when the target refuses.
+        settled = false;
         boolean extending = !held.isEmpty();
         held.clear();
         long unfinished = joiner.unfinishedFrom();
-        long next = unfinished >= 0 ? unfinished : position;
+        long checked = unfinished >= 0 ? unfinished : position;
         if (complete && section != null) {
             endSection(batch);
         }
         boolean noted = barrier != null && batch.part(relation).notes().contains(barrier);
-        if (next > checkpoint || noted) {
-            batch.part(relation).moves().add(new Move(partition, checkpoint, next, lastLsn));
+        if (checked > checkpoint || noted) {
+            batch.part(relation).moves().add(new Move(partition, checkpoint, checked, lastLsn));
         }
         if (extending) {
             // Without trying: the commit would be refused again, and each try takes longer than the last.
@@ -272,10 +252,13 @@ public final class PartitionCursor {
      * @return false when there is none: what fails then fails for good
      */
     public boolean holdBack(ChangeBatch batch) {
-        if (complete || relation.partitions() > 1) {
+        if (settled || relation.partitions() > 1) {
             return false;
         }
-        complete = true;
+        settled = true;
+        if (complete && ends.isWhole(lastLsn, partition, next)) {
+            return false;
+        }
         ChangeBatch.Part part = batch.part(relation);
         List<Change> unfinished = part.changes().subList(cut, part.changes().size());
         held.addAll(unfinished);

@@ -4,6 +4,7 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Barrier.Section;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,13 +23,12 @@ public record BarrierProgress(TableId table, int partitions, Map<Integer, Partit
      * A partition that is applied up to a barrier.
      *
      * @param section that begins there
-     * @param order of the change within its source transaction
      * @param at offset of the marked record
      * @param next offset after it
      */
-    public record Note(int partition, Lsn section, long order, long at, long next) {
+    public record Note(int partition, Section section, long at, long next) {
         boolean isOfSameBarrier(Note other) {
-            return other.section.equals(section) && other.order == order;
+            return other.section.equals(section);
         }
     }
 
@@ -53,7 +53,7 @@ public record BarrierProgress(TableId table, int partitions, Map<Integer, Partit
     }
 
     /** The section that partition 0 is within, if it is. */
-    public Optional<Lsn> section() {
+    public Optional<Section> section() {
         PartitionProgress first = places.get(0);
         return first != null
                         && first.note() != null
@@ -74,7 +74,7 @@ public record BarrierProgress(TableId table, int partitions, Map<Integer, Partit
         }
         PartitionProgress first = places.get(0);
         boolean meets = first.note() != null && own.isOfSameBarrier(first.note());
-        if (!meets && first.commitLsn().isAfter(own.section())) {
+        if (!meets && first.commitLsn().isAfter(own.section().commitLsn())) {
             throw contradiction(own, "partition 0 has been applied beyond it");
         }
         if (own.partition() > 0) {

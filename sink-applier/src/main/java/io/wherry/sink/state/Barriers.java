@@ -3,6 +3,7 @@ package io.wherry.sink.state;
 import io.wherry.contract.error.FencedException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Barrier.Section;
 import io.wherry.sink.state.BarrierProgress.Note;
 import io.wherry.sink.state.BarrierProgress.PartitionProgress;
 import java.sql.Connection;
@@ -35,11 +36,12 @@ public record Barriers(Checkpoints checkpoints) {
     private static final String MOVE_OTHERS = """
             UPDATE wherry.checkpoint c SET next_offset = b.next_offset, commit_lsn = greatest(c.commit_lsn, b.commit_lsn)
               FROM wherry.barrier b
-             WHERE b.topic = ? AND b.commit_lsn = CAST(? AS pg_lsn) AND b.partition > 0
+             WHERE b.topic = ? AND b.commit_lsn = CAST(? AS pg_lsn) AND b.change_order = ? AND b.partition > 0
                AND c.topic = b.topic AND c.partition = b.partition AND c.next_offset = b.at_offset AND c.epoch = ?
             """;
 
-    private static final String END = "DELETE FROM wherry.barrier WHERE topic = ? AND commit_lsn = CAST(? AS pg_lsn)";
+    private static final String END =
+            "DELETE FROM wherry.barrier" + " WHERE topic = ? AND commit_lsn = CAST(? AS pg_lsn) AND change_order = ?";
 
     private static final String FORGET = "DELETE FROM wherry.barrier WHERE topic = ?";
 
@@ -55,8 +57,7 @@ public record Barriers(Checkpoints checkpoints) {
                             ? null
                             : new Note(
                                     row.getInt("partition"),
-                                    Lsn.parse(barrier),
-                                    row.getLong("change_order"),
+                                    new Section(Lsn.parse(barrier), row.getLong("change_order")),
                                     row.getLong("at_offset"),
                                     row.getLong("after_offset"));
                     places.put(
@@ -81,8 +82,8 @@ public record Barriers(Checkpoints checkpoints) {
             for (Note note : notes) {
                 statement.setString(1, relation.topic());
                 statement.setInt(2, note.partition());
-                statement.setString(3, note.section().toString());
-                statement.setLong(4, note.order());
+                statement.setString(3, note.section().commitLsn().toString());
+                statement.setLong(4, note.section().order());
                 statement.setLong(5, note.at());
                 statement.setLong(6, note.next());
                 statement.addBatch();
@@ -97,18 +98,20 @@ public record Barriers(Checkpoints checkpoints) {
      * @throws FencedException when another instance has taken over
      * @throws RetryableException when a partition stands elsewhere than it was left
      */
-    public void release(TableState relation, Lsn section) throws SQLException {
+    public void release(TableState relation, Section section) throws SQLException {
         int moved;
         try (PreparedStatement statement = checkpoints.target().prepareStatement(MOVE_OTHERS)) {
             statement.setString(1, relation.topic());
-            statement.setString(2, section.toString());
-            statement.setLong(3, checkpoints.epoch());
+            statement.setString(2, section.commitLsn().toString());
+            statement.setLong(3, section.order());
+            statement.setLong(4, checkpoints.epoch());
             moved = statement.executeUpdate();
         }
         int ended;
         try (PreparedStatement statement = checkpoints.target().prepareStatement(END)) {
             statement.setString(1, relation.topic());
-            statement.setString(2, section.toString());
+            statement.setString(2, section.commitLsn().toString());
+            statement.setLong(3, section.order());
             ended = statement.executeUpdate();
         }
         if (moved != relation.partitions() - 1 || ended != relation.partitions()) {

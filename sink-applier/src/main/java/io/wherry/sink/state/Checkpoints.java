@@ -13,7 +13,7 @@ import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * SQL on {@code wherry.checkpoint}: moved by compare-and-set, in the transaction that holds the rows.
+ * SQL on {@code wherry.checkpoint}. Checkpoints move by compare-and-set, in the transaction that holds the rows.
  *
  * @param epoch of this instance, {@code wherry.applier}
  */
@@ -58,7 +58,7 @@ public record Checkpoints(Connection target, long epoch) {
      * Moves checkpoints within the caller's transaction.
      *
      * @throws FencedException when another instance has taken over, or the target serves
-     * @throws RetryableException when a table is being loaded anew, which sets its checkpoints back
+     * @throws RetryableException when a table is being re-loaded, which sets its checkpoints back
      */
     public void move(Collection<Move> moves) throws SQLException {
         if (moves.isEmpty()) {
@@ -91,7 +91,7 @@ public record Checkpoints(Connection target, long epoch) {
             throw new RetryableException(
                     "move checkpoint of",
                     moves.iterator().next().partition().topic(),
-                    "it stands elsewhere than it was left",
+                    "the checkpoint has another value than expected",
                     "");
         }
     }
@@ -101,7 +101,7 @@ public record Checkpoints(Connection target, long epoch) {
         requireCurrent(CURRENT_EPOCH);
     }
 
-    /** As {@link #requireCurrent}, and no other instance can take over before the caller's transaction ends. */
+    /** As {@link #requireCurrent}; also, no other instance can take over before the caller's transaction ends. */
     public void holdCurrent() throws SQLException {
         requireCurrent(CURRENT_EPOCH + " FOR SHARE");
     }

@@ -11,13 +11,13 @@ import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.WakeupException;
 
-/** Which failures pass by themselves and which need a person. */
+/** Which failures pass by themselves, and which need the operator. */
 public final class Failures {
     private Failures() {}
 
     /**
-     * @param operation what was being done, to {@code object}
-     * @return the failure itself if it is already one of ours
+     * @param operation what was being done to {@code object}
+     * @return the failure itself if it is already a {@link WherryException}
      */
     public static WherryException explain(String operation, String object, Throwable failure) {
         if (failure instanceof WherryException known) {
@@ -33,13 +33,13 @@ public final class Failures {
                     operation,
                     object,
                     "a topic no longer holds the records after the checkpoint: " + failure.getMessage(),
-                    "Its retention must be unlimited; set that, then wherry reload --all",
+                    "Set the topic's retention to unlimited, then wherry reload --all",
                     failure);
         }
         return new DataException(operation, object, describe(failure), hint(failure), failure);
     }
 
-    /** As {@link #explain}, for opening the first session: a wrong password or database is the operator's to mend. */
+    /** As {@link #explain}, for the first session: the operator must correct a wrong password or database. */
     public static WherryException explainLogin(Endpoint target, SQLException failure) {
         String state = Sessions.state(failure);
         return state.startsWith("28") || state.equals("3D000")
@@ -55,7 +55,8 @@ public final class Failures {
                 || state.startsWith("53")
                 || state.startsWith("57P0")
                 || switch (state) {
-                    // 25006: a standby before its promotion. 57014: somebody cancelled the statement.
+                    // 25006: a standby before its promotion. 57014: another session or a timeout cancelled the
+                    // statement.
                     case "40001", "40P01", "25006", "55P03", "57014" -> true;
                     default -> false;
                 };
@@ -67,8 +68,8 @@ public final class Failures {
 
     private static String hint(Throwable failure) {
         return failure instanceof SQLException sql
-                ? "The target refused it (SQLSTATE " + Sessions.state(sql)
-                        + "); change the target so that it takes this, then wherry retry"
+                ? "The target refused the statement (SQLSTATE " + Sessions.state(sql)
+                        + "); change the target so that it accepts the statement, then wherry retry"
                 : "";
     }
 }

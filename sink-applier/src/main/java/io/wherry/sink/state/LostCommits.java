@@ -18,15 +18,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices a target that came back without its last commits: an asynchronous replica that was promoted, a backup. Group offsets are
- * committed to Kafka after the target's transaction, so a checkpoint behind them was there once. Rows, checkpoints and all that we
- * know of the target are lost together, so what is missing is applied again from Kafka and nothing else is to be mended; but
- * who runs the target must hear of it.
+ * Detects a target that came back without its last commits, for example an asynchronous replica that was promoted, or a backup.
+ * Group offsets are committed to Kafka after the target's transaction, so a checkpoint behind them once had their value. Rows,
+ * checkpoints and everything else that Wherry keeps on the target are lost together. So the missing changes are applied again
+ * from Kafka, and nothing else needs repair; but the operator of the target must know.
  */
 public final class LostCommits {
     private static final Logger LOG = LoggerFactory.getLogger(LostCommits.class);
 
-    // The time tells this target from another one that the same topics were applied to.
+    // The start time distinguishes this target from another one that the same topics were applied to.
     private static final String GENERATIONS = """
             SELECT c.topic, c.partition, c.next_offset, m.started_at || ' load ' || r.load_epoch
               FROM wherry.checkpoint c JOIN wherry.relation r USING (topic), wherry.migration m
@@ -41,7 +41,7 @@ public final class LostCommits {
 
     private LostCommits() {}
 
-    /** What a group offset of a table carries as metadata. */
+    /** The metadata of a group offset of a table. */
     public static String generation(Connection target, int loadEpoch) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(GENERATION)) {
             statement.setInt(1, loadEpoch);
@@ -53,9 +53,9 @@ public final class LostCommits {
     }
 
     /**
-     * Notes on the target what it has lost, if it has.
+     * Records on the target what the target has lost, if anything.
      *
-     * @param target whose checkpoints are this instance's already, so that nobody moves them
+     * @param target whose checkpoints already belong to this instance, so that no other instance moves them
      */
     public static void look(Connection target, Migration migration) throws SQLException {
         Map<TopicPartition, OffsetAndMetadata> applied = applied(migration);
@@ -74,7 +74,7 @@ public final class LostCommits {
         if (partitions > 0) {
             LOG.error(
                     "The target has lost commits that it had confirmed: {} change records in {} partitions. They are applied"
-                            + " again from Kafka. See that a replica that may be promoted is a synchronous one",
+                            + " again from Kafka. Check that each replica that may be promoted is synchronous",
                     records,
                     partitions);
             try (PreparedStatement statement = target.prepareStatement(NOTE)) {
@@ -94,9 +94,9 @@ public final class LostCommits {
             if (e.getCause() instanceof RetriableException passing) {
                 throw passing;
             }
-            // As without the right to read group offsets: nothing else depends on them.
+            // As if the right to read group offsets were missing: nothing else depends on them.
             LOG.warn(
-                    "Whether the target has lost commits cannot be seen: {}",
+                    "Cannot check whether the target has lost commits: {}",
                     e.getCause().getMessage());
             return Map.of();
         } catch (InterruptedException e) {

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** Asks threads to end, once. */
+/** Asks threads to end. A request is final. */
 public final class StopSignal {
     private final CountDownLatch requested = new CountDownLatch(1);
 
@@ -17,15 +17,15 @@ public final class StopSignal {
     }
 
     /**
-     * Waits, but no longer than until a stop is requested.
+     * Waits until a stop is requested, but no longer than the given time.
      *
-     * @return whether it is
+     * @return whether a stop is requested
      */
     public boolean await(Duration time) {
         try {
             return requested.await(time.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
-            // Whoever interrupts one of our threads wants it to end.
+            // An interrupt of one of Wherry's threads asks it to end.
             Thread.currentThread().interrupt();
             return true;
         }

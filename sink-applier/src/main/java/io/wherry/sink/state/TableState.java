@@ -6,8 +6,8 @@ import io.wherry.contract.postgres.Lsn;
 /**
  * A row of {@code wherry.relation}.
  *
- * @param ready the coordinator has seen it loaded and indexed
- * @param stopped its changes or load contradict the target; an operator must look
+ * @param ready the coordinator has found the table loaded and indexed
+ * @param stopped its changes or load contradict the target; the operator must act
  */
 public record TableState(
         TableId table,

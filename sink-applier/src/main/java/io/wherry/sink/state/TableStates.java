@@ -57,7 +57,7 @@ public final class TableStates {
         return relations;
     }
 
-    /** Whether every chunk of the table's load is in. */
+    /** Whether every chunk of the table's load is on the target. */
     public static boolean isLoaded(Connection target, TableState relation) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(LOADED)) {
             statement.setString(1, relation.table().schema());
@@ -79,7 +79,7 @@ public final class TableStates {
         }
     }
 
-    /** Marks a table as stopped, unless it is loaded anew or another instance has taken over meanwhile. */
+    /** Marks a table as stopped, unless the table is being re-loaded or another instance has taken over in the meantime. */
     public static void stop(Connection target, TableId table, int loadEpoch, String reason, long epoch)
             throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(STOP)) {

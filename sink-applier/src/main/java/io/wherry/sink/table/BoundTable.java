@@ -15,10 +15,10 @@ import java.util.Set;
  * A shape of the stream bound to the target's table: which value of an event goes to which column, and how rows are found.
  *
  * @param partitioned its rows are those of its partitions
- * @param columns that are written, in the stream's order
- * @param key those that identify a row; empty = keyless
+ * @param columns that Wherry writes, in the stream's order
+ * @param key columns that identify a row; empty = keyless
  * @param upsert whether {@code ON CONFLICT} can name the key
- * @param foldable whether events of one key may be merged and events of different keys change places
+ * @param foldable whether events of one key may be merged and events of different keys may change places
  */
 public record BoundTable(
         TableId id,
@@ -28,18 +28,18 @@ public record BoundTable(
         boolean upsert,
         boolean foldable) {
     /**
-     * @param index in the event's rows
-     * @param equals operator that compares two values, those of a key as its unique index does
+     * @param index of the column in the event's rows
+     * @param equals operator that compares two values; values of a key are compared as by its unique index
      */
     public record BoundColumn(int index, TargetColumn target, boolean inKey, String equals) {
         public String quoted() {
             return Identifiers.quote(target.name());
         }
 
-        /** Whether an UPDATE that found the row by its key has to write the column, if it is present. */
+        /** Whether an UPDATE that found the row by its key must write the column, if the column is present. */
         public boolean settable() {
-            // A key that is equal but not the same text (1.0 and 1.00) changes the row; one of the same text need not
-            // be written.
+            // A key that is equal but not the same text (1.0 and 1.00) changes the row; a key of the same text need
+            // not be written.
             return !(inKey && target.equality() == Equality.TEXT);
         }
     }
@@ -58,7 +58,7 @@ public record BoundTable(
                         "apply changes to",
                         shape.id().toString(),
                         "the target has no column " + Identifiers.quote(name),
-                        "Add it with the source's type, then " + Remedies.retry(shape.id()));
+                        "Add the column with the source's type, then " + Remedies.retry(shape.id()));
             }
             boolean inKey = shape.identity().contains(name);
             boolean inexact = unique != null && unique.inexact().contains(name);
@@ -71,16 +71,15 @@ public record BoundTable(
                 key.add(bound);
             }
         }
-        // Without a text form of the key, two events of one row could be taken for two rows; without a unique key on
-        // the target
-        // they may be two rows.
+        // Without a text form of the key, two events of one row could be taken for events of two rows. Without a
+        // unique key on the target, they may really concern two rows.
         boolean foldable =
                 unique != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
         boolean upsert = unique != null && unique.nameable();
         return new BoundTable(target.id(), target.partitioned(), columns, key, upsert, foldable);
     }
 
-    /** Whether an update of a row found by its key writes a column that UPDATE may not set: GENERATED ALWAYS AS IDENTITY. */
+    /** Whether an update of a row found by its key writes a column that UPDATE cannot set: GENERATED ALWAYS AS IDENTITY. */
     public boolean replaced(List<BoundColumn> set) {
         return set.stream().anyMatch(c -> c.target().alwaysIdentity());
     }
@@ -89,7 +88,7 @@ public record BoundTable(
         return key.isEmpty();
     }
 
-    /** Equal for rows that the target takes for the same. */
+    /** Equal for rows that the target treats as the same row. */
     public Object keyOf(String[] row) {
         if (key.size() == 1) {
             return canonical(key.get(0), row);

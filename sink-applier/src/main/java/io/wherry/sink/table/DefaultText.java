@@ -9,9 +9,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A default as {@code pg_get_expr} writes it, taken apart and written anew (pure). The text comes from the registry, where
- * others may be able to write, and a default is run by whoever inserts a row: so only constants, and the few functions that
- * defaults mostly call, are made from it. The coordinator brings any other from the source's own catalog.
+ * A default as {@code pg_get_expr} writes it, parsed and written again (pure). The text comes from the registry, where others may
+ * be able to write, and a default runs as the role that inserts a row. So only constants, and the few functions that most
+ * defaults call, are built from the text. The coordinator copies any other default from the source's own catalog.
  */
 final class DefaultText {
     private static final Pattern NUMBER = Pattern.compile("-?[0-9]{1,400}(?:\\.[0-9]{1,400})?");
@@ -28,7 +28,7 @@ final class DefaultText {
     private static final Set<String> FUNCTIONS = Set.of(
             "now()", "clock_timestamp()", "statement_timestamp()", "transaction_timestamp()", "gen_random_uuid()");
     private static final String CAST = "::";
-    /** No server nests deeper what is still a constant; a hostile text would exhaust the stack. */
+    /** No constant that a server writes nests deeper; a hostile text would exhaust the stack. */
     private static final int DEPTH = 20;
 
     private final TypeName column;
@@ -38,10 +38,11 @@ final class DefaultText {
     }
 
     /**
-     * The same default as SQL of our own.
+     * The same default as SQL that Wherry has written.
      *
-     * @param column the column's type; values are cast to it and to the server's own types only, as a cast may be anybody's function
-     * @return empty when it is something else
+     * @param column the column's type; values are cast only to that type and to the server's own types, as any role may define a
+     *     cast function
+     * @return empty when the default is something else
      */
     static Optional<String> parse(String expression, TypeName column) {
         return new DefaultText(column).expression(expression, DEPTH);
@@ -58,7 +59,8 @@ final class DefaultText {
                     .flatMap(type ->
                             expression(text.substring(0, cast), depth - 1).map(left -> left + CAST + type));
         }
-        // What is left of a cast, or within parentheses, is taken apart in turn: a cut at a wrong place finds nothing.
+        // The rest of a cast, or the text within parentheses, is parsed in turn: a cut at a wrong place parses to
+        // nothing.
         if (value.isEmpty() && text.length() > 2 && text.charAt(0) == '(' && text.endsWith(")")) {
             return expression(text.substring(1, text.length() - 1), depth - 1).map(inner -> "(" + inner + ")");
         }

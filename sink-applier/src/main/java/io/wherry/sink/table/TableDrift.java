@@ -17,8 +17,8 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * What the stream's next shape asks of the target's table (pure). New columns are added in their place among the changes;
- * all else would have to guess what happened on the source, and stops the table.
+ * What the stream's next shape requires of the target's table (pure). New columns are added at their place among the changes. For
+ * everything else Wherry would have to guess what happened on the source, so the table stops.
  */
 public final class TableDrift {
     private static final int SHOWN = 100;
@@ -43,20 +43,21 @@ public final class TableDrift {
     public record Existing(String type, boolean generated) {}
 
     /**
-     * The statements that make the target's table take rows of the shape; none when it does already.
+     * The statements after which the target's table can take rows of the shape; none when it already can.
      *
-     * @param altered the table that gets columns: the shape's, or the one that it is a partition of
+     * @param altered the table that gets columns: the shape's table, or the table that it is a partition of
      * @param existing the target's columns by name
-     * @param ordered whether all changes of the altered table come one after another. Else rows from before and after the
-     *     change mix: a column more on the target is no news then, and a new column keeps for a default what earlier rows
-     *     hold, until the coordinator knows that the last of them has come. Counterexample: {@code ADD COLUMN at timestamptz
-     *     DEFAULT now()} on a table of two partitions; the one is followed, then a row from before comes to the other.
-     * @throws DataException when the source did something other than adding columns, or when what earlier rows hold in
-     *     them is not known
+     * @param ordered whether all changes of the altered table come one after another. Otherwise rows from before and after the
+     *     change mix. Then an extra column on the target means nothing, and a new column keeps what earlier rows hold as its
+     *     default, until the coordinator knows that the last of them has come. Counterexample: {@code ADD COLUMN at timestamptz
+     *     DEFAULT now()} on a table of two partitions; the column is added in the order of one partition, then a row from before
+     *     comes in the other.
+     * @throws DataException when the source did something other than adding columns, or when it is not known what earlier rows
+     *     hold in the new columns
      */
     public static List<String> statements(
             TableShape shape, TableId altered, Map<String, Existing> existing, boolean ordered) {
-        // Shapes without definitions are not the source-connector's.
+        // Shapes without definitions do not come from the source-connector.
         boolean defined = shape.columns().stream().allMatch(column -> column.definition() != null);
         return defined ? new TableDrift(shape, altered, existing, ordered).statements() : List.of();
     }
@@ -94,13 +95,13 @@ public final class TableDrift {
         }
         if (twin.generated()) {
             throw stop(
-                    "column " + name + " is generated on the target and not on the source any more",
+                    "column " + name + " is generated on the target but no longer on the source",
                     "ALTER TABLE " + table + " ALTER COLUMN " + name + " DROP EXPRESSION");
         }
         if (type != null && !type.equals(twin.type())) {
             throw stop(
                     "column " + name + " has type " + type + " on the source now, " + twin.type()
-                            + " on the target; from here on rows come in the new type",
+                            + " on the target; rows from this point on have the new type",
                     "ALTER TABLE " + table + " ALTER COLUMN " + name + " TYPE " + type
                             + ", with the USING clause that the source had");
         }
@@ -110,7 +111,7 @@ public final class TableDrift {
         String names = quoted(gone);
         if (added.isEmpty()) {
             return stop(
-                    "the rows from here on have no column " + names + ": it was dropped on the source",
+                    "rows from this point on have no column " + names + ": it was dropped on the source",
                     gone.stream()
                             .map(name -> "ALTER TABLE " + table + " DROP COLUMN " + Identifiers.quote(name))
                             .collect(Collectors.joining("; ")));
@@ -120,9 +121,10 @@ public final class TableDrift {
                 + Identifiers.quote(gone.iterator().next()) + " TO "
                 + Identifiers.quote(added.get(0).name());
         return stop(
-                "the rows from here on have no column " + names + " but a new column " + fresh
-                        + ": it was renamed on the source, or dropped and another one added",
-                renamed + " if it was renamed; DROP COLUMN " + names + " if it was dropped, the new one is then added");
+                "rows from this point on have no column " + names + " but a new column " + fresh
+                        + ": the column was renamed on the source, or dropped and another one added",
+                renamed + " if it was renamed; DROP COLUMN " + names
+                        + " if it was dropped; Wherry then adds the new one");
     }
 
     private void add(Column column, List<String> statements) {
@@ -130,8 +132,8 @@ public final class TableDrift {
         String name = Identifiers.quote(column.name());
         if (definition.type() == null) {
             throw stop(
-                    "column " + name + " was added on the source with a type that is no longer there",
-                    "ALTER TABLE " + table + " ADD COLUMN " + name + " with the type that it has now");
+                    "column " + name + " was added on the source with a type that no longer exists",
+                    "ALTER TABLE " + table + " ADD COLUMN " + name + " with the column's current type");
         }
         String collation = definition.collation() == null ? "" : " COLLATE " + definition.collation();
         String text = definition.type() + collation;
@@ -139,15 +141,16 @@ public final class TableDrift {
         if (definition.earlierRows() == EarlierRows.UNKNOWN) {
             throw stop(
                     "column " + name
-                            + " was added on the source, which wrote the table's rows anew: what they hold in it"
-                            + " (a default of its own for each row, an identity) is not in the stream",
+                            + " was added on the source, which rewrote the table's rows: the rows' values of the column"
+                            + " (a default of its own for each row, an identity) are not in the stream",
                     "ALTER TABLE " + table + " ADD COLUMN " + name + " " + text
-                            + ", fill it from the source by key, and give it the source's default; rows that changed since"
-                            + " come by themselves");
+                            + ", fill it from the source by key, and give it the source's default; rows that have"
+                            + " changed since then come in the stream");
         }
         boolean filled = definition.earlierRows() == EarlierRows.VALUE;
         String earlier = filled ? " DEFAULT " + Identifiers.literal(definition.earlierValue()) : "";
-        // Earlier rows would break it otherwise; on the source somebody filled them, and those changes are yet to come.
+        // Without the default, earlier rows would break NOT NULL. The source has filled these rows, and those changes
+        // are yet to come.
         String notNull = filled && definition.notNull() ? " NOT NULL" : "";
         statements.add("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS " + name + " " + type + earlier + notNull);
         if (!ordered) {
@@ -158,18 +161,20 @@ public final class TableDrift {
         if (later.isPresent()) {
             statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " SET DEFAULT " + later.get());
         } else if (filled) {
-            // Any other default is brought by the coordinator, which has it from the source itself and not from the
+            // The coordinator brings any other default. It reads the default from the source itself, not from the
             // registry.
             statements.add("ALTER TABLE " + table + " ALTER COLUMN " + name + " DROP DEFAULT");
         }
     }
 
-    /** Also where it is only compared: what is no type must not stand in a remedy that somebody runs. */
+    /**
+     * Also for a type that is only compared: a remedy is a command that an operator runs, so it must not contain arbitrary text.
+     */
     private TypeText type(Column column, String text) {
         return TypeText.parse(text)
                 .orElseThrow(() -> stop(
-                        "the registry gives column " + Identifiers.quote(column.name()) + " a type that is none: "
-                                + Identifiers.literal(shortened(text)),
+                        "the registry gives column " + Identifiers.quote(column.name())
+                                + " a type that does not exist: " + Identifiers.literal(shortened(text)),
                         "give the table the source's columns, and check who else writes to the registry"));
     }
 

@@ -20,8 +20,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Reads what the apply statements need to know of a table on the target, beyond the contract's catalog: how values travel and
- * how keys are compared.
+ * Reads from the target's catalog, beyond the contract's catalog, what the apply statements need to know of a table: how values
+ * travel and how keys are compared.
  */
 public final class TargetCatalog {
     // A domain takes the array of its base type. Arrays, composites (unnest would spread their fields into columns) and
@@ -53,10 +53,9 @@ public final class TargetCatalog {
              ORDER BY a.attnum
             """;
 
-    // Strategy 3 of a btree class is its equality. The index of a key WITHOUT OVERLAPS is of GiST, whose strategy 3 is
-    // "overlaps" for a
-    // range, which finds other rows: there the type's default btree class says what equal means, or the catalog's own
-    // =.
+    // Strategy 3 of a btree class is its equality. The index of a key WITHOUT OVERLAPS uses GiST, whose strategy 3 is
+    // "overlaps" for a range, which finds other rows. For such a key, equality is that of the type's default btree
+    // class, or the catalog's own =.
     private static final String UNIQUE_KEYS = """
             SELECT i.indexrelid, a.attname, coalesce(e.nspname, 'pg_catalog') AS operator_schema,
                    coalesce(e.oprname, '=') AS operator, i.indimmediate AS immediate, i.indisexclusion AS exclusion,
@@ -123,7 +122,7 @@ public final class TargetCatalog {
         return columns;
     }
 
-    /** The topmost table that this one is a partition of; itself when it is none. */
+    /** The topmost table that this one is a partition of; the table itself when it is not a partition. */
     public static TableId partitionRoot(Connection target, TableId id) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(PARTITION_ROOT)) {
             statement.setString(1, id.quoted());

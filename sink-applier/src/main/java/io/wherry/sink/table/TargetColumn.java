@@ -8,12 +8,12 @@ import java.util.Set;
  * A column of a table on the target.
  *
  * @param type the column's own type
- * @param parameter type whose array carries the values of many rows, so that the type's input function reads each; null when
- *     they must travel as {@code text[]} and be cast
- * @param equality when two texts mean the same value to the type's {@code =}
+ * @param parameter type whose array carries the values of many rows, so that the type's input function reads each; null when the
+ *     values must travel as {@code text[]} and be cast
+ * @param equality when two texts are the same value to the type's {@code =}
  * @param operator the type's own {@code =}, that of its default btree class, schema-qualified; null = none
- * @param generated the server writes it
- * @param alwaysIdentity {@code GENERATED ALWAYS AS IDENTITY}: an UPDATE may not set it
+ * @param generated whether the server computes the column
+ * @param alwaysIdentity {@code GENERATED ALWAYS AS IDENTITY}: an UPDATE cannot set it
  */
 public record TargetColumn(
         String name,
@@ -25,23 +25,24 @@ public record TargetColumn(
         boolean alwaysIdentity) {
     private static final Set<String> CAST_OTHERWISE = Set.of("bpchar", "xml");
 
-    /** The same column, of whose equal values the texts may differ. */
+    /** The same column, but equal values may have different texts. */
     TargetColumn inexact() {
         return new TargetColumn(name, type, parameter, Equality.UNKNOWN, operator, generated, alwaysIdentity);
     }
 
     /**
-     * Whether a cast to text gives what the server sends for a value. It strips the blanks of bpchar and shows a declaration
-     * of xml that is not sent; the author of any other schema's type may have made a cast that tells less.
+     * Whether a cast to text gives what the server sends for a value. For bpchar the cast removes the blanks at the end. For xml
+     * the cast shows a declaration that the server does not send. For a type of any other schema, its author may have defined a
+     * cast that drops part of the value.
      */
     public boolean castAsSent() {
         TypeName base = parameter == null ? type : parameter;
         return base.schema().equals("pg_catalog") && !CAST_OTHERWISE.contains(base.name());
     }
 
-    /** How a type's {@code =} and its text agree. */
+    /** How the {@code =} of a type and the text of its values agree. */
     public enum Equality {
-        /** Equal exactly when the texts are. */
+        /** Equal exactly if the texts are. */
         TEXT,
         /** Scale does not matter: 1.0 = 1.00. */
         NUMERIC,
@@ -49,7 +50,7 @@ public record TargetColumn(
         FLOAT,
         /** Trailing blanks do not matter. */
         PADDED,
-        /** Not known: equal values may have different texts, or there is no {@code =}. */
+        /** Not known: equal values may have different texts, or the type has no {@code =}. */
         UNKNOWN;
 
         /** A text that is the same for equal values. Undefined for {@link #UNKNOWN}. */

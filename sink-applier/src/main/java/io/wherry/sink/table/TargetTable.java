@@ -16,37 +16,38 @@ public record TargetTable(
     /**
      * What the unique indexes over one set of columns allow.
      *
-     * @param operators by column: the operator that tells whether two values are equal, schema-qualified. With
-     *     {@code search_path=pg_catalog} the {@code =} of an extension's type, such as citext, would else not be found, or a
-     *     different one be taken. Before it stands the index's collation where that is not the column's.
-     * @param inexact those columns whose values the index's collation takes for equal though their texts differ
+     * @param operators by column: the schema-qualified operator that decides whether two values are equal. With {@code
+     *     search_path=pg_catalog}, the {@code =} of an extension's type, such as citext, would not be found, or another operator
+     *     would be used. The index's collation comes before the operator where it differs from the column's.
+     * @param inexact columns with values that are equal in the index's collation although their texts differ
      * @param nameable whether {@code ON CONFLICT} can name these columns. It cannot name a key {@code WITHOUT OVERLAPS}, whose
-     *     index is that of an exclusion constraint, nor a deferrable one.
-     * @param exclusion whether the index is that of an exclusion constraint
+     *     index belongs to an exclusion constraint, nor a deferrable key.
+     * @param exclusion whether the index belongs to an exclusion constraint
      */
     public record UniqueKey(Map<String, String> operators, Set<String> inexact, boolean nameable, boolean exclusion) {
         /**
-         * The same with another index over these columns. A deferrable one spoils it: {@code ON CONFLICT} takes every unique index
-         * over the columns, and is then refused for this one. That of an exclusion constraint is passed over.
+         * The same with another index over these columns. A deferrable index makes the columns not nameable: {@code ON CONFLICT}
+         * takes every unique index over the columns, and is then refused for the deferrable one. The index of an exclusion
+         * constraint is skipped.
          */
         UniqueKey beside(UniqueKey other) {
             return new UniqueKey(operators, inexact, nameable && (other.nameable || other.exclusion), exclusion);
         }
     }
 
-    /** Its rows, as what follows FROM, UPDATE or DELETE FROM in SQL: each row of an inheritance tree is an event of its own table. */
+    /** Its rows, as SQL after FROM, UPDATE or DELETE FROM: each row of an inheritance tree is an event of its own table. */
     public String rows() {
         return (partitioned ? "" : "ONLY ") + id.quoted();
     }
 
-    /** What stands between two values of a column to ask whether the unique key over these columns takes them for the same. */
+    /** The SQL between two values of a column that asks whether the unique key over these columns treats the values as equal. */
     public String equality(Set<String> key, String column) {
         UniqueKey unique = uniqueKeys.get(key);
         String operator = unique == null ? null : unique.operators().get(column);
         if (operator == null) {
             operator = columns.get(column).operator();
         }
-        // Enums, arrays and ranges share the one of their kind.
+        // Enums, arrays and ranges share one operator of their kind.
         return operator == null ? "OPERATOR(\"pg_catalog\".=)" : operator;
     }
 }

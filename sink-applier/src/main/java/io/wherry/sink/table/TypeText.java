@@ -11,14 +11,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A type as {@code format_type} writes it, taken apart and written anew (pure). The text comes from a topic or the registry,
- * where others may be able to write: none of it is in the SQL but names, which are quoted, and words and numbers of a modifier.
+ * A type as {@code format_type} writes it, parsed and written again (pure). The text comes from a topic or the registry, where
+ * others may be able to write. So the SQL contains nothing of the text but names, which are quoted, and words and numbers of a
+ * modifier.
  *
  * @param name schema and name as in {@code pg_type}
  * @param sql that names the type, its modifier and its collation
  */
 public record TypeText(TypeName name, String sql) {
-    /** Names are of 63 bytes; a modifier of an extension's type is of a few words. */
+    /** A name has at most 63 bytes; a modifier of an extension's type has a few words. */
     private static final int LONGEST = 800;
 
     private static final String IDENTIFIER = "([a-z_][a-z0-9_]*|\"(?:[^\"]|\"\")+\")";
@@ -34,7 +35,7 @@ public record TypeText(TypeName name, String sql) {
     private static final Pattern PLAIN =
             Pattern.compile("([a-z_][a-z0-9_]*(?: [a-z]+)?|\"char\"|\"bit\")" + ARGUMENTS + ARRAY);
 
-    /** Names that {@code format_type} has for types of another name in {@code pg_type}. */
+    /** Names that {@code format_type} uses for types that have another name in {@code pg_type}. */
     private static final Map<String, String> STANDARD = Map.ofEntries(
             Map.entry("boolean", "bool"),
             Map.entry("smallint", "int2"),
@@ -63,7 +64,7 @@ public record TypeText(TypeName name, String sql) {
             "hour to second",
             "minute to second");
 
-    /** Reads a type with its modifier, and its collation if it names one; empty when it is none that a server writes. */
+    /** Reads a type with its modifier, and its collation if the text names one; empty when no server writes such a type. */
     public static Optional<TypeText> parse(String text) {
         if (text.length() > LONGEST) {
             return Optional.empty();
@@ -97,7 +98,7 @@ public record TypeText(TypeName name, String sql) {
         return Optional.empty();
     }
 
-    // A modifier of an interval is a mask of its fields, which only the grammar's own words can give.
+    // A modifier of an interval is a mask of its fields, which only the words of the SQL grammar can express.
     private static Optional<TypeText> interval(String fields, String precision, String array) {
         String named = fields == null ? "" : fields.strip();
         if (!named.isEmpty() && !INTERVAL_FIELDS.contains(named)) {

@@ -12,17 +12,19 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** Rows or keys of a table put aside in a temporary table, to be met with the table's own by their key, whatever its type. */
+/**
+ * Rows or keys of a table, put aside in a temporary table and matched with the table's own rows by their key, whatever its type.
+ */
 public final class RowsByKey {
     private final Connection target;
     private final TargetTable table;
     private final String name;
 
     /**
-     * Makes the temporary table; it is gone at the end of the caller's transaction.
+     * Creates the temporary table; it is dropped at the end of the caller's transaction.
      *
      * @param name of the temporary table
-     * @param columns of the table that it takes
+     * @param columns of the table that the temporary table gets
      */
     public RowsByKey(Connection target, TargetTable table, String name, List<String> columns) throws SQLException {
         this.target = target;
@@ -37,7 +39,7 @@ public final class RowsByKey {
         return name;
     }
 
-    /** Removes the table's rows that have a key which was put aside; returns their number. */
+    /** Deletes the table's rows whose key was put aside; returns their number. */
     public int delete(List<String> key) throws SQLException {
         execute("ANALYZE " + name);
         List<String> conditions = new ArrayList<>();
@@ -48,19 +50,19 @@ public final class RowsByKey {
                 + String.join(" AND ", conditions));
     }
 
-    /** Removes the temporary table, so that another table's can be made in the same transaction. */
+    /** Drops the temporary table, so that one for another table can be created in the same transaction. */
     public void drop() throws SQLException {
         execute("DROP TABLE " + name);
     }
 
-    /** Inserts what was put aside. */
+    /** Inserts the rows that were put aside. */
     public void insert(List<String> columns) throws SQLException {
         boolean identity = columns.stream().anyMatch(c -> table.columns().get(c).alwaysIdentity());
         execute("INSERT INTO " + table.id().quoted() + " (" + quoted(columns) + ")"
                 + (identity ? " OVERRIDING SYSTEM VALUE" : "") + " SELECT " + quoted(columns) + " FROM " + name);
     }
 
-    // A domain is compared as its base type: the operators of enums and ranges do not take a domain over one.
+    // A domain is compared as its base type: the operators of enums and ranges do not accept a domain over one.
     private static String equal(TargetColumn column, String equals) {
         String quoted = Identifiers.quote(column.name());
         TypeName base = column.parameter();

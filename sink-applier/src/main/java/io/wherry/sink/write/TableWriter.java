@@ -44,8 +44,8 @@ public final class TableWriter {
     /**
      * @param ordered whether all changes of the table come one after another
      * @param changes of one table, in the order they came
-     * @param singly one statement an event
-     * @throws DataException when the target's rows are not those the events speak of
+     * @param singly whether each event gets its own statement
+     * @throws DataException when the target's rows do not match the events
      */
     public void apply(TableId table, boolean ordered, List<Change> changes, boolean singly) throws SQLException {
         for (int from = 0; from < changes.size(); ) {
@@ -61,26 +61,29 @@ public final class TableWriter {
         }
     }
 
-    /** Reads what {@link #apply} needs to know of the table, unless a change of that shape would have to alter it first. */
+    /**
+     * Reads what {@link #apply} needs to know of the table, unless a change of that shape would first have to alter the table.
+     */
     public void prepare(TableId table, boolean ordered, TableShape shape) throws SQLException {
         if (shape.id().equals(table) && drift(shape, ordered).isEmpty()) {
             bind(table, ordered, shape);
         }
     }
 
-    /** Forgets the table's columns: they may have been changed since. */
+    /** Forgets the table's columns: they may have changed since they were read. */
     public void forget(TableId table) {
         bound.remove(table);
     }
 
-    /** The caller's transaction did not commit, nor then what it added to tables. */
+    /** The caller's transaction did not commit; so the columns that it added are gone too. */
     public void rolledBack() {
         altered.forEach(bound::remove);
         altered.clear();
     }
 
     private BoundTable bind(TableId table, boolean ordered, TableShape shape) throws SQLException {
-        // By identity: the decoder makes one shape a schema, and comparing hundreds of columns each batch is wasted.
+        // By identity: the decoder makes one shape object for each schema, and comparing hundreds of columns for each
+        // batch is wasted time.
         Map<TableShape, BoundTable> shapes = bound.computeIfAbsent(table, id -> new IdentityHashMap<>());
         BoundTable known = shapes.get(shape);
         if (known == null) {
@@ -89,7 +92,7 @@ public final class TableWriter {
                         "apply changes to",
                         table.toString(),
                         "its topic holds changes of " + shape.id(),
-                        "Look who else writes to this migration's topics");
+                        "Check who else writes to this migration's topics");
             }
             follow(shape, ordered);
             known = BoundTable.bind(shape, TargetCatalog.read(target, table));
@@ -99,7 +102,7 @@ public final class TableWriter {
     }
 
     private List<String> drift(TableShape shape, boolean ordered) throws SQLException {
-        // A partition takes no column of its own.
+        // A partition takes no column of its own; its parent gets the column.
         TableId root = TargetCatalog.partitionRoot(target, shape.id());
         return TableDrift.statements(
                 shape, root, TargetCatalog.existing(target, shape.id()), ordered && root.equals(shape.id()));
@@ -124,7 +127,7 @@ public final class TableWriter {
     private void execute(TableId table, Step.Rows step) throws SQLException {
         try (PreparedStatement statement = target.prepareStatement(step.sql())) {
             for (int i = 0; i < step.arrays().size(); i++) {
-                // OTHER = without a type: the server takes the one that the statement names.
+                // OTHER = without a type: the server takes the type that the statement names.
                 statement.setObject(i + 1, step.arrays().get(i), Types.OTHER);
             }
             int rows = statement.executeUpdate();
@@ -134,7 +137,7 @@ public final class TableWriter {
                         "apply changes to",
                         table.toString(),
                         verb + " found " + rows + " of " + step.rows() + " rows",
-                        "Somebody else writes to the table on the target; stop what does, then "
+                        "Another program writes to the table on the target; stop that program, then "
                                 + Remedies.reload(table));
             }
         }
@@ -142,7 +145,8 @@ public final class TableWriter {
 
     /** Empties a table. */
     public void truncate(TableId table) throws SQLException {
-        // TRUNCATE is refused while a foreign key refers to the table, even without rows and without its triggers.
+        // TRUNCATE is refused while a foreign key refers to the table, even if the table has no rows and its triggers
+        // are disabled.
         String sql = isReferenced(table) ? "DELETE FROM " : "TRUNCATE ";
         String only = TargetCatalog.isPartitioned(target, table) ? "" : "ONLY ";
         try (Statement statement = target.createStatement()) {

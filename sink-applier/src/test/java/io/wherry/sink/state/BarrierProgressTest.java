@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.Barrier.Section;
 import io.wherry.sink.state.BarrierProgress.Note;
 import io.wherry.sink.state.BarrierProgress.PartitionProgress;
 import io.wherry.sink.state.BarrierProgress.Verdict;
@@ -46,7 +47,7 @@ final class BarrierProgressTest {
     void aNoteOfAnotherPlaceDoesNotCount() {
         waits(0, TRUNCATED);
         waits(1, TRUNCATED);
-        places.put(2, new PartitionProgress(9, BEFORE, new Note(2, TRUNCATED, 1, 10, 11)));
+        places.put(2, new PartitionProgress(9, BEFORE, note(2, TRUNCATED)));
 
         assertThat(verdict(0)).isEqualTo(Verdict.WAIT);
     }
@@ -54,11 +55,11 @@ final class BarrierProgressTest {
     @Test
     void whilePartitionZeroIsWithinTheOthersWait() {
         // A section may hold several source transactions.
-        places.put(0, new PartitionProgress(15, LATER, new Note(0, TRUNCATED, 1, 10, 11)));
+        places.put(0, new PartitionProgress(15, LATER, note(0, TRUNCATED)));
         waits(1, TRUNCATED);
         waits(2, TRUNCATED);
 
-        assertThat(standing().section()).contains(TRUNCATED);
+        assertThat(standing().section()).contains(new Section(TRUNCATED, 1));
         assertThat(verdict(1)).isEqualTo(Verdict.WAIT);
     }
 
@@ -96,7 +97,7 @@ final class BarrierProgressTest {
     }
 
     private static Note note(int partition, Lsn barrier) {
-        return new Note(partition, barrier, 1, 10, 11);
+        return new Note(partition, new Section(barrier, 1), 10, 11);
     }
 
     private Verdict verdict(int partition) {

@@ -60,10 +60,12 @@ class TableDriftTest {
                 ID,
                 column("a", "character varying(20)", null, EarlierRows.NULL, null));
         assertStopped(
-                Map.of("id", new Existing("integer", true)), "is generated on the target and not on the source", ID);
+                Map.of("id", new Existing("integer", true)),
+                "is generated on the target but no longer on the source",
+                ID);
         assertStopped(
                 Map.of("id", plain("integer")),
-                "wrote the table's rows anew",
+                "rewrote the table's rows",
                 ID,
                 column("a", "uuid", "gen_random_uuid()", EarlierRows.UNKNOWN, null));
     }

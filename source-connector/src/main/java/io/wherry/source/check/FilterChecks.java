@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The part of the preflight that looks at row filters ({@code tables.where}). */
+/** The part of the preflight that checks row filters ({@code tables.where}). */
 public final class FilterChecks {
     private static final int FILTERS_SINCE = 15;
     private static final Pattern LITERAL = Pattern.compile("'(?:[^']|'')*'");
@@ -42,8 +42,8 @@ public final class FilterChecks {
         for (String table : unknown) {
             findings.add(Finding.error(
                     "tables.where",
-                    table + " is no table that is selected",
-                    "Write schema.table as in the catalog; a partitioned table's partitions each by name"));
+                    table + " is not a selected table",
+                    "Write schema.table as in the catalog; name each partition of a partitioned table"));
         }
         return findings;
     }
@@ -55,7 +55,7 @@ public final class FilterChecks {
         if (table.partitioned()) {
             findings.add(Finding.error(
                     name,
-                    "has a row filter and is carried whole, which the server does not do together",
+                    "has a row filter and is carried whole, but the server cannot do both",
                     "Remove it from tables.where or from tables.whole"));
             return;
         }
@@ -65,7 +65,7 @@ public final class FilterChecks {
             findings.add(Finding.error(
                     name,
                     "its row filter is refused: " + e.getMessage(),
-                    "Correct tables.where; name types and" + " functions of other schemas in full"));
+                    "Correct tables.where; write types and functions of other schemas with their schema"));
             return;
         }
         if (!migration.tables().follows(table.id())) {
@@ -90,7 +90,8 @@ public final class FilterChecks {
                             + String.join(
                                     ", ",
                                     outside.stream().map(Identifiers::quote).toList())
-                            + ", not part of its replica identity: the source would refuse every update and delete",
+                            + ", which its replica identity does not include: the source would refuse every update and"
+                            + " delete",
                     "On the source: ALTER TABLE " + table.id().quoted() + " REPLICA IDENTITY FULL"));
         } else if (table.replicaIdentity() != ReplicaIdentity.FULL
                 && !table.identity().isEmpty()) {
@@ -98,7 +99,10 @@ public final class FilterChecks {
         }
     }
 
-    /** The stream leaves them out of a row that an update of its key brings into the filter: the sink-applier stops there. */
+    /**
+     * An update of a key may bring a row into the filter. The stream then leaves out the large values that the update did not
+     * change, and the sink-applier stops the table.
+     */
     private static void warnOfValuesStoredApart(Connection session, CatalogTable table, List<Finding> findings)
             throws SQLException {
         List<String> apart = new ArrayList<>();
@@ -116,16 +120,16 @@ public final class FilterChecks {
         if (!apart.isEmpty()) {
             findings.add(Finding.warning(
                     table.id().toString(),
-                    "stops at an update of its key that brings a row into its row filter, if a large value of "
+                    "stops when an update of its key brings a row into its row filter and leaves a large value of "
                             + String.join(
                                     ", ", apart.stream().map(Identifiers::quote).toList())
-                            + " is left as it is: the source does not send that value",
-                    "If its keys are updated, on the source: ALTER TABLE "
+                            + " unchanged: the source does not send that value",
+                    "If applications update its keys, on the source: ALTER TABLE "
                             + table.id().quoted() + " REPLICA IDENTITY FULL"));
         }
     }
 
-    /** Every name in the condition, columns or not: more than needed, never less. */
+    /** All names in the condition, also names that are no columns: more than needed, never fewer. */
     static Set<String> names(String condition) {
         Set<String> names = new HashSet<>();
         Matcher name = NAME.matcher(LITERAL.matcher(condition).replaceAll("''"));

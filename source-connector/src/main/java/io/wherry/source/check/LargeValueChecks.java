@@ -17,20 +17,21 @@ import java.util.stream.Collectors;
 /**
  * The part of the preflight that looks for values so large that a change of them needs more memory, or cannot be sent.
  *
- * <p>Cheap, and so not exact: only tables with enough TOAST, of those the row heads of at most {@value #SAMPLED_PAGES} pages
- * (a sample where there are more), for at most {@value #LIMIT_SECONDS} seconds a table; no value is read. The length of a text
- * or bytea stands in its TOAST pointer; of other types only the stored size does, which compression makes smaller.
+ * <p>The check is cheap, and so it is not exact. It looks only at tables with enough TOAST. For at most {@value #LIMIT_SECONDS}
+ * seconds a table, it reads the row heads of at most {@value #SAMPLED_PAGES} pages (a sample if the table has more), and no
+ * values. The TOAST pointer of a text or bytea holds the length of the value. For other types the pointer holds only the stored
+ * size, which compression makes smaller.
  */
 public final class LargeValueChecks {
-    /** What the launcher's default heap carries beside everything else. */
+    /** The largest value that fits in the launcher's default heap beside everything else. */
     static final long CARRIED_BYTES = 8L << 20;
 
-    // The server sends bytea as hexadecimal text, and no text of 1 GiB.
+    // The server sends bytea as hexadecimal text, and cannot send a text of 1 GiB.
     private static final long BYTEA_LIMIT = 500_000_000;
     private static final int SAMPLED_PAGES = 1000;
     private static final int PAGE_BYTES = 8192;
     private static final int LIMIT_SECONDS = 5;
-    /** Compression by more than this is for values of one repeated character. */
+    /** Only values of one repeated character are compressed by a larger factor. */
     private static final int COMPRESSION = 20;
 
     private static final Set<String> LENGTH_KNOWN = Set.of("text", "varchar", "bpchar", "bytea");
@@ -73,7 +74,7 @@ public final class LargeValueChecks {
             }
             findings.add(Finding.info(
                     table.id().toString(),
-                    "how large its values are was not found out within " + LIMIT_SECONDS + " s; see Memory in"
+                    "the size of its largest value could not be found within " + LIMIT_SECONDS + " s; see Memory in"
                             + " docs/operations.md"));
         }
     }
@@ -94,14 +95,14 @@ public final class LargeValueChecks {
             findings.add(Finding.error(
                     object,
                     "holds a bytea of " + megabytes + " MB: the server cannot send more than about 500 MB by logical"
-                            + " decoding, and a change of it would stop the stream for ever",
+                            + " decoding, so a change of this value would stop the stream forever",
                     "Split the value, or name the table in tables.exclude and copy it by hand"));
         } else if (wire > CARRIED_BYTES) {
             judgeHeap(object, megabytes, wire >> 20, findings);
         }
     }
 
-    // The same rules as in docs/operations.md, with what was measured.
+    // The rules of docs/operations.md, which come from measurements.
     private static void judgeHeap(String object, long megabytes, long wireMebibytes, List<Finding> findings) {
         long source = 256 + 3 * wireMebibytes;
         long sink = 256 + 9 * wireMebibytes;
@@ -110,7 +111,7 @@ public final class LargeValueChecks {
         long configured = Runtime.getRuntime().maxMemory() >> 20;
         String problem = String.format(
                 Locale.ROOT,
-                "holds values of %d MB; to take a change of one, wherry up needs -Xmx%dm (wherry source alone -Xmx%dm, wherry"
+                "holds values of %d MB; to carry a change of one, wherry up needs -Xmx%dm (wherry source alone -Xmx%dm, wherry"
                         + " sink -Xmx%dm), and this process has %d MiB",
                 megabytes,
                 all,

@@ -1,6 +1,6 @@
 package io.wherry.source.check;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
@@ -26,22 +26,22 @@ final class RoleChecks {
              ORDER BY 1, 2
             """;
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final Connection session;
     private final SingleValues values;
     private final String role;
     private final List<Finding> findings = new ArrayList<>();
 
-    private RoleChecks(Migration migration, Connection session, String role) {
-        this.migration = migration;
+    private RoleChecks(CaptureGroup group, Connection session, String role) {
+        this.group = group;
         this.session = session;
         this.role = role;
         values = new SingleValues(session);
     }
 
     /** @param role of the session, quoted */
-    static List<Finding> check(Connection session, Migration migration, String role) throws SQLException {
-        RoleChecks checks = new RoleChecks(migration, session, role);
+    static List<Finding> check(Connection session, CaptureGroup group, String role) throws SQLException {
+        RoleChecks checks = new RoleChecks(group, session, role);
         checks.role();
         checks.unreadable();
         return checks.findings;
@@ -56,26 +56,26 @@ final class RoleChecks {
                     "may not replicate",
                     "ALTER ROLE " + role + " REPLICATION (on RDS: GRANT rds_replication TO " + role + ")");
         }
-        if (!Publication.exists(session, migration)
+        if (!Publication.exists(session, group)
                 && !values.flag("SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE')")) {
             error(
                     "role " + role,
-                    "may not make a publication",
+                    "may not create a publication",
                     "GRANT CREATE ON DATABASE " + Identifiers.quote(session.getCatalog()) + " TO " + role);
         }
     }
 
-    /** The schema's dump locks also tables that are not selected; the cutover reads sequences. */
+    /** The dump of the schema also locks tables that are not selected. The cutover reads sequences. */
     private void unreadable() throws SQLException {
         try (PreparedStatement statement = session.prepareStatement(UNREADABLE);
                 ResultSet row = statement.executeQuery()) {
             while (row.next()) {
                 TableId id = new TableId(row.getString(1), row.getString(2));
-                boolean dumped = migration.schema() == TargetSchemaMode.CREATE;
-                if (row.getBoolean(3) || dumped && !migration.tables().selects(id)) {
+                boolean dumped = group.migration().schema() == TargetSchemaMode.CREATE;
+                if (row.getBoolean(3) || dumped && !group.migration().tables().selects(id)) {
                     error(
                             id.toString(),
-                            "may not be read, as the copy of the schema and of sequences must",
+                            "may not be read, but the copy of the schema and of sequences reads it",
                             "GRANT USAGE ON SCHEMA " + Identifiers.quote(id.schema()) + " TO " + role
                                     + "; GRANT SELECT ON " + id.quoted() + " TO " + role);
                 }

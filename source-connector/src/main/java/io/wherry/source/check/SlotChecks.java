@@ -1,6 +1,6 @@
 package io.wherry.source.check;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.Finding;
 import io.wherry.source.server.Holder;
 import io.wherry.source.server.ReplicationSlot;
@@ -13,25 +13,25 @@ import java.util.Optional;
 
 /** Checks that the migration's slot can be created and read, or that the existing one is the migration's. */
 final class SlotChecks {
-    private final Migration migration;
+    private final CaptureGroup group;
     private final Connection session;
     private final SingleValues values;
     private final List<Finding> findings = new ArrayList<>();
 
-    private SlotChecks(Migration migration, Connection session) {
-        this.migration = migration;
+    private SlotChecks(CaptureGroup group, Connection session) {
+        this.group = group;
         this.session = session;
         values = new SingleValues(session);
     }
 
-    static List<Finding> check(Connection session, Migration migration) throws SQLException {
-        SlotChecks checks = new SlotChecks(migration, session);
+    static List<Finding> check(Connection session, CaptureGroup group) throws SQLException {
+        SlotChecks checks = new SlotChecks(group, session);
         checks.slot();
         return checks.findings;
     }
 
     private void slot() throws SQLException {
-        String name = migration.slot();
+        String name = group.slot();
         Optional<ReplicationSlot.State> slot = ReplicationSlot.find(session, name);
         if (slot.isPresent()) {
             existing(name, slot.get());
@@ -44,7 +44,7 @@ final class SlotChecks {
             error(
                     "max_replication_slots",
                     "no replication slot is free",
-                    "Drop one that nobody needs (pg_replication_slots), or raise it and restart the source");
+                    "Drop a slot that is not needed (see pg_replication_slots), or raise the setting and restart the source");
         }
         if (values.number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_wal_senders')"
                         + " - (SELECT count(*) FROM pg_catalog.pg_stat_replication)")
@@ -59,8 +59,8 @@ final class SlotChecks {
         if (old > 0) {
             findings.add(Finding.warning(
                     "transactions",
-                    old + " have been writing for more than a minute, and the slot waits for them; the oldest is "
-                            + SourceWaits.oldest(session).map(Holder::text).orElse("over now"),
+                    old + " have been writing for more than a minute, and the new slot waits for them; the oldest is "
+                            + SourceWaits.oldest(session).map(Holder::text).orElse("no longer open"),
                     "See pg_stat_activity (backend_xid, xact_start) for the others"));
         }
     }

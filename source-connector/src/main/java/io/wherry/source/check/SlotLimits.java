@@ -9,7 +9,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The part of the preflight that looks at the settings by which the source gives a slot up, and with it the migration. */
+/** The part of the preflight that checks the settings by which the source invalidates a slot, and with it the migration. */
 final class SlotLimits {
     private static final int KEEP_SINCE = 13;
     private static final int RATE_SINCE = 14;
@@ -47,8 +47,8 @@ final class SlotLimits {
             findings.add(Finding.warning(
                     "idle_replication_slot_timeout",
                     "is " + text(session, "idle_replication_slot_timeout")
-                            + ": when the source-connector is stopped for longer, the source gives the slot up, and all tables"
-                            + " have to be loaded again",
+                            + ": if the source-connector is stopped for longer, the source invalidates the slot, and all"
+                            + " tables must be re-loaded",
                     "Until the migration has ended: ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT"
                             + " pg_reload_conf()"));
         }
@@ -60,12 +60,12 @@ final class SlotLimits {
         String size = text(session, "max_slot_wal_keep_size");
         Double hours = rate == null ? null : keep / rate;
         String lasts = hours == null
-                ? "when the source-connector is stopped, or a transaction stays open, while more is written,"
-                : "when the source-connector is stopped, or a transaction stays open, for longer than "
+                ? "if more WAL is written while the source-connector is stopped or a transaction is open,"
+                : "if the source-connector is stopped, or a transaction is open, for longer than "
                         + (hours < 2 ? Math.round(hours * 60) + " minutes" : Math.round(hours) + " hours")
-                        + " (as much is written on average),";
+                        + " (at the average rate of WAL),";
         String problem =
-                "is " + size + ": " + lasts + " the source gives the slot up, and all tables have to be loaded again";
+                "is " + size + ": " + lasts + " the source invalidates the slot, and all tables must be re-loaded";
         if (hours != null && hours > ENOUGH_HOURS) {
             findings.add(Finding.info("max_slot_wal_keep_size", problem));
         } else {

@@ -1,5 +1,6 @@
 package io.wherry.source.check;
 
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
@@ -17,7 +18,7 @@ import java.util.List;
 public final class SourcePreflight {
     private static final int OLDEST = 10;
     private static final int NEWEST = 18;
-    private static final String OUR_TABLES =
+    private static final String WHERRY_TABLES =
             "'migration', 'journal', 'relation', 'chunk', 'checkpoint', 'applier', 'topic'";
 
     private static final String UNREADABLE_LARGE_OBJECTS = """
@@ -28,14 +29,14 @@ public final class SourcePreflight {
                AND pg_catalog.current_setting('lo_compat_privileges') = 'off'
             """;
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final Connection session;
     private final SingleValues values;
     private final String role;
     private final List<Finding> findings = new ArrayList<>();
 
-    private SourcePreflight(Migration migration, Connection session) throws SQLException {
-        this.migration = migration;
+    private SourcePreflight(CaptureGroup group, Connection session) throws SQLException {
+        this.group = group;
         this.session = session;
         this.values = new SingleValues(session);
         this.role = Identifiers.quote(values.text("SELECT current_user"));
@@ -45,26 +46,26 @@ public final class SourcePreflight {
      * All findings; an {@link Finding.Severity#ERROR} among them refuses the start. The source's state is a finding, never an
      * exception.
      */
-    public static List<Finding> check(Migration migration) {
-        return check(migration, true);
+    public static List<Finding> check(CaptureGroup group) {
+        return check(group, true);
     }
 
     /**
-     * As {@link #check(Migration)}, once a migration has begun: a finding about one table stops only that table, and is reported
-     * when the table is captured. The other tables must not wait for that.
+     * As {@link #check(Migration)}, for a migration that has started, without the findings about single tables. Such a finding
+     * stops only its table, and is reported when the table is captured. The other tables must not wait for that.
      */
-    public static List<Finding> checkBegun(Migration migration) {
-        return check(migration, false);
+    public static List<Finding> checkStarted(CaptureGroup group) {
+        return check(group, false);
     }
 
-    private static List<Finding> check(Migration migration, boolean eachTable) {
-        try (Connection session = Sessions.open(migration, migration.source(), "preflight")) {
+    private static List<Finding> check(CaptureGroup group, boolean eachTable) {
+        try (Connection session = Sessions.open(group.migration(), group.from(), "preflight")) {
             session.setReadOnly(true);
-            SourcePreflight preflight = new SourcePreflight(migration, session);
+            SourcePreflight preflight = new SourcePreflight(group, session);
             preflight.run(eachTable);
             return List.copyOf(preflight.findings);
         } catch (SQLException e) {
-            return List.of(UnreachableSource.explain(migration, e));
+            return List.of(UnreachableSource.explain(group, e));
         }
     }
 
@@ -75,11 +76,11 @@ public final class SourcePreflight {
                     "source",
                     "PostgreSQL " + values.text("SHOW server_version")
                             + " has no pgoutput, so its changes cannot be captured",
-                    "Upgrade it to " + OLDEST + " or newer first, by pg_upgrade");
+                    "Upgrade the source to " + OLDEST + " or newer first, with pg_upgrade");
             return;
         }
         if (major > NEWEST) {
-            warning("source", "PostgreSQL " + major + " was never tried", "Rehearse with this version first");
+            warning("source", "PostgreSQL " + major + " is not tested", "Rehearse with this version first");
         }
         if (values.flag("SELECT pg_catalog.pg_is_in_recovery()")) {
             error("source", "the server is a standby", "Give the primary's address in source.url");
@@ -87,21 +88,24 @@ public final class SourcePreflight {
         }
         server();
         damagedPages();
-        findings.addAll(SlotChecks.check(session, migration));
+        findings.addAll(SlotChecks.check(session, group));
         findings.addAll(SlotLimits.check(session));
-        findings.addAll(RoleChecks.check(session, migration, role));
-        List<CatalogTable> tables = SelectedTables.read(session, migration);
+        findings.addAll(RoleChecks.check(session, group, role));
+        List<CatalogTable> tables = SelectedTables.read(session, group.migration());
         if (tables.isEmpty() && !Catalog.tables(session).isEmpty()) {
-            error("tables", "no table is selected by " + migration.tables().include(), "Correct tables.include");
+            error(
+                    "tables",
+                    "no table is selected by " + group.migration().tables().include(),
+                    "Correct tables.include");
         }
         if (eachTable) {
-            findings.addAll(TableChecks.check(session, migration, tables));
+            findings.addAll(TableChecks.check(session, group, tables));
         }
-        findings.addAll(FilterChecks.check(session, migration, tables));
-        findings.addAll(WholeChecks.check(session, migration, tables));
+        findings.addAll(FilterChecks.check(session, group.migration(), tables));
+        findings.addAll(WholeChecks.check(session, group, tables));
     }
 
-    /** Our sessions switch these settings off, where our role may. */
+    /** Wherry's sessions switch these settings off, if the role may. */
     private void damagedPages() throws SQLException {
         for (String setting : List.of("zero_damaged_pages", "ignore_checksum_failure")) {
             if (values.flag("SELECT pg_catalog.current_setting('" + setting + "')::pg_catalog.bool")) {
@@ -109,7 +113,7 @@ public final class SourcePreflight {
                         setting,
                         "is on, and role " + role
                                 + " may not switch it off for itself: rows of damaged pages would be lost"
-                                + " without a word",
+                                + " without an error",
                         "As a superuser: ALTER ROLE " + role + " SET " + setting + " = off");
             }
         }
@@ -128,16 +132,16 @@ public final class SourcePreflight {
             warning(
                     "encoding",
                     "the database is " + encoding + ", not UTF8",
-                    "Rehearse it: text that is no valid " + encoding + " stops the load");
+                    "Rehearse first: text that is not valid " + encoding + " stops the load");
         }
         String foreign = values.text("SELECT coalesce(string_agg(c.relname, ', '), '') FROM pg_catalog.pg_class c"
                 + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'wherry'"
-                + " AND c.relkind IN ('r', 'p') AND c.relname NOT IN (" + OUR_TABLES + ")");
+                + " AND c.relkind IN ('r', 'p') AND c.relname NOT IN (" + WHERRY_TABLES + ")");
         if (!foreign.isEmpty()) {
             error(
                     "schema wherry",
                     "holds tables that are not Wherry's: " + foreign,
-                    "Rename it: Wherry keeps this name for itself and would not carry them");
+                    "Rename the schema: Wherry reserves this name, and does not carry the tables of the schema");
         }
         long unreadable = values.number(UNREADABLE_LARGE_OBJECTS);
         if (unreadable > 0) {

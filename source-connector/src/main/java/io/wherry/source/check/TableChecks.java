@@ -1,6 +1,6 @@
 package io.wherry.source.check;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.postgres.CatalogTable;
@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** The part of the preflight that looks at each selected table. */
+/** The part of the preflight that checks each selected table. */
 public final class TableChecks {
     private static final String RIGHTS = """
             SELECT c.oid::bigint, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
@@ -33,7 +33,7 @@ public final class TableChecks {
               FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
             """;
 
-    // A column of a fixed scale or length has one text for each value.
+    // A column of a fixed scale or length has exactly one text for each value.
     private static final String INEXACT = """
             WITH RECURSIVE base(type, base) AS (
                 SELECT atttypid, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ? AND attname = ANY (?)
@@ -54,28 +54,28 @@ public final class TableChecks {
 
     private record Rights(String owner, boolean owned, boolean readable, boolean filtered, boolean uniqueOtherwise) {}
 
-    public static List<Finding> check(Connection session, Migration migration, List<CatalogTable> tables)
+    public static List<Finding> check(Connection session, CaptureGroup group, List<CatalogTable> tables)
             throws SQLException {
         Map<Long, Rights> rights = rights(session);
-        String role = Identifiers.quote(migration.source().user());
+        String role = Identifiers.quote(group.from().user());
         List<Finding> findings = new ArrayList<>();
         Map<Long, Identity> identities =
                 Identities.of(session, tables.stream().map(CatalogTable::oid).toList()).stream()
                         .collect(Collectors.toMap(Identity::oid, Function.identity()));
         for (CatalogTable table : tables) {
-            check(migration, table, rights.get(table.oid()), identities.get(table.oid()), role, findings);
-            if (migration.apply().partitions().getOrDefault(table.id().toString(), 1) > 1) {
+            check(group, table, rights.get(table.oid()), identities.get(table.oid()), role, findings);
+            if (group.migration().apply().partitions().getOrDefault(table.id().toString(), 1) > 1) {
                 checkKey(session, table, findings);
             }
         }
         List<CatalogTable> readable =
                 tables.stream().filter(t -> rights.get(t.oid()).readable).toList();
-        findings.addAll(LargeValueChecks.check(session, WholeChecks.leaves(session, migration, readable)));
+        findings.addAll(LargeValueChecks.check(session, WholeChecks.leaves(session, group, readable)));
         return findings;
     }
 
     private static void check(
-            Migration migration,
+            CaptureGroup group,
             CatalogTable table,
             Rights rights,
             Identity identity,
@@ -83,11 +83,11 @@ public final class TableChecks {
             List<Finding> findings) {
         String name = table.id().toString();
         String quoted = table.id().quoted();
-        boolean followed = migration.tables().follows(table.id());
+        boolean followed = group.migration().tables().follows(table.id());
         if (followed && !rights.owned) {
             findings.add(Finding.error(
                     name,
-                    "belongs to " + rights.owner + ", so it cannot be published by another role",
+                    "belongs to " + rights.owner + ", so no other role can publish it",
                     "GRANT " + Identifiers.quote(rights.owner) + " TO " + role
                             + ", or use that role or a superuser; if " + rights.owner
                             + " is a superuser, ALTER TABLE " + quoted + " OWNER TO another role"));
@@ -113,24 +113,25 @@ public final class TableChecks {
         } else if (followed && identity != null && identity.lacksKey()) {
             findings.add(
                     rights.owned
-                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            ? Finding.info(
+                                    name, "has no key; Wherry sets REPLICA IDENTITY FULL while the migration runs")
                             : Finding.error(
                                     name,
-                                    "no key, so its updates could not be told apart",
+                                    "has no key, so an update would not name its row",
                                     "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
         }
-        if (migration.apply().partitions().getOrDefault(name, 1) > 1
+        if (group.migration().apply().partitions().getOrDefault(name, 1) > 1
                 && !table.partitioned()
                 && (table.identity().isEmpty() || rights.uniqueOtherwise)) {
             findings.add(Finding.error(
                     name,
-                    "its changes may not go to several partitions: it has no key, or another unique constraint whose order"
-                            + " of changes counts",
+                    "its changes may not go to several partitions: the table has no key, or it has another unique"
+                            + " constraint, for which the order of changes matters",
                     "Remove it from apply.partitions"));
         }
     }
 
-    /** Counterexample: 1.0 is deleted and 1.00 inserted; in two partitions the insert may be applied first, and then deleted. */
+    /** Counterexample: 1.0 is deleted and 1.00 is inserted. With two partitions the insert may be applied first, then the delete. */
     private static void checkKey(Connection session, CatalogTable table, List<Finding> findings) throws SQLException {
         String sql = INEXACT.formatted(
                 ServerVersion.major(session) >= 12 ? "coalesce(l.collisdeterministic, true)" : "true");
@@ -145,7 +146,7 @@ public final class TableChecks {
                 while (row.next()) {
                     findings.add(Finding.error(
                             table.id() + " column " + row.getString(1),
-                            "equal values of it may have different texts, so changes of one key may not go to several"
+                            "equal values may have different texts, so the changes of one key would go to several"
                                     + " partitions",
                             "Remove " + table.id() + " from apply.partitions"));
                 }

@@ -1,6 +1,6 @@
 package io.wherry.source.check;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.postgres.PoolerException;
 import io.wherry.contract.postgres.Sessions;
@@ -11,9 +11,9 @@ final class UnreachableSource {
     private UnreachableSource() {}
 
     /** Why the source cannot be checked, and the remedy. */
-    static Finding explain(Migration migration, SQLException e) {
+    static Finding explain(CaptureGroup group, SQLException e) {
         String state = e.getSQLState() == null ? "" : e.getSQLState();
-        String object = "source " + migration.source();
+        String object = "source " + group.from();
         String message = e.getMessage().lines().findFirst().orElse("");
         if (e instanceof PoolerException pooler) {
             return Finding.error(object, message, pooler.remedy("source.url"));
@@ -39,7 +39,7 @@ final class UnreachableSource {
             return Finding.error(
                     object,
                     "cannot be reached: " + message,
-                    "Check that the server runs and listens there, and that no firewall stands between");
+                    "Check that the server runs and listens there, and that no firewall blocks the connection");
         }
         return Finding.error(object, "cannot be checked: " + message, "Fix the cause that the server names");
     }

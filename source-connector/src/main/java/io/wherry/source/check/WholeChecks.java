@@ -1,6 +1,6 @@
 package io.wherry.source.check;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.config.Patterns;
 import io.wherry.contract.error.Finding;
@@ -21,30 +21,30 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The part of the preflight that looks at partitioned tables which are carried whole ({@code tables.whole}). */
+/** The part of the preflight that checks partitioned tables that are carried whole ({@code tables.whole}). */
 public final class WholeChecks {
-    // Seen on 13.23 and 14.24: rows that are written to a table after it was attached are not sent, if the stream has
-    // met the table before.
+    // Seen on 13.23 and 14.24: the server does not send rows that are written to a table after the table was attached,
+    // if the stream has already contained the table.
     private static final int SOURCE_SINCE = 15;
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final String role;
     private final List<Finding> findings = new ArrayList<>();
 
-    private WholeChecks(Migration migration) {
-        this.migration = migration;
-        this.role = Identifiers.quote(migration.source().user());
+    private WholeChecks(CaptureGroup group) {
+        this.group = group;
+        this.role = Identifiers.quote(group.from().user());
     }
 
-    public static List<Finding> check(Connection session, Migration migration, List<CatalogTable> tables)
+    public static List<Finding> check(Connection session, CaptureGroup group, List<CatalogTable> tables)
             throws SQLException {
-        WholeChecks checks = new WholeChecks(migration);
+        WholeChecks checks = new WholeChecks(group);
         List<CatalogTable> wholes =
                 tables.stream().filter(CatalogTable::partitioned).toList();
         checks.settings(ServerVersion.major(session), wholes);
-        List<Partition> partitions = Partition.read(session, migration);
+        List<Partition> partitions = Partition.read(session, group.migration());
         for (CatalogTable whole : wholes) {
-            boolean followed = migration.tables().follows(whole.id());
+            boolean followed = group.migration().tables().follows(whole.id());
             partitions.stream()
                     .filter(partition -> partition.root().equals(whole.id()))
                     .forEach(partition -> checks.partition(whole, partition, followed));
@@ -53,8 +53,8 @@ public final class WholeChecks {
         return checks.findings;
     }
 
-    /** The tables, with the partitions that hold rows in the place of whole ones. */
-    public static List<CatalogTable> leaves(Connection session, Migration migration, List<CatalogTable> tables)
+    /** The tables. The partitions that hold rows take the place of a table that is carried whole. */
+    public static List<CatalogTable> leaves(Connection session, CaptureGroup group, List<CatalogTable> tables)
             throws SQLException {
         Set<TableId> wholes = tables.stream()
                 .filter(CatalogTable::partitioned)
@@ -64,7 +64,7 @@ public final class WholeChecks {
             return tables;
         }
         Set<Long> readable = new HashSet<>();
-        Partition.read(session, migration).stream()
+        Partition.read(session, group.migration()).stream()
                 .filter(partition -> partition.leaf() && partition.readable())
                 .forEach(partition -> readable.add(partition.oid()));
         List<CatalogTable> leaves = new ArrayList<>(
@@ -76,20 +76,20 @@ public final class WholeChecks {
     }
 
     private void settings(int version, List<CatalogTable> wholes) {
-        for (String pattern : migration.tables().whole()) {
+        for (String pattern : group.migration().tables().whole()) {
             if (wholes.stream()
                     .noneMatch(whole -> Patterns.matches(pattern, whole.id().toString()))) {
                 findings.add(Finding.error(
                         "tables.whole",
-                        pattern + " is no partitioned table that is selected",
+                        pattern + " matches no selected partitioned table",
                         "Write schema.table of the topmost table, not of a partition"));
             }
         }
-        if (!migration.tables().whole().isEmpty() && migration.schema() != TargetSchemaMode.EXISTING) {
+        if (!group.migration().tables().whole().isEmpty() && group.migration().schema() != TargetSchemaMode.EXISTING) {
             findings.add(Finding.error(
                     "tables.whole",
-                    "is for targets that are partitioned otherwise, and target.schema: create copies the source's partitions",
-                    "Make the tables on the target and use target.schema: existing, or remove tables.whole"));
+                    "is for a target with other partitions, but target.schema: create copies the source's partitions",
+                    "Create the tables on the target and use target.schema: existing, or remove tables.whole"));
         }
         for (CatalogTable whole : wholes) {
             String name = whole.id().toString();
@@ -97,10 +97,10 @@ public final class WholeChecks {
                 findings.add(Finding.error(
                         name,
                         "cannot be carried whole: servers before " + SOURCE_SINCE
-                                + " may leave out changes of partitions that are attached",
-                        "Remove it from tables.whole: then its partitions are tables of their own"));
+                                + " may leave out changes of newly attached partitions",
+                        "Remove it from tables.whole: then each partition is carried as a table of its own"));
             }
-            if (migration.apply().partitions().getOrDefault(name, 1) > 1) {
+            if (group.migration().apply().partitions().getOrDefault(name, 1) > 1) {
                 findings.add(Finding.error(
                         name,
                         "is carried whole, so its changes may not go to several partitions of a topic",
@@ -109,7 +109,7 @@ public final class WholeChecks {
         }
     }
 
-    /** Partitions that have FULL, or get it, where the source could not publish what it holds. */
+    /** Partitions that have, or get, REPLICA IDENTITY FULL, and hold a column that the source could not publish. */
     private void identities(Connection session, List<CatalogTable> wholes, List<Partition> partitions)
             throws SQLException {
         for (Identity one :
@@ -118,22 +118,22 @@ public final class WholeChecks {
                     .filter(partition -> partition.oid() == one.oid())
                     .flatMap(partition ->
                             wholes.stream().filter(whole -> partition.root().equals(whole.id())))
-                    .filter(whole -> migration.tables().follows(whole.id()))
+                    .filter(whole -> group.migration().tables().follows(whole.id()))
                     .filter(whole -> one.impossible()
                             || whole.primaryKey().isEmpty() && !one.virtual().isEmpty())
                     .forEach(whole -> error(
                             one.id().toString(),
-                            one.problem() + ", part of " + whole.id() + " that is carried whole",
-                            "Give the whole a key, drop the column, or name the table in tables.exclude or"
+                            one.problem() + ", part of " + whole.id() + ", which is carried whole",
+                            "Give the partitioned table a key, drop the column, or name the table in tables.exclude or"
                                     + " tables.load-only"));
         }
     }
 
     private void partition(CatalogTable whole, Partition partition, boolean followed) {
         String name = partition.id().toString();
-        String of = ", part of " + whole.id() + " that is carried whole";
+        String of = ", part of " + whole.id() + ", which is carried whole";
         String quoted = partition.id().quoted();
-        if (!migration.tables().selects(partition.id())) {
+        if (!group.migration().tables().selects(partition.id())) {
             error(name, "is excluded" + of, "Correct tables.exclude, or remove " + whole.id() + " from tables.whole");
         }
         if (partition.kind() == 'f') {
@@ -163,16 +163,17 @@ public final class WholeChecks {
         if (partition.replicaIdentity() == ReplicaIdentity.INDEX) {
             error(
                     name,
-                    "has a replica identity by an index, which may name other rows of the whole" + of,
+                    "has an index as its replica identity, which may match several rows of the whole table" + of,
                     "ALTER TABLE " + quoted + " REPLICA IDENTITY "
                             + (whole.primaryKey().isEmpty() ? "FULL" : "DEFAULT"));
         } else if (partition.lacksIdentity(whole)) {
             findings.add(
                     partition.owned()
-                            ? Finding.info(name, "no key; REPLICA IDENTITY FULL is set while the migration runs")
+                            ? Finding.info(
+                                    name, "has no key; Wherry sets REPLICA IDENTITY FULL while the migration runs")
                             : Finding.error(
                                     name,
-                                    "no key, so its updates could not be told apart" + of,
+                                    "has no key, so an update would not name its row" + of,
                                     "ALTER TABLE " + quoted + " REPLICA IDENTITY FULL"));
         }
     }

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Rows read and changes captured for each table, since the process began. Safe for use by several threads. */
+/** Rows read and changes captured for each table, since the process started. Safe for use by several threads. */
 public final class CaptureCounts {
     private final Map<TableId, Counts> tables = new ConcurrentSkipListMap<>();
 
@@ -16,22 +16,31 @@ public final class CaptureCounts {
         Counts() {
             this(new LongAdder(), new LongAdder(), new LongAdder(), new LongAdder(), new LongAdder());
         }
+
+        void change(char operation) {
+            LongAdder counter =
+                    switch (operation) {
+                        case ChangeSchemas.CREATE -> insert;
+                        case ChangeSchemas.UPDATE -> update;
+                        case ChangeSchemas.DELETE -> delete;
+                        default -> truncate;
+                    };
+            counter.increment();
+        }
     }
 
     public void rowsRead(TableId table, long rows) {
         of(table).read.add(rows);
     }
 
-    public void change(TableId table, char operation) {
-        Counts counts = of(table);
-        LongAdder counter =
-                switch (operation) {
-                    case ChangeSchemas.CREATE -> counts.insert;
-                    case ChangeSchemas.UPDATE -> counts.update;
-                    case ChangeSchemas.DELETE -> counts.delete;
-                    default -> counts.truncate;
-                };
-        counter.increment();
+    /** The changes of one table. */
+    public interface Changes {
+        /** @param operation one of {@link ChangeSchemas} */
+        void count(char operation);
+    }
+
+    public Changes changes(TableId table) {
+        return of(table)::change;
     }
 
     public List<Captured> captured() {

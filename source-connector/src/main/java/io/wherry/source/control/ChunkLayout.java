@@ -9,22 +9,23 @@ import java.util.List;
 import java.util.SortedSet;
 
 /**
- * How a table was cut into chunks, and what must be the same for another run to go on with them; record of the control topic.
- * Chunk <i>n</i> holds the rows from bound <i>n - 1</i> on and below bound <i>n</i>; the first and the last are open, so that rows
- * on pages added after the count are in one too.
+ * How a table was cut into chunks, and what must be unchanged so that another run can continue with the chunks; record of the
+ * control topic. Chunk <i>n</i> holds the rows from bound <i>n - 1</i> on and below bound <i>n</i>. The first and the last chunk
+ * are open, so rows on pages that were added after the count are in a chunk too.
  *
- * @param epoch of the load plan that cut it
- * @param file number of the file that held the rows; another one means that they have other places now
+ * @param epoch of the load plan that cut the table
+ * @param file number of the file that held the rows; in another file the rows have other places
  * @param columns names and types that were read
- * @param filter WHERE clause with the condition on the rows that are wanted; empty = all
- * @param key columns that identify a row; empty = nothing does
- * @param by column that the chunks are ranges of, as SQL
+ * @param filter WHERE clause with the condition on the wanted rows; empty = all rows
+ * @param key columns that identify a row; empty = keyless
+ * @param by column by whose ranges the table is cut, as SQL
  * @param type of that column, as SQL
  * @param bounds values of it, ascending
- * @param firstTransaction the oldest that the snapshot does not see, with its epoch: nothing before it is news
- * @param numbers of the table's columns; null = a source-connector of before wrote it
- * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. Such a table is
- *     not gone on with, but loaded again
+ * @param firstTransaction the oldest transaction that the snapshot does not see, with its epoch. What earlier transactions wrote
+ *     is in the snapshot
+ * @param numbers of the table's columns; null = written by an older source-connector
+ * @param parts the partitions of a table that is carried whole, whose chunks follow one another; else none. The load of such a
+ *     table is not continued, but starts again
  */
 public record ChunkLayout(
         TableId table,
@@ -47,9 +48,9 @@ public record ChunkLayout(
     /**
      * A partition.
      *
-     * @param attached the transaction that made it one
-     * @param file number of the file that held its rows; 0 = it held none when it was first seen
-     * @param bounds as those of a table; null = it has no rows but those of its own partitions
+     * @param attached the transaction that attached the partition
+     * @param file number of the file that held its rows; 0 = the partition held no rows when it was first seen
+     * @param bounds as the bounds of a table; null = only its own partitions hold rows
      */
     public record Part(long oid, TableId id, String attached, long file, List<String> bounds) {
         public int chunks() {
@@ -57,7 +58,7 @@ public record ChunkLayout(
         }
     }
 
-    /** Transaction numbers in a row's header go round. */
+    /** The transaction numbers in the headers of rows start again after this many. */
     private static final long TRANSACTION_NUMBERS = 1L << 32;
 
     /** Names and types of the columns that a load reads. */
@@ -83,11 +84,11 @@ public record ChunkLayout(
     }
 
     /**
-     * SQL that selects rows of the given chunks that may have been written since the first snapshot. It takes in some that were
-     * not: those of transactions that had ended but for an older one that had not, and those of transactions so old that
-     * their number has come round again.
+     * SQL that selects rows of the given chunks that may have been written since the first snapshot. It also selects some rows that
+     * were not: rows of transactions that had ended while an older one was still open, and rows of transactions so old that their
+     * numbers are in use again.
      *
-     * @param endTransaction the first that the present snapshot cannot know of, with its epoch
+     * @param endTransaction the first transaction that the present snapshot cannot know, with its epoch
      */
     public String changed(SortedSet<Integer> chunks, long endTransaction) {
         List<String> ranges = new ArrayList<>();
@@ -108,7 +109,7 @@ public record ChunkLayout(
                 + (endTransaction - firstTransaction);
     }
 
-    /** Whether a load of the table as it is now can go on with these chunks. */
+    /** Whether a load of the table as it is now can continue with these chunks. */
     public boolean fits(
             CatalogTable now, ColumnNumbers numbersNow, long fileNow, String filterNow, long endTransaction) {
         return !key.isEmpty()
@@ -132,7 +133,7 @@ public record ChunkLayout(
         return range(by, type, bounds, first, last);
     }
 
-    /** SQL that selects the rows from one chunk to another; empty = all. */
+    /** SQL that selects the rows from the first chunk to the last; empty = all. */
     public static String range(String by, String type, List<String> bounds, int first, int last) {
         String from = first == 0 ? "" : by + " >= " + Identifiers.literal(bounds.get(first - 1)) + "::" + type;
         String to = last == bounds.size() ? "" : by + " < " + Identifiers.literal(bounds.get(last)) + "::" + type;

@@ -12,11 +12,11 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * The attribute numbers of a table's columns. A name may go to another column; a number is never given twice.
+ * The attribute numbers of a table's columns. A name may move to another column; a number is never used twice.
  *
- * @param last number of the last attribute, dropped ones too
- * @param lastDropped number of the last one that was dropped; 0 = none
- * @param numbers of the columns that are there, by name
+ * @param last number of the last attribute, dropped attributes included
+ * @param lastDropped number of the last dropped attribute; 0 = none
+ * @param numbers of the columns that exist, by name
  */
 public record ColumnNumbers(int last, int lastDropped, Map<String, Integer> numbers) {
     public static final ColumnNumbers NONE = new ColumnNumbers(0, 0, Map.of());
@@ -32,7 +32,7 @@ public record ColumnNumbers(int last, int lastDropped, Map<String, Integer> numb
         numbers = new TreeMap<>(numbers);
     }
 
-    /** Of tables by oid, as the session's snapshot sees them. */
+    /** Reads the columns of tables, by oid, as the session's snapshot sees them. */
     public static Map<Long, ColumnNumbers> read(Connection session, Collection<Long> oids) throws SQLException {
         Map<Long, ColumnNumbers> all = new HashMap<>();
         try (PreparedStatement statement = session.prepareStatement(READ)) {
@@ -61,24 +61,24 @@ public record ColumnNumbers(int last, int lastDropped, Map<String, Integer> numb
     }
 
     /**
-     * Why rows that were read by these columns' names are not those that the names mean now; empty = they are. A column that came
-     * since is followed by the stream, but not when one that came since was also dropped. Counterexample: {@code ADD c}, a row is
-     * written, {@code DROP c; ADD c}; the stream says {@code c} each time, and nothing tells the second from the first.
+     * Why the names of these columns now mean other columns than when the rows were read; empty = they mean the same. The stream
+     * brings a column that was added since, unless a column that was added since was also dropped. Counterexample: {@code ADD c}, a
+     * row is written, {@code DROP c; ADD c}. The stream says {@code c} for both columns, and nothing distinguishes them.
      */
     public Optional<String> contradiction(ColumnNumbers now) {
         if (last == 0) {
-            // A source-connector of before did not write them down.
+            // An older source-connector did not record the numbers.
             return Optional.empty();
         }
         for (Map.Entry<String, Integer> column : now.numbers.entrySet()) {
             Integer before = numbers.get(column.getKey());
             if (before == null && now.lastDropped > last) {
-                return Optional.of("columns were added and dropped on the source, and column " + column.getKey()
-                        + " may be one of several of that name");
+                return Optional.of("columns were added and dropped on the source, so column " + column.getKey()
+                        + " may be one of several columns of that name");
             }
             if (before != null && !before.equals(column.getValue())) {
                 return Optional.of("column " + column.getKey()
-                        + " is another one on the source now: it was dropped and added again, or renamed");
+                        + " differs on the source now: it was dropped and added again, or renamed");
             }
         }
         return Optional.empty();

@@ -23,14 +23,14 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** What earlier runs left in the control topic, fed record by record. Not safe for use by several threads. */
+/** What earlier runs wrote to the control topic, taken record by record. Not safe for use by several threads. */
 public final class ControlLog {
     private final List<LoadPlan> plans = new ArrayList<>();
     private final Map<TableId, ChunkLayout> cuts = new HashMap<>();
-    /** For each table the chunks in Kafka since it was last cut, with the epoch that they came with. */
+    /** For each table the chunks in Kafka since the table was last cut, with their epochs. */
     private final Map<TableId, TreeMap<Integer, Integer>> chunks = new HashMap<>();
 
-    /** Partitions that came after their whole table was cut. */
+    /** Partitions that were created after their whole table was cut. */
     private final Map<TableId, List<ChunkLayout.Part>> partitions = new HashMap<>();
 
     private Optional<SourceIdentity> source = Optional.empty();
@@ -70,7 +70,7 @@ public final class ControlLog {
                 }
             }
             default -> {
-                // Completion is for others.
+                // A record that only other readers need.
             }
         }
     }
@@ -95,19 +95,19 @@ public final class ControlLog {
         partitions.remove(table);
     }
 
-    /** The database that the migration began with. */
+    /** The database with which the migration started. */
     public Optional<SourceIdentity> source() {
         return source;
     }
 
-    /** Says that a cutover has switched to the target: nothing more may be captured. */
+    /** The switch of a cutover to the target: after it nothing more may be captured. */
     public Optional<SwitchDecided> switched() {
         return switched;
     }
 
     /**
-     * To be asked before a topic is made, and once a producer has begun. The coordinator writes the record of the switch first and fences
-     * the producers then, so a producer that may write after the fence finds the record.
+     * Must be called before a topic is created, and after a producer has been initialized. The coordinator first writes the record
+     * of the switch, and then fences the producers. So a producer that can write after the fence finds the record.
      *
      * @return this
      * @throws FencedException when a cutover has switched to the target
@@ -125,8 +125,8 @@ public final class ControlLog {
     }
 
     /**
-     * The tables that are completely in Kafka, with the number of the file that held the rows: another one later means that
-     * they were written anew.
+     * The tables that are completely in Kafka, with the number of the file that held the rows. If the table has another file later,
+     * the table was rewritten.
      */
     public Map<TableId, Long> loaded() {
         Map<TableId, LoadPlan.Table> planned = new HashMap<>();
@@ -152,14 +152,14 @@ public final class ControlLog {
         return loaded;
     }
 
-    /** The table of the source that each name was cut from, loaded or not. */
+    /** The table of the source that was cut under each name, whether loaded or not. */
     public Map<TableId, Routes.Identity> identities() {
         Map<TableId, Routes.Identity> all = new HashMap<>();
         cuts.forEach((table, cut) -> all.put(table, new Routes.Identity(cut.oid(), cut.numbers())));
         return all;
     }
 
-    /** The partitions of each whole table whose rows are in its load or in the stream. */
+    /** For each whole table, the partitions whose rows are in its load or in the stream. */
     public Map<TableId, List<ChunkLayout.Part>> partitions() {
         Map<TableId, List<ChunkLayout.Part>> all = new HashMap<>();
         cuts.forEach((table, cut) -> all.put(table, new ArrayList<>(cut.parts())));
@@ -168,7 +168,7 @@ public final class ControlLog {
         return all;
     }
 
-    /** How many partitions each table's change topic has by the last plan that names it: neither more nor fewer are read. */
+    /** For each table, how many partitions its change topic has by the last plan that names it. Exactly these are read. */
     public Map<TableId, Integer> plannedPartitions() {
         Map<TableId, Integer> planned = new HashMap<>();
         for (LoadPlan plan : plans) {
@@ -181,25 +181,25 @@ public final class ControlLog {
         return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
     }
 
-    /** Whether the operator wants everything loaded again under a new slot, and there is none yet. */
+    /** Whether the operator has ordered that all tables are re-loaded under a new slot, and the slot does not exist yet. */
     public boolean slotWanted() {
         return slotWanted;
     }
 
-    /** Where the slot began, for one that took the place of another. */
+    /** Where a slot starts that replaced another slot. */
     public Optional<SlotMade> slotMade() {
         return slotMade;
     }
 
     /**
-     * What a new load of the table can go on with.
+     * What a new load of the table can continue with.
      *
-     * @param epoch of the last load plan that names it
+     * @param epoch of the last load plan that names the table
      * @param chunks in Kafka; at least one
      */
     public record Resumable(ChunkLayout cut, int epoch, SortedSet<Integer> chunks) {}
 
-    /** @param endTransaction the first that the present snapshot cannot know of */
+    /** @param endTransaction the first transaction that the present snapshot cannot know */
     public Optional<Resumable> resumable(
             CatalogTable table, ColumnNumbers numbers, long file, String filter, long endTransaction) {
         ChunkLayout cut = cuts.get(table.id());

@@ -8,6 +8,7 @@ import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.Generations;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.LoadPlan;
@@ -35,27 +36,36 @@ public final class ControlTopic implements AutoCloseable {
     private static final String LOADED = "loaded";
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
-    /** Which database this migration reads: a server restored elsewhere or a second database must not pass for it. */
-    public record SourceIdentity(String systemIdentifier, String database) {}
+    /** Which database this migration reads: neither a server that was restored elsewhere nor a second database may replace it. */
+    public record SourceIdentity(int generation, String systemIdentifier, String database) {
+        public SourceIdentity {
+            Generations.require(generation);
+        }
+    }
 
-    /** What was loaded of the table is void: it is another one now. */
+    /** What was loaded of the table is void: the name now belongs to another table. */
     record Unloaded(TableId table) {}
 
     /** Every table of the load plan is in Kafka. */
     public record Loaded(int epoch) {}
 
-    /** A chunk is in Kafka; written in the Kafka transaction that holds its trailer. */
+    /** A chunk is in Kafka. The record is in the Kafka transaction that holds the trailer of the chunk. */
     public record ChunkLoaded(TableId table, int epoch, int chunk) {}
 
     /**
-     * A slot took the place of one that could not serve any more.
+     * A slot replaced a slot that could not be used any more.
      *
-     * @param snapshotLsn the last commit LSN that the snapshot at its beginning holds
-     * @param timeline of the server that made it; null = a source-connector of before wrote it
+     * @param generation of the flow, from 1
+     * @param snapshotLsn the last commit LSN that the snapshot at the start of the slot holds
+     * @param timeline of the server that created the slot
      */
-    public record SlotMade(Lsn snapshotLsn, Timeline timeline) {}
+    public record SlotMade(int generation, Lsn snapshotLsn, Timeline timeline) {
+        public SlotMade {
+            Generations.require(generation);
+        }
+    }
 
-    /** A partition that came to a whole table after its load, with nothing that the stream does not name. */
+    /** A partition that was added to a whole table after the load of the table, without rows that the stream does not hold. */
     public record PartitionSeen(TableId root, ChunkLayout.Part part) {}
 
     private static final String STATUS = "status";
@@ -66,8 +76,9 @@ public final class ControlTopic implements AutoCloseable {
     private final KafkaProducer<byte[], byte[]> statusProducer;
 
     /**
-     * Fences an earlier source-connector. Without that: it is stopped just before it writes its load plan, another takes over,
-     * reads the topic and plans; the first wakes, and two plans of one epoch name different snapshots.
+     * Fences an earlier source-connector. Counterexample without the fence: the earlier one is paused just before it writes its load
+     * plan. Another one takes over, reads the topic and writes a plan. The first one continues, and two plans of one epoch name
+     * different snapshots.
      */
     public ControlTopic(Migration migration) {
         topic = migration.topics().control();
@@ -95,19 +106,19 @@ public final class ControlTopic implements AutoCloseable {
     }
 
     /**
-     * Whether a cutover has switched to the target, as far as that can be read now. To be asked when something has failed: the
-     * coordinator writes that record first and fences the producers then.
+     * Whether a cutover has switched to the target; false also when the topic cannot be read. Must be called after a failure: the
+     * coordinator first writes that record, and then fences the producers.
      */
-    public static boolean tellsOfSwitch(Migration migration) {
+    public static boolean hasSwitched(Migration migration) {
         try {
             return read(migration).switched().isPresent();
         } catch (WherryException | KafkaException e) {
-            LOG.debug("Cannot see whether a cutover has switched", e);
+            LOG.debug("Cannot read whether a cutover has switched", e);
             return false;
         }
     }
 
-    /** As {@link #read(Migration)}; what comes later can then be polled from the tail. */
+    /** As {@link #read(Migration)}; later records can then be polled from the tail. */
     public static ControlLog read(TopicTail tail) {
         ControlLog memory = new ControlLog();
         try {
@@ -126,7 +137,7 @@ public final class ControlTopic implements AutoCloseable {
         write(LoadPlan.KEY, plan);
     }
 
-    /** Together: a transaction for each of thousands of tables would take minutes. */
+    /** Writes all cuts in one transaction: one transaction for each of thousands of tables would take minutes. */
     public void cut(List<ChunkLayout> cuts) {
         if (!cuts.isEmpty()) {
             writeAll(CUT, cuts);
@@ -137,7 +148,7 @@ public final class ControlTopic implements AutoCloseable {
         write(SLOT_MADE, made);
     }
 
-    /** The table has to be loaded again. */
+    /** The table must be re-loaded. */
     public void unloaded(TableId table) {
         write(UNLOADED, new Unloaded(table));
     }
@@ -152,7 +163,7 @@ public final class ControlTopic implements AutoCloseable {
         write(LOADED, loaded);
     }
 
-    /** Without waiting: a report that does not arrive must not end a load whose snapshot could not be had again. */
+    /** Does not wait: a report that does not arrive must not end a load, because its snapshot would be lost. */
     public void status(SourceStatus status) {
         try {
             var ignored = statusProducer.send(record(statusTopic, STATUS, status), (metadata, e) -> notReported(e));
@@ -171,19 +182,19 @@ public final class ControlTopic implements AutoCloseable {
         writeAll(key, List.of(value));
     }
 
-    /** A long record, as the plan of many tables or the cut of a large one, goes in parts, which a broker takes. */
+    /** A long record, such as the plan of many tables or the cut of a large table, is split into parts that the broker accepts. */
     private synchronized void writeAll(String key, List<?> values) {
         try {
             producer.beginTransaction();
             for (Object value : values) {
-                // The commit fails when this does.
+                // If a record cannot be sent, the commit fails.
                 for (ProducerRecord<byte[], byte[]> part : LargeValues.split(record(topic, key, value))) {
                     var ignored = producer.send(part);
                 }
             }
             producer.commitTransaction();
         } catch (KafkaException | IllegalStateException e) {
-            // The latter when a commit before has not been answered.
+            // IllegalStateException: the broker has not answered an earlier commit.
             throw KafkaFailures.explain("write to topic " + topic, e);
         }
     }

@@ -11,21 +11,23 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Where changes go: each table's topic by name, and which table of the source, by its oid, the topic belongs to. A name may go to
- * another table (rename, swap, drop and create); the rows that are loaded remain those of the oid, and so are its changes.
- * Counterexample with names alone: {@code blue} and {@code green} change names; changes of the one are applied to the rows of
- * the other, and nobody hears of it. Safe for use by several threads.
+ * Where changes go: the topic of each table by name, and the table of the source, by its oid, to which the topic belongs. A name may
+ * move to another table (rename, swap, drop and create). The loaded rows are still those of the oid, and so the topic gets the
+ * changes of the oid. Counterexample with names alone: {@code blue} and {@code green} swap names; the changes of each table are
+ * applied to the rows of the other, without an error. Safe for use by several threads.
  *
- * <p>An oid is bound before the snapshot of its load is taken, so that no change after the snapshot is left out, and keeps
- * its topic until the load that it belongs to is void.
+ * <p>An oid is bound before the snapshot of its load is taken, so that no change after the snapshot is left out. The oid keeps its
+ * topic until its load is void.
  */
 public final class Routes {
     private final Map<TableId, Route> byName = new ConcurrentHashMap<>();
     private final Map<TableId, String> replaced = new ConcurrentHashMap<>();
     private volatile Map<Integer, Bound> bound = Map.of();
     private volatile Map<TableId, Identity> identities = Map.of();
+    /** Rises after each change, so a reader that has read a number finds at least the routes of that number. */
+    private volatile int changed;
 
-    /** A table of the source, whatever its name. */
+    /** A table of the source, independent of its name. */
     public record Identity(long oid, ColumnNumbers columns) {
         public Identity {
             columns = columns == null ? ColumnNumbers.NONE : columns;
@@ -34,16 +36,22 @@ public final class Routes {
 
     private record Bound(Route route, Identity identity) {}
 
-    /** Makes a topic known; nothing goes there before a table is bound to it. */
-    public void put(Route route) {
+    /** Makes a topic known. No change goes there before a table is bound to the topic. */
+    public synchronized void put(Route route) {
         byName.put(route.id(), route);
+        changed++;
+    }
+
+    /** How often the routes have changed; not negative. While the number is the same, {@link #of} answers the same. */
+    public int changed() {
+        return changed;
     }
 
     public boolean knows(TableId table) {
         return byName.containsKey(table);
     }
 
-    /** All names with a topic; others join while it is looked at. */
+    /** All names with a topic. Other threads may add names to this view. */
     public Set<TableId> tables() {
         return Collections.unmodifiableSet(byName.keySet());
     }
@@ -63,7 +71,7 @@ public final class Routes {
         return found == null ? null : found.route();
     }
 
-    /** The columns that the table had when it was bound; none when it is not. */
+    /** The columns that the table had when it was bound; none = the table is not bound. */
     public ColumnNumbers columns(int oid) {
         Bound found = bound.get(oid);
         return found == null ? ColumnNumbers.NONE : found.identity().columns();
@@ -82,7 +90,7 @@ public final class Routes {
     /**
      * Binds tables to the topics of their names.
      *
-     * @return names that lose their table to one of these: what was loaded of them is void
+     * @return names whose table is now bound to another name: what was loaded under them is void
      */
     public synchronized Set<TableId> bind(Map<TableId, Identity> tables) {
         Map<Integer, Bound> now = new HashMap<>(bound);
@@ -99,7 +107,7 @@ public final class Routes {
         return losers;
     }
 
-    /** Whether the name is bound to that table with these columns; those that came since it was bound are taken note of. */
+    /** Whether the name is bound to that table with these columns. Columns that were added since are recorded. */
     public synchronized boolean hold(TableId table, Identity identity) {
         Identity before = identity(table);
         boolean same = before != null
@@ -111,7 +119,7 @@ public final class Routes {
         return same;
     }
 
-    /** The table's changes are left out from now on: they are not those of what was loaded. */
+    /** From now on the table's changes are left out, because they do not belong to the loaded rows. */
     public synchronized void unbind(int oid, String reason) {
         Map<Integer, Bound> now = new HashMap<>(bound);
         Bound before = now.remove(oid);
@@ -126,19 +134,20 @@ public final class Routes {
         now.values().forEach(one -> names.put(one.route().id(), one.identity()));
         bound = Map.copyOf(now);
         identities = Map.copyOf(names);
+        changed++;
     }
 
-    /** What was loaded under the name is void; told until it is loaded again. */
+    /** What was loaded under the name is void. The reason is reported until a re-load is planned. */
     public void replaced(TableId table, String reason) {
         replaced.put(table, reason);
     }
 
-    /** They are being loaded again, and a load plan says so. */
+    /** A load plan names the tables, so they are being re-loaded. */
     public void planned(List<TableId> tables) {
         replaced.keySet().removeAll(tables);
     }
 
-    /** Names whose load is void and not planned again yet. */
+    /** Names whose load is void, and whose re-load is not planned yet. */
     public List<FailedLoad> replaced() {
         return replaced.entrySet().stream()
                 .map(entry -> new FailedLoad(entry.getKey(), entry.getValue()))

@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 
-/** Which table of the source has a name. */
+/** Reads which table of the source has a name. */
 public final class TableIdentities {
     private TableIdentities() {}
 

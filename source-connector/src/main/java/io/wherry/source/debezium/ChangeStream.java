@@ -6,14 +6,13 @@ import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
 import io.debezium.engine.RecordChangeEvent;
 import io.debezium.engine.format.ChangeEventFormat;
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.Timeline;
-import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Resources;
@@ -45,7 +44,7 @@ public final class ChangeStream implements AutoCloseable {
     private static final long START_SECONDS = 60;
 
     static {
-        // Debezium's statistics cost more than our whole way of a row, and its queue logs each event when full.
+        // Debezium's statistics cost more than all of Wherry's work for a row, and its queue logs each event when full.
         System.setProperty("dbz.advanced.metrics.enable", "false");
     }
 
@@ -56,7 +55,7 @@ public final class ChangeStream implements AutoCloseable {
     private final DebeziumEngine<RecordChangeEvent<SourceRecord>> engine;
     private final AtomicLong pulse = new AtomicLong(System.nanoTime());
     private final CountDownLatch settled = new CountDownLatch(1);
-    private volatile boolean begun;
+    private volatile boolean started;
     private volatile boolean closing;
     private volatile Throwable ended;
 
@@ -64,11 +63,11 @@ public final class ChangeStream implements AutoCloseable {
      * Fences any earlier publisher; the engine does not run yet.
      *
      * @param routes where each table's changes go
-     * @param timeline that the source was seen on: no other may send
+     * @param timeline of the source when it was checked; a server on another timeline must not send
      * @param transactionTimeout longest time one source transaction may take to arrive
      */
     public ChangeStream(
-            Migration migration,
+            CaptureGroup group,
             Routes routes,
             SchemaRegistry registry,
             CaptureCounts counts,
@@ -78,17 +77,17 @@ public final class ChangeStream implements AutoCloseable {
             Duration transactionTimeout,
             Failpoints failpoints) {
         this.failpoints = failpoints;
-        // Before anything is opened that its failure would leave open.
-        String options = pinned(migration);
-        engineName = "wherry-" + migration.name() + "-" + STARTS.incrementAndGet();
+        // First, because a failure here must leave nothing open.
+        String options = pinned(group);
+        engineName = "wherry-" + group.migration().name() + "-" + STARTS.incrementAndGet();
         List<String> topics = routes.topics();
-        publisher = new ChangePublisher(migration, registry, topics, timeline, transactionTimeout, failpoints);
-        shapes = new RelationShapes(migration, files, wholes);
+        publisher = new ChangePublisher(group, registry, topics, timeline, transactionTimeout, failpoints);
+        shapes = new RelationShapes(group, files, wholes);
         RowDecoder decoder =
-                new RowDecoder(routes, registry, shapes, publisher, counts, origin(migration), Clock.systemUTC());
-        TaskInputs.offer(engineName, new TaskInputs(decoder, EngineSettings.application(migration), timeline, pulse));
+                new RowDecoder(routes, registry, shapes, publisher, counts, origin(group), Clock.systemUTC());
+        TaskInputs.offer(engineName, new TaskInputs(decoder, EngineSettings.application(group), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
-                .using(EngineSettings.of(migration, engineName, options))
+                .using(EngineSettings.of(group, engineName, options))
                 .using(new DebeziumEngine.ConnectorCallback() {
                     @Override
                     public void pollingStarted() {
@@ -100,30 +99,30 @@ public final class ChangeStream implements AutoCloseable {
                 .build();
     }
 
-    private static Origin origin(Migration migration) {
+    private static Origin origin(CaptureGroup group) {
         return new Origin(
                 Module.version(),
-                migration.name(),
-                migration.source().server().database(),
-                ChangeSchemas.FIRST_GENERATION);
+                group.migration().name(),
+                group.from().server().database(),
+                group.flow().generation());
     }
 
-    private static String pinned(Migration migration) {
+    private static String pinned(CaptureGroup group) {
         try {
-            return Sessions.options(migration, migration.source());
+            return Sessions.options(group.migration(), group.from());
         } catch (SQLException e) {
             throw new RetryableException(
-                    "stream changes", migration.source().toString(), e.getMessage(), "Check that the source is up", e);
+                    "stream changes", group.from().toString(), e.getMessage(), "Check that the source is reachable", e);
         }
     }
 
     /**
      * Streams until closed.
      *
-     * @throws WherryException what stopped the stream; none when {@link #close} did
+     * @throws WherryException what stopped the stream; none when {@link #stop} did
      */
     public void run() {
-        begun = true;
+        started = true;
         if (closing) {
             return;
         }
@@ -139,19 +138,19 @@ public final class ChangeStream implements AutoCloseable {
             throw publisher.failure().get();
         }
         for (Throwable cause = ended; cause != null; cause = cause.getCause()) {
-            if (cause instanceof WherryException ours) {
-                throw ours;
+            if (cause instanceof WherryException known) {
+                throw known;
             }
         }
         throw new RetryableException(
                 "stream changes",
                 engineName,
                 ended == null ? "the engine ended by itself" : rootMessage(ended),
-                "Look whether the source is up",
+                "Check that the source is reachable",
                 ended);
     }
 
-    /** The innermost message: Debezium's own layers say nothing of the reason. */
+    /** The innermost message, because Debezium's own layers do not give the reason. */
     private static String rootMessage(Throwable failure) {
         String message = failure.toString();
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
@@ -161,8 +160,8 @@ public final class ChangeStream implements AutoCloseable {
     }
 
     /**
-     * Lets Debezium move the slot, but never past Kafka: marking a record as processed flushes the end LSN of the last commit
-     * before it, so that commit must be in Kafka. A record that is not covered in time is left: a later one covers it.
+     * Lets Debezium move the slot, but never past what is in Kafka: marking a record as processed flushes the end LSN of the last
+     * commit before it, so that commit must be in Kafka. A record that is not covered in time is left, because a later one covers it.
      */
     private void moveSlot(
             List<RecordChangeEvent<SourceRecord>> records, RecordCommitter<RecordChangeEvent<SourceRecord>> committer)
@@ -178,8 +177,8 @@ public final class ChangeStream implements AutoCloseable {
     }
 
     /**
-     * Makes {@link #run} end; what is not in Kafka yet is sent again by the slot at the next start. Does not wait: the engine may
-     * wait for a thread of its own that never comes back.
+     * Makes {@link #run} end. The slot sends what is not in Kafka yet again at the next start. Does not wait, because the engine may
+     * wait for one of its own threads that never ends.
      */
     public void stop() {
         closing = true;
@@ -188,26 +187,26 @@ public final class ChangeStream implements AutoCloseable {
         closer.start();
     }
 
-    /** Whether anything came to Kafka since this start. */
+    /** Whether a Kafka transaction was committed since this start. */
     public boolean hasCommitted() {
         return publisher.hasCommitted();
     }
 
-    /** For how long the engine has not looked at its stream, in ms. */
+    /** Time since the engine last read its stream, in ms. */
     public long silentMillis() {
         return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - pulse.get());
     }
 
     private void closeEngine() {
         try {
-            // The engine refuses to be closed while it starts.
-            if (begun && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
+            // The engine cannot be closed while it starts.
+            if (started && settled.await(START_SECONDS, TimeUnit.SECONDS)) {
                 engine.close();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (IOException | IllegalStateException e) {
-            // It has ended by itself: nothing is left to close.
+            // The engine has ended by itself: nothing is left to close.
             Resources.log("closing the engine", e);
         }
     }

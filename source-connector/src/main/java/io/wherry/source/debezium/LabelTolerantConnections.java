@@ -12,13 +12,13 @@ import java.util.Properties;
 import org.postgresql.Driver;
 
 /**
- * Opens Debezium's connections by the URL of the configuration, as Debezium makes one of its own that is wrong where a database's name
- * holds {@code /} or {@code %}. Alters one query in them: Debezium reads all types when it starts, and
- * falls over one of the enum kind without labels of its own (a domain over an enum, an enum that is empty yet), because the
- * query gives NULL for its labels. Here it gives an empty list. Public because Debezium makes it by name.
+ * Opens Debezium's connections with the URL of the configuration, because Debezium's own URL is wrong if the name of a database
+ * holds {@code /} or {@code %}. Alters one query of these connections. Debezium reads all types when it starts, and fails at a type
+ * of the enum kind that has no labels (a domain over an enum, or an empty enum), because the query returns NULL for the labels. The
+ * altered query returns an empty list. Public because Debezium creates the object by the name of the class.
  */
 public final class LabelTolerantConnections implements JdbcConnection.ConnectionFactory {
-    /** What Debezium's query selects; a contract test watches over it. */
+    /** What Debezium's query selects; a contract test checks it. */
     static final String LABELS = "e.values as enum_values";
 
     private static final String LABELS_OR_NONE = "coalesce(e.values, '{}') as enum_values";

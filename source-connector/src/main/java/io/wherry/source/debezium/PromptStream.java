@@ -9,12 +9,12 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Debezium's stream, with pauses of our own. Debezium looks five times, 1 ms each, and then sleeps for {@code poll.interval.ms}, which its
- * queue uses too, to fill its batches: with 200 ms each change that came alone was late by as much, and with 5 ms the
- * queue's thread woke 200 times a second.
+ * Debezium's stream, with pauses that Wherry chooses. Debezium reads five times, 1 ms each, and then sleeps for
+ * {@code poll.interval.ms}. Its queue uses the same setting to fill its batches. With 200 ms, each single change was 200 ms late;
+ * with 5 ms, the thread of the queue woke 200 times a second.
  */
 final class PromptStream implements ReplicationStream {
-    /** After a message the next one is waited for without a pause. */
+    /** For this time after a message, the next message is awaited without a pause. */
     private static final long AWAKE_NANOS = 50_000_000L;
 
     private static final long PAUSE_MILLIS = 10;
@@ -25,8 +25,8 @@ final class PromptStream implements ReplicationStream {
     private long lastNanos = System.nanoTime();
 
     /**
-     * @param decoder is told when nothing comes
-     * @param pulse gets the time of each look
+     * @param decoder is notified when no message comes
+     * @param pulse gets the time of each read
      */
     PromptStream(ReplicationStream stream, RowDecoder decoder, AtomicLong pulse) {
         this.stream = stream;
@@ -37,7 +37,7 @@ final class PromptStream implements ReplicationStream {
     /**
      * Takes a message, or waits for one, for 1 ms or {@value #PAUSE_MILLIS} ms.
      *
-     * @return true always, or Debezium would sleep
+     * @return always true, because Debezium sleeps after false
      */
     @Override
     public boolean readPending(ReplicationMessageProcessor processor) throws SQLException, InterruptedException {

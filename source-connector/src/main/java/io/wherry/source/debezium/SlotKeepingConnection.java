@@ -15,11 +15,11 @@ import java.sql.SQLException;
 import java.util.Optional;
 
 /**
- * Debezium's replication connection, unable to create a slot. Debezium creates a missing one and streams from now on:
- * everything committed between the loss and then would be missing, without a word.
+ * Debezium's replication connection, which cannot create a slot. Debezium creates a missing slot and streams from there on: what
+ * was committed between the loss of the slot and its creation would be missing, without an error.
  */
 final class SlotKeepingConnection implements ReplicationConnection {
-    /** The private field that says that a slot was created; a contract test watches over it. */
+    /** The private field that shows that a slot was created; a contract test checks it. */
     static final String CREATION_FIELD = "slotCreationInfo";
 
     private final ReplicationConnection connection;
@@ -56,7 +56,7 @@ final class SlotKeepingConnection implements ReplicationConnection {
 
     private void prepare() throws SQLException, InterruptedException {
         initConnection();
-        // Debezium gives this session a name of its own, under which the fence would end it.
+        // Debezium gives this session another name, under which the fence would end the session.
         if (connection instanceof JdbcConnection session) {
             session.execute(
                     EngineSettings.sessionStatements(handed.application()).toArray(String[]::new));
@@ -67,19 +67,19 @@ final class SlotKeepingConnection implements ReplicationConnection {
         }
     }
 
-    /** Between the look at the source and this connection another server may have taken its address. */
+    /** Between the check of the source and this connection, another server may have taken the address of the source. */
     private void requireTimeline(Timeline now) {
         if (!handed.timeline().equals(now)) {
             throw new RetryableException(
                     "stream changes",
                     "the source",
-                    "it was on timeline " + handed.timeline().number() + " and is on " + now.number() + " now",
+                    "it was on timeline " + handed.timeline().number() + " and is now on timeline " + now.number(),
                     "");
         }
     }
 
-    // The connection calls its own createReplicationSlot, past the one above, when the slot vanished since the last
-    // look.
+    // If the slot vanished since the last check, the connection calls its own method createReplicationSlot, and not
+    // the one above.
     private void requireOldSlot() {
         try {
             Field created = connection.getClass().getDeclaredField(CREATION_FIELD);
@@ -88,7 +88,7 @@ final class SlotKeepingConnection implements ReplicationConnection {
                 throw slotLost();
             }
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("this version of Debezium notes a created slot elsewhere", e);
+            throw new IllegalStateException("this version of Debezium records a created slot elsewhere", e);
         }
     }
 
@@ -96,8 +96,9 @@ final class SlotKeepingConnection implements ReplicationConnection {
         return new DataException(
                 "stream changes",
                 "the replication slot",
-                "it is gone, so changes were lost",
-                "Migrate anew: drop slot and publication, delete this migration's topics, empty the target, start again");
+                "it no longer exists, so changes are lost",
+                "Start the migration from the beginning: drop slot and publication, delete this migration's topics, empty the"
+                        + " target, then start");
     }
 
     @Override

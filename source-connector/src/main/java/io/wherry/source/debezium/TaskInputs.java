@@ -7,13 +7,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What a Debezium task needs of us. Debezium makes connector and task from class names and gives them nothing but strings,
- * so this waits under the engine's name (its {@code topic.prefix}, unique for each start) until the task fetches it. The
- * only static state of this module besides the number of starts.
+ * What a Debezium task needs from Wherry. Debezium creates connector and task from the names of their classes and passes only
+ * strings to them. So this object waits under the name of the engine (its {@code topic.prefix}, unique for each start) until the task
+ * fetches it. The only static state of this module besides the number of starts.
  *
  * @param application application_name of the session that streams
  * @param timeline of the server that may send
- * @param pulse gets the time of each look at the stream, by {@link System#nanoTime}
+ * @param pulse gets the time of each read of the stream, by {@link System#nanoTime}
  */
 record TaskInputs(RowDecoder decoder, String application, Timeline timeline, AtomicLong pulse) {
     private static final Map<String, TaskInputs> WAITING = new ConcurrentHashMap<>();

@@ -18,11 +18,12 @@ import java.sql.SQLException;
 import java.time.Duration;
 
 /**
- * Debezium's task with our decoder in its stream: connection, keep-alive, transaction boundaries and moving the slot stay
- * Debezium's, rows go to {@link RowDecoder} and never become Debezium's records. Public because Debezium makes it by name.
+ * Debezium's task with Wherry's decoder in its stream. Debezium keeps the connection and the keep-alive, reads transaction
+ * boundaries, and moves the slot. Rows go to {@link RowDecoder} and never become Debezium's records. Public because Debezium creates
+ * the object by the name of the class.
  */
 public final class WherryPostgresTask extends PostgresConnectorTask {
-    /** The private field that holds the decoder; a contract test watches over it. */
+    /** The private field that holds the decoder; a contract test checks it. */
     static final String DECODER_FIELD = "messageDecoder";
 
     private static final Duration STATUS_INTERVAL = Duration.ofSeconds(1);

@@ -5,14 +5,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer that is used again for every
- * record. Not safe for use by several threads.
+ * Writes Avro's binary encoding (Avro specification, "Binary Encoding") into one buffer, which every record uses again. Not safe
+ * for use by several threads.
  */
 final class AvroWriter {
-    /** Bytes from which a record is giant. */
+    /** A record of this size or more, in bytes, is giant. */
     static final int KEPT_BYTES = 1 << 20;
 
-    /** The most that a number takes. */
+    /** The most bytes that a number takes. */
     private static final int NUMBER_BYTES = 10;
 
     private byte[] buffer = new byte[4096];
@@ -27,11 +27,11 @@ final class AvroWriter {
     /**
      * Begins a record.
      *
-     * @param bytes exact size of a giant one, as {@link #counted} gives it: so it is written once and copied never; 0 = unknown
+     * @param bytes exact size of a giant record, as {@link #counted} gives it, so that the record is never copied; 0 = unknown
      */
     void begin(int schemaId, int bytes) {
         counting = false;
-        // One giant row must not pin its buffer for the rest of the stream.
+        // The buffer of one giant row must not stay for the rest of the stream.
         if (bytes > 0 || buffer.length > KEPT_BYTES) {
             buffer = new byte[Math.max(bytes, bytes > 0 ? 0 : 4096)];
         }
@@ -44,20 +44,20 @@ final class AvroWriter {
         buffer[size++] = (byte) schemaId;
     }
 
-    /** Begins what is part of records, without the wire format's header. */
+    /** Begins a part of records, without the header of the wire format. */
     void beginBare() {
         counting = false;
         size = 0;
     }
 
-    /** Counts what is written from here on, instead of writing it. */
+    /** From now on the bytes are counted, not written. */
     void count() {
         counting = true;
         // The header.
         size = 5;
     }
 
-    /** Bytes that the record counted since {@link #count} takes. */
+    /** Size of the record that was counted since {@link #count}, in bytes. */
     int counted() {
         return size;
     }
@@ -79,7 +79,7 @@ final class AvroWriter {
             return;
         }
         if (buffer.length - size < NUMBER_BYTES) {
-            // Not more than it takes: a giant's buffer has its exact size.
+            // Not more than the number takes: the buffer of a giant record has exactly the size of the record.
             ensure((70 - Long.numberOfLeadingZeros(rest | 1)) / 7);
         }
         while ((rest & ~0x7FL) != 0) {
@@ -128,7 +128,7 @@ final class AvroWriter {
         encoded(utf8);
     }
 
-    /** What is encoded already. */
+    /** Bytes that are already encoded. */
     void encoded(byte[] bytes) {
         if (counting) {
             size = Math.addExact(size, bytes.length);

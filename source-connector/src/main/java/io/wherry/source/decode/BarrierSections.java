@@ -1,8 +1,8 @@
 package io.wherry.source.decode;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.Barrier;
+import io.wherry.contract.record.Barrier.Section;
 import io.wherry.source.control.Route;
 import java.util.HashMap;
 import java.util.List;
@@ -11,38 +11,38 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Where rows go within one Kafka transaction: after a barrier of a table to its partition 0 ({@link Barrier}), so that a million
- * key changes are one barrier and not a million, and those of many short source transactions are few. As a section ends with its
- * Kafka transaction, whoever has read all that is committed has read all of it.
+ * Where rows go within one Kafka transaction. After a barrier of a table ({@link Barrier}) all further rows of the table go to
+ * partition 0. So a million key changes are one barrier, not a million, and the key changes of many short source transactions are
+ * few barriers. Such a section ends with its Kafka transaction, so a reader of all committed records has read whole sections.
  */
 public final class BarrierSections {
-    private final Map<TableId, Lsn> begun = new HashMap<>();
+    private final Map<TableId, Section> begun = new HashMap<>();
 
-    /** Another Kafka transaction begins. */
+    /** The next Kafka transaction begins. */
     public void clear() {
         begun.clear();
     }
 
-    /** @param partition where the row goes unless its table is within a section */
+    /** @param partition for the row, unless its table is in a section */
     public ProducerRecord<byte[], byte[]> row(Route route, int partition, byte[] key, byte[] value) {
-        Lsn section = begun.get(route.id());
+        Section section = begun.get(route.id());
         return section == null
                 ? new ProducerRecord<>(route.topic(), partition, key, value)
                 : marked(route, 0, key, value, section);
     }
 
-    /** @param commitLsn of the row's source transaction */
-    public List<ProducerRecord<byte[], byte[]>> barrier(Route route, Lsn commitLsn, byte[] key, byte[] value) {
-        if (begun.putIfAbsent(route.id(), commitLsn) != null) {
+    /** @param section that the row begins, unless its table is within a section */
+    public List<ProducerRecord<byte[], byte[]>> barrier(Route route, Section section, byte[] key, byte[] value) {
+        if (begun.putIfAbsent(route.id(), section) != null) {
             return List.of(row(route, 0, key, value));
         }
         return IntStream.range(0, route.partitions())
-                .mapToObj(partition -> marked(route, partition, key, value, commitLsn))
+                .mapToObj(partition -> marked(route, partition, key, value, section))
                 .toList();
     }
 
     private static ProducerRecord<byte[], byte[]> marked(
-            Route route, int partition, byte[] key, byte[] value, Lsn section) {
+            Route route, int partition, byte[] key, byte[] value, Section section) {
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(route.topic(), partition, key, value);
         Barrier.mark(record, section);
         return record;

@@ -8,7 +8,7 @@ import java.util.List;
 import org.apache.avro.Schema;
 
 /**
- * Encodes rows of one table shape from the wire's bytes straight to Avro, by the schemas of {@link ChangeSchemas}. Not safe
+ * Encodes rows of one table shape from the bytes of the wire directly to Avro, by the schemas of {@link ChangeSchemas}. Not safe
  * for use by several threads.
  */
 final class ChangeEncoder {
@@ -21,8 +21,8 @@ final class ChangeEncoder {
     /**
      * Where a change comes from.
      *
-     * @param lsn of the row's own WAL record; that of several rows may be one
-     * @param order within the transaction
+     * @param lsn of the row's own WAL record, which several rows may share
+     * @param order of the row within the transaction
      */
     record Source(SourceTransaction transaction, long lsn, long order) {}
 
@@ -69,7 +69,7 @@ final class ChangeEncoder {
         return kinds.length;
     }
 
-    /** Number of the keys' schema, which every key begins with; -1 when keyless. */
+    /** Number of the schema of the keys, with which every key begins; -1 = keyless. */
     int keySchema() {
         return schemas.key();
     }
@@ -78,8 +78,8 @@ final class ChangeEncoder {
      * The envelope of one change.
      *
      * @param before or null
-     * @param identityOnly {@code before} holds the identity columns only; the stream fills the others with NULL, which they
-     *     need not be
+     * @param identityOnly {@code before} holds only the identity columns; the stream fills the other columns with NULL, which
+     *     need not be their values
      * @param after or null
      */
     byte[] value(Tuple before, boolean identityOnly, Tuple after, char operation, Source source) {
@@ -96,8 +96,7 @@ final class ChangeEncoder {
     }
 
     private void envelope(Tuple before, boolean identityOnly, Tuple after, char operation, Source source) {
-        // A server that sends the identity of a table whose identity we do not have (generated columns) sends nothing
-        // of it.
+        // The identity may consist of columns that Wherry leaves out (generated columns). Then the row names nothing.
         row(identityOnly && !keyed ? null : before, identityOnly);
         row(after, false);
         SourceTransaction transaction = source.transaction();
@@ -126,7 +125,7 @@ final class ChangeEncoder {
         out.number(0);
     }
 
-    /** The key: identity columns of {@code row}, or of {@code old} where {@code row} does not carry them; null when keyless. */
+    /** The key: identity columns of {@code row}, or of {@code old} if {@code row} does not carry them; null = keyless. */
     byte[] key(Tuple row, Tuple old) {
         if (!keyed) {
             return null;

@@ -14,9 +14,10 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * What the catalog says of the columns of a relation message. The type with its modifier is the message's own; the rest is
- * today's, which may be younger than the message. That is safe for the value of earlier rows: the server keeps it apart
- * from the default (attmissingval), until the table's rows are written anew, and then the file is another one.
+ * What the catalog says about the columns of a relation message. The type and its modifier come from the message. The rest is
+ * what the catalog says now, which may be newer than the message. This is safe for the value that earlier rows have in an added
+ * column: the server keeps that value apart from the default (attmissingval) until the table is rewritten, and then the table
+ * has another file.
  */
 final class ColumnDefinitions {
     private static final String COLUMNS = """
@@ -38,15 +39,15 @@ final class ColumnDefinitions {
     private ColumnDefinitions() {}
 
     /**
-     * @param oid of the table to look at: the relation's own, or another partition of the same table
+     * @param oid of the table whose catalog entries are read: the relation, or another partition of the same table
      * @param loadedFile number of the file that held the table's rows when they were loaded; null = unknown
-     * @param files what has been seen of the tables' files
-     * @return by the columns' names
+     * @param files the files of the tables that were seen so far
+     * @return the definitions by the names of the columns
      */
     static Map<String, ColumnDefinition> read(
             Connection session, RelationMessage relation, long oid, Long loadedFile, TableFiles files)
             throws SQLException {
-        // Its only element, in the text of its type.
+        // An array with one element; the element is read as the text of its type.
         String missing = ServerVersion.major(session) >= MISSING_VALUES_SINCE
                 ? "CAST(CAST(a.attmissingval AS text) AS text[])"
                 : "NULL::text[]";

@@ -4,7 +4,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.ChangeSchemas;
 
 /**
- * What {@code source} says in every record of one stream.
+ * The content of {@code source} that is the same in every record of one stream.
  *
  * @param version of Debezium
  * @param name of the migration, as Debezium's topic prefix
@@ -13,7 +13,7 @@ import io.wherry.contract.record.ChangeSchemas;
  */
 public record Origin(String version, String name, String database, int generation) {
     private static final String CONNECTOR = "postgresql";
-    /** Rows of the load travel otherwise. */
+    /** The rows of the load are not records of the stream. */
     private static final String SNAPSHOT = "false";
 
     /** Writes the fields that are the same in all records of a table. */

@@ -31,7 +31,7 @@ public record RelationMessage(int oid, TableId id, ReplicaIdentity replicaIdenti
                 columns.stream().filter(c -> !names.contains(c.name())).toList());
     }
 
-    /** For each column of a tuple on the wire whether it is left out; null = none is. */
+    /** For each column of a tuple on the wire, whether it is left out; null = no column is left out. */
     boolean[] leftOut(Set<String> names) {
         if (names.isEmpty()) {
             return null;
@@ -43,7 +43,7 @@ public record RelationMessage(int oid, TableId id, ReplicaIdentity replicaIdenti
         return left;
     }
 
-    /** The same, its rows carried under another table's name. */
+    /** The same; the rows are carried under the name of another table. */
     RelationMessage under(TableId carrier) {
         return new RelationMessage(oid, carrier, replicaIdentity, columns);
     }

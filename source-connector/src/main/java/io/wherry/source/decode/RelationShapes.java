@@ -1,6 +1,6 @@
 package io.wherry.source.decode;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.PartitionRoots;
@@ -32,12 +32,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Turns relation messages into table shapes. The stream names types by number only, and marks every column as identity
- * under REPLICA IDENTITY FULL, so type names and (then) the primary key come from the catalog, over a session of its own.
+ * Turns relation messages into table shapes. The stream names types by number only, and under REPLICA IDENTITY FULL marks every
+ * column as identity. So the names of the types and, under FULL, the primary key come from the catalog, over a separate session.
  * Not safe for use by several threads.
  *
- * <p>What the catalog says of partitions is today's, and the message may be older. A partition that has changed its place
- * since has stopped the tables that it left and joined ({@link WholeTables}), which will be loaded again.
+ * <p>The catalog shows the partitions as they are now, and the message may be older. If a partition has moved to another table
+ * since, then the tables that it left and joined are stopped ({@link WholeTables}) and will be re-loaded.
  */
 public final class RelationShapes implements Shapes, AutoCloseable {
     private static final String ROOT = """
@@ -54,18 +54,18 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     private static final String GENERATED = "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ?::oid"
             + " AND attnum > 0 AND NOT attisdropped AND attgenerated <> ''";
 
-    /** What a type that was dropped since reads as; the target then says whether it can take the text. */
+    /** Stands for a type that has been dropped since; the target decides whether it accepts the text. */
     private static final TypeName TEXT = new TypeName("pg_catalog", "text");
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final TableFiles files;
     private final WholeTables wholes;
     private final Map<Long, TypeName> types = new HashMap<>();
     private Connection session;
 
-    public RelationShapes(Migration migration, TableFiles files, WholeTables wholes) {
+    public RelationShapes(CaptureGroup group, TableFiles files, WholeTables wholes) {
         this.wholes = wholes;
-        this.migration = migration;
+        this.group = group;
         this.files = files;
     }
 
@@ -79,14 +79,15 @@ public final class RelationShapes implements Shapes, AutoCloseable {
                     "read the catalog after",
                     "transaction " + transaction,
                     e.getMessage(),
-                    "Look whether the source is up",
+                    "Check that the source is reachable",
                     e);
         }
     }
 
     /**
-     * Today's, which may be younger than the message: a column that has lost its expression since comes with the values that it
-     * had, and the sink-applier stops the table there until the target's column is a plain one too.
+     * Read from the catalog as it is now, which may be newer than the message. A column that has lost its expression since then
+     * comes with the values that it had. The sink-applier stops the table at such a row, until the target's column is a plain
+     * column too.
      */
     @Override
     public Set<String> generated(RelationMessage relation) {
@@ -127,7 +128,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     @Override
     public Carrier carrier(RelationMessage relation) {
         Carrier itself = new Carrier(relation.oid(), relation.id());
-        if (migration.tables().whole().isEmpty()) {
+        if (group.migration().tables().whole().isEmpty()) {
             return itself;
         }
         long oid = Integer.toUnsignedLong(relation.oid());
@@ -136,8 +137,8 @@ public final class RelationShapes implements Shapes, AutoCloseable {
             try (ResultSet row = statement.executeQuery()) {
                 if (row.next()) {
                     TableId root = new TableId(row.getString(1), row.getString(2));
-                    // A table that was detached is one of its own, also where it is seen by its earlier place.
-                    if (!row.getBoolean(3) || !migration.tables().isWhole(root)) {
+                    // A detached partition is a table of its own, also for messages from before it was detached.
+                    if (!row.getBoolean(3) || !group.migration().tables().isWhole(root)) {
                         return itself;
                     }
                     wholes.meet(oid, root);
@@ -147,7 +148,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
         } catch (SQLException e) {
             throw unreadable(relation.id(), e);
         }
-        // Dropped since.
+        // The table has been dropped since.
         return wholes.carrier(oid).map(whole -> new Carrier(0, whole)).orElse(itself);
     }
 
@@ -174,7 +175,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
     @Override
     public boolean isAll(TableId whole, Set<Integer> truncated) {
         try {
-            return Partition.read(session(), migration).stream()
+            return Partition.read(session(), group.migration()).stream()
                     .filter(partition -> partition.root().equals(whole) && partition.leaf())
                     .allMatch(partition -> truncated.contains((int) partition.oid()));
         } catch (SQLException e) {
@@ -184,7 +185,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
 
     private static RetryableException unreadable(Object table, SQLException e) {
         return new RetryableException(
-                "read the catalog for", table.toString(), e.getMessage(), "Look whether the source is up", e);
+                "read the catalog for", table.toString(), e.getMessage(), "Check that the source is reachable", e);
     }
 
     private Map<String, ColumnDefinition> definitions(RelationMessage relation) throws SQLException {
@@ -231,7 +232,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
         }
     }
 
-    /** The table's own, or the whole's that it is a partition of: a partition may have a key that the whole has not. */
+    /** The primary key of the table, or of the whole table for its partition: a partition may have a key that the whole lacks. */
     private List<String> primaryKey(RelationMessage relation) throws SQLException {
         List<String> names = new ArrayList<>();
         try (PreparedStatement statement = session()
@@ -239,7 +240,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
                         ":primary_key", ReplicaIdentity.primaryKey(ServerVersion.major(session()))))) {
             long oid = Integer.toUnsignedLong(relation.oid());
             statement.setLong(1, oid);
-            statement.setBoolean(2, migration.tables().isWhole(relation.id()));
+            statement.setBoolean(2, group.migration().tables().isWhole(relation.id()));
             statement.setLong(3, oid);
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
@@ -252,7 +253,7 @@ public final class RelationShapes implements Shapes, AutoCloseable {
 
     private Connection session() throws SQLException {
         if (session == null || session.isClosed()) {
-            session = Sessions.open(migration, migration.source(), "types");
+            session = Sessions.open(group.migration(), group.from(), "types");
         }
         return session;
     }

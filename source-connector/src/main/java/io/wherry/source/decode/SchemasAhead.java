@@ -1,6 +1,6 @@
 package io.wherry.source.decode;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.ReplicaIdentity;
@@ -24,10 +24,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Registers the schemas of the published tables before their first change comes, with the relation message that the stream
- * would send now. Else hundreds of tables that are first written to within the cutover's window are registered there, one
- * after another. Where the message is another in the end, its own schema is registered when it comes, and this one was for
- * nothing.
+ * Registers the schemas of the published tables before their first change comes, for the relation message that the stream would
+ * send now. Otherwise, hundreds of tables whose first change comes within the window of the cutover would be registered there,
+ * one after another. If the relation message differs in the end, its schema is registered when the message comes, and the schema
+ * that was registered here is not used.
  */
 public final class SchemasAhead {
     private static final Logger LOG = LoggerFactory.getLogger(SchemasAhead.class);
@@ -47,19 +47,17 @@ public final class SchemasAhead {
 
     private SchemasAhead() {}
 
-    /**
-     * @param closing whether to leave off
-     */
+    /** @param closing true when the registration must stop */
     public static void register(
-            Migration migration,
+            CaptureGroup group,
             Routes routes,
             TableFiles files,
             WholeTables wholes,
             SchemaRegistry registry,
             BooleanSupplier closing) {
         int registered = 0;
-        try (RelationShapes shapes = new RelationShapes(migration, files, wholes)) {
-            for (RelationMessage relation : relations(migration)) {
+        try (RelationShapes shapes = new RelationShapes(group, files, wholes)) {
+            for (RelationMessage relation : relations(group)) {
                 Route route = routes.of(relation.oid());
                 if (closing.getAsBoolean()) {
                     return;
@@ -69,10 +67,10 @@ public final class SchemasAhead {
                     registered++;
                 }
             }
-            LOG.info("schemas of {} tables are registered", registered);
+            LOG.info("registered the schemas of {} tables", registered);
         } catch (SQLException | RuntimeException e) {
-            // The stream does it by itself when a change comes, and says what hinders it.
-            LOG.info("schemas are not registered before their first change: {}", e.getMessage());
+            // The stream registers the schema when a change comes, and then reports what prevents it.
+            LOG.info("could not register schemas before the first change: {}", e.getMessage());
         }
     }
 
@@ -83,11 +81,11 @@ public final class SchemasAhead {
                 .replace(":key_columns", ReplicaIdentity.keyColumns(major));
     }
 
-    private static List<RelationMessage> relations(Migration migration) throws SQLException {
+    private static List<RelationMessage> relations(CaptureGroup group) throws SQLException {
         Map<Long, RelationMessage> relations = new LinkedHashMap<>();
-        try (Connection session = Sessions.open(migration, migration.source(), "schemas");
+        try (Connection session = Sessions.open(group.migration(), group.from(), "schemas");
                 PreparedStatement statement = session.prepareStatement(relations(ServerVersion.major(session)))) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, group.publication());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
                     long oid = row.getLong(1);

@@ -4,8 +4,8 @@ import io.wherry.contract.error.DataException;
 import java.nio.ByteBuffer;
 
 /**
- * Where the columns of one tuple stand in a row message; nothing is copied. Used again for every row, so valid only until
- * the next {@link #read}.
+ * The places of the columns of one tuple in a row message; nothing is copied. Every row uses the same object, so its content is
+ * valid only until the next {@link #read}.
  */
 final class Tuple {
     private static final int NULL = -1;
@@ -18,9 +18,9 @@ final class Tuple {
     private boolean complete;
 
     /**
-     * Reads a TupleData at the message's position and leaves the position behind it.
+     * Reads a TupleData at the position of the message, and moves the position to its end.
      *
-     * @param leftOut columns that are as if they were not there; null = none
+     * @param leftOut columns to skip; null = none
      */
     void read(ByteBuffer from, boolean[] leftOut) {
         message = from;
@@ -32,7 +32,7 @@ final class Tuple {
         columns = 0;
         complete = true;
         for (int at = 0; at < onWire; at++) {
-            // The next column overwrites one that is left out.
+            // The next column overwrites a column that is left out.
             int i = columns;
             if (leftOut == null || at >= leftOut.length || !leftOut[at]) {
                 columns++;
@@ -54,12 +54,12 @@ final class Tuple {
                             "decode",
                             "a row of the stream",
                             "unknown kind of column '" + (char) kind + "'",
-                            "This server speaks a protocol that Wherry does not know; report its version");
+                            "Report this with the version of the source");
             }
         }
     }
 
-    /** Bytes of all values together, in the wire's text. */
+    /** Size of all values together as text on the wire, in bytes. */
     int textBytes() {
         int bytes = 0;
         for (int i = 0; i < columns; i++) {
@@ -76,7 +76,7 @@ final class Tuple {
         return lengths[column] == NULL;
     }
 
-    /** The stream did not carry the value: a TOAST value that the update left alone. */
+    /** The stream did not carry the value: a TOAST value that the update did not change. */
     boolean isUnchanged(int column) {
         return lengths[column] == UNCHANGED;
     }
@@ -101,7 +101,7 @@ final class Tuple {
         boolean negative = message.get(at) == '-';
         long value = 0;
         for (int i = negative ? at + 1 : at; i < end; i++) {
-            // Summed up below zero: the least int8 has no positive counterpart.
+            // The sum is negative, because the smallest int8 has no positive counterpart.
             value = value * 10 - (message.get(i) - '0');
         }
         return negative ? value : -value;

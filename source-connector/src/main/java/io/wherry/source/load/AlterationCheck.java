@@ -10,7 +10,7 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
 
-/** Compares the present with what was read under a snapshot. Safe for use by several threads. */
+/** Compares the present state of a table with what was read under a snapshot. Safe for use by several threads. */
 final class AlterationCheck implements AutoCloseable {
     private static final String NOW = """
             SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint, n.nspname, c.relname
@@ -18,7 +18,7 @@ final class AlterationCheck implements AutoCloseable {
             """;
 
     private final OpenSessions sessions;
-    /** Sees the present, not the snapshot; opened when it is first wanted. */
+    /** Sees the present, not the snapshot; opened when it is first needed. */
     private Connection present;
 
     AlterationCheck(OpenSessions sessions) {
@@ -26,12 +26,12 @@ final class AlterationCheck implements AutoCloseable {
     }
 
     /**
-     * Why what a session has read of a chunk is not what the snapshot holds; empty = it is. The session still has its lock on
-     * the table that it read, so nothing changes meanwhile.
+     * Why the rows that a session has read of a chunk are not those of the snapshot; empty = they are. The session still has its lock
+     * on the table, so the table does not change meanwhile.
      *
-     * <p>A table that was rewritten since the snapshot (ALTER TABLE, TRUNCATE) looks empty to the snapshot, and a rewrite is
-     * not in the stream. And the server finds tables and columns by their present names, whatever the snapshot: when two tables
-     * have swapped names, or a column was dropped and added again, rows of the one are read for those of the other.
+     * <p>A table that was rewritten since the snapshot (ALTER TABLE, TRUNCATE) is empty in the snapshot, and a rewrite is not in the
+     * stream. Also, the server finds tables and columns by their present names, independent of the snapshot. If two tables have swapped
+     * names, or a column was dropped and added again, the session reads the rows of one for the other.
      *
      * @param file that holds the table's rows in the snapshot
      */
@@ -58,10 +58,10 @@ final class AlterationCheck implements AutoCloseable {
             statement.setLong(1, chunk.oid());
             try (ResultSet row = statement.executeQuery()) {
                 if (!row.next() || file != row.getLong(1)) {
-                    return Optional.of("rewritten since the snapshot");
+                    return Optional.of("the table was rewritten since the snapshot");
                 }
                 if (!chunk.reads().equals(new TableId(row.getString(2), row.getString(3)))) {
-                    return Optional.of("another table has the name " + chunk.reads() + " now");
+                    return Optional.of("another table now has the name " + chunk.reads());
                 }
             }
         }

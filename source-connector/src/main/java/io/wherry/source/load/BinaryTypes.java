@@ -4,9 +4,9 @@ import io.wherry.contract.postgres.CatalogColumn;
 import java.util.Set;
 
 /**
- * The types whose binary COPY format is the same on every server: built in, without type numbers of this database inside.
- * Arrays carry their element type's number, so arrays of these only. Left out: xml (its encoding is the session's), money
- * (scaled by locale), reg* (numbers of this catalog), ranges and everything that users define.
+ * The types whose binary COPY format is the same on every server: built-in types whose values hold no oids of this database. An
+ * array holds the oid of its element type, so only arrays of these types are included. Not included: xml (encoded as the session
+ * says), money (scaled by the locale), reg* (oids of this catalog), ranges, and all types that users define.
  */
 final class BinaryTypes {
     private static final Set<String> STABLE = Set.of(
@@ -57,7 +57,7 @@ final class BinaryTypes {
             return false;
         }
         String name = column.type().name();
-        // A built-in array type is named for its element: _int4.
+        // A built-in array type has the name of its element type with an underscore: _int4.
         boolean array = column.elementOid() != 0 && name.startsWith("_");
         return STABLE.contains(array ? name.substring(1) : name);
     }

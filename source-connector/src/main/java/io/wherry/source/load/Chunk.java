@@ -9,15 +9,15 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * A part of a table that is read by one COPY.
+ * A part of a table that one COPY reads.
  *
- * @param reads the table itself, or the partition of it that holds the rows
+ * @param reads the table itself, or the partition that holds the rows
  * @param oid of {@code reads}
  * @param numbers of the table's columns
  * @param number within the table, from 0
- * @param condition SQL that selects its rows; empty = all
- * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
- * @param replaces key columns: its rows take the place of those with the same key; empty = there are none
+ * @param condition SQL that selects the rows of the chunk; empty = all rows
+ * @param filter WHERE clause with the condition on the wanted rows, after a blank; empty = all rows
+ * @param replaces key columns: the rows of the chunk replace rows with the same key; empty = they replace none
  */
 record Chunk(
         CatalogTable table,
@@ -38,7 +38,7 @@ record Chunk(
         this(table, table.id(), table.oid(), numbers, number, condition, filter, replaces);
     }
 
-    /** The COPY statement that reads it. Rows of child tables come under the children's own names. */
+    /** The COPY statement that reads the chunk. Rows of child tables are read under the names of the child tables. */
     String copy() {
         String columns = table.writable().stream()
                 .map(column -> Identifiers.quote(column.name()))

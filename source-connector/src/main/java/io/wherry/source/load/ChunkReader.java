@@ -24,9 +24,9 @@ import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One reader of a load: takes chunk after chunk and writes each to its own partition of the load topic, its lane. */
+/** One reader of a load: takes chunk after chunk, and writes each to the reader's partition of the load topic, its lane. */
 final class ChunkReader implements Runnable {
-    /** Bytes of a block: well below the broker's default limit of 1 MiB a record. */
+    /** Size of a block in bytes: well below the broker's default limit of 1 MiB for a record. */
     static final int BLOCK_BYTES = 512 * 1024;
 
     private static final Logger LOG = LoggerFactory.getLogger(ChunkReader.class);
@@ -39,7 +39,7 @@ final class ChunkReader implements Runnable {
     private final byte[] block = new byte[BLOCK_BYTES];
     private Connection session;
 
-    /** @param connected no reader begins before all have a session: a load short of connections fails at once */
+    /** @param connected no reader starts before all have a session, so a load with too few connections fails at once */
     ChunkReader(FullLoad load, int lane, LaneProducer producer, CountDownLatch connected) {
         this.load = load;
         this.lane = lane;
@@ -61,7 +61,7 @@ final class ChunkReader implements Runnable {
             }
         } catch (SQLException e) {
             load.fail(new RetryableException(
-                    "read", "the load's snapshot", e.getMessage(), "Look whether the source is up", e));
+                    "read", "the snapshot of the load", e.getMessage(), "Check that the source is reachable", e));
         } catch (InterruptedException e) {
             load.fail(Interruption.during("load", e));
         } catch (WherryException e) {
@@ -73,7 +73,7 @@ final class ChunkReader implements Runnable {
         }
     }
 
-    /** A chunk that failed is sent again from its header; readers of the topic drop what had no trailer. */
+    /** A chunk that failed is sent again from its header on. Readers of the topic drop a chunk without a trailer. */
     private void readWithRetries(Chunk chunk) throws SQLException, InterruptedException {
         Backoff backoff = new Backoff(load::failed);
         for (int failures = 0; ; ) {
@@ -90,30 +90,33 @@ final class ChunkReader implements Runnable {
                     return;
                 }
                 failures++;
-                boolean last = failures > load.migration().load().retries();
+                boolean last = failures > load.group().migration().load().retries();
                 if (load.failed() || last && sourceIsAway(e)) {
                     throw new RetryableException(
-                            "read", chunk.table().id().toString(), e.getMessage(), "Look whether the source is up", e);
+                            "read",
+                            chunk.table().id().toString(),
+                            e.getMessage(),
+                            "Check that the source is reachable",
+                            e);
                 }
                 if (last) {
                     load.failTable(
                             chunk,
                             "chunk " + chunk.number() + ": "
                                     + UnreadTables.refused(
-                                            load.migration(), chunk.table().id(), e));
+                                            load.group(), chunk.table().id(), e));
                     reopen();
                     return;
                 }
                 LOG.warn("{} chunk {}: {}; reading it again", chunk.table().id(), chunk.number(), e.getMessage());
             } catch (RetryableException | FencedException e) {
-                // Fenced: the broker gave up a transaction while it was away, or another acts. Then the lock is not
-                // ours, which is
-                // seen before a lane is opened again.
+                // Fenced: the broker aborted a transaction while it was not reachable, or another instance acts.
+                // In the second case the lock is lost, which is noticed before a lane is opened again.
                 producer.abandon();
                 if (load.failed()) {
                     throw e;
                 }
-                // As long as it takes: giving up would mean to load everything anew under another snapshot.
+                // Retried without a limit: otherwise everything must be loaded again under another snapshot.
                 LOG.warn("{} chunk {}: {}", chunk.table().id(), chunk.number(), e.explained());
             }
             backoff.pause(began);
@@ -121,7 +124,7 @@ final class ChunkReader implements Runnable {
         }
     }
 
-    /** The connection broke, or the server is going down: not the table's fault. */
+    /** The connection is broken, or the server is shutting down: the table is not the cause. */
     private static boolean sourceIsAway(Exception e) {
         String state = e instanceof SQLException sql ? Sessions.state(sql) : "08";
         return state.startsWith("08") || state.startsWith("57P");
@@ -131,13 +134,13 @@ final class ChunkReader implements Runnable {
         try {
             load.snapshot().enter(session);
         } catch (SQLException e) {
-            LOG.info("lane {}: session lost, opening another: {}", lane, e.getMessage());
+            LOG.info("lane {}: the session is lost, opening another one: {}", lane, e.getMessage());
             reopen();
             load.snapshot().enter(session);
         }
     }
 
-    // The old session may stand in the middle of its COPY.
+    // The old session may be in the middle of its COPY.
     private void reopen() throws SQLException {
         load.snapshot().release(session);
         session = load.snapshot().open(purpose());
@@ -148,8 +151,8 @@ final class ChunkReader implements Runnable {
     }
 
     /**
-     * Why the statement was wrong. The same states come from a function that the statement calls, which looks in vain for what its
-     * search_path does not show: then nothing of the table has been altered.
+     * Why the statement failed. The same SQLSTATEs come from a function that the statement calls, if the search_path of the function
+     * does not contain what it names: then the table was not altered.
      */
     private UnreadTables.Reason reason(Chunk chunk, Exception e) {
         try {
@@ -158,13 +161,16 @@ final class ChunkReader implements Runnable {
                 return UnreadTables.Reason.altered(altered.get());
             }
         } catch (SQLException away) {
-            LOG.info("{}: not known whether it was altered: {}", chunk.table().id(), away.getMessage());
+            LOG.info(
+                    "{}: cannot check whether the table was altered: {}",
+                    chunk.table().id(),
+                    away.getMessage());
         }
         return new UnreadTables.Reason(
-                UnreadTables.refused(load.migration(), chunk.table().id(), e), false);
+                UnreadTables.refused(load.group(), chunk.table().id(), e), false);
     }
 
-    /** Table or column are not found: SQLSTATE class 42, as the statement was right when it was planned. */
+    /** Table or column are not found: SQLSTATE class 42. The statement was correct when it was planned. */
     private static boolean statementIsWrong(Exception e) {
         return e instanceof SQLException sql
                 && sql.getSQLState() != null
@@ -219,7 +225,7 @@ final class ChunkReader implements Runnable {
         load.budget().take(size);
         boolean handedOver = false;
         try {
-            // The producer copies the bytes before it returns, so the block is used again.
+            // The producer copies the bytes before it returns, so the block can be used again.
             producer.send(new Block(size == block.length ? block : Arrays.copyOf(block, size)), (metadata, e) -> {
                 load.budget().giveBack(size);
                 noteFailure.onCompletion(metadata, e);

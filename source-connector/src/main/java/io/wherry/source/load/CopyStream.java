@@ -13,12 +13,12 @@ import org.postgresql.util.PSQLState;
 import org.postgresql.util.ServerErrorMessage;
 
 /**
- * Reads the bytes of {@code COPY … TO STDOUT} into a buffer of the caller's size. The driver's own COPY hands out a row at a
- * time as one array, and a row may have a gigabyte; this reads the same messages from the driver's stream (PostgreSQL
- * documentation, "Message Formats"), wherever a row ends. The session must not be used otherwise until the end is read.
+ * Reads the bytes of {@code COPY … TO STDOUT} into a buffer of the caller's size. The driver's own COPY returns each row as one
+ * array, and a row may have a gigabyte. This class reads the same messages from the driver's stream (PostgreSQL documentation,
+ * "Message Formats"), independent of the ends of rows. The session must not be used otherwise until the end is read.
  */
 public final class CopyStream {
-    /** The driver's field that holds its stream; a contract test watches over it. */
+    /** The driver's field that holds its stream; a contract test checks it. */
     public static final String STREAM_FIELD = "pgStream";
 
     private final PGStream stream;
@@ -38,10 +38,10 @@ public final class CopyStream {
     }
 
     /**
-     * Fills the buffer as far as the stream goes.
+     * Fills the buffer, unless the stream ends before.
      *
-     * @return bytes read; fewer than the buffer's length only at the end, then 0
-     * @throws SQLException when the server breaks off
+     * @return number of bytes read; less than the length of the buffer only at the end, and then 0
+     * @throws SQLException when the server aborts the COPY
      */
     int read(byte[] buffer) throws SQLException, IOException {
         int size = 0;
@@ -54,12 +54,12 @@ public final class CopyStream {
         return size;
     }
 
-    /** Rows as the server counted them; known once the end was read. */
+    /** Number of rows by the server's count; known when the end was read. */
     long rows() {
         return rows;
     }
 
-    /** Goes on to the next CopyData message; false at the end. */
+    /** Reads up to the next CopyData message; false at the end. */
     private boolean nextData() throws SQLException, IOException {
         PSQLException failure = null;
         while (!ended) {

@@ -9,14 +9,14 @@ import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Tables whose load was given up until the operator says to try again. Safe for use by several threads. */
+/** Tables whose load failed, until the operator orders a retry. Safe for use by several threads. */
 public final class FailedTables {
     private static final Logger LOG = LoggerFactory.getLogger(FailedTables.class);
 
     private final Map<TableId, String> reasons = new TreeMap<>();
 
     synchronized void add(TableId table, String reason) {
-        LOG.error("load of {} is given up: {}", table, reason);
+        LOG.error("load of {} failed: {}", table, reason);
         reasons.putIfAbsent(table, reason);
     }
 
@@ -24,11 +24,11 @@ public final class FailedTables {
         return reasons.containsKey(table);
     }
 
-    /** @return whether any is to be tried again by this order */
+    /** @return whether the order retries a table */
     public synchronized boolean retry(Order order) {
         boolean any = reasons.keySet().removeIf(order::means);
         if (any) {
-            LOG.info("loading {} again by order", order.table() == null ? "all that failed" : order.table());
+            LOG.info("retrying the load of {} by order", order.table() == null ? "all failed tables" : order.table());
         }
         return any;
     }

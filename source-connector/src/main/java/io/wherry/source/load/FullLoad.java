@@ -1,6 +1,6 @@
 package io.wherry.source.load;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.LoadPlan;
@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 final class FullLoad {
     private static final Logger LOG = LoggerFactory.getLogger(FullLoad.class);
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final LoadSnapshot snapshot;
     private final LoadPlan plan;
     private final Queue<Chunk> queue;
@@ -32,16 +32,16 @@ final class FullLoad {
     private final List<LaneProducer> lanes;
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
 
-    /** @param lanes one for each reader */
+    /** @param lanes a lane for each reader */
     FullLoad(
-            Migration migration,
+            CaptureGroup group,
             LoadSnapshot snapshot,
             LoadPlan plan,
             List<Chunk> chunks,
             List<LaneProducer> lanes,
             LoadLedger ledger,
             Failpoints failpoints) {
-        this.migration = migration;
+        this.group = group;
         this.snapshot = snapshot;
         this.plan = plan;
         this.lanes = lanes;
@@ -51,8 +51,8 @@ final class FullLoad {
     }
 
     /**
-     * Reads until every chunk is in Kafka, one thread a lane. Tables that failed or were altered meanwhile are left
-     * incomplete, for another plan.
+     * Reads until every chunk is in Kafka, with one thread for each lane. Tables that fail, or that are altered meanwhile, stay
+     * incomplete for another plan.
      */
     void run() {
         LOG.info(
@@ -80,8 +80,8 @@ final class FullLoad {
         }
     }
 
-    Migration migration() {
-        return migration;
+    CaptureGroup group() {
+        return group;
     }
 
     LoadPlan plan() {
@@ -129,13 +129,13 @@ final class FullLoad {
         return null;
     }
 
-    /** The table's chunks cannot be read: those left are set aside until the operator says to try again. */
+    /** The chunks of the table cannot be read: the remaining chunks are set aside until the operator orders a retry. */
     void failTable(Chunk chunk, String reason) {
         ledger.failed().add(chunk.table().id(), reason);
         setAside.add(chunk);
     }
 
-    /** Whether to stop: another reader has failed, or the load is being broken off. */
+    /** Whether to stop: another reader has failed, or the load is being aborted. */
     boolean failed() {
         return failure.get() != null || snapshot.closed();
     }
@@ -145,10 +145,10 @@ final class FullLoad {
         ledger.counts().rowsRead(chunk.table().id(), rows);
     }
 
-    /** What was read of the table is void, as when it was altered since the snapshot: another round is to read it. */
+    /** What was read of the table is void, for example because the table was altered since the snapshot. Another round reads it. */
     void giveUp(TableId table, UnreadTables.Reason reason) {
         if (givenUp.putIfAbsent(table, reason) == null) {
-            LOG.warn("{}: {}; another round loads it", table, reason.text());
+            LOG.warn("{}: {}; the next round loads the table", table, reason.text());
         }
     }
 

@@ -19,16 +19,16 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * One lane's way into Kafka. A chunk's trailer and the note in the control topic that the chunk is there are one Kafka
- * transaction, so nobody can see one without the other; a long chunk begins with transactions that hold its blocks alone.
+ * Writes one lane to Kafka. The trailer of a chunk, and the note in the control topic that the chunk is in Kafka, are one Kafka
+ * transaction, so no reader sees one without the other. A long chunk starts with transactions that hold only blocks of the chunk.
  *
- * <p>Opening it fences an earlier source-connector on the same lane. Without that: a stopped process wakes after another has
- * read the control topic and planned the chunks left, and its chunk comes to the target beside the same chunk of the other. Who opens it
- * reads that topic next: it tells whether anything may still be captured.
+ * <p>Opening the producer fences an earlier source-connector on the same lane. Counterexample without the fence: a paused process
+ * continues after another one has read the control topic and planned the missing chunks. Its chunk then comes to the target beside the
+ * same chunk of the other process. The caller must read the control topic next, which says whether capturing is still allowed.
  * Not safe for use by several threads.
  */
 final class LaneProducer implements AutoCloseable {
-    /** Readers see nothing of a transaction before its end, and lanes are to be written while they are read. */
+    /** Readers see a transaction only after its end, and a chunk must be written to the target while it is being read. */
     private static final long OPEN_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private static final Duration LONGEST_TRANSACTION = Duration.ofMinutes(15);
@@ -45,8 +45,8 @@ final class LaneProducer implements AutoCloseable {
     private long openedNanos;
 
     /**
-     * @param transactionTimeout at most {@link #LONGEST_TRANSACTION} is used of it
-     * @param requireLock fails when this source-connector is not the one that acts: it must not fence the one that does
+     * @param transactionTimeout of the broker; at most {@link #LONGEST_TRANSACTION} is used
+     * @param requireLock fails when another source-connector acts, which must not be fenced
      * @throws KafkaException when the broker does not answer
      */
     LaneProducer(Migration migration, int lane, Duration transactionTimeout, Runnable requireLock) {
@@ -63,7 +63,7 @@ final class LaneProducer implements AutoCloseable {
         try {
             open();
         } catch (KafkaException e) {
-            // One that has not begun can do nothing; the next attempt begins with another.
+            // A producer that is not initialized cannot be used; the next attempt opens another one.
             close();
             throw e;
         }
@@ -93,7 +93,7 @@ final class LaneProducer implements AutoCloseable {
         producer.initTransactions();
     }
 
-    /** Sends header or block. @param done told when it is acknowledged */
+    /** Sends header or block. @param done is called when the broker has acknowledged the record */
     void send(LoadRecord record, Callback done) {
         if (producer == null) {
             connect();
@@ -106,7 +106,7 @@ final class LaneProducer implements AutoCloseable {
         var ignored = producer.send(LoadRecords.record(migration.topics().load(), lane, record), done);
     }
 
-    /** Ends the chunk: from the return on it is in Kafka. */
+    /** Ends the chunk: after the return the chunk is in Kafka. */
     void finish(ChunkTrailer trailer) {
         begin();
         var ignored = producer.send(LoadRecords.record(migration.topics().load(), lane, trailer));
@@ -129,7 +129,7 @@ final class LaneProducer implements AutoCloseable {
         open = false;
     }
 
-    /** Drops what is not committed; the chunk is to be sent again from its header. */
+    /** Drops what is not committed; the chunk must be sent again from its header on. */
     void abandon() {
         if (!open) {
             return;
@@ -138,9 +138,8 @@ final class LaneProducer implements AutoCloseable {
         try {
             producer.abortTransaction();
         } catch (KafkaException | IllegalStateException e) {
-            // It has failed for good, or cannot tell how its last transaction ended: a new one will know. If that was
-            // committed
-            // after all, the chunk comes twice, and readers pass over the second.
+            // The producer has failed permanently, or does not know how its last transaction ended. The next call opens
+            // another one. If that transaction was committed, the chunk comes twice, and readers skip the second chunk.
             Resources.log("aborting a transaction of lane " + lane, e);
             close();
         }

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 final class LoadPlanner {
     private static final Logger LOG = LoggerFactory.getLogger(LoadPlanner.class);
     private static final long SMALL_BYTES = 8L << 20;
-    /** Without TID range scans a chunk may cost a scan of the whole table, so they are fewer. */
+    /** Without TID range scans a chunk may need a scan of the whole table, so the chunks are fewer and larger. */
     private static final int KEY_CHUNKS_FEWER = 5;
 
     private static final String BY_PLACE = "ctid";
@@ -39,7 +39,7 @@ final class LoadPlanner {
     private final long firstTransaction;
     private final long endTransaction;
 
-    /** @param session under the load's snapshot, whose sample then holds the load's keys */
+    /** @param session in the snapshot of the load, so that the sampled keys are keys of the load */
     LoadPlanner(Connection session, Load load) throws SQLException {
         this.session = session;
         this.load = load;
@@ -56,7 +56,7 @@ final class LoadPlanner {
         }
     }
 
-    /** The first transaction that the snapshot cannot know of, with its epoch. */
+    /** The first transaction that the snapshot cannot know, with its epoch. */
     long endTransaction() {
         return endTransaction;
     }
@@ -67,7 +67,7 @@ final class LoadPlanner {
      * @param numbers of the table's columns
      * @param epoch of the load plan
      * @param file number of the file that holds the rows
-     * @param filter WHERE clause with the condition on the rows that are wanted, a blank before it; empty = all
+     * @param filter WHERE clause with the condition on the wanted rows, after a blank; empty = all rows
      */
     ChunkLayout cut(CatalogTable table, ColumnNumbers numbers, int epoch, long file, String filter)
             throws SQLException {
@@ -82,7 +82,7 @@ final class LoadPlanner {
                     .filter(column -> column.name().equals(table.primaryKey().get(0)))
                     .findFirst()
                     .orElseThrow();
-            // Another schema's type has its operators there, out of reach of our search_path.
+            // A type of another schema has its operators in that schema, which is not in the search_path.
             if (count > 1 && key.type().schema().equals("pg_catalog")) {
                 by = Identifiers.quote(key.name());
                 type = key.type().quoted();
@@ -106,10 +106,10 @@ final class LoadPlanner {
     }
 
     /**
-     * Cuts a table that is carried whole, each partition for itself.
+     * Cuts a table that is carried whole, each partition separately.
      *
-     * @param partitions all of it, as the snapshot sees them
-     * @param leaves those of them that hold rows, by number
+     * @param partitions all partitions of the table, as the snapshot sees them
+     * @param leaves the partitions that hold rows, by oid
      */
     ChunkLayout cutWhole(
             CatalogTable whole,
@@ -172,7 +172,7 @@ final class LoadPlanner {
     /**
      * Row positions that cut a table into {@code count} parts.
      *
-     * @param perPage rows a page, as far as known: few pages of giant values must be cut too
+     * @param perPage rows per page, as far as known: a few pages with giant values must be cut too
      */
     static List<String> tidBounds(long pages, long perPage, int count) {
         List<String> bounds = new ArrayList<>();
@@ -184,18 +184,18 @@ final class LoadPlanner {
     }
 
     /**
-     * Values of the key that cut a sample of the table into {@code count} equal parts, ascending and distinct; none when the source refuses
-     * that, so that it is the table's reader who says why.
+     * Values of the key that cut a sample of the table into {@code count} equal parts, ascending and distinct. None if the source
+     * refuses the query; the reader of the table then reports the reason.
      *
-     * <p>What is read is locked until the savepoint: the session keeps the snapshot for the whole load, and a TRUNCATE that waited for it
-     * would hold up the table's readers.
+     * <p>The lock on the table is released with the savepoint. The session keeps the snapshot for the whole load, and a TRUNCATE that
+     * waits for this lock would block the readers of the table.
      */
     private List<String> sample(CatalogTable table, CatalogColumn key, int count) throws SQLException {
         execute("SAVEPOINT sample");
         try {
             return sampled(table, key, count);
         } catch (SQLException e) {
-            LOG.warn("{}: its key cannot be sampled, so it is read in one: {}", table.id(), e.getMessage());
+            LOG.warn("{}: cannot sample the key, so the table is read as one chunk: {}", table.id(), e.getMessage());
             return List.of();
         } finally {
             execute("ROLLBACK TO SAVEPOINT sample");

@@ -1,6 +1,6 @@
 package io.wherry.source.load;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
@@ -29,15 +29,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Loads until every table is completely in Kafka. A round is one snapshot and one {@link LoadPlan} over the tables still
- * missing: first all tables; after a restart the tables whose snapshot died with the process; then the tables that were
- * altered meanwhile, or given up until the operator ordered a retry.
+ * Loads until every table is completely in Kafka. A round is one snapshot and one {@link LoadPlan} of the missing tables: first all
+ * tables; after a restart the tables whose snapshot ended with the process; then the tables that were altered meanwhile, and failed
+ * tables that the operator retries.
  */
 public final class LoadRounds {
     private static final Logger LOG = LoggerFactory.getLogger(LoadRounds.class);
 
     private final SourceAccess source;
-    private final Migration migration;
+    private final CaptureGroup group;
     private final OpenSessions sessions;
     private final Routes routes;
     private final LoadTopics topics;
@@ -49,10 +49,10 @@ public final class LoadRounds {
     private final RoundPlanner planner;
 
     /**
-     * @param source reports what is waited for
-     * @param known binds each table to its route before the snapshot of its load; gets the file that each table is loaded from
-     * @param tables all that are to be loaded unless they are
-     * @param planned run at the beginning of each round, when {@code known} has the files of its tables
+     * @param source reports what the load waits for
+     * @param known binds each table to its route before the snapshot of its load; gets the file from which each table is loaded
+     * @param tables that must be loaded, unless they are loaded
+     * @param planned runs at the start of each round, when {@code known} has the files of its tables
      */
     public LoadRounds(
             SourceAccess source,
@@ -63,7 +63,7 @@ public final class LoadRounds {
             Runnable planned,
             Failpoints failpoints) {
         this.source = source;
-        this.migration = source.migration();
+        this.group = source.group();
         this.sessions = source.sessions();
         this.routes = known.routes();
         this.topics = topics;
@@ -72,23 +72,23 @@ public final class LoadRounds {
         this.tables = tables;
         this.planned = planned;
         this.failpoints = failpoints;
-        this.planner = new RoundPlanner(migration, known, topics.layout());
+        this.planner = new RoundPlanner(group, known, topics.layout());
     }
 
     /**
-     * Ends when all is loaded except what was given up: new tables need not wait for that, which is loaded again by the
-     * operator's order.
+     * Ends when all tables are loaded or failed. New tables need not wait for failed tables, which are retried by the operator's
+     * order.
      *
-     * @param first snapshot of the slot just made, or null when the slot is older: closed by this method
+     * @param first snapshot of the new slot, or null when the slot is older; closed by this method
      */
     public void run(LoadSnapshot first) {
         List<LaneProducer> lanes = new ArrayList<>();
         LoadSnapshot snapshot = first;
         try {
-            ControlLog before = ControlTopic.read(migration);
+            ControlLog before = ControlTopic.read(group.migration());
             if (before.plans().isEmpty() && tables.isEmpty()) {
-                // A database without tables has large objects, sequences and functions; all must know that its
-                // migration has begun.
+                // A database without tables may have large objects, sequences and functions. The plan says that the
+                // migration has started.
                 Lsn begin = first == null ? Lsn.ZERO : first.lsn();
                 control.plan(new LoadPlan(before.lastEpoch() + 1, begin, List.of()));
             }
@@ -98,16 +98,16 @@ public final class LoadRounds {
             // Before reading what is in Kafka: an earlier process that still runs could add to that, if it were not
             // fenced. And a switch that is not in Kafka yet will fence these lanes.
             for (int lane = 0; lane < topics.layout().lanes(); lane++) {
-                lanes.add(topics.open(migration, lane));
+                lanes.add(topics.open(group.migration(), lane));
             }
             UnreadTables leftOver = new UnreadTables();
             while (!sessions.closed()) {
-                ControlLog memory = ControlTopic.read(migration).requireNoSwitch();
+                ControlLog memory = ControlTopic.read(group.migration()).requireNoSwitch();
                 Set<TableId> missing = missing(memory);
                 if (snapshot == null && !missing.isEmpty()) {
                     if (bind(missing)) {
-                        // Names that have lost their tables to these are missing too.
-                        memory = ControlTopic.read(migration);
+                        // Names whose table is now bound to one of these names are missing too.
+                        memory = ControlTopic.read(group.migration());
                         missing = missing(memory);
                         bind(missing);
                     }
@@ -125,13 +125,14 @@ public final class LoadRounds {
                     }
                     return;
                 } else {
-                    // One table must not end the load of all others.
+                    // One table must not end the load of all other tables.
                     left.forEach((table, reason) -> leftOver.after(table, reason)
                             .ifPresent(why -> ledger.failed().add(table, why)));
                 }
             }
         } catch (SQLException e) {
-            throw new RetryableException("load", "from the source", e.getMessage(), "Check that the source is up", e);
+            throw new RetryableException(
+                    "load", "from the source", e.getMessage(), "Check that the source is reachable", e);
         } finally {
             Resources.closeQuietly(snapshot);
             lanes.forEach(LaneProducer::close);
@@ -148,12 +149,12 @@ public final class LoadRounds {
     /**
      * Binds the names to the tables that have them now.
      *
-     * @return whether other names have lost their tables, and with that their load
+     * @return whether tables of other names were bound, so that the loads of those names are void
      */
     private boolean bind(Set<TableId> names) throws SQLException {
         Connection session = sessions.open("tables");
         try {
-            Set<TableId> losers = routes.bind(TableIdentities.read(session, migration, names));
+            Set<TableId> losers = routes.bind(TableIdentities.read(session, group.migration(), names));
             losers.forEach(control::unloaded);
             return !losers.isEmpty();
         } finally {
@@ -161,17 +162,17 @@ public final class LoadRounds {
         }
     }
 
-    /** For a snapshot without a slot of its own: the stream's slot may be older than the publication's last table. */
+    /** For a snapshot without a new slot: the slot of the stream may be older than the last table in the publication. */
     private void settlePublication(Set<TableId> missing) throws SQLException {
         Connection session = sessions.open("publication");
         try {
-            PublicationRefresh.settle(session, migration, missing, source.locks(), sessions::closed);
+            PublicationRefresh.settle(session, group, missing, source.locks(), sessions::closed);
         } finally {
             sessions.release(session);
         }
     }
 
-    /** @return tables that are neither loaded nor given up, though they still exist */
+    /** @return existing tables that are neither loaded nor failed */
     private Map<TableId, UnreadTables.Reason> round(
             LoadSnapshot snapshot, Set<TableId> missing, ControlLog memory, List<LaneProducer> lanes)
             throws SQLException {
@@ -183,15 +184,13 @@ public final class LoadRounds {
         failpoints.after(Effect.PLAN);
         routes.planned(plan.tables().stream().map(LoadPlan.Table::id).toList());
         planned.run();
-        FullLoad load = new FullLoad(migration, snapshot, plan, round.chunks(), lanes, ledger, failpoints);
+        FullLoad load = new FullLoad(group, snapshot, plan, round.chunks(), lanes, ledger, failpoints);
         load.run();
-        Set<TableId> loaded = ControlTopic.read(migration).loaded().keySet();
+        Set<TableId> loaded = ControlTopic.read(group.migration()).loaded().keySet();
         Map<TableId, UnreadTables.Reason> left = new HashMap<>();
         round.moved()
                 .forEach(table -> left.put(
-                        table,
-                        UnreadTables.Reason.altered(
-                                "another table has its name, or other columns have the names of its own")));
+                        table, UnreadTables.Reason.altered("the table was renamed or swapped, or its columns were")));
         plan.tables().forEach(table -> left.put(table.id(), load.leftOver(table.id())));
         left.keySet()
                 .removeIf(table -> loaded.contains(table) || ledger.failed().contains(table));

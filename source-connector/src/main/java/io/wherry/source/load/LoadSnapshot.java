@@ -1,6 +1,6 @@
 package io.wherry.source.load;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
@@ -30,19 +30,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One snapshot that all readers of a load share, kept alive by an idle session. That session is an ordinary one: the
- * replication session that exported the snapshot first may end, which frees its wal sender, and a reader that lost its
- * connection hours later can still enter the snapshot.
+ * One snapshot that all readers of a load share. An idle session keeps the snapshot. This session is an ordinary one: the
+ * replication session that first exported the snapshot may end, which frees its wal sender, and a reader that loses its connection
+ * hours later can still enter the snapshot.
  *
- * <p>No table is locked for longer than one chunk takes. The session that keeps the snapshot must not hold table locks at
- * all: a TRUNCATE would wait for it, the readers would queue behind the TRUNCATE, and the session waits for the readers.
+ * <p>No table is locked for longer than the read of one chunk. The session that keeps the snapshot must not hold table locks at all:
+ * a TRUNCATE would wait for the session, the readers would wait for the TRUNCATE, and the session waits for the readers.
  */
 public final class LoadSnapshot implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LoadSnapshot.class);
 
     private static final int MOST_ATTEMPTS = 20;
     private static final int LOCK_SECONDS = 10;
-    private final Migration migration;
+    private final CaptureGroup group;
     private final OpenSessions sessions;
     private final Connection anchor;
     private final String name;
@@ -52,14 +52,14 @@ public final class LoadSnapshot implements AutoCloseable {
     private final AlterationCheck present;
 
     private LoadSnapshot(
-            Migration migration,
+            CaptureGroup group,
             OpenSessions sessions,
             Connection anchor,
             String name,
             Lsn lsn,
             Timeline timeline,
             Map<Long, Long> files) {
-        this.migration = migration;
+        this.group = group;
         this.sessions = sessions;
         this.anchor = anchor;
         this.name = name;
@@ -70,17 +70,17 @@ public final class LoadSnapshot implements AutoCloseable {
     }
 
     /**
-     * Creates a slot and takes the snapshot at the very point where the slot begins.
+     * Creates a slot, and takes the snapshot at the point where the slot starts.
      *
-     * <p>The migration's slot is re-created when it cannot be decoded ({@link SlotProof}).
+     * <p>The migration's slot is re-created if it cannot be decoded ({@link SlotProof}).
      *
-     * @param permanent create the migration's slot; else a temporary one, only for its snapshot
-     * @throws RetryableException when none of many slots could be decoded
+     * @param permanent true = create the migration's slot; false = create a temporary slot, only for its snapshot
+     * @throws RetryableException when the slot could not be decoded in any of many attempts
      */
     public static LoadSnapshot take(SourceAccess source, boolean permanent) throws SQLException {
-        Migration migration = source.migration();
+        CaptureGroup group = source.group();
         OpenSessions sessions = source.sessions();
-        String slot = permanent ? migration.slot() : migration.slot() + "_load";
+        String slot = permanent ? group.slot() : group.slot() + "_load";
         String problem = "";
         for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
             Connection anchor = sessions.open("load snapshot");
@@ -90,13 +90,13 @@ public final class LoadSnapshot implements AutoCloseable {
                 Map<Long, Long> files = files(anchor);
                 SlotProof proof = permanent ? SlotProof.begin(anchor) : null;
                 replication = sessions.openReplication("slot");
-                LOG.info("making slot {}; this waits for the transactions that run now", slot);
+                LOG.info("creating slot {}; this waits for running transactions", slot);
                 Exported exported = ReplicationSlot.create(replication, slot, !permanent);
                 begin(anchor, exported.snapshot());
-                problem = permanent ? proof.problem(migration, anchor, sessions, source.locks()) : "";
+                problem = permanent ? proof.problem(group, anchor, sessions, source.locks()) : "";
                 if (problem.isEmpty()) {
                     LoadSnapshot snapshot = new LoadSnapshot(
-                            migration,
+                            group,
                             sessions,
                             anchor,
                             export(anchor),
@@ -112,10 +112,10 @@ public final class LoadSnapshot implements AutoCloseable {
                     sessions.release(anchor);
                 }
             }
-            LOG.warn("while slot {} was made, {}; making it anew", slot, problem);
+            LOG.warn("while slot {} was created, {}; re-creating the slot", slot, problem);
             drop(sessions, slot);
         }
-        throw new RetryableException("make", "slot " + slot, problem, "Hold that back for a moment");
+        throw new RetryableException("create", "slot " + slot, problem, "Stop these changes for some minutes");
     }
 
     private static void drop(OpenSessions sessions, String slot) throws SQLException {
@@ -132,7 +132,7 @@ public final class LoadSnapshot implements AutoCloseable {
         return sessions.open(purpose);
     }
 
-    /** Whether the load is being broken off. */
+    /** Whether the load is being aborted. */
     boolean closed() {
         return sessions.closed();
     }
@@ -152,7 +152,7 @@ public final class LoadSnapshot implements AutoCloseable {
         }
     }
 
-    /** Why what a session has read of a chunk is not what the snapshot holds, as {@link AlterationCheck} sees it; empty = it is. */
+    /** Why the rows that a session has read of a chunk are not those of the snapshot, by {@link AlterationCheck}; empty = they are. */
     Optional<String> altered(Chunk chunk, ColumnNumbers read) throws SQLException {
         return present.altered(chunk, file(chunk.oid()), read);
     }
@@ -172,14 +172,14 @@ public final class LoadSnapshot implements AutoCloseable {
         return lsn;
     }
 
-    /** Of the server whose snapshot it is. */
+    /** The timeline of the server whose snapshot it is. */
     public Timeline timeline() {
         return timeline;
     }
 
-    /** Those of the wanted tables that the snapshot holds, the largest first. */
+    /** The wanted tables that the snapshot holds, the largest first. */
     List<CatalogTable> tables(Set<TableId> wanted) throws SQLException {
-        return SelectedTables.read(anchor, migration).stream()
+        return SelectedTables.read(anchor, group.migration()).stream()
                 .filter(table -> wanted.contains(table.id()))
                 .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                 .toList();
@@ -189,7 +189,7 @@ public final class LoadSnapshot implements AutoCloseable {
         try (Statement statement = session.createStatement()) {
             statement.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
             statement.execute("SET TRANSACTION SNAPSHOT " + Identifiers.literal(snapshot));
-            // A table that others keep locked must not hold up the chunks of all other tables forever.
+            // A table that another session keeps locked must not block the chunks of all other tables forever.
             statement.execute("SET LOCAL lock_timeout = '" + LOCK_SECONDS + "s'");
         }
     }

@@ -5,11 +5,11 @@ import io.wherry.source.control.ControlTopic;
 import io.wherry.source.publish.KafkaTopics;
 
 /**
- * Where a load goes in Kafka.
+ * Where a load is written in Kafka.
  *
  * @param layout lanes of the load topic, and partitions of the tables' topics
- * @param control remembers plans, and what is loaded
- * @param requireLock fails when this source-connector is not the one that acts
+ * @param control holds the plans, and what is loaded
+ * @param requireLock fails when another source-connector acts
  */
 public record LoadTopics(KafkaTopics.Layout layout, ControlTopic control, Runnable requireLock) {
     /** Opens a lane, and fences an earlier source-connector there. */

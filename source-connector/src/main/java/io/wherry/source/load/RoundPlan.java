@@ -8,9 +8,9 @@ import java.util.List;
 /**
  * What one round of the load reads.
  *
- * @param plan tells the sink-applier what comes
- * @param cuts of the tables that are read from the beginning, to be remembered for a later term
+ * @param plan for the sink-applier
+ * @param cuts of the tables that are read from the beginning, kept for a later term
  * @param chunks of all tables of the plan
- * @param moved tables that are not in the plan, as their name or columns have gone to others
+ * @param moved tables that are not in the plan, because their name or the names of their columns have moved
  */
 record RoundPlan(LoadPlan plan, List<ChunkLayout> cuts, List<Chunk> chunks, List<TableId> moved) {}

@@ -1,6 +1,6 @@
 package io.wherry.source.load;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.CatalogColumns;
@@ -32,42 +32,43 @@ import org.slf4j.LoggerFactory;
 final class RoundPlanner {
     private static final Logger LOG = LoggerFactory.getLogger(RoundPlanner.class);
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final KnownTables known;
     private final KafkaTopics.Layout layout;
 
-    /** @param known gets the file that each table is loaded from, and the partitions of tables that are carried whole */
-    RoundPlanner(Migration migration, KnownTables known, KafkaTopics.Layout layout) {
-        this.migration = migration;
+    /** @param known gets the file from which each table is loaded, and the partitions of tables that are carried whole */
+    RoundPlanner(CaptureGroup group, KnownTables known, KafkaTopics.Layout layout) {
+        this.group = group;
         this.known = known;
         this.layout = layout;
     }
 
-    /** Plans a round over those of the missing tables that the snapshot holds. A table that can goes on with the chunks it lacks. */
+    /** Plans a round of the missing tables that the snapshot holds. If possible, a table continues with its missing chunks. */
     RoundPlan plan(LoadSnapshot snapshot, Set<TableId> missing, ControlLog memory) throws SQLException {
         int epoch = memory.lastEpoch() + 1;
-        LoadPlanner planner = new LoadPlanner(snapshot.session(), migration.load());
+        LoadPlanner planner =
+                new LoadPlanner(snapshot.session(), group.migration().load());
         List<Chunk> chunks = new ArrayList<>();
         List<LoadPlan.Table> planned = new ArrayList<>();
         List<ChunkLayout> cuts = new ArrayList<>();
-        List<Partition> partitions = Partition.read(snapshot.session(), migration);
+        List<Partition> partitions = Partition.read(snapshot.session(), group.migration());
         Map<Long, CatalogTable> leaves = leaves(snapshot.session(), partitions);
         List<TableId> moved = new ArrayList<>();
-        Map<TableId, Identity> identities = TableIdentities.read(snapshot.session(), migration, missing);
+        Map<TableId, Identity> identities = TableIdentities.read(snapshot.session(), group.migration(), missing);
         for (CatalogTable table : snapshot.tables(missing)) {
             Identity identity = identities.get(table.id());
             if (!known.routes().hold(table.id(), identity)) {
-                // Its name or columns went to others between binding and snapshot: changes from after the snapshot may
-                // have been left out.
+                // Between binding and snapshot, the name moved to another table, or the names of columns moved. Changes
+                // after the snapshot may have been left out.
                 moved.add(table.id());
                 continue;
             }
             ColumnNumbers numbers = identity.columns();
-            String filter = migration.tables().whereClause(table.id());
+            String filter = group.migration().tables().whereClause(table.id());
             long file = snapshot.file(table.oid());
             known.files().loaded(table.id(), file);
-            // Changes tell which rows of finished chunks are stale, so only a table whose changes are followed resumes.
-            Optional<Resumable> resumable = migration.tables().follows(table.id())
+            // Changes show which rows of finished chunks are stale. So only a table that is followed continues.
+            Optional<Resumable> resumable = group.migration().tables().follows(table.id())
                     ? memory.resumable(table, numbers, file, filter, planner.endTransaction())
                     : Optional.empty();
             List<Chunk> parts;
@@ -86,7 +87,8 @@ final class RoundPlanner {
             chunks.addAll(parts);
             planned.add(planned(table, parts.size(), resumable));
         }
-        LoadPlan plan = new LoadPlan(epoch, snapshot.lsn(), planned, layout.lanes(), snapshot.timeline());
+        LoadPlan plan = new LoadPlan(
+                group.flow().generation(), epoch, snapshot.lsn(), planned, layout.lanes(), snapshot.timeline());
         return new RoundPlan(plan, cuts, chunks, moved);
     }
 
@@ -105,7 +107,7 @@ final class RoundPlanner {
     private LoadPlan.Table planned(CatalogTable table, int parts, Optional<Resumable> resumable) {
         return new LoadPlan.Table(
                 table.id(),
-                migration.topics().changes(table.id()),
+                group.migration().topics().changes(table.id()),
                 layout.partitions().get(table.id()),
                 resumable.map(r -> r.cut().size() + 1).orElse(parts),
                 table.rowsEstimated(),
@@ -118,12 +120,12 @@ final class RoundPlanner {
                 CatalogColumns.shape(table.columns()));
     }
 
-    /** The chunks that are not in Kafka, and one more with the rows of the others that were written since. */
+    /** The chunks that are not in Kafka, and one more chunk with the rows of the other chunks that were written since. */
     private static List<Chunk> chunksLeft(
             CatalogTable table, ColumnNumbers numbers, String filter, Resumable resumable, long endTransaction) {
         ChunkLayout cut = resumable.cut();
         LOG.info(
-                "{}: {} of {} chunks are in Kafka, going on",
+                "{}: continuing, {} of {} chunks are in Kafka",
                 table.id(),
                 resumable.chunks().size(),
                 cut.size());

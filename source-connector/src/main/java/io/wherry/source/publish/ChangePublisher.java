@@ -1,67 +1,52 @@
 package io.wherry.source.publish;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
+import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
-import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
+import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.kafka.SchemaRegistry;
-import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
+import io.wherry.contract.record.Barrier.Section;
 import io.wherry.contract.record.Break;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.Position;
-import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.contract.service.Resources;
 import io.wherry.source.control.Route;
 import io.wherry.source.decode.BarrierSections;
+import io.wherry.source.decode.RowPlace;
 import io.wherry.source.decode.SourceTransactions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Puts source transactions into Kafka, whole and once. A Kafka transaction begins and ends on a source commit boundary, may
- * hold several source transactions, and ends with the {@link Position} it covers; source transactions at or below the
- * position found at the start are dropped, because the slot sends again whatever it does not know to be in Kafka.
+ * Puts source transactions into Kafka, whole and once. A Kafka transaction holds several short source transactions, or a part of a
+ * long one, and ends with the {@link Position} that it covers. Rows that the position found at the start covers are dropped,
+ * because the slot sends again whatever it does not know to be in Kafka.
  *
- * <p>Two threads come here: the decoder's, and the engine's, which wants to move the slot and commits the Kafka transaction for it.
- * Both hold the monitor, and commit between source transactions only. Without that: BEGIN 7, row 1 sent, the engine's
- * commits (position 6), row 2 sent, process killed; the slot sends 7 again, 6 < 7, so row 1 is in the topic twice.
+ * <p>A long source transaction needs several Kafka transactions, as the broker bounds how long one may stay open. The cut is
+ * between two messages of the stream, and the position names the place by the row's LSN in the write-ahead log, so the rest is
+ * found again when the slot sends the transaction again. The number of a row would not do: which tables are published may differ
+ * between the two times.
+ *
+ * <p>Two threads come here: the decoder's, and the engine's, which wants to move the slot and commits the Kafka transaction for
+ * that. Both hold the monitor, and the engine's commits between source transactions only. Without that: BEGIN 7, row 1 sent, the
+ * engine's commits (position 6), row 2 sent, process killed; the slot sends 7 again, 6 < 7, so row 1 is in the topic twice.
  */
 public final class ChangePublisher implements SourceTransactions, AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(ChangePublisher.class);
     private static final byte[] KEY = "position".getBytes(StandardCharsets.UTF_8);
-    private static final long OPEN_BYTES = 8 << 20;
-    /** For how long a topic may be left alone before the producer forgets where it is. */
-    private static final Duration TOPICS_KNOWN = Duration.ofDays(365);
 
-    /** The producer copies all it knows at each answer, which tells of all topics that are being asked about. */
-    private static final int LEARNERS = 32;
-
-    private static final Duration CLOSE_WAIT = Duration.ofSeconds(5);
-
-    private final String positionTopic;
+    private final CaptureGroup group;
     private final Timeline timeline;
-    private final Duration transactionTimeout;
-    private final Failpoints failpoints;
-    private final KafkaProducer<byte[], byte[]> producer;
-    private final List<Thread> learners;
+    private final ChangeProducer producer;
     private final Optional<Position> start;
     private final BarrierSections sections = new BarrierSections();
     /** Rows of a source transaction were sent, and its end is yet to come. */
@@ -70,127 +55,90 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     private boolean wanted;
     private long transactionLsn;
     private long commitMillis;
-    private boolean open;
-    private volatile boolean closed;
-    private long openBytes;
-    private long openedNanos;
-    private long lastCommitNanos;
-    private long committedNanos = System.nanoTime();
+    private boolean closed;
+    /** The last whole source transaction that was sent or found. */
     private Position covered;
+    /** Of the row last sent. */
+    private RowPlace last;
+    /** The row that the last commit within this source transaction ended with; null = there was none. */
+    private RowPlace cut;
+
     private volatile long committedEndLsn;
     private volatile WherryException failure;
 
     /**
-     * Takes over from any earlier publisher of this migration and reads where it ended. The order matters: an earlier one
-     * that still runs could move the position after it was read, but for being fenced first.
+     * Takes over from any earlier publisher of this group and reads where that one ended. The order matters: an earlier
+     * publisher that still runs could move the position after it was read, if it were not fenced first.
      *
      * @param topics to which changes will go; others may join later
      * @param timeline of the server that sends the changes
-     * @param transactionTimeout longest time one source transaction may take to arrive
+     * @param transactionTimeout longest Kafka transaction that the broker allows
      */
     public ChangePublisher(
-            Migration migration,
+            CaptureGroup group,
             SchemaRegistry registry,
             List<String> topics,
             Timeline timeline,
             Duration transactionTimeout,
             Failpoints failpoints) {
+        this.group = group;
         this.timeline = timeline;
-        this.transactionTimeout = transactionTimeout;
-        this.failpoints = failpoints;
-        positionTopic = migration.topics().position();
-        producer = KafkaClients.producer(
-                migration,
-                Map.of(
-                        "metadata.max.idle.ms",
-                        TOPICS_KNOWN.toMillis(),
-                        "transactional.id",
-                        migration.topics().changesTransactionalId(),
-                        "transaction.timeout.ms",
-                        (int) transactionTimeout.toMillis(),
-                        "compression.type",
-                        "lz4",
-                        "linger.ms",
-                        5,
-                        "batch.size",
-                        256 * 1024,
-                        "buffer.memory",
-                        32L << 20,
-                        "client.id",
-                        "wherry-" + migration.name() + "-changes"));
+        producer = new ChangeProducer(group.migration(), group.transactionalId(), transactionTimeout, failpoints);
         try {
-            producer.initTransactions();
-            start = lastPosition(migration);
-            OpenTransactions.abort(migration, registry, topics, start);
+            producer.fenceEarlier();
+            start = Positions.last(group);
+            OpenTransactions.abort(group.migration(), registry, topics, start);
         } catch (KafkaException | WherryException e) {
-            producer.close(Duration.ZERO);
+            producer.close();
             throw KafkaFailures.explain("start publishing changes", e);
         }
-        committedEndLsn = start.map(p -> p.endLsn().value()).orElse(0L);
-        Queue<String> unknown = new ConcurrentLinkedQueue<>(topics);
-        learners = Stream.generate(() -> new Thread(() -> learn(unknown), "wherry-source-topics"))
-                .limit(Math.min(LEARNERS, topics.size()))
-                .toList();
-        learners.forEach(Thread::start);
-    }
-
-    /** Each topic costs a round trip when it is first asked about: better now than at the first change, within the cutover. */
-    private void learn(Queue<String> unknown) {
-        try {
-            for (String topic = unknown.poll(); topic != null && !closed; topic = unknown.poll()) {
-                var ignored = producer.partitionsFor(topic);
-            }
-        } catch (KafkaException | IllegalStateException e) {
-            // Closed meanwhile, or else the producer asks again when a change comes, and says what hinders it.
-            LOG.debug("Topics are not known before their first change", e);
-        }
-    }
-
-    /** The last position in Kafka, if any. */
-    public static Optional<Position> lastPosition(Migration migration) {
-        try (TopicTail tail = new TopicTail(migration, migration.topics().position())) {
-            ConsumerRecord<byte[], byte[]> last = tail.last();
-            return last == null ? Optional.empty() : Optional.of(Json.read(last, Position.class));
-        } catch (KafkaException e) {
-            throw KafkaFailures.explain("read the position", e);
-        }
+        covered = start.orElseGet(() -> whole(Lsn.ZERO, Lsn.ZERO));
+        committedEndLsn = covered.endLsn().value();
+        producer.learn(topics);
     }
 
     @Override
-    public synchronized boolean begin(long commitLsn, long millis) {
+    public synchronized Start begin(long commitLsn, long millis) {
         throwFailure();
         commitMillis = millis;
         transactionLsn = commitLsn;
-        Lsn lsn = new Lsn(commitLsn);
-        wanted = start.isEmpty() || lsn.isAfter(start.get().commitLsn());
-        return wanted;
+        last = null;
+        Start rows =
+                start.map(position -> Start.after(position, new Lsn(commitLsn))).orElse(Start.WHOLE);
+        wanted = rows.wanted();
+        cut = rows.after().orElse(null);
+        return rows;
     }
 
     @Override
-    public synchronized void row(Route route, int partition, byte[] key, byte[] value) {
-        openTransaction(value);
+    public synchronized void row(RowPlace place, Route route, int partition, byte[] key, byte[] value) {
+        openTransaction(place, value);
         sendWhole(sections.row(route, partition, key, value));
     }
 
     @Override
-    public synchronized void barrier(Route route, byte[] key, byte[] value) {
-        openTransaction(value);
-        sections.barrier(route, new Lsn(transactionLsn), key, value).forEach(this::sendWhole);
+    public synchronized void barrier(RowPlace place, Route route, byte[] key, byte[] value) {
+        openTransaction(place, value);
+        sections.barrier(route, new Section(new Lsn(transactionLsn), place.order()), key, value)
+                .forEach(this::sendWhole);
     }
 
     @Override
-    public synchronized void breakOff(Route route, byte[] value) {
-        openTransaction(value);
+    public synchronized void breakOff(RowPlace place, Route route, byte[] value) {
+        openTransaction(place, value);
         List<ProducerRecord<byte[], byte[]>> records = route.partitions() == 1
                 ? List.of(sections.row(route, 0, null, value))
-                : sections.barrier(route, new Lsn(transactionLsn), null, value);
+                : sections.barrier(route, new Section(new Lsn(transactionLsn), place.order()), null, value);
         records.forEach(Break::mark);
         records.forEach(this::sendWhole);
     }
 
     private void sendWhole(ProducerRecord<byte[], byte[]> whole) {
-        openBytes += whole.value().length;
-        LargeValues.split(whole).forEach(this::send);
+        try {
+            LargeValues.split(whole).forEach(producer::send);
+        } catch (KafkaException e) {
+            throw fail(e);
+        }
     }
 
     @Override
@@ -201,28 +149,35 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
             return;
         }
         openTransaction();
-        covered = new Position(new Lsn(commitLsn), new Lsn(endLsn), commitMillis, timeline);
-        if (openBytes > OPEN_BYTES) {
-            commitTransaction();
-        } else {
-            commitWhenDue();
+        covered = whole(new Lsn(commitLsn), new Lsn(endLsn));
+        if (producer.isDue()) {
+            commitTransaction(covered);
         }
-        // Whoever waits to move the slot may commit now.
         notifyAll();
     }
 
     @Override
     public synchronized void quiet() {
-        if (open && !inside && !closed) {
-            commitWhenDue();
+        if (!producer.isOpen() || closed) {
+            return;
+        }
+        if (!inside && producer.isDue()) {
+            commitTransaction(covered);
+        } else if (inside && producer.isOverdue()) {
+            // The source decodes rows that are not for us, and a Kafka transaction must not stay open for so long.
+            commitPart();
         }
     }
 
-    /** A commit costs a round trip to the broker, in which no row is taken: under load at most a fifth of the time. */
-    private void commitWhenDue() {
-        if (System.nanoTime() - committedNanos > 4 * lastCommitNanos) {
-            commitTransaction();
-        }
+    /** Commits what has come of the source transaction so far. */
+    private void commitPart() {
+        cut = last;
+        commitTransaction(covered.within(
+                timeline, new Position.Part(new Lsn(transactionLsn), new Lsn(cut.lsn()), cut.message(), cut.order())));
+    }
+
+    private Position whole(Lsn commitLsn, Lsn endLsn) {
+        return new Position(group.flow().generation(), commitLsn, endLsn, commitMillis, timeline, null);
     }
 
     /**
@@ -235,9 +190,9 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         long deadline = System.nanoTime() + wait.toNanos();
         while (endLsn.isAfter(new Lsn(committedEndLsn))) {
             throwFailure();
-            if (open && !inside) {
+            if (producer.isOpen() && !inside) {
                 // The decoder may wait for room in the engine's queue, which is made here.
-                commitTransaction();
+                commitTransaction(covered);
                 continue;
             }
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
@@ -249,7 +204,7 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         return true;
     }
 
-    /** Whether anything came to Kafka. */
+    /** Whether a whole source transaction came to Kafka since the start. */
     public boolean hasCommitted() {
         return new Lsn(committedEndLsn).isAfter(start.map(Position::endLsn).orElse(Lsn.ZERO));
     }
@@ -260,53 +215,48 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     }
 
     /** For a row. */
-    private void openTransaction(byte[] value) {
-        if (open && !inside && value.length > LargeValues.PART_BYTES) {
+    private void openTransaction(RowPlace place, byte[] value) {
+        boolean sameMessage = last != null && last.isOfSameMessage(place);
+        if (producer.isOpen() && inside && !sameMessage && producer.isOverdue()) {
+            commitPart();
+        } else if (producer.isOpen() && !inside && value.length > LargeValues.PART_BYTES) {
             // What other tables changed before it need not wait until it is through.
-            commitTransaction();
+            commitTransaction(covered);
         }
+        if (cut != null && !place.isAfter(cut)) {
+            // Sent again, the rest of the transaction would be looked for after the cut, and this row would be missed.
+            throw failed(new DataException(
+                    "stream changes",
+                    "transaction " + new Lsn(transactionLsn),
+                    "the source sent the row of " + new Lsn(place.lsn()) + " after that of " + new Lsn(cut.lsn()),
+                    "Report this with the source's version; then wherry reload --all"));
+        }
+        last = place;
         openTransaction();
         inside = true;
     }
 
     private void openTransaction() {
         throwFailure();
-        if (!open) {
-            try {
-                producer.beginTransaction();
-            } catch (KafkaException e) {
-                throw fail(e);
+        try {
+            if (producer.begin()) {
+                sections.clear();
             }
-            open = true;
-            openedNanos = System.nanoTime();
-            sections.clear();
-            openBytes = 0;
-        }
-    }
-
-    private void send(ProducerRecord<byte[], byte[]> record) {
-        try {
-            // The answer comes to commitTransaction, which fails when any record did.
-            var ignored = producer.send(record);
         } catch (KafkaException e) {
             throw fail(e);
         }
     }
 
-    private void commitTransaction() {
-        long began = System.nanoTime();
-        send(new ProducerRecord<>(positionTopic, 0, KEY, Json.write(covered)));
+    private void commitTransaction(Position reached) {
+        throwFailure();
+        String topic = group.migration().topics().position();
         try {
-            failpoints.before(Effect.KAFKA_COMMIT);
-            producer.commitTransaction();
-            failpoints.after(Effect.KAFKA_COMMIT);
+            producer.send(new ProducerRecord<>(topic, group.number(), KEY, Json.write(reached)));
+            producer.commit();
         } catch (KafkaException e) {
             throw fail(e);
         }
-        open = false;
-        committedNanos = System.nanoTime();
-        lastCommitNanos = committedNanos - began;
-        advance(covered.endLsn().value());
+        advance(reached.endLsn().value());
     }
 
     private void advance(long endLsn) {
@@ -314,12 +264,13 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         notifyAll();
     }
 
-    private synchronized WherryException fail(RuntimeException e) {
+    private WherryException fail(KafkaException e) {
+        return failed(KafkaFailures.explain("publish changes", e));
+    }
+
+    private synchronized WherryException failed(WherryException e) {
         if (failure == null) {
-            Duration taken = Duration.ofNanos(System.nanoTime() - openedNanos);
-            failure = open && inside
-                    ? KafkaFailures.explainOpen("publish changes", e, taken, transactionTimeout)
-                    : KafkaFailures.explain("publish changes", e);
+            failure = e;
         }
         notifyAll();
         return failure;
@@ -338,16 +289,12 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     @Override
     public void close() {
         synchronized (this) {
-            if (!closed && open && failure == null) {
-                // Otherwise readers wait for this transaction until it times out or the next publisher starts.
-                Resources.closeQuietly(producer::abortTransaction);
+            if (!closed && producer.isOpen() && failure == null) {
+                producer.abort();
             }
             closed = true;
             notifyAll();
         }
-        producer.close(CLOSE_WAIT);
-        for (Thread learner : learners) {
-            Resources.closeQuietly(learner::join);
-        }
+        producer.close();
     }
 }

@@ -1,5 +1,6 @@
 package io.wherry.source.publish;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.kafka.KafkaClients;
@@ -23,20 +24,20 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes the migration's topics and says what they are like. */
+/** Creates the topics of the migration, and reads their layout. */
 public final class KafkaTopics {
     private static final short BROKER_DEFAULT = -1;
-    /** A change topic without its oldest records could not rebuild a target, nor could a compacted one. */
+    /** A target could not be rebuilt from a change topic that lacks its oldest records, or that is compacted. */
     private static final Map<String, String> KEEP_ALL =
             Map.of("cleanup.policy", "delete", "retention.ms", "-1", "retention.bytes", "-1");
     /** Only the last position counts, and it must never expire. */
     private static final Map<String, String> KEEP_LAST = Map.of("cleanup.policy", "compact");
-    /** A report a second for days would fill the disk, and nobody reads yesterday's. */
+    /** A report a second for days would fill the disk, and only the newest reports are read. */
     private static final Map<String, String> KEEP_AN_HOUR =
             Map.of("cleanup.policy", "delete", "retention.ms", "3600000", "segment.ms", "600000");
 
     /**
-     * What stands in Kafka.
+     * The topics in Kafka.
      *
      * @param lanes partitions of the load topic
      * @param partitions of each table's change topic
@@ -44,7 +45,7 @@ public final class KafkaTopics {
      */
     public record Layout(int lanes, Map<TableId, Integer> partitions, Duration transactionTimeout) {}
 
-    /** A broker writes each topic, partition and setting as a record of its own, and refuses a request for 10,000 of them. */
+    /** A broker writes a record for each topic, partition and setting, and refuses a request that needs 10,000 records. */
     private static final int MOST_AT_ONCE = 250;
 
     private static final int DESCRIBE_ATTEMPTS = 30;
@@ -55,21 +56,24 @@ public final class KafkaTopics {
     private KafkaTopics() {}
 
     /**
-     * Makes the topics that are missing, and has those that exist keep what they hold.
+     * Creates the missing topics, and makes sure that the existing topics keep their records.
      *
-     * @param planned partitions of each table by its last load plan. Neither the configuration nor the topic counts then: a reader
-     *     reads what the plan says. Counterexample: somebody alters a topic from one partition to three, a source-connector that
-     *     starts spreads the changes over three, and the sink-applier reads one
+     * @param planned partitions of each table by its last load plan. For such a table neither the configuration nor the topic counts,
+     *     because readers use the plan. Counterexample: a user changes a topic from one partition to three. A source-connector that
+     *     starts distributes the changes over three partitions, and the sink-applier reads one
      * @throws DataException when a topic is not as the migration needs it
      */
-    public static Layout ensure(Migration migration, Collection<TableId> tables, Map<TableId, Integer> planned) {
+    public static Layout ensure(Flow flow, Collection<TableId> tables, Map<TableId, Integer> planned) {
+        Migration migration = flow.migration();
         Map<String, NewTopic> wanted = wanted(migration, tables, planned);
+        want(wanted, migration.topics().position(), flow.groups().size(), KEEP_LAST);
         try (Admin admin = KafkaClients.admin(migration)) {
             List<NewTopic> existing = create(admin, wanted.values());
             TopicSettings.correct(admin, existing);
             Map<String, TopicDescription> found = describe(admin, wanted.keySet());
-            requireOne(found, migration.topics().position());
-            requireOne(found, migration.topics().control());
+            requirePartitions(
+                    found, migration.topics().position(), flow.groups().size());
+            requirePartitions(found, migration.topics().control(), 1);
             Map<TableId, Integer> partitions = new HashMap<>();
             Map<String, Integer> used = new HashMap<>();
             for (TableId table : tables) {
@@ -94,7 +98,7 @@ public final class KafkaTopics {
         }
     }
 
-    /** Whether a topic is there; false as well when the broker does not say so within seconds. */
+    /** Whether a topic exists; also false when the broker does not answer within seconds. */
     public static boolean exists(Migration migration, String topic) {
         try (Admin admin = KafkaClients.admin(migration)) {
             return admin.listTopics(new ListTopicsOptions().timeoutMs(LOOK_MILLIS))
@@ -102,14 +106,14 @@ public final class KafkaTopics {
                     .get()
                     .contains(topic);
         } catch (ExecutionException | KafkaException e) {
-            LOG.debug("Kafka does not say which topics there are", e);
+            LOG.debug("Kafka does not list its topics", e);
             return false;
         } catch (InterruptedException e) {
-            throw Interruption.during("look for topics", e);
+            throw Interruption.during("list topics", e);
         }
     }
 
-    /** Sets again what topics must be set to, so that they keep their records; one that is missing is not made. */
+    /** Sets the settings by which topics keep their records. A missing topic is not created. */
     static void keepRecords(Migration migration, Collection<TableId> tables) {
         Map<String, NewTopic> wanted = wanted(migration, tables, Map.of());
         try (Admin admin = KafkaClients.admin(
@@ -117,9 +121,9 @@ public final class KafkaTopics {
             wanted.keySet().retainAll(admin.listTopics().names().get());
             TopicSettings.correct(admin, List.copyOf(wanted.values()));
         } catch (ExecutionException | KafkaException e) {
-            throw KafkaFailures.explain("look at topics", e);
+            throw KafkaFailures.explain("check topics", e);
         } catch (InterruptedException e) {
-            throw Interruption.during("look at topics", e);
+            throw Interruption.during("check topics", e);
         }
     }
 
@@ -143,14 +147,13 @@ public final class KafkaTopics {
 
     private static void want(Map<String, NewTopic> wanted, String name, int partitions, Map<String, String> settings) {
         Map<String, String> all = new HashMap<>(settings);
-        // By the broker's clock: it refuses records whose producer's clock is more than an hour ahead (Kafka
-        // documentation,
-        // message.timestamp.after.max.ms).
+        // By the broker's clock: the broker refuses a record if the producer's clock is more than an hour ahead (Kafka
+        // documentation, message.timestamp.after.max.ms).
         all.put("message.timestamp.type", "LogAppendTime");
         wanted.put(name, new NewTopic(name, partitions, BROKER_DEFAULT).configs(all));
     }
 
-    /** @return those that were there before */
+    /** @return the topics that existed before */
     private static List<NewTopic> create(Admin admin, Collection<NewTopic> topics)
             throws InterruptedException, ExecutionException {
         var existing = admin.listTopics().names().get();
@@ -162,7 +165,7 @@ public final class KafkaTopics {
                 try {
                     result.get();
                 } catch (ExecutionException e) {
-                    // A broker that was slow to answer the first request may have made it all the same.
+                    // A broker that did not answer the first request in time may have created the topic.
                     if (!(e.getCause() instanceof TopicExistsException)) {
                         throw e;
                     }
@@ -174,7 +177,7 @@ public final class KafkaTopics {
         return before;
     }
 
-    /** Waits until the broker knows the topics just made: with thousands of them that takes a while. */
+    /** Waits until the broker knows the new topics: for thousands of topics this takes some time. */
     private static Map<String, TopicDescription> describe(Admin admin, Collection<String> topics)
             throws InterruptedException, ExecutionException {
         for (int attempt = 1; ; attempt++) {
@@ -193,13 +196,14 @@ public final class KafkaTopics {
         return found.get(topic).partitions().size();
     }
 
-    private static void requireOne(Map<String, TopicDescription> found, String topic) {
-        if (partitions(found, topic) != 1) {
+    private static void requirePartitions(Map<String, TopicDescription> found, String topic, int wanted) {
+        if (partitions(found, topic) != wanted) {
             throw new DataException(
                     "use topic",
                     topic,
-                    "it has " + partitions(found, topic) + " partitions and must have one: its order counts",
-                    "Delete the topic if it is none of a running migration's; Wherry makes it anew");
+                    "it has " + partitions(found, topic) + " partitions and must have " + wanted
+                            + ", to keep its order",
+                    "If the topic belongs to no running migration, delete it; Wherry then creates it again");
         }
     }
 }

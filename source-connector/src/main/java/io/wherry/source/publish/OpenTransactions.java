@@ -56,6 +56,16 @@ final class OpenTransactions {
 
     private OpenTransactions() {}
 
+    /** Place of a change: commit LSN of its source transaction, and its number within that transaction. */
+    private record Place(Lsn commitLsn, long order) {
+        /** The last change that the position covers. */
+        static Place of(Position position) {
+            return position.part() == null
+                    ? new Place(position.commitLsn(), Long.MAX_VALUE)
+                    : new Place(position.part().commitLsn(), position.part().order());
+        }
+    }
+
     /**
      * Aborts them, for the slot sends their changes again. To be called when every earlier publisher is fenced.
      *
@@ -74,7 +84,7 @@ final class OpenTransactions {
             }
             LOG.warn("Kafka has ended transactions that are still open in {}; aborting them there", open.keySet());
             if (reached.isPresent()) {
-                requireSentAgain(migration, registry, open, reached.get().commitLsn());
+                requireSentAgain(migration, registry, open, reached.get());
             }
             for (Map.Entry<TopicPartition, Long> partition : open.entrySet()) {
                 abort(admin, partition.getKey(), partition.getValue());
@@ -112,14 +122,15 @@ final class OpenTransactions {
     }
 
     private static void requireSentAgain(
-            Migration migration, SchemaRegistry registry, Map<TopicPartition, Long> open, Lsn reached) {
-        Map<String, Lsn> committed = new TreeMap<>();
+            Migration migration, SchemaRegistry registry, Map<TopicPartition, Long> open, Position reached) {
+        Map<String, Place> committed = new TreeMap<>();
         try (KafkaConsumer<byte[], byte[]> consumer =
                 KafkaClients.consumer(migration, Map.of("isolation.level", "read_uncommitted"))) {
             open.forEach((partition, from) -> {
-                Lsn first = first(migration, registry, consumer, partition, from);
-                if (!first.isAfter(reached)) {
-                    committed.put(partition + " offset " + from, first);
+                Optional<Place> first = first(migration, registry, consumer, partition, from);
+                if (first.isPresent()
+                        && reached.covers(first.get().commitLsn(), first.get().order())) {
+                    committed.put(partition + " offset " + from, first.get());
                 }
             });
         }
@@ -127,7 +138,7 @@ final class OpenTransactions {
             throw new DataException(
                     "stream changes",
                     String.join(", ", committed.keySet()),
-                    "Kafka has committed these changes, up to " + reached
+                    "Kafka has committed these changes, up to " + reached.newestCommit()
                             + ", and lost the marker that makes them visible",
                     "An administrator of Kafka aborts each: kafka-transactions.sh --bootstrap-server … abort --topic …"
                             + " --partition … --start-offset …; then start again, and wherry reload --table for each of these"
@@ -135,8 +146,11 @@ final class OpenTransactions {
         }
     }
 
-    /** Commit LSN of the first change from this offset on. */
-    private static Lsn first(
+    /**
+     * Place of the first change from this offset on, or of the last change that the first position covers. Empty when there are
+     * parts of a value only: their transaction was never committed.
+     */
+    private static Optional<Place> first(
             Migration migration,
             SchemaRegistry registry,
             KafkaConsumer<byte[], byte[]> consumer,
@@ -149,24 +163,25 @@ final class OpenTransactions {
         while (consumer.position(partition) < end) {
             for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL).records(partition)) {
                 if (partition.topic().equals(migration.topics().position())) {
-                    return Json.read(record, Position.class).commitLsn();
+                    return Optional.of(Place.of(Json.read(record, Position.class)));
                 }
                 byte[] value = joiner.add(record);
                 if (value != null) {
-                    return commitLsn(registry, value);
+                    return Optional.of(place(registry, value));
                 }
             }
         }
-        // Parts without their end: the transaction was never committed.
-        return new Lsn(-1L);
+        return Optional.empty();
     }
 
-    private static Lsn commitLsn(SchemaRegistry registry, byte[] value) {
+    private static Place place(SchemaRegistry registry, byte[] value) {
         Schema schema = registry.byId(ByteBuffer.wrap(value, 1, Integer.BYTES).getInt());
         try {
             GenericRecord change = new GenericDatumReader<GenericRecord>(schema)
                     .read(null, DecoderFactory.get().binaryDecoder(value, 5, value.length - 5, null));
-            return new Lsn((long) ((GenericRecord) change.get(ChangeSchemas.SOURCE)).get(ChangeSchemas.COMMIT_LSN));
+            GenericRecord source = (GenericRecord) change.get(ChangeSchemas.SOURCE);
+            return new Place(
+                    new Lsn((long) source.get(ChangeSchemas.COMMIT_LSN)), (long) source.get(ChangeSchemas.ORDER));
         } catch (IOException e) {
             throw new IllegalStateException("not a record of schema " + schema.getFullName(), e);
         }

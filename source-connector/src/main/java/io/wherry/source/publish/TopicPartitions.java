@@ -11,26 +11,26 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** How many partitions of a change topic are written and read, when others have made or altered it. */
+/** How many partitions of a change topic are written and read, if a user has created or altered the topic. */
 final class TopicPartitions {
     private static final Logger LOG = LoggerFactory.getLogger(TopicPartitions.class);
 
     private TopicPartitions() {}
 
     /**
-     * @param exist what the topic has
-     * @param wanted what the load plan says, or the configuration where there is no plan yet
-     * @param planned whether it is the plan that says so
-     * @throws DataException when the topic has fewer than the plan says: it is another topic than the one that was written to
+     * @param exist number of partitions of the topic
+     * @param wanted number by the load plan, or by the configuration if there is no plan yet
+     * @param planned whether {@code wanted} is the number of the plan
+     * @throws DataException when the topic has fewer partitions than the plan: it was re-created
      */
     static int used(String topic, int exist, int wanted, boolean planned) {
         if (exist < wanted && planned) {
             throw new DataException(
                     "use topic",
                     topic,
-                    "it has " + exist + " partitions, and " + wanted
-                            + " were written to: it was deleted and re-created, without what it held",
-                    TopicGuard.ANEW);
+                    "it has " + exist + " partitions, but " + wanted
+                            + " were written to: the topic was deleted and re-created, without its records",
+                    TopicGuard.START_AGAIN);
         }
         if (exist != wanted) {
             LOG.warn("topic {} has {} partitions; {} are used", topic, exist, Math.min(exist, wanted));
@@ -39,10 +39,10 @@ final class TopicPartitions {
     }
 
     /**
-     * Of partitions that nobody reads.
+     * Checks the partitions that are not read.
      *
-     * @param used partitions of each topic that are read
-     * @throws DataException when one of the others holds records
+     * @param used number of partitions of each topic that are read
+     * @throws DataException when another partition holds records
      */
     static void requireRestEmpty(Admin admin, Map<String, TopicDescription> found, Map<String, Integer> used)
             throws InterruptedException, ExecutionException {
@@ -61,9 +61,10 @@ final class TopicPartitions {
                         "use topic",
                         partition.getKey().topic(),
                         "partition " + partition.getKey().partition()
-                                + " holds records, and the load plan says that only "
-                                + used.get(partition.getKey().topic()) + " are read: they would be lost",
-                        TopicGuard.ANEW);
+                                + " holds records, but by the load plan only "
+                                + used.get(partition.getKey().topic())
+                                + " partitions are read: these records would be lost",
+                        TopicGuard.START_AGAIN);
             }
         }
     }

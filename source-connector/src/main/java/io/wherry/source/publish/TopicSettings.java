@@ -23,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a topic that was there before keeps of its records. One that somebody else made, or altered, may remove them after the
- * broker's seven days, or keep only the last of each key.
+ * Which records an existing topic keeps. A topic that a user created or altered may remove its records after the broker's seven days,
+ * or keep only the last record of each key.
  */
 final class TopicSettings {
     private static final Logger LOG = LoggerFactory.getLogger(TopicSettings.class);
@@ -40,7 +40,7 @@ final class TopicSettings {
      * Sets what differs.
      *
      * @param topics with the settings that they must have
-     * @throws DataException when one was compacted, so that records of it may be missing, or when we may not set it
+     * @throws DataException when a topic was compacted, so that records may be missing, or when Wherry may not alter it
      */
     static void correct(Admin admin, List<NewTopic> topics) throws InterruptedException, ExecutionException {
         for (int from = 0; from < topics.size(); from += MOST_AT_ONCE) {
@@ -65,11 +65,11 @@ final class TopicSettings {
                         topic.name(),
                         "it has cleanup.policy="
                                 + found.get(resource(topic.name())).get(POLICY).value()
-                                + ", so records of it may be missing",
-                        TopicGuard.ANEW);
+                                + ", so records may be missing",
+                        TopicGuard.START_AGAIN);
             }
             if (!different.isEmpty()) {
-                LOG.warn("topic {}: {} is set, so that it keeps its records", topic.name(), different);
+                LOG.warn("topic {}: setting {}, so that the topic keeps its records", topic.name(), different);
                 changes.put(
                         resource(topic.name()),
                         different.entrySet().stream()
@@ -97,14 +97,14 @@ final class TopicSettings {
             throw new DataException(
                     "use topic",
                     first.getKey().name(),
-                    "it would not keep its records, and we may not alter it",
+                    "it would not keep its records, and Wherry may not alter it",
                     "kafka-configs.sh --alter --entity-type topics --entity-name "
                             + first.getKey().name() + " --add-config " + settings,
                     e);
         }
     }
 
-    /** What must be set to something else. */
+    /** The settings that must change. */
     static Map<String, String> different(Map<String, String> wanted, Map<String, String> found) {
         Map<String, String> different = new TreeMap<>(wanted);
         different.entrySet().removeIf(setting -> setting.getValue().equals(found.get(setting.getKey())));

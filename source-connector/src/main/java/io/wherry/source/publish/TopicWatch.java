@@ -11,23 +11,23 @@ import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Checks again and again, while a source-connector acts, that the topics keep their records. */
+/** Checks, as long as a source-connector acts, that the topics keep their records. */
 public final class TopicWatch {
     private static final Logger LOG = LoggerFactory.getLogger(TopicWatch.class);
     private static final long LOOK_MILLIS = 500;
     private static final long SHORTEST_MILLIS = TimeUnit.MINUTES.toMillis(1);
-    /** A broker is asked for all settings of each topic. */
+    /** Each check asks the broker for all settings of each topic. */
     private static final long MILLIS_A_TOPIC = 100;
 
     private TopicWatch() {}
 
-    /** @param tables with a change topic; others may join while it runs */
+    /** @param tables with a change topic; other threads may add tables */
     public static void run(Migration migration, Collection<TableId> tables, BooleanSupplier closing) {
         while (pause(Math.max(SHORTEST_MILLIS, tables.size() * MILLIS_A_TOPIC), closing)) {
             try {
                 KafkaTopics.keepRecords(migration, List.copyOf(tables));
             } catch (RetryableException e) {
-                LOG.debug("The topics' settings are not seen: {}", e.explained());
+                LOG.debug("Cannot read the settings of the topics: {}", e.explained());
             }
         }
     }

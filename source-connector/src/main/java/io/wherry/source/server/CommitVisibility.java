@@ -9,14 +9,14 @@ import java.sql.SQLException;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Whether other sessions see what a transaction of the stream did. The server sends it once its COMMIT is in the log; it is visible
- * only when its session has left the list of those that run, which with synchronous standbys waits for their answer
- * (PostgreSQL documentation, "Synchronous Replication"). Counterexample: a column with a default is added and a row updated
- * in one transaction; the catalog, read as soon as the row has come, does not know of the column, so nothing tells that
- * earlier rows hold the default, and on the target they would be NULL.
+ * Whether other sessions see what a transaction of the stream did. The server sends a transaction once its COMMIT is in the log.
+ * Other sessions see the transaction only when it is no longer in the list of running transactions. With synchronous standbys it
+ * stays in that list until the standbys have answered (PostgreSQL documentation, "Synchronous Replication"). Counterexample: one
+ * transaction adds a column with a default and updates a row. The catalog, read as soon as the row has arrived, does not show the
+ * column. So Wherry would not know that earlier rows hold the default, and on the target they would be NULL.
  */
 public final class CommitVisibility {
-    // The stream's number is the lower half of the snapshot's, which count on.
+    // The number in the stream is the lower half of the number in the snapshot, which includes the epoch.
     private static final String VISIBLE = """
             SELECT txid_visible_in_snapshot(
                      CASE WHEN near - top > 2147483648 THEN near - 4294967296
@@ -45,8 +45,8 @@ public final class CommitVisibility {
                     throw new RetryableException(
                             "read the catalog after",
                             "transaction " + transaction,
-                            "its session on the source still waits within its COMMIT",
-                            "Look whether the source's synchronous standbys (synchronous_standby_names) are up");
+                            "its session on the source is still waiting in COMMIT",
+                            "Check that the source's synchronous standbys (synchronous_standby_names) are reachable");
                 }
                 Thread.sleep(1);
             }

@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.ReplicaIdentities;
 import io.wherry.source.server.Identities.Identity;
@@ -15,55 +15,55 @@ import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The replica identities that the migration sets to FULL on the source, and gives back at its end. */
+/** The replica identities that the migration sets to FULL on the source, and restores at its end. */
 public final class FullIdentities {
     private static final Logger LOG = LoggerFactory.getLogger(FullIdentities.class);
 
     private FullIdentities() {}
 
     /**
-     * Gives a table REPLICA IDENTITY FULL, if its lock is to be had.
+     * Sets REPLICA IDENTITY FULL for a table, if the table can be locked.
      *
-     * <p>One at a time: each reads the note of what was changed before.
+     * <p>One table at a time, because each call reads the note of what was changed before.
      *
-     * @return whether it has it
+     * @return whether REPLICA IDENTITY FULL is set
      */
-    static synchronized boolean set(Connection source, Migration migration, Identity table, TableLocks locks)
+    static synchronized boolean set(Connection source, CaptureGroup group, Identity table, TableLocks locks)
             throws SQLException {
-        // One that is made again and again has another oid each time: the note must not grow with it.
-        ReplicaIdentities noted = ReplicaIdentities.read(source, migration).present(source);
+        // A table that is re-created again and again has another oid each time. The note must not grow with each oid.
+        ReplicaIdentities noted = ReplicaIdentities.read(source, group.flow()).present(source);
         boolean done = locks.attempt(source, "REPLICA IDENTITY FULL", table.id(), Lock.EXCLUSIVE, statement -> {
             noted.with(new ReplicaIdentities.Changed(
                             table.id(), table.identity().code(), table.index(), table.oid()))
-                    .write(source, migration);
+                    .write(source, group.flow());
             statement.execute("ALTER TABLE ONLY " + table.id().quoted() + " REPLICA IDENTITY FULL");
         });
         if (done) {
             LOG.info(
-                    "{}: {}, so REPLICA IDENTITY FULL is set",
+                    "{}: set REPLICA IDENTITY FULL, because {}",
                     table.id(),
                     table.lacksKey()
-                            ? "no key that the stream could name rows by"
-                            : "not every column that the stream needs is in its replica identity");
+                            ? "the table has no key by which the stream could name rows"
+                            : "the replica identity lacks columns that the stream needs");
         }
         return done;
     }
 
     /**
-     * Gives each table that it was taken from its replica identity back, and takes the table out of the publication first: the source
-     * would refuse its updates otherwise. For the end of a migration, when nobody reads the stream any more.
+     * Restores the replica identity of each table whose replica identity was changed. First removes the table from the publication:
+     * otherwise the source would refuse updates of the table. For the end of a migration, when the stream is no longer read.
      *
-     * @param closed ends it
-     * @return whether all have it back
+     * @param closed ends the attempts
+     * @return whether all replica identities are restored
      */
-    public static boolean restore(Connection source, Migration migration, TableLocks locks, BooleanSupplier closed)
+    public static boolean restore(Connection source, CaptureGroup group, TableLocks locks, BooleanSupplier closed)
             throws SQLException {
-        for (ReplicaIdentities noted = ReplicaIdentities.read(source, migration);
+        for (ReplicaIdentities noted = ReplicaIdentities.read(source, group.flow());
                 !noted.changed().isEmpty();
-                noted = ReplicaIdentities.read(source, migration)) {
+                noted = ReplicaIdentities.read(source, group.flow())) {
             boolean any = false;
             for (ReplicaIdentities.Changed one : noted.changed()) {
-                any |= restore(source, migration, one, locks);
+                any |= restore(source, group, one, locks);
             }
             if (closed.getAsBoolean()) {
                 return false;
@@ -76,34 +76,34 @@ public final class FullIdentities {
     }
 
     private static boolean restore(
-            Connection source, Migration migration, ReplicaIdentities.Changed one, TableLocks locks)
+            Connection source, CaptureGroup group, ReplicaIdentities.Changed one, TableLocks locks)
             throws SQLException {
         Optional<Identity> now = Identities.of(source, one.oid());
         TableId table = now.map(Identity::id).orElse(one.table());
         List<ReplicaIdentities.Changed> left =
-                new ArrayList<>(ReplicaIdentities.read(source, migration).changed());
+                new ArrayList<>(ReplicaIdentities.read(source, group.flow()).changed());
         left.remove(one);
         List<ReplicaIdentities.Former> restoring = new ReplicaIdentities(List.of(one)).formers(source);
-        // One that is carried whole is published by its root.
-        TableId published = Partition.read(source, migration).stream()
+        // A partition of a table that is carried whole is published by its root.
+        TableId published = Partition.read(source, group.migration()).stream()
                 .filter(partition -> partition.oid() == one.oid())
                 .map(Partition::root)
                 .findFirst()
                 .orElse(table);
-        boolean drop = Publication.published(source, migration).contains(published);
+        boolean drop = Publication.published(source, group).contains(published);
         Change change = statement -> {
             if (drop) {
                 statement.execute(
-                        "ALTER PUBLICATION " + Publication.name(migration) + " DROP TABLE ONLY " + published.quoted());
+                        "ALTER PUBLICATION " + Publication.name(group) + " DROP TABLE ONLY " + published.quoted());
             }
             for (ReplicaIdentities.Former restore : restoring) {
                 statement.execute(restore.before());
             }
-            new ReplicaIdentities(left).write(source, migration);
+            new ReplicaIdentities(left).write(source, group.flow());
         };
         if (now.isEmpty()) {
             return locks.attemptAll(
-                    source, table.toString(), statement -> new ReplicaIdentities(left).write(source, migration));
+                    source, table.toString(), statement -> new ReplicaIdentities(left).write(source, group.flow()));
         }
         return locks.attempt(source, "restoring the replica identity", table, Lock.EXCLUSIVE, change);
     }

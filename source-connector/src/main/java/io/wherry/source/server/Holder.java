@@ -7,17 +7,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A session, or a prepared transaction, that others wait for on the source.
+ * A session, or a prepared transaction, for which other sessions wait on the source.
  *
- * @param pid of its backend; 0 for a prepared transaction
- * @param role it acts for; null when it is a process of the server, or not known
- * @param application its {@code application_name}; null when our role may not see it
- * @param state {@code active}, {@code idle in transaction} …; null when our role may not see it
- * @param transactionSeconds age of its transaction; null when our role may not see it
- * @param statementSeconds age of its statement, or since when it is idle; null when our role may not see it
+ * @param pid of the backend; 0 = a prepared transaction
+ * @param role of the session; null = a server process, or not known
+ * @param application its {@code application_name}; null = Wherry's role may not see it
+ * @param state {@code active}, {@code idle in transaction} …; null = Wherry's role may not see it
+ * @param transactionSeconds age of the transaction; null = Wherry's role may not see it
+ * @param statementSeconds age of the statement, or time since the session is idle; null = Wherry's role may not see it
  * @param prepared name of the prepared transaction; else null
- * @param database of the prepared transaction, when it is not the migration's; else null
- * @param tables that it has written to, as text; null when not known
+ * @param database of the prepared transaction, if it is not the migration's; else null
+ * @param tables to which the transaction has written, as text; null = not known
  */
 public record Holder(
         int pid,
@@ -29,7 +29,7 @@ public record Holder(
         String prepared,
         String database,
         String tables) {
-    /** The columns that {@link #read} takes, of {@code pg_stat_activity a} and {@code pg_prepared_xacts x}. */
+    /** The columns that {@link #read} needs, from {@code pg_stat_activity a} and {@code pg_prepared_xacts x}. */
     static final String COLUMNS = """
             coalesce(a.usename, x.owner)::text AS role, a.application_name, a.state,
                    extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::bigint AS transaction_seconds,
@@ -38,8 +38,8 @@ public record Holder(
             """;
 
     /**
-     * Prepared transactions with what {@code pg_locks} calls them: that of the session that prepared them, and after a restart another. They hold a
-     * lock on their own number as well, whose line has both.
+     * Prepared transactions with their virtual transaction in {@code pg_locks}: that of the session that prepared them, and after a
+     * restart another one. A prepared transaction also holds a lock on its own number, and the row of this lock has both numbers.
      */
     static final String PREPARED = """
             (SELECT p.*, n.virtualtransaction FROM pg_prepared_xacts p LEFT JOIN pg_locks n ON n.locktype = 'transactionid'
@@ -59,17 +59,17 @@ public record Holder(
                 tables);
     }
 
-    /** Whether it will hardly end within the moment that we wait for it. */
+    /** Whether the transaction will probably not end within the short time that Wherry waits. */
     boolean isOld() {
         return prepared != null || transactionSeconds != null && transactionSeconds >= 1;
     }
 
-    /** An automatic VACUUM or ANALYZE; the server ends it for whoever waits, but only after {@code deadlock_timeout}. */
+    /** Whether it is an automatic VACUUM or ANALYZE. The server ends it if a session waits longer than {@code deadlock_timeout}. */
     boolean isVacuum() {
         return prepared == null && role == null;
     }
 
-    /** Who it is, and how to end it. */
+    /** What it is, and how to end it. */
     public String text() {
         if (prepared != null) {
             return "the prepared transaction " + Identifiers.literal(prepared) + " (role " + role
@@ -82,7 +82,7 @@ public record Holder(
             return "a prepared transaction (SELECT * FROM pg_prepared_xacts)";
         }
         List<String> said = new ArrayList<>();
-        said.add(role == null ? "a process of the server, as autovacuum" : "role " + role);
+        said.add(role == null ? "a server process, such as autovacuum" : "role " + role);
         if (application != null && !application.isEmpty()) {
             said.add("application " + application);
         }
@@ -92,7 +92,7 @@ public record Holder(
         if (transactionSeconds != null) {
             said.add("its transaction is " + age(transactionSeconds) + " old");
         } else if (role != null) {
-            said.add("how long our role may not see: GRANT pg_monitor");
+            said.add("Wherry's role may not see how long: GRANT pg_monitor");
         }
         return "pid " + pid + " (" + String.join(", ", said) + written() + "). End it: SELECT pg_terminate_backend("
                 + pid + ")";

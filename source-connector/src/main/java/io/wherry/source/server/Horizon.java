@@ -7,17 +7,17 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.function.BooleanSupplier;
 
-/** Waits for the transactions that run at some moment. */
+/** Waits for the transactions that are running at some moment. */
 final class Horizon {
     private static final long POLL_MILLIS = 500;
 
     private Horizon() {}
 
     /**
-     * Every transaction that has a number now has a lower one than this, which is used up.
+     * A transaction number that is higher than the number of every transaction that has one now. This call uses the number up.
      *
-     * <p>Not the snapshot's xmax: that is one past the last transaction that has <em>ended</em>. A transaction that began later and
-     * still runs has this very number or a higher one, and would not be waited for.
+     * <p>The xmax of a snapshot does not serve: it is one above the last transaction that has <em>ended</em>. A transaction that
+     * started later and is still running has this number or a higher one, and would not be waited for.
      *
      * @param session in auto-commit mode
      */
@@ -26,10 +26,10 @@ final class Horizon {
     }
 
     /**
-     * Waits until every transaction of a lower number has ended.
+     * Waits until every transaction with a lower number has ended.
      *
      * @param session in auto-commit mode
-     * @param locks tells whom is waited for
+     * @param locks reports which transaction is waited for
      * @param closed ends the wait
      */
     static void await(Connection session, long next, TableLocks locks, BooleanSupplier closed) throws SQLException {
@@ -38,13 +38,13 @@ final class Horizon {
                     && !closed.getAsBoolean()) {
                 locks.waitsToo(SourceWaits.oldest(session)
                         .map(oldest ->
-                                "to decode what comes, the end of every transaction is needed that has written by now; the"
-                                        + " oldest is " + oldest.text())
+                                "decoding needs the end of every transaction that has written until now; the oldest is "
+                                        + oldest.text())
                         .orElse(null));
                 Thread.sleep(POLL_MILLIS);
             }
         } catch (InterruptedException e) {
-            throw Interruption.during("wait for the transactions that run now", e);
+            throw Interruption.during("wait for running transactions", e);
         } finally {
             locks.waitsToo(null);
         }

@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.ReplicaIdentity;
@@ -16,10 +16,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How the source tells the rows of a table apart in its write-ahead log, and what it therefore does to updates and deletes
- * once the table is published (PostgreSQL documentation, "Replica Identity", and the messages of
- * {@code CheckCmdReplicaIdentity}): it refuses them without an identity, and from 18 on where the identity holds a generated
- * column that is not published. Stored ones can be published, virtual ones cannot.
+ * How the source identifies the rows of a table in its write-ahead log, and whether it therefore refuses updates and deletes of a
+ * published table (PostgreSQL documentation, "Replica Identity", and the messages of {@code CheckCmdReplicaIdentity}). The source
+ * refuses them if the table has no identity and, from 18 on, if the identity holds a generated column that is not published.
+ * Stored generated columns can be published; virtual generated columns cannot.
  */
 public final class Identities {
     private static final int REFUSED_SINCE = 18;
@@ -44,7 +44,7 @@ public final class Identities {
     private static final String GENERATED = "(SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a"
             + " WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attgenerated = '%s')";
 
-    // A partitioned table in the publication brings its partitions in.
+    // With a partitioned table, its partitions are published too.
     private static final String PUBLISHED = """
             WITH RECURSIVE published(oid) AS (
                 SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = ?
@@ -53,7 +53,7 @@ public final class Identities {
                   JOIN pg_inherits i ON i.inhparent = p.oid)
             SELECT oid FROM published""";
 
-    // The server notes which columns a filter uses as dependencies of the table's entry in the publication.
+    // The server records the columns that a filter uses as dependencies of the table's entry in the publication.
     private static final String FILTERED_OUTSIDE = """
             SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
               JOIN pg_class c ON c.oid = r.prrelid AND c.relreplident <> 'f'
@@ -74,11 +74,11 @@ public final class Identities {
     /**
      * A table's identity.
      *
-     * @param index that is the identity, for INDEX; null otherwise, or when it was dropped
+     * @param index that is the identity, for INDEX; null otherwise, or when the index was dropped
      * @param keyed whether the identity is a key without generated columns
-     * @param stored generated columns that the server stores; empty before 18, where they do no harm
-     * @param virtual generated columns that it does not store
-     * @param otherIndex a unique index that may be the identity; null = none, and before 18
+     * @param stored generated columns that the server stores; empty before 18, where the server does not check them
+     * @param virtual generated columns that the server does not store
+     * @param otherIndex a unique index that can be the identity; null = none, and before 18
      * @param primaryKey whether {@code DEFAULT} is an identity without generated columns; false before 18
      */
     public record Identity(
@@ -91,12 +91,12 @@ public final class Identities {
             List<String> virtual,
             String otherIndex,
             boolean primaryKey) {
-        /** Whether rows cannot be told apart before it is FULL. */
+        /** Whether changes do not name their rows unless the identity is FULL. */
         public boolean lacksKey() {
             return identity != ReplicaIdentity.FULL && !keyed;
         }
 
-        /** Whether all columns are its identity, or have to be. */
+        /** Whether all columns are the identity, or must be. */
         private boolean full() {
             return identity == ReplicaIdentity.FULL || lacksKey();
         }
@@ -106,19 +106,19 @@ public final class Identities {
             return full() && !stored.isEmpty();
         }
 
-        /** Whether the source refuses updates and deletes once it is published, whatever we do. */
+        /** Whether the source refuses updates and deletes once the table is published, and Wherry cannot prevent this. */
         public boolean impossible() {
             return full() && !virtual.isEmpty();
         }
 
-        /** Why it is impossible. */
+        /** Why the source refuses updates and deletes. */
         public String problem() {
             return "its replica identity would hold the virtual generated column "
                     + String.join(", ", virtual.stream().map(Identifiers::quote).toList())
-                    + ", which the source does not publish: it would refuse every update and delete";
+                    + ", which the source does not publish: the source would refuse every update and delete";
         }
 
-        /** What helps where it is impossible. */
+        /** What the operator can do. */
         public String remedy() {
             String alter = "ALTER TABLE " + id.quoted();
             if (primaryKey) {
@@ -126,12 +126,12 @@ public final class Identities {
             }
             return otherIndex != null
                     ? alter + " REPLICA IDENTITY USING INDEX " + Identifiers.quote(otherIndex)
-                    : "Give it a key (" + alter + " ADD PRIMARY KEY (…)), drop the column, or name the table in"
+                    : "Give the table a key (" + alter + " ADD PRIMARY KEY (…)), drop the column, or name the table in"
                             + " tables.exclude or tables.load-only";
         }
     }
 
-    /** Those of the given tables, which are no partitioned ones. */
+    /** The identities of the given tables; partitioned tables are left out. */
     public static List<Identity> of(Connection source, Collection<Long> oids) throws SQLException {
         try (PreparedStatement statement =
                 source.prepareStatement(sql(source, "SELECT unnest(?::oid[])") + " ORDER BY oid")) {
@@ -141,10 +141,10 @@ public final class Identities {
         }
     }
 
-    /** Those of published tables, partitions too, of which updates may be refused. */
-    static List<Identity> suspects(Connection source, Migration migration) throws SQLException {
+    /** The identities of published tables, also of partitions, whose updates the source may refuse. */
+    static List<Identity> suspects(Connection source, CaptureGroup group) throws SQLException {
         try (PreparedStatement statement = source.prepareStatement(sql(source, PUBLISHED) + WITHOUT_IDENTITY)) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, group.publication());
             return read(statement).stream()
                     .filter(one -> one.lacksKey() || one.needsStored() || one.impossible())
                     .toList();
@@ -152,33 +152,33 @@ public final class Identities {
     }
 
     /**
-     * Those of published tables whose row filter uses a column that the identity does not hold: the source refuses their updates and
-     * deletes. A filter is made when the identity holds its columns, but that may change.
+     * The identities of published tables whose row filter uses a column that the identity does not hold. The source refuses updates
+     * and deletes of such a table. When the filter was set, the identity held the columns of the filter, but this may change.
      */
-    static List<Identity> filteredOutside(Connection source, Migration migration) throws SQLException {
+    static List<Identity> filteredOutside(Connection source, CaptureGroup group) throws SQLException {
         if (ServerVersion.major(source) < FILTERS_SINCE) {
             return List.of();
         }
         try (PreparedStatement statement = source.prepareStatement(sql(source, FILTERED_OUTSIDE) + " ORDER BY oid")) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, group.publication());
             return read(statement);
         }
     }
 
     /** Whether the publication publishes stored generated columns. */
-    static boolean publishesStored(Connection source, Migration migration) throws SQLException {
+    static boolean publishesStored(Connection source, CaptureGroup group) throws SQLException {
         if (ServerVersion.major(source) < REFUSED_SINCE) {
             return false;
         }
         try (PreparedStatement statement = source.prepareStatement(OPTION)) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, group.publication());
             try (ResultSet row = statement.executeQuery()) {
                 return row.next() && row.getBoolean(1);
             }
         }
     }
 
-    /** The one of a table; empty when there is no such table any more. */
+    /** The identity of a table; empty when the table no longer exists. */
     static Optional<Identity> of(Connection source, long oid) throws SQLException {
         return of(source, List.of(oid)).stream().findFirst();
     }

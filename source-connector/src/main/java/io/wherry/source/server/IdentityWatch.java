@@ -1,7 +1,8 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.Sentence;
 import io.wherry.source.server.Identities.Identity;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -11,40 +12,41 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sees when the source has begun to refuse updates of a table because we publish it: it has lost its key, or has got a generated column
- * that its identity holds, or its row filter uses what the identity does not hold any more. What can be set right is, at once; the rest is told. Written by one thread, read by any.
+ * Notices when the source refuses updates of a table because Wherry publishes it: the table has lost its key, or its identity holds
+ * a new generated column, or its row filter uses a column that the identity no longer holds. What Wherry can correct, it corrects at
+ * once; it reports the rest. Written by one thread, read by any thread.
  */
 public final class IdentityWatch {
     private static final Logger LOG = LoggerFactory.getLogger(IdentityWatch.class);
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final TableLocks locks;
     private volatile List<String> lines = List.of();
 
-    public IdentityWatch(Migration migration, TableLocks locks) {
-        this.migration = migration;
+    public IdentityWatch(CaptureGroup group, TableLocks locks) {
+        this.group = group;
         this.locks = locks;
     }
 
-    /** What the source refuses, for people. */
+    /** What the source refuses, in words. */
     public List<String> lines() {
         return lines;
     }
 
     public void look(Connection session) throws SQLException {
         List<String> refused = new ArrayList<>();
-        for (Identity one : Identities.suspects(session, migration)) {
+        for (Identity one : Identities.suspects(session, group)) {
             if (one.impossible()) {
-                refused.add(one.id() + ": the source refuses its updates and deletes: " + one.problem() + ". "
-                        + one.remedy());
-            } else if (!setRight(session, one, refused)) {
+                refused.add(Sentence.of(
+                        one.id() + ": the source refuses its updates and deletes: " + one.problem(), one.remedy()));
+            } else if (!correct(session, one, refused)) {
                 refused.add(one.id()
-                        + ": the source refuses its updates and deletes while it has no key. REPLICA IDENTITY FULL is set as"
-                        + " soon as the table's lock is to be had");
+                        + ": the source refuses its updates and deletes while it has no key. Wherry sets REPLICA IDENTITY"
+                        + " FULL as soon as it can lock the table");
             }
         }
-        for (Identity one : Identities.filteredOutside(session, migration)) {
-            // Without a key it is among those above.
+        for (Identity one : Identities.filteredOutside(session, group)) {
+            // A table without a key is reported above.
             if (!one.lacksKey()) {
                 lookAtFilter(session, one, refused);
             }
@@ -60,34 +62,40 @@ public final class IdentityWatch {
                 one.id() + ": the source refuses its updates and deletes while its row filter uses columns that its"
                         + " replica identity does not hold";
         if (!one.virtual().isEmpty()) {
-            refused.add(line + ". On the source, give it a unique index with those columns as its REPLICA IDENTITY");
+            refused.add(
+                    line + ". On the source, give the table a unique index with these columns as its REPLICA IDENTITY");
             return;
         }
         try {
             if (!one.stored().isEmpty()) {
-                Publication.publishStored(session, migration);
+                Publication.publishStored(session, group);
             }
-            if (!FullIdentities.set(session, migration, one, locks)) {
-                refused.add(line + ". REPLICA IDENTITY FULL is set as soon as the table's lock is to be had");
+            if (!FullIdentities.set(session, group, one, locks)) {
+                refused.add(line + ". Wherry sets REPLICA IDENTITY FULL as soon as it can lock the table");
             }
         } catch (DataException e) {
-            refused.add(line + ", and " + e.getMessage() + ". On the source: ALTER TABLE "
-                    + one.id().quoted() + " REPLICA IDENTITY FULL");
+            refused.add(Sentence.of(line + ", and Wherry cannot change that: " + e.getMessage(), setFull(one)));
         }
     }
 
-    /** @return whether nothing is left to be done by us */
-    private boolean setRight(Connection session, Identity one, List<String> refused) throws SQLException {
+    /** @return false when Wherry must try again */
+    private boolean correct(Connection session, Identity one, List<String> refused) throws SQLException {
         try {
             if (one.needsStored()) {
-                Publication.publishStored(session, migration);
+                Publication.publishStored(session, group);
             }
-            return !one.lacksKey() || FullIdentities.set(session, migration, one, locks);
+            return !one.lacksKey() || FullIdentities.set(session, group, one, locks);
         } catch (DataException e) {
-            refused.add(
-                    one.id() + ": the source refuses its updates and deletes while it has no key, and " + e.getMessage()
-                            + ". On the source: ALTER TABLE " + one.id().quoted() + " REPLICA IDENTITY FULL");
+            refused.add(Sentence.of(
+                    one.id()
+                            + ": the source refuses its updates and deletes while it has no key, and Wherry cannot change"
+                            + " that: " + e.getMessage(),
+                    setFull(one)));
             return true;
         }
+    }
+
+    private static String setFull(Identity one) {
+        return "On the source: ALTER TABLE " + one.id().quoted() + " REPLICA IDENTITY FULL";
     }
 }

@@ -3,7 +3,7 @@ package io.wherry.source.server;
 import io.wherry.source.control.Routes;
 
 /**
- * What one term knows about the source's tables. Each part is safe for use by several threads.
+ * What one term knows about the tables of the source. Each part is safe for use by several threads.
  *
  * @param routes the topic of each table, and the oid that the topic belongs to
  * @param files the file that each table was loaded from

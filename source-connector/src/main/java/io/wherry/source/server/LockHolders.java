@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Who uses the source's tables now. */
+/** Which sessions use the tables of the source now. */
 final class LockHolders {
     private static final String HOLDERS = "SELECT l.pid, " + Holder.COLUMNS + """
               FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
@@ -36,7 +36,7 @@ final class LockHolders {
     /**
      * The holder of a conflicting lock whose transaction is the oldest.
      *
-     * @param exclusive whether every lock conflicts; else only those of VACUUM and of changes of the table
+     * @param exclusive whether every lock conflicts; else only the locks of VACUUM and of DDL
      */
     static Optional<Holder> of(Connection source, TableId table, boolean exclusive) throws SQLException {
         try (PreparedStatement statement = source.prepareStatement(HOLDERS)) {
@@ -57,7 +57,7 @@ final class LockHolders {
         }
     }
 
-    /** The same tables, first those with the fewest locks now. */
+    /** The same tables; the tables with the fewest locks now come first. */
     static <T> List<T> byContention(Connection source, List<T> tables, Function<T, Long> oid) throws SQLException {
         if (tables.size() < 2) {
             return tables;

@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Resources;
 import java.sql.Connection;
@@ -9,25 +9,25 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Sessions on the source that can be broken off from another thread: making a slot waits for other people's transactions, and a
- * COPY for its rows, longer than anybody who closes wants to wait. Safe for use by several threads.
+ * Sessions on the source that another thread can abort. Creating a slot waits for the transactions of applications, and a COPY
+ * waits for its rows. Either may take longer than the end of the service may wait. Safe for use by several threads.
  */
 public final class OpenSessions implements AutoCloseable {
-    private final Migration migration;
+    private final CaptureGroup group;
     private final Set<Connection> sessions = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
-    public OpenSessions(Migration migration) {
-        this.migration = migration;
+    public OpenSessions(CaptureGroup group) {
+        this.group = group;
     }
 
     public Connection open(String purpose) throws SQLException {
-        return keep(Sessions.open(migration, migration.source(), purpose));
+        return keep(Sessions.open(group.migration(), group.from(), purpose));
     }
 
     /** A session for the replication protocol. */
     public Connection openReplication(String purpose) throws SQLException {
-        return keep(Sessions.openReplication(migration, migration.source(), purpose));
+        return keep(Sessions.openReplication(group.migration(), group.from(), purpose));
     }
 
     public void release(Connection session) {
@@ -49,7 +49,7 @@ public final class OpenSessions implements AutoCloseable {
         return closed;
     }
 
-    /** Breaks off every session, and those opened later at once. */
+    /** Aborts every open session. A session that is opened later is aborted at once. */
     @Override
     public void close() {
         closed = true;

@@ -16,11 +16,11 @@ import java.util.List;
  * A partition of a table that is carried whole, at any depth.
  *
  * @param root the topmost table
- * @param parent number of the table right above
- * @param kind {@code r} holds rows itself, {@code p} by partitions of its own, {@code f} is a foreign table
- * @param attached the transaction that made it a partition; another one later means that it was not one in between
- * @param born made by {@code CREATE TABLE … PARTITION OF}: no row of it is older than that. Told by a column that has been
- *     inherited since its row of the catalog was first written, as no column of a table that was attached is
+ * @param parent oid of the table directly above
+ * @param kind {@code r} = it holds rows itself, {@code p} = it has partitions, {@code f} = it is a foreign table
+ * @param attached the transaction that attached the partition; if it differs later, the partition was detached in between
+ * @param born created by {@code CREATE TABLE … PARTITION OF}, so no row is older than that. Such a partition has a column that
+ *     was inherited when its row of the catalog was first written; an attached table has no such column
  * @param file number of the file that holds its rows
  */
 public record Partition(
@@ -51,7 +51,7 @@ public record Partition(
              ORDER BY n.nspname, c.relname
             """;
 
-    /** Those of all tables that the migration carries whole. */
+    /** The partitions of all tables that the migration carries whole. */
     public static List<Partition> read(Connection session, Migration migration) throws SQLException {
         List<Partition> partitions = new ArrayList<>();
         if (migration.tables().whole().isEmpty()) {
@@ -82,12 +82,12 @@ public record Partition(
         return partitions;
     }
 
-    /** Whether it holds rows itself. */
+    /** Whether the partition holds rows itself. */
     public boolean leaf() {
         return kind == 'r';
     }
 
-    /** Whether its updates and deletes would not name the row as the whole table's key does. */
+    /** Whether updates and deletes of the partition would not name the row by the key of the whole table. */
     public boolean lacksIdentity(CatalogTable whole) {
         return leaf()
                 && replicaIdentity != ReplicaIdentity.FULL

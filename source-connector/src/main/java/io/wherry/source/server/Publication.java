@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
@@ -16,54 +16,51 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The publication on the source: exactly the tables whose changes are wanted, each by name, so that nothing enters unasked.
- * Its row filters turn an update by which a row comes to be wanted into an insert, and the opposite into a delete.
+ * The publication on the source. It names exactly the tables whose changes are wanted, so that no other table is published. With a
+ * row filter, an update after which a row matches the filter is sent as an insert, and the opposite update as a delete.
  */
 public final class Publication {
     private static final Logger LOG = LoggerFactory.getLogger(Publication.class);
 
     private Publication() {}
 
-    public static boolean exists(Connection source, Migration migration) throws SQLException {
+    public static boolean exists(Connection source, CaptureGroup group) throws SQLException {
         try (PreparedStatement statement =
                 source.prepareStatement("SELECT FROM pg_catalog.pg_publication WHERE pubname = ?")) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, group.publication());
             try (ResultSet row = statement.executeQuery()) {
                 return row.next();
             }
         }
     }
 
-    /** Creates the publication where there is none, without tables. */
-    static void create(Connection source, Migration migration) throws SQLException {
-        if (!exists(source, migration)) {
+    /** Creates the publication without tables, if it does not exist. */
+    static void create(Connection source, CaptureGroup group) throws SQLException {
+        if (!exists(source, group)) {
             String publish =
                     ServerVersion.major(source) >= 11 ? "insert, update, delete, truncate" : "insert, update, delete";
-            alter(source, migration, "CREATE PUBLICATION " + name(migration) + " WITH (publish = '" + publish + "')");
+            alter(source, group, "CREATE PUBLICATION " + name(group) + " WITH (publish = '" + publish + "')");
         }
     }
 
-    /** Stored generated columns are in the stream then, and go no further. */
-    static void publishStored(Connection source, Migration migration) throws SQLException {
-        if (!Identities.publishesStored(source, migration)) {
+    /** From now on the stream holds stored generated columns. Records do not hold them. */
+    static void publishStored(Connection source, CaptureGroup group) throws SQLException {
+        if (!Identities.publishesStored(source, group)) {
             LOG.info(
-                    "stored generated columns are published: the source would refuse updates of some tables otherwise");
-            alter(
-                    source,
-                    migration,
-                    "ALTER PUBLICATION " + name(migration) + " SET (publish_generated_columns = stored)");
+                    "publishing stored generated columns, because the source would otherwise refuse updates of some tables");
+            alter(source, group, "ALTER PUBLICATION " + name(group) + " SET (publish_generated_columns = stored)");
         }
     }
 
     /** The tables of the publication. A table that was dropped and re-created under its name is not among them. */
-    public static Set<TableId> published(Connection source, Migration migration) throws SQLException {
+    public static Set<TableId> published(Connection source, CaptureGroup group) throws SQLException {
         Set<TableId> published = new HashSet<>();
         try (PreparedStatement statement =
                 source.prepareStatement("SELECT n.nspname, c.relname FROM pg_catalog.pg_publication p"
                         + " JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid"
                         + " JOIN pg_catalog.pg_class c ON c.oid = r.prrelid"
                         + " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = ?")) {
-            statement.setString(1, migration.publication());
+            statement.setString(1, group.publication());
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
                     published.add(new TableId(row.getString(1), row.getString(2)));
@@ -73,12 +70,12 @@ public final class Publication {
         return published;
     }
 
-    static String name(Migration migration) {
-        return Identifiers.quote(migration.publication());
+    static String name(CaptureGroup group) {
+        return Identifiers.quote(group.publication());
     }
 
     /** Runs a statement that locks no table. */
-    private static void alter(Connection source, Migration migration, String sql) throws SQLException {
+    private static void alter(Connection source, CaptureGroup group, String sql) throws SQLException {
         try (Statement statement = source.createStatement()) {
             statement.execute(sql);
         } catch (SQLException e) {
@@ -88,7 +85,7 @@ public final class Publication {
             }
             throw new DataException(
                     "prepare",
-                    "publication " + migration.publication(),
+                    "publication " + group.publication(),
                     e.getMessage(),
                     "Check the role's rights on the source: " + sql,
                     e);

@@ -10,22 +10,22 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Optional;
 
-/** A logical replication slot, made and looked at. */
+/** Creates, finds and drops logical replication slots. */
 public final class ReplicationSlot {
     public static final String PLUGIN = "pgoutput";
 
     private ReplicationSlot() {}
 
     /**
-     * A snapshot that the session which made the slot exports, until its next command or its end.
+     * A snapshot that the session that created the slot exports, until the session's next command or end.
      *
-     * @param consistentPoint where the slot begins
+     * @param consistentPoint where the slot starts
      */
     public record Exported(Lsn consistentPoint, String snapshot) {
         /**
-         * The last commit LSN that the snapshot can hold. Not the consistent point itself: that is the end of the WAL record which
-         * completed the snapshot, so the very next record may be a COMMIT that begins exactly there. Its transaction
-         * is in the stream with a commit LSN equal to the consistent point, and it is not in the snapshot.
+         * The last commit LSN that the snapshot can hold. The consistent point itself is too high: it is the end of the WAL record
+         * that completed the snapshot, so the next record may be a COMMIT that starts exactly there. The transaction of that COMMIT
+         * is in the stream, with a commit LSN equal to the consistent point, and it is not in the snapshot.
          */
         public Lsn snapshotLsn() {
             return new Lsn(consistentPoint.value() - 1);
@@ -33,17 +33,17 @@ public final class ReplicationSlot {
     }
 
     /**
-     * @param database it belongs to; empty for a physical slot
-     * @param walStatus {@code lost} = the server has given it up; null before 13
-     * @param invalidation why it has; null before 17
+     * @param database of the slot; empty for a physical slot
+     * @param walStatus {@code lost} = the server has invalidated the slot; null before 13
+     * @param invalidation why the server has invalidated the slot; null before 17
      */
     public record State(
             String plugin, String database, boolean active, Lsn confirmedFlush, String walStatus, String invalidation) {
-        /** Why it is lost, naming the setting. */
+        /** Why the slot is lost, with the setting. */
         public String lostBecause() {
             return "idle_timeout".equals(invalidation)
-                    ? "nobody read it for longer than the source allows (idle_replication_slot_timeout)"
-                    : "the server removed WAL that it needs (max_slot_wal_keep_size)";
+                    ? "it was not read for longer than the source allows (idle_replication_slot_timeout)"
+                    : "the server removed WAL that the slot needs (max_slot_wal_keep_size)";
         }
 
         public boolean lost() {
@@ -52,10 +52,10 @@ public final class ReplicationSlot {
     }
 
     /**
-     * Makes a slot. Waits for every transaction that is running and has written, as long as it takes.
+     * Creates a slot. Waits, without a limit, for every running transaction that has written.
      *
      * @param replication session for the replication protocol
-     * @param temporary dropped at the session's end
+     * @param temporary whether the slot is dropped at the end of the session
      */
     public static Exported create(Connection replication, String name, boolean temporary) throws SQLException {
         String export = ServerVersion.major(replication) >= 15 ? "(SNAPSHOT 'export')" : "EXPORT_SNAPSHOT";
@@ -92,7 +92,7 @@ public final class ReplicationSlot {
         }
     }
 
-    /** Ends the session that reads the slot, if there is one and it is our role's. */
+    /** Ends the session that reads the slot, if there is one and it belongs to Wherry's role. */
     public static void endReader(Connection session, String name) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(a.pid)"
                 + " FROM pg_catalog.pg_replication_slots s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid"

@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.postgres.Lsn;
@@ -35,12 +35,12 @@ public final class SlotGuard {
     private SlotGuard() {}
 
     /** Which database the session stands in. */
-    public static SourceIdentity identity(Connection session) throws SQLException {
+    public static SourceIdentity identity(CaptureGroup group, Connection session) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT system_identifier::text,"
                         + " pg_catalog.current_database() FROM pg_catalog.pg_control_system()");
                 ResultSet row = statement.executeQuery()) {
             row.next();
-            return new SourceIdentity(row.getString(1), row.getString(2));
+            return new SourceIdentity(group.flow().generation(), row.getString(1), row.getString(2));
         }
     }
 
@@ -50,9 +50,9 @@ public final class SlotGuard {
      * @throws DataException when it does not
      * @throws RetryableException when the source does not answer
      */
-    public static void checkHistory(Migration migration, ControlLog memory, Optional<Position> position) {
-        try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
-            Timelines.check(migration, session, Timelines.reached(memory, position));
+    public static void checkHistory(CaptureGroup group, ControlLog memory, Optional<Position> position) {
+        try (Connection session = Sessions.open(group.migration(), group.from(), "slot guard")) {
+            Timelines.check(group, session, Timelines.reached(memory, position));
         } catch (SQLException e) {
             throw unreachable(e);
         }
@@ -78,27 +78,27 @@ public final class SlotGuard {
      * @throws RetryableException when the source does not answer
      */
     public static Timeline check(
-            Migration migration, ControlLog memory, Optional<Position> position, BooleanSupplier closing) {
-        try (Connection session = Sessions.open(migration, migration.source(), "slot guard")) {
-            memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(session)));
-            Timelines.check(migration, session, Timelines.reached(memory, position));
-            if (!Publication.exists(session, migration)) {
+            CaptureGroup group, ControlLog memory, Optional<Position> position, BooleanSupplier closing) {
+        try (Connection session = Sessions.open(group.migration(), group.from(), "slot guard")) {
+            memory.source().ifPresent(begun -> requireSame(begun, identityOrRetry(group, session)));
+            Timelines.check(group, session, Timelines.reached(memory, position));
+            if (!Publication.exists(session, group)) {
                 throw new DataException(
-                        "stream changes", "publication " + migration.publication(), "it was dropped", RELOAD);
+                        "stream changes", "publication " + group.publication(), "it was dropped", RELOAD);
             }
-            ReplicationSlot.State slot = require(session, migration);
+            ReplicationSlot.State slot = require(session, group);
             for (boolean told = false; slot.active() && !closing.getAsBoolean(); told = true) {
                 if (!told) {
-                    LOG.info("slot {} is still in use by an earlier session; ending it", migration.slot());
+                    LOG.info("slot {} is still in use by an earlier session; ending it", group.slot());
                     // The instance lock is ours: nobody else may read the slot, and the server may take a minute to
                     // notice
                     // that the one who did is gone.
-                    ReplicationSlot.endReader(session, migration.slot());
+                    ReplicationSlot.endReader(session, group.slot());
                 }
                 Thread.sleep(POLL_MILLIS);
-                slot = require(session, migration);
+                slot = require(session, group);
             }
-            requireNotBeyond(slot, migration, memory, position);
+            requireNotBeyond(slot, group, memory, position);
             return Timelines.read(session).timeline();
         } catch (SQLException e) {
             throw unreachable(e);
@@ -107,28 +107,28 @@ public final class SlotGuard {
         }
     }
 
-    private static SourceIdentity identityOrRetry(Connection session) {
+    private static SourceIdentity identityOrRetry(CaptureGroup group, Connection session) {
         try {
-            return identity(session);
+            return identity(group, session);
         } catch (SQLException e) {
             throw unreachable(e);
         }
     }
 
-    private static ReplicationSlot.State require(Connection session, Migration migration) throws SQLException {
-        ReplicationSlot.State slot = ReplicationSlot.find(session, migration.slot())
-                .orElseThrow(() -> lost(migration, "it was dropped, so changes were lost"));
+    private static ReplicationSlot.State require(Connection session, CaptureGroup group) throws SQLException {
+        ReplicationSlot.State slot = ReplicationSlot.find(session, group.slot())
+                .orElseThrow(() -> lost(group, "it was dropped, so changes were lost"));
         if (!slot.plugin().equals(ReplicationSlot.PLUGIN) || !slot.database().equals(session.getCatalog())) {
-            throw lost(migration, "it is not ours: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
+            throw lost(group, "it is not ours: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
         }
         if (slot.lost()) {
-            throw lost(migration, slot.lostBecause());
+            throw lost(group, slot.lostBecause());
         }
         return slot;
     }
 
     private static void requireNotBeyond(
-            ReplicationSlot.State slot, Migration migration, ControlLog memory, Optional<Position> position) {
+            ReplicationSlot.State slot, CaptureGroup group, ControlLog memory, Optional<Position> position) {
         Optional<Lsn> firstSnapshot =
                 memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
         // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.
@@ -139,33 +139,33 @@ public final class SlotGuard {
                 .max(Comparator.naturalOrder());
         if (limit.isPresent() && slot.confirmedFlush().isAfter(limit.get())) {
             throw lost(
-                    migration,
+                    group,
                     "it stands at " + slot.confirmedFlush() + ", beyond Kafka's " + limit.get()
                             + ": somebody else read it, made it anew, or Kafka lost records");
         }
     }
 
-    private static DataException lost(Migration migration, String problem) {
-        return new DataException("stream changes", "slot " + migration.slot(), problem, RELOAD);
+    private static DataException lost(CaptureGroup group, String problem) {
+        return new DataException("stream changes", "slot " + group.slot(), problem, RELOAD);
     }
 
     /**
      * @param snapshot the last commit LSN that a new slot's snapshot holds
      * @throws DataException when Kafka holds changes that this source does not: its topics would then contradict the load
      */
-    public static void requireAhead(Migration migration, Lsn snapshot, Optional<Position> position) {
-        if (position.isPresent() && position.get().commitLsn().isAfter(snapshot)) {
+    public static void requireAhead(CaptureGroup group, Lsn snapshot, Optional<Position> position) {
+        if (position.isPresent() && position.get().newestCommit().isAfter(snapshot)) {
             throw new DataException(
                     "load again from",
-                    "slot " + migration.slot(),
-                    "Kafka holds changes up to " + position.get().commitLsn() + ", this source stands at " + snapshot
+                    "slot " + group.slot(),
+                    "Kafka holds changes up to " + position.get().newestCommit() + ", this source stands at " + snapshot
                             + " only: it has lost what it once committed",
                     "On the source: SELECT pg_switch_wal(), again until pg_current_wal_lsn() is beyond "
-                            + position.get().commitLsn() + "; then start again");
+                            + position.get().newestCommit() + "; then start again");
         }
     }
 
     private static RetryableException unreachable(SQLException e) {
-        return new RetryableException("look at", "the slot", e.getMessage(), "Look whether the source is up", e);
+        return new RetryableException("look at", "the slot", e.getMessage(), "Check that the source is reachable", e);
     }
 }

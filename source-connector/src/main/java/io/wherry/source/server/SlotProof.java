@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.record.Heartbeat;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -14,14 +14,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whether a slot that was just made can be decoded, and rightly. The server takes note of catalog changes only once its own snapshot
- * for decoding is complete: T1 truncates t, the server notes T1 as running, T1 commits, T2 begins and writes to t, the slot is
- * consistent, T2 commits. Decoding T2, the server does not know of T1's TRUNCATE and fails for ever ("could not map
- * filenode"), whether t is published or not; had T1 added a column, T2's rows would come without it.
+ * Whether a new slot can be decoded, and decoded correctly. The server records catalog changes only once its own snapshot for
+ * decoding is complete. Counterexample: T1 truncates t, the server notes T1 as running, T1 commits, T2 starts and writes to t, the
+ * slot is consistent, T2 commits. When the server decodes T2, it does not know the TRUNCATE of T1 and fails forever ("could not map
+ * filenode"), whether t is published or not. If T1 had added a column, the rows of T2 would come without it.
  *
- * <p>So a slot is not used when columns of a table changed meanwhile. When only files did, or tables were made, whoever can be such a
- * T2 is waited for, and the slot is decoded up to there, for a try: tables that are truncated every few seconds would hold up
- * the slot for ever otherwise.
+ * <p>So a slot is not used if columns of a table have changed meanwhile. If only files have changed, or tables were created, the
+ * slot is decoded once as a trial, up to the end of every transaction that could be such a T2. Without the trial, tables that are
+ * truncated every few seconds would prevent the slot forever.
  */
 public final class SlotProof {
     private static final Logger LOG = LoggerFactory.getLogger(SlotProof.class);
@@ -46,17 +46,17 @@ public final class SlotProof {
         this.before = before;
     }
 
-    /** To be called before the slot is made. */
+    /** Must be called before the slot is created. */
     public static SlotProof begin(Connection session) throws SQLException {
         return new SlotProof(shapes(session));
     }
 
     /**
-     * Why the slot must not be used; empty = it can be.
+     * Why the slot must not be used; empty = it can be used.
      *
-     * @param anchor sees the slot's snapshot
+     * @param anchor a session in the snapshot of the slot
      */
-    public String problem(Migration migration, Connection anchor, OpenSessions sessions, TableLocks locks)
+    public String problem(CaptureGroup group, Connection anchor, OpenSessions sessions, TableLocks locks)
             throws SQLException {
         Map<Long, Shape> after = shapes(anchor);
         TreeSet<String> altered = new TreeSet<>();
@@ -69,22 +69,22 @@ public final class SlotProof {
         if (!altered.isEmpty()) {
             return "tables were altered: " + String.join(", ", altered);
         }
-        return before.equals(after) ? "" : decoded(migration, sessions, locks);
+        return before.equals(after) ? "" : decoded(group, sessions, locks);
     }
 
-    private static String decoded(Migration migration, OpenSessions sessions, TableLocks locks) throws SQLException {
+    private static String decoded(CaptureGroup group, OpenSessions sessions, TableLocks locks) throws SQLException {
         LOG.info(
-                "tables were truncated, rewritten or made while slot {} was made; decoding it for a try",
-                migration.slot());
+                "tables were truncated, rewritten or created while slot {} was created; decoding the slot as a trial",
+                group.slot());
         Connection session = sessions.open("slot");
         try {
-            // Not by the slot's snapshot: that knows of no transaction behind the last that has changed the catalog.
+            // The snapshot of the slot does not serve: it does not know transactions after the last catalog change.
             Horizon.await(session, Horizon.next(session), locks, sessions::closed);
-            // Its commit is in the log after those that were waited for, and it is flushed, as theirs need not be.
+            // Its COMMIT is in the log after those of the transactions above, and is flushed, which theirs need not be.
             Heartbeat.emit(session);
             try (PreparedStatement peek = session.prepareStatement(PEEK)) {
-                peek.setString(1, migration.slot());
-                peek.setString(2, Publication.name(migration));
+                peek.setString(1, group.slot());
+                peek.setString(2, Publication.name(group));
                 peek.executeQuery().close();
                 return "";
             }
@@ -93,7 +93,7 @@ public final class SlotProof {
             if (state.startsWith("08") || state.startsWith("57")) {
                 throw e;
             }
-            return "tables were truncated, and it cannot be decoded: " + e.getMessage();
+            return "tables were truncated, and the slot cannot be decoded: " + e.getMessage();
         } finally {
             sessions.release(session);
         }

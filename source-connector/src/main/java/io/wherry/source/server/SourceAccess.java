@@ -1,11 +1,11 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 
 /**
  * How one term reaches the source.
  *
- * @param sessions can all be broken off when the term ends
- * @param locks reports what waits for a lock on a table
+ * @param sessions are aborted when the term ends
+ * @param locks report what waits for a lock on a table
  */
-public record SourceAccess(Migration migration, OpenSessions sessions, TableLocks locks) {}
+public record SourceAccess(CaptureGroup group, OpenSessions sessions, TableLocks locks) {}

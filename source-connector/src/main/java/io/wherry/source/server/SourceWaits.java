@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Whom our sessions on the source wait for: the slot for every transaction that has written before it, readers of the load
- * for tables that are locked.
+ * For which sessions Wherry's sessions wait on the source. The slot waits for every transaction that has written before it. Readers
+ * of the load wait for locked tables.
  */
 public final class SourceWaits {
     private static final String WAITS = "SELECT ours.purpose, b.pid, " + Holder.COLUMNS + """
@@ -45,7 +45,7 @@ public final class SourceWaits {
 
     private SourceWaits() {}
 
-    /** For people, one line for each that is waited for. */
+    /** One line for each wait. */
     public static List<String> read(Connection session, Migration migration) throws SQLException {
         List<String> lines = new ArrayList<>();
         String ours = Sessions.APPLICATION + migration.name() + " ";
@@ -68,7 +68,7 @@ public final class SourceWaits {
 
     private static String text(String purpose) {
         return purpose.equals("slot")
-                ? "making the replication slot, which needs the end of every transaction that has written before it,"
+                ? "creating the replication slot, which needs the end of every transaction that has written before it,"
                 : "the session for " + purpose;
     }
 

@@ -10,18 +10,18 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Which files hold the tables' rows. A table whose rows are written anew (a default of its own for each row, VACUUM FULL, TRUNCATE)
- * gets another file, so a column that came to a file without a value of its own is NULL in all rows from before it. Safe for
- * use by several threads.
+ * Which files hold the rows of the tables. A table that is rewritten (a column with a separate default for each row, VACUUM FULL,
+ * TRUNCATE) gets another file. So a column that was added without a value, and without another file, is NULL in all earlier rows.
+ * Safe for use by several threads.
  */
 public final class TableFiles {
-    // relfilenode and not pg_relation_filenode(): the function looks at the present, relnatts at the snapshot, and a
-    // column that wrote the rows anew between the two would seem to have come later. Objects of users begin at 16384.
+    // relfilenode, not pg_relation_filenode(): the function reads the present, relnatts is read in the snapshot. A
+    // column that rewrote the table between the two would seem to be newer. Oids of users' tables start at 16384.
     private static final String FILES = """
             SELECT oid::bigint, relfilenode::bigint, relnatts FROM pg_catalog.pg_class WHERE relkind = 'r' AND oid >= 16384
             """;
 
-    /** @param attributes number of the last attribute that the table had when the file was first seen, dropped ones too */
+    /** @param attributes number of the last attribute when the file was first seen, dropped attributes included */
     private record Seen(long file, int attributes) {}
 
     private final Map<TableId, Long> loaded = new ConcurrentHashMap<>();
@@ -42,7 +42,7 @@ public final class TableFiles {
         return loaded.get(table);
     }
 
-    /** Looks at all tables: a file that is still there later was not written anew since. For one thread. */
+    /** Reads the files of all tables. A table that has the same file later was not rewritten since. For one thread. */
     public void look(Connection session) throws SQLException {
         Map<Long, Seen> now = new HashMap<>();
         try (PreparedStatement statement = session.prepareStatement(FILES);

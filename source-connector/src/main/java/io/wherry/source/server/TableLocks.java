@@ -21,10 +21,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Changes of the source that need locks on tables in use. A lock request that waits holds up every later one, also the
- * applications' inserts: so no request waits for longer than {@link #WAIT_MILLIS}, a table that an old transaction uses is
- * not locked at all, and the pauses between two attempts grow to a minute. The holder of the lock is reported. Safe for use
- * by several threads, each with a session of its own.
+ * Changes of the source that need locks on tables in use. A waiting lock request blocks every later one, also the inserts of
+ * applications. So no request waits for longer than {@link #WAIT_MILLIS}, a table that an old transaction uses is not locked at all,
+ * and the pauses between two attempts grow to a minute. The holder of the lock is reported. Safe for use by several threads, each
+ * with its own session.
  */
 public final class TableLocks {
     static final int WAIT_MILLIS = 100;
@@ -34,22 +34,22 @@ public final class TableLocks {
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
     private static final long BETWEEN_MILLIS = 500;
 
-    /** The lock was not to be had, a deadlock was found, or somebody has changed the same row of the catalog. */
+    /** The lock is not available, a deadlock was found, or another session has changed the same row of the catalog. */
     private static final Set<String> NOT_NOW = Set.of("55P03", "40P01", "40001");
 
     private static final String INTERNAL = "XX000";
-    /** No such table, or, as one made anew under its name, not part of the publication. */
+    /** The table does not exist, or is not part of the publication because it was re-created under its name. */
     private static final Set<String> GONE = Set.of("42P01", "42704", "3F000");
 
     /** What the lock conflicts with. */
     public enum Lock {
-        /** Everything: ALTER TABLE … REPLICA IDENTITY. */
+        /** Every other lock: ALTER TABLE … REPLICA IDENTITY. */
         EXCLUSIVE,
-        /** VACUUM, and changes of the table; neither readers nor writers. */
+        /** VACUUM and DDL, but neither readers nor writers. */
         SHARED
     }
 
-    /** What is done within one transaction. */
+    /** Statements of one transaction. */
     public interface Change {
         void make(Statement statement) throws SQLException;
     }
@@ -73,11 +73,11 @@ public final class TableLocks {
         String text() {
             return what + " of " + table + " waits for a lock of the table"
                     + holder.map(one -> ", which has " + one.text())
-                            .orElse(" that others take again and again; it is tried again within a minute");
+                            .orElse(" that other sessions take again and again; Wherry retries within a minute");
         }
     }
 
-    /** The pauses between attempts at one lock. */
+    /** The pauses between attempts to get one lock. */
     static Backoff pauses() {
         return new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
     }
@@ -85,13 +85,13 @@ public final class TableLocks {
     private final Map<TableId, Waiting> waiting = new ConcurrentHashMap<>();
     private volatile String transaction;
 
-    /** Whether something waits for a lock on the table, and is not to be tried now. */
+    /** Whether a change waits for a lock on the table, and must not be tried now. */
     public boolean rests(TableId table) {
         Waiting one = waiting.get(table);
         return one != null && !one.isDue();
     }
 
-    /** What waits, for people; the same order each time. */
+    /** What waits, in words; always in the same order. */
     public List<String> lines() {
         List<String> lines = new ArrayList<>();
         new TreeMap<>(waiting).values().forEach(one -> lines.add(one.text()));
@@ -99,12 +99,12 @@ public final class TableLocks {
         return lines;
     }
 
-    /** A transaction is waited for as well, of any table; null = not any more. */
+    /** Reports that Wherry also waits for a transaction, whatever its tables; null = no longer. */
     void waitsToo(String line) {
         transaction = line;
     }
 
-    /** Looks again at who holds the locks that are waited for. */
+    /** Reads again which sessions hold the locks that are waited for. */
     public void look(Connection source) throws SQLException {
         for (Waiting one : waiting.values()) {
             if (!LockHolders.exists(source, one.table())) {
@@ -117,13 +117,13 @@ public final class TableLocks {
     }
 
     /**
-     * Tries once, unless somebody uses the table for longer already or a pause is not over.
+     * Tries once, unless an old transaction uses the table or a pause is not over.
      *
      * @param source in auto-commit mode
-     * @param what is done, such as {@code REPLICA IDENTITY FULL}
-     * @return whether it is done
+     * @param what the change, such as {@code REPLICA IDENTITY FULL}
+     * @return whether the change is done
      * @throws RetryableException when the table is gone
-     * @throws DataException when the source refuses it
+     * @throws DataException when the source refuses the change
      */
     public boolean attempt(Connection source, String what, TableId table, Lock lock, Change change)
             throws SQLException {
@@ -144,12 +144,12 @@ public final class TableLocks {
         return false;
     }
 
-    /** Tries once what concerns several tables, without a word when that fails. */
+    /** Tries a change of several tables once; a failure is not reported. */
     boolean attemptAll(Connection source, String object, Change change) throws SQLException {
         return make(source, object, null, change);
     }
 
-    /** Waits between two attempts at what concerns several tables. */
+    /** Waits between two attempts at a change of several tables. */
     static void pause(String operation) {
         try {
             Thread.sleep(BETWEEN_MILLIS);
@@ -200,7 +200,7 @@ public final class TableLocks {
         }
     }
 
-    /** Waits as only one does whom neither readers nor writers have to wait for, until the server has ended the vacuum. */
+    /** Waits until the server has ended the vacuum, with a lock request that blocks neither readers nor writers. */
     private static void endVacuum(Connection source, Statement statement, TableId table) throws SQLException {
         Savepoint before = source.setSavepoint();
         try {
@@ -208,7 +208,7 @@ public final class TableLocks {
                     + " FROM pg_settings WHERE name = 'deadlock_timeout'");
             statement.execute("LOCK TABLE ONLY " + table.quoted() + " IN SHARE UPDATE EXCLUSIVE MODE");
         } catch (SQLException e) {
-            // One that prevents wraparound is not ended; then it is waited for.
+            // The server does not end a vacuum that prevents wraparound. Then Wherry waits for its end.
             LOG.debug("{}: {}", table, e.getMessage());
             source.rollback(before);
         }

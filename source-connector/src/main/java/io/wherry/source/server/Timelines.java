@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
@@ -20,9 +20,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Whether the source still holds what Kafka holds of it. Counterexample: commits up to 0/500 are in Kafka, the source's machine
- * fails, and a standby that had come to 0/400 is promoted, with a copy of our slot. Its new commits from 0/400 to 0/500
- * would be dropped as already sent, and what was lost stays on the target.
+ * Whether the source still holds everything of the source that is in Kafka. Counterexample: commits up to 0/500 are in Kafka, the
+ * machine of the source fails, and a standby that had reached 0/400 is promoted, with a copy of Wherry's slot. Its new commits from
+ * 0/400 to 0/500 would be dropped as already sent, and the lost commits would stay on the target.
  */
 public final class Timelines {
     private static final String NOW = """
@@ -38,17 +38,17 @@ public final class Timelines {
     private static final int TIMELINE_DIGITS = 8;
     private static final int HEXADECIMAL = 16;
 
-    private static final String RELOAD = "Load all tables again: wherry reload --all";
+    private static final String RELOAD = "Re-load all tables: wherry reload --all";
 
     private Timelines() {}
 
-    /** Where the source stands: its timeline, and the end of its write-ahead log. */
+    /** The position of the source: its timeline, and the end of its write-ahead log. */
     public record TimelinePosition(Timeline timeline, Lsn end) {}
 
     /**
-     * The newest LSN that Kafka has of the source.
+     * The newest LSN of the source in Kafka.
      *
-     * @param lsn end of a commit, or of what a snapshot holds
+     * @param lsn end of a commit, or of the content of a snapshot
      */
     record Reached(Lsn lsn, Timeline timeline) {}
 
@@ -61,9 +61,9 @@ public final class Timelines {
         }
     }
 
-    /** Empty when nothing is in Kafka, or its newest was written by a source-connector that did not say of which timeline. */
+    /** Empty when nothing is in Kafka, or when an older source-connector wrote the newest position without its timeline. */
     static Optional<Reached> reached(ControlLog memory, Optional<Position> position) {
-        Stream<Reached> positions = position.map(p -> new Reached(p.endLsn(), p.timeline())).stream();
+        Stream<Reached> positions = position.map(p -> new Reached(p.newest(), p.timeline())).stream();
         Stream<Reached> plans = memory.plans().stream().map(Timelines::reached);
         Stream<Reached> slots = memory.slotMade().map(made -> after(made.snapshotLsn(), made.timeline())).stream();
         return Stream.of(positions, plans, slots)
@@ -76,14 +76,15 @@ public final class Timelines {
         return after(plan.snapshotLsn(), plan.timeline());
     }
 
-    // A snapshot's LSN lies one below the slot's start.
+    // The LSN of a snapshot is one below the start of the slot.
     private static Reached after(Lsn snapshot, Timeline timeline) {
         return new Reached(new Lsn(snapshot.value() + 1), timeline);
     }
 
     /**
-     * Fills the write-ahead log with messages that nobody reads, until it is beyond an LSN: what a new slot will send must come
-     * after what Kafka holds, of whatever history. Does nothing where too much is missing.
+     * Fills the write-ahead log with messages until its end is after an LSN. What a new slot sends must have higher LSNs than what
+     * Kafka holds, whatever its timeline. No reader needs the messages. Does nothing if more than {@link #MOST_FILLED} bytes are
+     * missing.
      */
     public static void passBy(Connection session, Lsn lsn) throws SQLException {
         Lsn end = read(session).end();
@@ -98,39 +99,40 @@ public final class Timelines {
         }
     }
 
-    /** @throws DataException when the source does not hold what Kafka has of it */
-    static void check(Migration migration, Connection session, Optional<Reached> reached) throws SQLException {
+    /** @throws DataException when the source does not hold what is in Kafka */
+    static void check(CaptureGroup group, Connection session, Optional<Reached> reached) throws SQLException {
         if (reached.isPresent()) {
             TimelinePosition now = read(session);
             boolean moved = now.timeline().number() != reached.get().timeline().number();
-            require(reached.get(), now, moved ? history(migration, now.timeline()) : Map.of());
+            require(reached.get(), now, moved ? history(group, now.timeline()) : Map.of());
         }
     }
 
     /**
-     * @param ends where each earlier timeline was left
-     * @throws DataException when the source does not hold what Kafka has of it
+     * @param ends where each earlier timeline ended
+     * @throws DataException when the source does not hold what is in Kafka
      */
     static void require(Reached reached, TimelinePosition now, Map<Integer, Lsn> ends) {
         Timeline then = reached.timeline();
         if (!then.system().equals(now.timeline().system())) {
-            throw lost("Kafka holds changes of system " + then.system() + ", this is system "
+            throw lost("Kafka holds changes of system " + then.system() + ", but this is system "
                     + now.timeline().system());
         }
         if (then.number() != now.timeline().number()) {
             Lsn left = ends.get(then.number());
             if (left == null) {
-                throw lost("Kafka holds changes of timeline " + then.number() + ", from which this server's timeline "
-                        + now.timeline().number() + " does not come");
+                throw lost("Kafka holds changes of timeline " + then.number()
+                        + ", which is not in the history of this server's timeline "
+                        + now.timeline().number());
             }
             if (reached.lsn().isAfter(left)) {
                 throw lost("Kafka holds changes up to " + reached.lsn() + " of timeline " + then.number()
-                        + ", and this server's timeline " + now.timeline().number() + " left that one at " + left
-                        + ": after a failover the source has lost what it once committed");
+                        + ", but this server's timeline " + now.timeline().number() + " branched off at " + left
+                        + ": in a failover, the source has lost commits");
             }
         } else if (reached.lsn().isAfter(now.end())) {
-            throw lost("Kafka holds changes up to " + reached.lsn() + ", this server stands at " + now.end()
-                    + " only: it has lost what it once committed");
+            throw lost("Kafka holds changes up to " + reached.lsn() + ", but the log of this server ends at "
+                    + now.end() + ": the source has lost commits");
         }
     }
 
@@ -138,8 +140,8 @@ public final class Timelines {
         return new DataException("stream changes", "the source", problem, RELOAD);
     }
 
-    private static Map<Integer, Lsn> history(Migration migration, Timeline now) throws SQLException {
-        try (Connection replication = Sessions.openReplication(migration, migration.source(), "timeline");
+    private static Map<Integer, Lsn> history(CaptureGroup group, Timeline now) throws SQLException {
+        try (Connection replication = Sessions.openReplication(group.migration(), group.from(), "timeline");
                 Statement statement = replication.createStatement();
                 ResultSet row = statement.executeQuery("TIMELINE_HISTORY " + now.number())) {
             row.next();
@@ -147,7 +149,7 @@ public final class Timelines {
         }
     }
 
-    /** Where each earlier timeline was left, by the text of a history file: number, LSN and reason on each line. */
+    /** Where each earlier timeline ended, from the text of a history file: number, LSN and reason on each line. */
     static Map<Integer, Lsn> parse(String history) {
         Map<Integer, Lsn> ends = new HashMap<>();
         for (String line : history.split("\n")) {

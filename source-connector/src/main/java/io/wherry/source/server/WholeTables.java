@@ -1,6 +1,6 @@
 package io.wherry.source.server;
 
-import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
@@ -26,36 +26,36 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The partitions of tables that are carried whole, and what happens to them without a word in the stream: a partition that is
- * attached brings rows, one that is detached or dropped takes them. Safe for use by several threads, but for {@link #look}.
+ * The partitions of tables that are carried whole, and changes of them that are not in the stream: an attached partition brings
+ * rows, and a detached or dropped partition takes rows away. Safe for use by several threads, except {@link #look}.
  */
 public final class WholeTables {
     private static final Logger LOG = LoggerFactory.getLogger(WholeTables.class);
-    /** Locked, or dropped since. */
+    /** The table is locked, or was dropped since. */
     private static final Set<String> NOT_NOW = Set.of("55P03", "42P01");
 
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
-    private final Migration migration;
+    private final CaptureGroup group;
     private final ControlTopic control;
     private final TableLocks locks;
-    /** By number of the partition, for each whole table. */
+    /** By oid of the partition, for each whole table. */
     private final Map<TableId, Map<Long, Part>> known = new ConcurrentHashMap<>();
 
-    /** Partitions whose rows went to a whole table before any look saw them. */
+    /** Partitions whose rows went to a whole table before {@link #look} saw the partition. */
     private final Map<Long, TableId> met = new ConcurrentHashMap<>();
 
     private final Map<TableId, String> problems = new ConcurrentHashMap<>();
 
-    public WholeTables(Migration migration, ControlTopic control, TableLocks locks) {
-        this.migration = migration;
+    public WholeTables(CaptureGroup group, ControlTopic control, TableLocks locks) {
+        this.group = group;
         this.locks = locks;
         this.control = control;
     }
 
     /** The partitions whose rows are in the table's load. */
     public void know(TableId whole, List<Part> parts) {
-        if (migration.tables().isWhole(whole)) {
+        if (group.migration().tables().isWhole(whole)) {
             Map<Long, Part> byNumber = new ConcurrentHashMap<>();
             parts.forEach(part -> byNumber.put(part.oid(), part));
             known.put(whole, byNumber);
@@ -64,12 +64,12 @@ public final class WholeTables {
         }
     }
 
-    /** The stream holds rows of the partition, which go to the whole. */
+    /** The stream holds rows of the partition, which go to the whole table. */
     public void meet(long partition, TableId whole) {
         met.put(partition, whole);
     }
 
-    /** The whole table that carries the partition's rows, as far as it was ever seen. */
+    /** The whole table that carries the rows of the partition; empty = the partition was never seen. */
     public Optional<TableId> carrier(long partition) {
         return known.entrySet().stream()
                 .filter(entry -> entry.getValue().containsKey(partition))
@@ -78,8 +78,8 @@ public final class WholeTables {
     }
 
     /**
-     * A partition that tells what earlier rows hold in a column that is new: the given one if it was loaded, else another,
-     * as {@code ALTER TABLE} gives all partitions the same.
+     * A partition whose catalog entry shows what earlier rows hold in a new column: the given partition if it was loaded, else
+     * another one, because {@code ALTER TABLE} changes all partitions alike.
      */
     public Optional<Part> loaded(TableId whole, long partition) {
         Map<Long, Part> parts = known.getOrDefault(whole, Map.of());
@@ -89,30 +89,30 @@ public final class WholeTables {
                 : parts.values().stream().filter(part -> part.file() != 0).findFirst();
     }
 
-    /** What makes whole tables differ from their source until they are loaded again. */
+    /** Why whole tables differ from the source until they are re-loaded. */
     public List<FailedLoad> problems() {
         return problems.entrySet().stream()
                 .map(entry -> new FailedLoad(entry.getKey(), entry.getValue()))
                 .toList();
     }
 
-    /** Compares what is known with the catalog, once the tables are loaded. */
+    /** Compares the known partitions with the catalog. For tables that are loaded. */
     public void look(Connection session) throws SQLException {
         if (known.isEmpty()) {
             return;
         }
-        Set<TableId> selected = SelectedTables.names(session, migration);
+        Set<TableId> selected = SelectedTables.names(session, group.migration());
         known.keySet().retainAll(selected);
         problems.keySet().retainAll(selected);
-        // Before the catalog is read: one that is made in between is not missing.
+        // Copied before the catalog is read: a partition that is created in between is not missing.
         Map<Long, TableId> metBefore = Map.copyOf(met);
-        List<Partition> now = Partition.read(session, migration);
+        List<Partition> now = Partition.read(session, group.migration());
         requireThere(metBefore, now);
         for (Map.Entry<TableId, Map<Long, Part>> entry : known.entrySet()) {
             TableId whole = entry.getKey();
             List<Partition> of =
                     now.stream().filter(part -> part.root().equals(whole)).toList();
-            if (!problems.containsKey(whole) && migration.tables().follows(whole)) {
+            if (!problems.containsKey(whole) && group.migration().tables().follows(whole)) {
                 requireAll(whole, entry.getValue(), of);
                 of.stream()
                         .filter(part -> part.leaf() && part.unlogged())
@@ -129,7 +129,7 @@ public final class WholeTables {
         }
     }
 
-    /** Made, written to and detached or dropped between two looks: its rows may be on the target. */
+    /** A partition may be created, written to, and detached or dropped between two looks. Its rows may be on the target. */
     private void requireThere(Map<Long, TableId> partitions, List<Partition> now) {
         Set<Long> there = new HashSet<>();
         now.forEach(partition -> there.add(partition.oid()));
@@ -138,7 +138,7 @@ public final class WholeTables {
                 problem(
                         whole,
                         "partition number " + partition
-                                + " was detached or dropped, and what it held is on the target");
+                                + " was detached or dropped, and its rows are still on the target");
             }
             met.remove(partition);
         });
@@ -151,18 +151,18 @@ public final class WholeTables {
             if (!Objects.equals(part.attached(), attached.get(part.oid()))) {
                 problem(
                         whole,
-                        "partition " + part.id() + " was detached or dropped, and what it held is on the target");
+                        "partition " + part.id() + " was detached or dropped, and its rows are still on the target");
             }
         }
     }
 
-    /** Without a key the server refuses updates of a new partition until it has another identity. */
+    /** Without a key the server refuses updates of a new partition until the partition has REPLICA IDENTITY FULL. */
     private boolean identified(Connection session, TableId whole) throws SQLException {
-        List<CatalogTable> tables = SelectedTables.read(session, migration).stream()
+        List<CatalogTable> tables = SelectedTables.read(session, group.migration()).stream()
                 .filter(table -> table.id().equals(whole))
                 .toList();
         try {
-            return TablePublishing.publish(session, migration, tables, locks);
+            return TablePublishing.publish(session, group, tables, locks);
         } catch (DataException e) {
             problem(whole, e.explained());
             return false;
@@ -170,15 +170,15 @@ public final class WholeTables {
     }
 
     /**
-     * Takes in those whose rows are all in the stream. A partition that was made as one never had others. One that was
-     * attached may have: it is taken in if it holds no row now, for then whatever it brought is gone again.
+     * Accepts the new partitions whose rows are all in the stream. This holds for a partition that was created as a partition. A
+     * table that was attached may have brought rows. It is accepted if it holds no row now, because then those rows are gone.
      */
     private void takeIn(
             Connection session, TableId whole, Map<Long, Part> parts, List<Partition> fresh, List<Partition> now)
             throws SQLException {
         Set<Long> partitions = new HashSet<>();
         now.forEach(partition -> partitions.add(partition.oid()));
-        // Parents that were in the tree when a child was made in them; the topmost is no partition.
+        // Parents that were in the tree when a child was created in them. The topmost table is no partition.
         Set<Long> settled = new HashSet<>(parts.keySet());
         for (boolean more = true; more; ) {
             more = false;
@@ -194,14 +194,11 @@ public final class WholeTables {
             } else if (partition.leaf() && !settled.contains(partition.oid())) {
                 Optional<Boolean> rows = hasRows(session, partition.id());
                 if (rows.isEmpty()) {
-                    // All together next time: a parent that is known must not vouch for a child that is not.
+                    // Next time all together: a known parent must not make an unknown child count as known.
                     return;
                 }
                 if (rows.get()) {
-                    problem(
-                            whole,
-                            "partition " + partition.id()
-                                    + " was attached, and rows that it brought are not in the stream");
+                    problem(whole, "partition " + partition.id() + " was attached, and its rows are not in the stream");
                 }
             }
             seen.add(
@@ -216,7 +213,7 @@ public final class WholeTables {
         }
     }
 
-    /** Empty when it cannot be told now. */
+    /** Empty = cannot be determined now. */
     private static Optional<Boolean> hasRows(Connection session, TableId partition) throws SQLException {
         try (Statement statement = session.createStatement()) {
             statement.execute("SET lock_timeout = '1s'");
@@ -225,7 +222,7 @@ public final class WholeTables {
                 return Optional.of(row.getBoolean(1));
             }
         } catch (SQLException e) {
-            // One that may not be read is not known to be empty.
+            // A partition that the role may not read may hold rows.
             if (INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
                 return Optional.of(true);
             }

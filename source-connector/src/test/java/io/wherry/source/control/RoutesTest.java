@@ -24,7 +24,7 @@ final class RoutesTest {
     }
 
     @Test
-    void tablesThatSwapNamesKeepTheirTopicsUntilBothAreLoadedAgain() {
+    void tablesThatSwapNamesKeepTheirTopicsUntilBothAreReloaded() {
         assertThat(routes.of(1).id()).isEqualTo(BLUE);
 
         assertThat(routes.bind(Map.of(BLUE, identity(2), GREEN, identity(1)))).isEmpty();
@@ -40,8 +40,8 @@ final class RoutesTest {
     }
 
     @Test
-    void aTableOfOtherColumnsGetsNoChangesAndSaysWhyUntilItIsPlanned() {
-        routes.unbind(1, "column c is another one");
+    void aTableWithOtherColumnsGetsNoChangesAndTheReasonIsReportedUntilAPlan() {
+        routes.unbind(1, "column c differs");
         assertThat(routes.of(1)).isNull();
         assertThat(routes.replaced()).hasSize(1).allSatisfy(one -> assertThat(one.reason())
                 .contains("column c"));
@@ -50,7 +50,7 @@ final class RoutesTest {
     }
 
     @Test
-    void columnsThatCameBetweenBindingAndSnapshotAreTakenNoteOfAndOthersAreNotHeld() {
+    void columnsAddedBetweenBindingAndSnapshotAreRecordedAndOtherColumnsAreRefused() {
         assertThat(routes.hold(BLUE, new Identity(1, new ColumnNumbers(3, 0, Map.of("id", 1, "c", 2, "d", 3)))))
                 .isTrue();
         assertThat(routes.columns(1).numbers()).containsKey("d");
@@ -60,7 +60,7 @@ final class RoutesTest {
     }
 
     @Test
-    void aColumnThatWasDroppedAndAddedOrSwappedIsAnotherOneAndOneThatWasAddedIsFollowed() {
+    void aDroppedAndAddedOrSwappedColumnDiffersAndAnAddedColumnIsFollowed() {
         assertThat(COLUMNS.contradiction(new ColumnNumbers(3, 2, Map.of("id", 1, "c", 3))))
                 .isPresent();
         assertThat(COLUMNS.contradiction(new ColumnNumbers(2, 0, Map.of("id", 2, "c", 1))))
@@ -71,7 +71,7 @@ final class RoutesTest {
                 .as("a renamed or dropped column stops the table by its name")
                 .isEmpty();
         assertThat(COLUMNS.contradiction(new ColumnNumbers(4, 3, Map.of("id", 1, "c", 2, "d", 4))))
-                .as("of two columns d nobody knows which one the stream speaks of")
+                .as("with two columns d it is unknown which one the stream means")
                 .isPresent();
         assertThat(ColumnNumbers.NONE.contradiction(COLUMNS)).isEmpty();
     }

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.postgresql.core.PGStream;
 import org.postgresql.core.QueryExecutorBase;
 
-/** Holds Debezium and pgjdbc to the few internals that we use: after an upgrade this says at once what moved. */
+/** Checks the few internals of Debezium and pgjdbc that Wherry uses: after an upgrade this test shows what has changed. */
 final class BorrowedInternalsTest {
     private static final Class<?> CONNECTION;
 
@@ -21,14 +21,14 @@ final class BorrowedInternalsTest {
     }
 
     @Test
-    void debeziumKeepsItsDecoderInAFieldThatTakesOurs() throws Exception {
+    void debeziumKeepsItsDecoderInAFieldThatTakesWherrys() throws Exception {
         var field = CONNECTION.getDeclaredField(WherryPostgresTask.DECODER_FIELD);
         assertThat(field.getType()).isEqualTo(io.debezium.connector.postgresql.connection.MessageDecoder.class);
         assertThat(Modifier.isStatic(field.getModifiers())).isFalse();
     }
 
     @Test
-    void debeziumNotesASlotItMade() throws Exception {
+    void debeziumNotesASlotThatItCreated() throws Exception {
         assertThat(CONNECTION
                         .getDeclaredField(SlotKeepingConnection.CREATION_FIELD)
                         .getType())
@@ -36,14 +36,14 @@ final class BorrowedInternalsTest {
     }
 
     @Test
-    void debeziumAsksForTheLabelsOfTypesInTheWordsThatWeReplace() throws Exception {
+    void debeziumSelectsTheLabelsOfTypesInTheWordsThatWherryReplaces() throws Exception {
         var query = io.debezium.connector.postgresql.TypeRegistry.class.getDeclaredField("SQL_TYPES");
         query.setAccessible(true);
         assertThat((String) query.get(null)).containsOnlyOnce(LabelTolerantConnections.LABELS);
     }
 
     @Test
-    void theDriverKeepsItsStreamWhereWeReadIt() throws Exception {
+    void theDriverKeepsItsStreamWhereWherryReadsIt() throws Exception {
         assertThat(QueryExecutorBase.class
                         .getDeclaredField(CopyStream.STREAM_FIELD)
                         .getType())

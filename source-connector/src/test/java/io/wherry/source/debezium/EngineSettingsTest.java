@@ -3,13 +3,14 @@ package io.wherry.source.debezium;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import java.util.Map;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
-/** Debezium's sessions are opened as ours are. */
+/** Debezium's sessions are opened like Wherry's sessions. */
 final class EngineSettingsTest {
     private static final Migration MIGRATION = MigrationFile.parse("""
             name: shop
@@ -18,8 +19,9 @@ final class EngineSettingsTest {
             """, Map.of());
 
     @Test
-    void debeziumsSessionsAreNotLeftWithoutWhatOursHavePinned() {
-        Properties settings = EngineSettings.of(MIGRATION, "engine", "-c search_path=pg_catalog");
+    void debeziumsSessionsHaveTheSettingsThatWherrysSessionsPin() {
+        Properties settings =
+                EngineSettings.of(Flow.first(MIGRATION).groups().get(0), "engine", "-c search_path=pg_catalog");
 
         assertThat(settings)
                 .contains(
@@ -32,8 +34,8 @@ final class EngineSettingsTest {
     }
 
     @Test
-    void debeziumGetsTheAddressWhateverCharactersItHolds() {
-        Properties settings = EngineSettings.of(MIGRATION, "engine", "");
+    void debeziumGetsAnAddressWithAnyCharacters() {
+        Properties settings = EngineSettings.of(Flow.first(MIGRATION).groups().get(0), "engine", "");
 
         assertThat(settings)
                 .contains(

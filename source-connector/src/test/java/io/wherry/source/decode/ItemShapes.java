@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What the source's catalog would say of the tables whose messages are decoded. */
+/** What the source's catalog would say about the tables whose messages are decoded. */
 final class ItemShapes {
     private static final TableId TABLE = new TableId("public", "item");
     private static final Map<Long, TypeName> TYPES = Map.of(
@@ -48,7 +48,7 @@ final class ItemShapes {
         }
     }
 
-    /** All of the test's table, which is carried whole. */
+    /** The partitions of the test's table, which is carried whole. */
     record Parts(Set<Integer> all, boolean named) implements Shapes {
         @Override
         public TableShape of(RelationMessage relation) {

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import org.apache.avro.Schema;
 
-/** A registry that knows what was registered. */
+/** A registry that keeps what was registered. */
 final class KeptSchemas implements SchemaRegistry {
     private final List<Schema> schemas = new ArrayList<>();
 

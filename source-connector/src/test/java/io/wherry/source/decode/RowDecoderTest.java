@@ -3,6 +3,7 @@ package io.wherry.source.decode;
 import static io.wherry.source.decode.WireMessages.UNCHANGED;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.ChangeSchemas;
 import io.wherry.source.control.CaptureCounts;
@@ -33,14 +34,14 @@ final class RowDecoderTest {
     private static final boolean[] KEY_FIRST = {true, false, false, false, false};
     private static final boolean[] ALL = {true, true, true, true, true};
 
-    private static final Origin ORIGIN = new Origin("3.6", "shop", "Läden", ChangeSchemas.FIRST_GENERATION);
-    /** The largest: it has no sign. */
+    private static final Origin ORIGIN = new Origin("3.6", "shop", "Läden", Flow.FIRST_GENERATION);
+    /** The largest LSN, because an LSN is unsigned. */
     private static final long LSN = -1;
 
     private static final long NOW = 1_800_000_000_000L;
 
     private final KeptSchemas registry = new KeptSchemas();
-    private final Transactions transactions = new Transactions();
+    private final KeptTransactions transactions = new KeptTransactions();
     private final CaptureCounts counts = new CaptureCounts();
 
     @Test
@@ -66,7 +67,7 @@ final class RowDecoderTest {
         assertThat(source.get(ChangeSchemas.LSN)).isEqualTo(LSN);
         assertThat(source.get(ChangeSchemas.SEQUENCE)).isNull();
         assertThat(source.get(ChangeSchemas.XMIN)).isNull();
-        assertThat(source.get(ChangeSchemas.GENERATION)).isEqualTo(ChangeSchemas.FIRST_GENERATION);
+        assertThat(source.get(ChangeSchemas.GENERATION)).isEqualTo(Flow.FIRST_GENERATION);
         assertThat(List.of("version", "connector", "name", "snapshot", "db", "schema", "table"))
                 .extracting(field -> source.get(field).toString())
                 .containsExactly("3.6", "postgresql", "shop", "false", "Läden", "public", "item");
@@ -74,9 +75,9 @@ final class RowDecoderTest {
         assertThat(key(0)).containsExactly(Integer.MIN_VALUE);
     }
 
-    /** From 18 on the server is asked to send stored generated columns where it would refuse updates without. */
+    /** From 18 on Wherry requests stored generated columns, if the server would otherwise refuse updates. */
     @Test
-    void aGeneratedColumnThatTheServerSendsIsNoColumnOfTheRecord() {
+    void aGeneratedColumnThatTheServerSendsIsNotInTheRecord() {
         RowDecoder decoder = decoder(1, new ItemShapes.Generated(Set.of("flag", "odd name")));
         relation(decoder, 'f', ALL);
         take(decoder, WireMessages.begin(1000, 0, 7));
@@ -147,7 +148,7 @@ final class RowDecoderTest {
         assertThat(counts.captured().get(0).insert()).isEqualTo(2);
     }
 
-    /** Debezium would keep up to 8,192 of them in its queue, whatever their size. */
+    /** Debezium would keep up to 8,192 messages in its queue, whatever their size. */
     @Test
     void aLogicalMessageOfAnApplicationDoesNotFillDebeziumsQueue() {
         RowDecoder decoder = decoder(1);
@@ -172,7 +173,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void theFirstChangeOfADecoderIsABarrierAndOneOfAnotherKeySchema() {
+    void theFirstChangeOfADecoderAndTheFirstOfAnotherKeySchemaAreBarriers() {
         RowDecoder decoder = decoder(3);
         relation(decoder, 'd', KEY_FIRST);
         takeInserts(decoder, 1000, "1");
@@ -222,7 +223,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void partitionsOfAWholeTableGoByItsNameAndATruncateOfSomeIsABreak() {
+    void partitionsOfAWholeTableUseItsNameAndATruncateOfSomeIsABreak() {
         RowDecoder decoder = decoder(1, new ItemShapes.Parts(Set.of(OID, OID + 1), true));
         part(decoder, OID, "item_1");
         part(decoder, OID + 1, "item_2");
@@ -235,6 +236,10 @@ final class RowDecoderTest {
                 .extracting(change -> change.get(ChangeSchemas.OP).toString())
                 .containsExactly("c", "t", "u");
         assertThat(transactions.breaks).containsExactly(2);
+        assertThat(transactions.orders).containsExactly(1L, 2L, 4L);
+        assertThat(List.of(change(0), change(1), change(2)))
+                .extracting(change -> ((GenericRecord) change.get(ChangeSchemas.SOURCE)).get(ChangeSchemas.ORDER))
+                .containsExactly(1L, 2L, 4L);
         assertThat(change(2).get(ChangeSchemas.AFTER)).isNull();
         assertThat(ChangeSchemas.shape(change(0).getSchema()).id()).isEqualTo(TABLE);
         assertThat(transactions.values).hasSize(3);
@@ -242,7 +247,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void aPartitionThatNamesRowsOtherwiseIsABreak() {
+    void aPartitionWithAnotherReplicaIdentityIsABreak() {
         RowDecoder decoder = decoder(2, new ItemShapes.Parts(Set.of(OID), false));
         part(decoder, OID, "item_1");
         take(decoder, WireMessages.begin(1000, 0, 7));
@@ -255,7 +260,7 @@ final class RowDecoderTest {
     @Test
     void rowsOfATransactionThatKafkaHasAreNotDecoded() {
         RowDecoder decoder = decoder(1);
-        transactions.wanted = false;
+        transactions.start = SourceTransactions.Start.NOT_WANTED;
         relation(decoder, 'd', KEY_FIRST);
         take(decoder, WireMessages.begin(1000, 0, 7));
         take(decoder, WireMessages.insert(OID, "1", "a", "t", "3", "4"));
@@ -266,7 +271,7 @@ final class RowDecoderTest {
     }
 
     @Test
-    void rowsOfAnotherTableUnderTheNameOfOneThatWasLoadedAreLeftOut() {
+    void rowsOfAnotherTableUnderTheNameOfALoadedTableAreLeftOut() {
         RowDecoder decoder = decoder(1);
         take(
                 decoder,
@@ -348,50 +353,5 @@ final class RowDecoderTest {
             values.add(plain ? value : value.toString());
         }
         return values;
-    }
-
-    private static final class Transactions implements SourceTransactions {
-        boolean wanted = true;
-        final List<String> log = new ArrayList<>();
-        final List<Integer> partitions = new ArrayList<>();
-        final List<byte[]> keys = new ArrayList<>();
-        final List<byte[]> values = new ArrayList<>();
-        final List<Integer> barriers = new ArrayList<>();
-        final List<Integer> breaks = new ArrayList<>();
-
-        @Override
-        public boolean begin(long commitLsn, long commitMillis) {
-            log.add("begin " + commitLsn);
-            return wanted;
-        }
-
-        @Override
-        public void row(Route route, int partition, byte[] key, byte[] value) {
-            partitions.add(partition);
-            keys.add(key);
-            values.add(value);
-        }
-
-        @Override
-        public void barrier(Route route, byte[] key, byte[] value) {
-            barriers.add(values.size());
-            row(route, 0, key, value);
-        }
-
-        @Override
-        public void breakOff(Route route, byte[] value) {
-            breaks.add(values.size());
-            row(route, 0, null, value);
-        }
-
-        @Override
-        public void commit(long commitLsn, long endLsn) {
-            log.add("commit " + commitLsn + " " + endLsn);
-        }
-
-        @Override
-        public void quiet() {
-            log.add("quiet");
-        }
     }
 }

@@ -24,7 +24,7 @@ final class LoadPlannerTest {
     }
 
     @Test
-    void aMiddlingTableHasAChunkForEachReader() {
+    void aTableOfMediumSizeHasAChunkForEachReader() {
         assertThat(LoadPlanner.chunkCount(9 * MIB, 48 * MIB, 4, 1024)).isEqualTo(4);
     }
 
@@ -63,7 +63,7 @@ final class LoadPlannerTest {
     }
 
     @Test
-    void whatChangedIsLookedForInRunsOfFinishedChunks() {
+    void changedRowsAreSelectedByRangesOfFinishedChunks() {
         ChunkLayout cut = cut("k", "int4", List.of("10", "20", "30", "40"), (3L << 32) + 5);
         String news = "pg_catalog.mod(xmin::pg_catalog.text::bigint - 5 + 4294967296, 4294967296) < 100";
         assertThat(cut.changed(new TreeSet<>(List.of(0, 1, 3)), (3L << 32) + 105))
@@ -112,7 +112,7 @@ final class LoadPlannerTest {
     }
 
     @Test
-    void aLoadDoesNotGoOnWithChunksOfAColumnThatWasDroppedAndAddedAgain() {
+    void aLoadDoesNotContinueWithChunksOfAColumnThatWasDroppedAndAddedAgain() {
         CatalogTable table = table(List.of(column("x", "pg_catalog", "int4", 'b', 0)));
         ChunkLayout cut = new ChunkLayout(
                 table.id(),
@@ -140,7 +140,7 @@ final class LoadPlannerTest {
     }
 
     @Test
-    void onlyBuiltInTypesWithoutNumbersOfThisDatabaseTravelInBinary() {
+    void onlyBuiltInTypesWithoutOidsAreReadInBinary() {
         assertThat(BinaryTypes.stable(column("c", "pg_catalog", "int4", 'b', 0)))
                 .isTrue();
         assertThat(BinaryTypes.stable(column("c", "pg_catalog", "_numeric", 'b', 1700)))

@@ -9,13 +9,13 @@ import org.junit.jupiter.api.Test;
 
 class TopicPartitionsTest {
     @Test
-    void aTopicThatSomebodyElseMadeWithMorePartitionsDoesNotSpreadATableOverThem() {
+    void aTopicThatAUserCreatedWithMorePartitionsDoesNotSpreadATable() {
         assertThat(TopicPartitions.used("t", 3, 1, false)).isEqualTo(1);
         assertThat(TopicPartitions.used("t", 3, 1, true)).isEqualTo(1);
     }
 
     @Test
-    void aTopicWithFewerPartitionsServesOnlyWhereNothingWasWrittenYet() {
+    void aTopicWithFewerPartitionsIsUsedOnlyBeforeTheFirstPlan() {
         assertThat(TopicPartitions.used("t", 2, 8, false)).isEqualTo(2);
         assertThatThrownBy(() -> TopicPartitions.used("t", 1, 3, true))
                 .isInstanceOf(DataException.class)

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 final class HolderTest {
     @Test
-    void whoIsWaitedForIsNamedWithWhatEndsIt() {
+    void theHolderOfALockIsNamedWithTheStatementThatEndsIt() {
         assertThat(new Holder(7, "app", "psql", "idle in transaction", 600L, 37L, null, null, "public.orders").text())
                 .isEqualTo(
                         "pid 7 (role app, application psql, idle in transaction for 37 s, its transaction is 10 min old,"
@@ -23,14 +23,14 @@ final class HolderTest {
     }
 
     @Test
-    void aRoleThatMayNotSeeOthersSaysSo() {
+    void aRoleThatMayNotSeeOtherSessionsReportsThat() {
         Holder hidden = new Holder(7, "app", null, null, null, null, null, null, null);
-        assertThat(hidden.text()).contains("pid 7 (role app, how long our role may not see: GRANT pg_monitor)");
+        assertThat(hidden.text()).contains("pid 7 (role app, Wherry's role may not see how long: GRANT pg_monitor)");
         assertThat(hidden.isOld()).isFalse();
     }
 
     @Test
-    void nobodyAsksForALockThatAnOldTransactionHas() {
+    void aLockOfAnOldTransactionIsNotRequested() {
         assertThat(new Holder(7, "app", "", "active", 5L, 5L, null, null, null).isOld())
                 .isTrue();
         assertThat(new Holder(0, "app", null, null, 0L, null, "gid", null, null).isOld())
@@ -40,7 +40,7 @@ final class HolderTest {
     }
 
     @Test
-    void whoWaitsForALockAsksMoreAndMoreRarely() {
+    void attemptsAtALockBecomeRarer() {
         List<Long> pauses = new ArrayList<>();
         Backoff backoff = TableLocks.pauses();
         while (pauses.size() < 9) {

@@ -16,7 +16,7 @@ class TimelinesTest {
     private static final Map<Integer, Lsn> LEFT = Map.of(1, new Lsn(400), 2, new Lsn(900));
 
     @Test
-    void aHistoryFileNamesWhereEachTimelineWasLeft() {
+    void aHistoryFileNamesWhereEachTimelineEnded() {
         assertThat(Timelines.parse("""
                         # a comment
                         1\t0/190\tno recovery target specified
@@ -27,11 +27,11 @@ class TimelinesTest {
     }
 
     @Test
-    void aSourceThatHasLostWhatKafkaHoldsIsRefused() {
-        refused(reached(401, 1), 3, 2000, "left that one at 0/190");
-        refused(reached(901, 2), 3, 2000, "left that one at 0/384");
-        refused(reached(100, 4), 3, 2000, "does not come");
-        refused(reached(2001, 3), 3, 2000, "stands at 0/7D0 only");
+    void aSourceThatHasLostCommitsIsRefused() {
+        refused(reached(401, 1), 3, 2000, "branched off at 0/190");
+        refused(reached(901, 2), 3, 2000, "branched off at 0/384");
+        refused(reached(100, 4), 3, 2000, "is not in the history");
+        refused(reached(2001, 3), 3, 2000, "ends at 0/7D0");
         Reached other = new Reached(new Lsn(1), new Timeline("8", 1));
         assertThatThrownBy(() -> Timelines.require(other, standing(1, 2000), Map.of()))
                 .isInstanceOf(DataException.class)
@@ -39,7 +39,7 @@ class TimelinesTest {
     }
 
     @Test
-    void aSourceThatHasAllGoesOn() {
+    void aSourceThatHoldsEverythingIsAccepted() {
         for (Reached reached : new Reached[] {reached(400, 1), reached(900, 2), reached(2000, 3)}) {
             assertThatCode(() -> Timelines.require(reached, standing(3, 2000), LEFT))
                     .doesNotThrowAnyException();

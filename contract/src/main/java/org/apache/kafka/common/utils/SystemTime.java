@@ -6,23 +6,23 @@ import java.util.function.Supplier;
 import org.apache.kafka.common.errors.TimeoutException;
 
 /**
- * Takes the place of the class of this name in kafka-clients, before which it stands on the class path: the wall clock, but it
- * never goes back. Kafka's clients measure their waits by it and let nobody give them another. With theirs, a client whose
- * connection breaks while the wall clock is two hours behind what it was does not connect again for two hours, and a
+ * Replaces the class of this name in kafka-clients, as it comes first on the class path: the wall clock, but it never goes back.
+ * Kafka's clients measure their waits by this class, and no setting gives them another clock. With Kafka's own class, a client
+ * whose connection breaks while the wall clock is two hours behind its earlier value does not connect again for two hours, and a
  * poll of 50 ms may take as long: see docs/adr/0021.
  */
 public class SystemTime implements Time {
     private static final SystemTime SYSTEM_TIME = new SystemTime();
 
-    /** What the wall clock was ahead of the monotonic one at most, ms. */
+    /** The most that the wall clock was ahead of the monotonic clock, ms. */
     private final AtomicLong ahead = new AtomicLong(Long.MIN_VALUE);
 
-    /** The only one; {@link Time#SYSTEM}. */
+    /** The only instance; {@link Time#SYSTEM}. */
     public static SystemTime getSystemTime() {
         return SYSTEM_TIME;
     }
 
-    /** The wall clock, ms; once that was set back, what it would have been without, until it has caught up. */
+    /** The wall clock, ms. After the wall clock was set back, the time that it would show otherwise, until it has caught up. */
     @Override
     public long milliseconds() {
         long monotonic = TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
