@@ -108,7 +108,7 @@ final class ApplySession implements AutoCloseable {
         } while (!closing.await(REFRESH));
     }
 
-    /** The others go on; without the load topic nothing can. */
+    /** The other tables continue; without the load topic no table can. */
     private void stopTablesOfLostTopics() throws SQLException {
         Map<String, TableId> tables = new HashMap<>();
         TableStates.all(lease).values().forEach(relation -> tables.put(relation.topic(), relation.table()));

@@ -167,11 +167,11 @@ public final class SinkApplier implements Service {
             }
         }
         Lease.requireOurs(lease, flow.migration());
-        boolean told = false;
+        boolean reported = false;
         while (!Lease.tryLock(lease, flow.migration())) {
-            if (!told) {
+            if (!reported) {
                 LOG.info("Another sink-applier works on {}; this one waits until that one has ended", flow.to());
-                told = true;
+                reported = true;
             }
             if (closing.await(ASK_AGAIN)) {
                 return false;

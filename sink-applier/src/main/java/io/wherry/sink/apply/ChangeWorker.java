@@ -209,10 +209,10 @@ public final class ChangeWorker {
                     continue;
                 }
                 if (!lane.holds(relation.table()) && TableStates.isLoaded(writer.target(), relation)) {
-                    String generation = LostCommits.generation(writer.target(), relation.loadEpoch());
+                    String loadMark = LostCommits.loadMark(writer.target(), relation.loadEpoch());
                     // Checkpoints and barriers as of one moment: partition 0 may move both in the meantime.
                     BarrierProgress standing = writer.barriers().read(relation);
-                    readings.put(partition, new PartitionCursor(relation, partition, generation, standing, ends));
+                    readings.put(partition, new PartitionCursor(relation, partition, loadMark, standing, ends));
                     writer.tables().forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);

@@ -187,7 +187,7 @@ public final class PlanFollower {
             return true;
         } catch (SQLException | DataException e) {
             WherryException failure =
-                    Failures.explain("go on with the load of", table.id().toString(), e);
+                    Failures.explain("continue the load of", table.id().toString(), e);
             if (!(failure instanceof DataException)) {
                 throw failure;
             }

@@ -60,7 +60,7 @@ final class ReplacedTables {
     /** Tables that were stopped here. */
     private final Set<TableId> waiting = new HashSet<>();
 
-    private final Set<TableId> told = new HashSet<>();
+    private final Set<TableId> reported = new HashSet<>();
 
     /** @param target session in transaction mode */
     ReplacedTables(Migration migration, Connection target, long epoch) {
@@ -76,13 +76,13 @@ final class ReplacedTables {
         if (migration.schema() != TargetSchemaMode.CREATE) {
             return;
         }
-        List<LoadPlan.Table> anew = plan.tables().stream()
+        List<LoadPlan.Table> reloaded = plan.tables().stream()
                 .filter(table -> table.resumed() == null && table.oid() != 0)
                 .toList();
         Map<TableId, LoadPlan.Table> byName = new HashMap<>();
-        anew.forEach(table -> byName.put(table.id(), table));
+        reloaded.forEach(table -> byName.put(table.id(), table));
         Map<TableId, Old> old = new TreeMap<>();
-        for (Old one : affected(plan.epoch(), anew)) {
+        for (Old one : affected(plan.epoch(), reloaded)) {
             if (TargetCatalog.exists(target, one.id()) && isReplaced(one, byName.get(one.id()))) {
                 old.put(one.id(), one);
             }
@@ -146,7 +146,7 @@ final class ReplacedTables {
 
     /** Other objects depend on the table. It can still take the rows if it has their columns; otherwise the operator must act. */
     private void keep(Old old, LoadPlan.Table now, String problem) throws SQLException {
-        if (told.add(old.id())) {
+        if (reported.add(old.id())) {
             LOG.warn("{} cannot be re-created on the target: {}", old.id(), problem);
         }
         if (now != null && differs(now)) {
@@ -160,15 +160,15 @@ final class ReplacedTables {
         }
     }
 
-    private List<Old> affected(int planEpoch, List<LoadPlan.Table> anew) throws SQLException {
+    private List<Old> affected(int planEpoch, List<LoadPlan.Table> reloaded) throws SQLException {
         List<Old> affected = new ArrayList<>();
         try (PreparedStatement statement = target.prepareStatement(AFFECTED)) {
             statement.setInt(1, planEpoch);
-            statement.setArray(2, array("int8", anew.stream().map(LoadPlan.Table::oid)));
+            statement.setArray(2, array("int8", reloaded.stream().map(LoadPlan.Table::oid)));
             statement.setArray(
-                    3, array("text", anew.stream().map(table -> table.id().schema())));
+                    3, array("text", reloaded.stream().map(table -> table.id().schema())));
             statement.setArray(
-                    4, array("text", anew.stream().map(table -> table.id().table())));
+                    4, array("text", reloaded.stream().map(table -> table.id().table())));
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
                     affected.add(new Old(

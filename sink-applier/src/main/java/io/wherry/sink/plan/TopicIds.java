@@ -66,7 +66,7 @@ public final class TopicIds {
             try (ResultSet row = statement.executeQuery()) {
                 row.next();
                 if (!row.getString(1).equals(id)) {
-                    throw anew(topic, ALL);
+                    throw recreated(topic, ALL);
                 }
             }
         }
@@ -87,13 +87,13 @@ public final class TopicIds {
             if (!now.containsKey(topic)) {
                 changed.put(topic, lost(topic, "the topic was deleted", remedy));
             } else if (!id.equals(now.get(topic))) {
-                changed.put(topic, anew(topic, remedy));
+                changed.put(topic, recreated(topic, remedy));
             }
         });
         return changed;
     }
 
-    private static DataException anew(String topic, String remedy) {
+    private static DataException recreated(String topic, String remedy) {
         return lost(topic, "the topic was deleted and re-created", remedy);
     }
 

@@ -22,13 +22,13 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * A partition that is being read, and where in it source transactions end.
+ * A partition that is being read, and where source transactions end in the partition.
  *
- * <p>A batch may end in the middle of a source transaction: a poll gives what it gives. Where the target checks constraints at
- * commit, that is not always possible. Counterexample: {@code pos int UNIQUE DEFERRABLE}, rows (1,1) to (5000,5000), and on the
- * source {@code UPDATE t SET pos = pos % 5000 + 1}. After 2000 events 2000 rows hold 2 to 2001, and row 2001 still holds
- * 2001: our commit is refused, whatever order the 2000 are written in, although the source was never seen so. Then the
- * events of the unfinished transaction are held back here, and the batch ends before it.
+ * <p>A batch may end in the middle of a source transaction, wherever a poll ends. Where the target checks constraints at commit,
+ * that is not always possible. Counterexample: {@code pos int UNIQUE DEFERRABLE}, rows (1,1) to (5000,5000), and on the source
+ * {@code UPDATE t SET pos = pos % 5000 + 1}. After 2000 events, 2000 rows hold 2 to 2001, and row 2001 still holds 2001. The
+ * target refuses the commit, in whatever order the 2000 events are written, although no reader of the source ever saw this state.
+ * Then the cursor holds back the events of the unfinished transaction, and the batch ends before that transaction.
  */
 public final class PartitionCursor {
     /**
@@ -40,7 +40,7 @@ public final class PartitionCursor {
 
     private final TableState relation;
     private final TopicPartition partition;
-    private final String generation;
+    private final String loadMark;
     private final SourceTransactionEnds ends;
     private final LargeValues.Joiner joiner = new LargeValues.Joiner();
     private final List<Change> held = new ArrayList<>();
@@ -58,25 +58,25 @@ public final class PartitionCursor {
     private long next;
     /** Whether nothing is held back of the batch: its last source transaction is whole, or was held back already. */
     private boolean settled;
-    /** The barrier that it stands at; null = none. */
+    /** The barrier at which the partition waits; null = none. */
     private Note barrier;
     /** The section that partition 0 applies for all; null = none. */
     private Section section;
 
     /**
-     * @param generation {@code LostCommits#generation}
-     * @param standing of the table's partitions: it begins where an earlier reading was
+     * @param loadMark {@code LostCommits#loadMark}
+     * @param standing progress of the table's partitions: the cursor starts where an earlier cursor was
      */
     public PartitionCursor(
             TableState relation,
             TopicPartition partition,
-            String generation,
+            String loadMark,
             BarrierProgress standing,
             SourceTransactionEnds ends) {
         this.ends = ends;
         this.relation = relation;
         this.partition = partition;
-        this.generation = generation;
+        this.loadMark = loadMark;
         PartitionProgress place = standing.places().get(partition.partition());
         checkpoint = place.checkpoint();
         section = partition.partition() == 0 ? standing.section().orElse(null) : null;
@@ -91,7 +91,7 @@ public final class PartitionCursor {
         return partition;
     }
 
-    /** Whether some parts of a large value have come, and the last has not. */
+    /** Whether some parts of a large value have come, but not the last part. */
     public boolean isInsideValue() {
         return joiner.unfinishedFrom() >= 0;
     }
@@ -100,9 +100,9 @@ public final class PartitionCursor {
         return checkpoint;
     }
 
-    /** The checkpoint as Kafka is told of it. */
+    /** The checkpoint as it is written to Kafka. */
     public OffsetAndMetadata groupOffset() {
-        return new OffsetAndMetadata(checkpoint, generation);
+        return new OffsetAndMetadata(checkpoint, loadMark);
     }
 
     /** The target's checkpoint has moved. */
@@ -110,12 +110,12 @@ public final class PartitionCursor {
         checkpoint = nextOffset;
     }
 
-    /** The barrier at which the partition waits, read up to it and not beyond; null = it is to be read. */
+    /** The barrier at which the partition waits, read up to there and not beyond; null = the partition is to be read. */
     public Note barrier() {
         return barrier;
     }
 
-    /** All partitions have come to the barrier, and this one is read on for all of them. */
+    /** All partitions have come to the barrier, and this partition continues for all of them. */
     void applyBarrier() {
         section = barrier.section();
         barrier = null;
@@ -127,7 +127,7 @@ public final class PartitionCursor {
         barrier = null;
     }
 
-    /** Begins a batch, with what was held back. */
+    /** Starts a batch, with what was held back. */
     public void begin(ChangeBatch batch) {
         cut = 0;
         cutOffset = checkpoint;
@@ -138,17 +138,17 @@ public final class PartitionCursor {
         }
     }
 
-    /** Offset of the first record of the change last begun with. */
+    /** Offset of the first record of the change that was read last. */
     public long from() {
         return from;
     }
 
     /**
-     * Adds the change that ends with {@code record} to the batch, unless the table changed its shape just before it: what came
-     * before must be committed then, because a table that stops here goes on here, after the operator has altered it, and
-     * cannot take rows of the earlier shape any more. The same before a barrier, and at the end of its section.
+     * Adds the change that ends with {@code record} to the batch, unless the table changed its shape just before the change. What came
+     * before must be committed then: a table that stops here continues here, after the operator has altered it, and cannot take
+     * rows of the earlier shape any more. The same holds before a barrier, and at the end of its section.
      *
-     * @return whether to go on; false = the partition must be read again {@link #from} there on, in another batch
+     * @return whether to continue; false = the partition must be read again from {@link #from} on, in another batch
      * @throws DataException when the record is not a change that can be applied
      */
     public boolean add(ConsumerRecord<byte[], byte[]> record, ChangeDecoder decoder, ChangeBatch batch) {
@@ -219,7 +219,7 @@ public final class PartitionCursor {
      *
      * @param position of the consumer
      * @param complete nothing that is committed to Kafka is left after {@code position}
-     * @throws DataException when the parts of a value that are still missing will not come: its table must not hold up others
+     * @throws DataException when the parts of a value that are still missing will not come: its table must not block others
      */
     public void end(ChangeBatch batch, long position, boolean complete) {
         if (complete) {

@@ -10,11 +10,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Where the partitions of one table stand, and what follows for one of them.
+ * The progress of the partitions of one table, and what follows for one of them.
  *
  * <p>A barrier ({@link io.wherry.contract.record.Barrier}): each partition is applied up to it and waits. When all have come, partition 0
- * goes on alone with the barrier's section, and with its last batch the others' checkpoints move past the barrier. Partition 0's
- * note stays until then, so a checkpoint of it beyond its note says that it is within.
+ * continues alone with the barrier's section, and with its last batch the others' checkpoints move past the barrier. Partition 0's
+ * note stays until then, so a checkpoint of partition 0 beyond its note says that it is within the section.
  *
  * @param places by partition
  */
@@ -43,12 +43,12 @@ public record BarrierProgress(TableId table, int partitions, Map<Integer, Partit
         }
     }
 
-    /** What a partition that stands at a barrier is to do. */
+    /** What a partition does that is at a barrier. */
     public enum Verdict {
         WAIT,
         /** All have come, and this is partition 0: it applies for all. */
         APPLY,
-        /** Partition 0 has applied it; go on after it. */
+        /** Partition 0 has applied the barrier; continue after it. */
         GO_ON
     }
 
@@ -63,7 +63,7 @@ public record BarrierProgress(TableId table, int partitions, Map<Integer, Partit
     }
 
     /**
-     * What the partition of the note is to do.
+     * What the partition of the note does next.
      *
      * @throws DataException when the partitions cannot meet: their records contradict each other
      */
@@ -99,6 +99,6 @@ public record BarrierProgress(TableId table, int partitions, Map<Integer, Partit
                 table.toString(),
                 "partition " + own.partition() + " waits at the barrier of transaction " + own.section() + ", but "
                         + problem,
-                "Records of its topic were removed, or written by somebody else; " + Remedies.reload(table));
+                "Records of its topic were removed, or another program wrote to it; " + Remedies.reload(table));
     }
 }

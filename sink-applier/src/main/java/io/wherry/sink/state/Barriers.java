@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * SQL on {@code wherry.barrier}: which partitions of a table have come to a barrier ({@link io.wherry.contract.record.Barrier}), and
- * wait.
+ * SQL on {@code wherry.barrier}: which partitions of a table have come to a barrier ({@link io.wherry.contract.record.Barrier}) and
+ * wait there.
  */
 public record Barriers(Checkpoints checkpoints) {
     private static final String READ = """
@@ -45,7 +45,7 @@ public record Barriers(Checkpoints checkpoints) {
 
     private static final String FORGET = "DELETE FROM wherry.barrier WHERE topic = ?";
 
-    /** Where the table's partitions stand, all at one moment. */
+    /** The progress of the table's partitions, all at one moment. */
     public BarrierProgress read(TableState relation) throws SQLException {
         Map<Integer, PartitionProgress> places = new HashMap<>();
         try (PreparedStatement statement = checkpoints.target().prepareStatement(READ)) {
@@ -93,10 +93,10 @@ public record Barriers(Checkpoints checkpoints) {
     }
 
     /**
-     * Lets the other partitions go on: all that partition 0 had to apply for them is in the caller's transaction or before.
+     * Lets the other partitions continue: all that partition 0 had to apply for them is in the caller's transaction or before.
      *
      * @throws FencedException when another instance has taken over
-     * @throws RetryableException when a partition stands elsewhere than it was left
+     * @throws RetryableException when a partition is not where it was left
      */
     public void release(TableState relation, Section section) throws SQLException {
         int moved;
@@ -117,9 +117,9 @@ public record Barriers(Checkpoints checkpoints) {
         if (moved != relation.partitions() - 1 || ended != relation.partitions()) {
             checkpoints.requireCurrent();
             throw new RetryableException(
-                    "let the partitions go on of",
+                    "let the partitions continue of",
                     relation.topic(),
-                    moved + " of " + (relation.partitions() - 1) + " stand at the barrier",
+                    moved + " of " + (relation.partitions() - 1) + " are at the barrier",
                     "");
         }
     }

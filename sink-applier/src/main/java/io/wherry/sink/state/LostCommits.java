@@ -27,12 +27,12 @@ public final class LostCommits {
     private static final Logger LOG = LoggerFactory.getLogger(LostCommits.class);
 
     // The start time distinguishes this target from another one that the same topics were applied to.
-    private static final String GENERATIONS = """
+    private static final String LOAD_MARKS = """
             SELECT c.topic, c.partition, c.next_offset, m.started_at || ' load ' || r.load_epoch
               FROM wherry.checkpoint c JOIN wherry.relation r USING (topic), wherry.migration m
             """;
 
-    private static final String GENERATION =
+    private static final String LOAD_MARK =
             "SELECT coalesce((SELECT max(started_at) FROM wherry.migration)::text, '') || ' load ' || ?";
 
     private static final String NOTE = """
@@ -42,8 +42,8 @@ public final class LostCommits {
     private LostCommits() {}
 
     /** The metadata of a group offset of a table. */
-    public static String generation(Connection target, int loadEpoch) throws SQLException {
-        try (PreparedStatement statement = target.prepareStatement(GENERATION)) {
+    public static String loadMark(Connection target, int loadEpoch) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(LOAD_MARK)) {
             statement.setInt(1, loadEpoch);
             try (ResultSet row = statement.executeQuery()) {
                 row.next();
@@ -62,7 +62,7 @@ public final class LostCommits {
         long records = 0;
         int partitions = 0;
         try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery(GENERATIONS)) {
+                ResultSet row = statement.executeQuery(LOAD_MARKS)) {
             while (row.next()) {
                 OffsetAndMetadata offset = applied.get(new TopicPartition(row.getString(1), row.getInt(2)));
                 if (offset != null && offset.metadata().equals(row.getString(4)) && offset.offset() > row.getLong(3)) {

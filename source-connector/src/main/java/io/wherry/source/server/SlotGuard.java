@@ -23,18 +23,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks, before each start of the stream, whether slot, publication and server are those that Kafka's position speaks of.
- * Debezium would go on with any, and lose changes without a word.
+ * Checks, before each start of the stream, that slot, publication and server are those of the position in Kafka. Debezium would
+ * continue with any slot, and lose changes silently.
  */
 public final class SlotGuard {
     private static final Logger LOG = LoggerFactory.getLogger(SlotGuard.class);
     private static final long POLL_MILLIS = 500;
-    private static final String RELOAD = "Nothing is lost that is still on the source: wherry reload makes a new slot"
-            + " and loads all tables again; until then the target stays behind";
+    private static final String RELOAD =
+            "What is still on the source is not lost: wherry reload --all creates a new slot"
+                    + " and re-loads all tables; until then the target stays behind";
 
     private SlotGuard() {}
 
-    /** Which database the session stands in. */
+    /** The database that the session is connected to. */
     public static SourceIdentity identity(CaptureGroup group, Connection session) throws SQLException {
         try (PreparedStatement statement = session.prepareStatement("SELECT system_identifier::text,"
                         + " pg_catalog.current_database() FROM pg_catalog.pg_control_system()");
@@ -66,12 +67,12 @@ public final class SlotGuard {
                     now.database(),
                     "the migration began on system " + begun.systemIdentifier() + " database " + begun.database()
                             + ", this is system " + now.systemIdentifier(),
-                    "Point source.url to the first, or migrate this one under another name");
+                    "Point source.url to the first system, or migrate this system under another name");
         }
     }
 
     /**
-     * Waits until nobody else reads the slot, then checks everything.
+     * Waits until no other session reads the slot, then checks everything.
      *
      * @return the source's timeline
      * @throws DataException when changes were or would be lost
@@ -87,12 +88,12 @@ public final class SlotGuard {
                         "stream changes", "publication " + group.publication(), "it was dropped", RELOAD);
             }
             ReplicationSlot.State slot = require(session, group);
-            for (boolean told = false; slot.active() && !closing.getAsBoolean(); told = true) {
-                if (!told) {
+            for (boolean reported = false; slot.active() && !closing.getAsBoolean(); reported = true) {
+                if (!reported) {
                     LOG.info("slot {} is still in use by an earlier session; ending it", group.slot());
-                    // The instance lock is ours: nobody else may read the slot, and the server may take a minute to
-                    // notice
-                    // that the one who did is gone.
+                    // This process holds the instance lock, so no other source-connector may read the slot. The server
+                    // may
+                    // take a minute to notice that an earlier reader is gone.
                     ReplicationSlot.endReader(session, group.slot());
                 }
                 Thread.sleep(POLL_MILLIS);
@@ -119,7 +120,9 @@ public final class SlotGuard {
         ReplicationSlot.State slot = ReplicationSlot.find(session, group.slot())
                 .orElseThrow(() -> lost(group, "it was dropped, so changes were lost"));
         if (!slot.plugin().equals(ReplicationSlot.PLUGIN) || !slot.database().equals(session.getCatalog())) {
-            throw lost(group, "it is not ours: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
+            throw lost(
+                    group,
+                    "it does not belong to Wherry: plugin '" + slot.plugin() + "', database '" + slot.database() + "'");
         }
         if (slot.lost()) {
             throw lost(group, slot.lostBecause());
@@ -129,20 +132,27 @@ public final class SlotGuard {
 
     private static void requireNotBeyond(
             ReplicationSlot.State slot, CaptureGroup group, ControlLog memory, Optional<Position> position) {
-        Optional<Lsn> firstSnapshot =
-                memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
-        // Changes up to the load's snapshot are in the load. Its LSN lies one below the slot's start.
-        Optional<Lsn> limit = Stream.of(
-                        position.map(Position::endLsn).or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1))),
-                        memory.slotMade().map(made -> new Lsn(made.snapshotLsn().value() + 1)))
-                .flatMap(Optional::stream)
-                .max(Comparator.naturalOrder());
+        Optional<Lsn> limit = limit(memory, position);
         if (limit.isPresent() && slot.confirmedFlush().isAfter(limit.get())) {
             throw lost(
                     group,
-                    "it stands at " + slot.confirmedFlush() + ", beyond Kafka's " + limit.get()
-                            + ": somebody else read it, made it anew, or Kafka lost records");
+                    "it is at " + slot.confirmedFlush() + ", beyond the position " + limit.get()
+                            + " in Kafka: another program read or re-created it, or Kafka lost records");
         }
+    }
+
+    /** The end of what is in Kafka, whole: the slot must not be beyond it. Empty when Kafka holds nothing. */
+    static Optional<Lsn> limit(ControlLog memory, Optional<Position> position) {
+        Optional<Lsn> firstSnapshot =
+                memory.plans().stream().map(LoadPlan::snapshotLsn).min(Comparator.naturalOrder());
+        // A first source transaction that is not whole yet has a position without an end.
+        Optional<Lsn> end = position.map(Position::endLsn).filter(lsn -> lsn.isAfter(Lsn.ZERO));
+        // Changes up to the load's snapshot are in the load. The snapshot's LSN is one below the slot's start.
+        return Stream.of(
+                        end.or(() -> firstSnapshot.map(lsn -> new Lsn(lsn.value() + 1))),
+                        memory.slotMade().map(made -> new Lsn(made.snapshotLsn().value() + 1)))
+                .flatMap(Optional::stream)
+                .max(Comparator.naturalOrder());
     }
 
     private static DataException lost(CaptureGroup group, String problem) {
@@ -156,16 +166,16 @@ public final class SlotGuard {
     public static void requireAhead(CaptureGroup group, Lsn snapshot, Optional<Position> position) {
         if (position.isPresent() && position.get().newestCommit().isAfter(snapshot)) {
             throw new DataException(
-                    "load again from",
+                    "reload from",
                     "slot " + group.slot(),
-                    "Kafka holds changes up to " + position.get().newestCommit() + ", this source stands at " + snapshot
-                            + " only: it has lost what it once committed",
+                    "Kafka holds changes up to " + position.get().newestCommit() + ", but this source has come only to "
+                            + snapshot + ": the source has lost commits",
                     "On the source: SELECT pg_switch_wal(), again until pg_current_wal_lsn() is beyond "
                             + position.get().newestCommit() + "; then start again");
         }
     }
 
     private static RetryableException unreachable(SQLException e) {
-        return new RetryableException("look at", "the slot", e.getMessage(), "Check that the source is reachable", e);
+        return new RetryableException("check", "the slot", e.getMessage(), "Check that the source is reachable", e);
     }
 }
