@@ -123,14 +123,14 @@ final class SchemaOfExtensionsTest {
                 "CREATE SCHEMA systems; CREATE EXTENSION wherry_systems SCHEMA systems VERSION '2.0'");
         Migration migration = servers.migration();
         String problem =
-                "column systems.tenant.name: is missing on the target: extension wherry_systems has version 2.0 there";
+                "column systems.tenant.name: is missing on the target: extension wherry_systems has version 2.0 on the target";
         assertThat(TargetPreflight.check(Flow.first(migration)))
                 .filteredOn(finding -> finding.severity() == Finding.Severity.ERROR)
                 .extracting(Finding::explained)
                 .anyMatch(line -> line.startsWith(problem));
         assertThatThrownBy(() -> new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run())
                 .isInstanceOf(DataException.class)
-                .hasMessageContaining("has version 2.0 there");
+                .hasMessageContaining("has version 2.0 on the target");
         // The remedy.
         servers.run(
                 servers.target,
