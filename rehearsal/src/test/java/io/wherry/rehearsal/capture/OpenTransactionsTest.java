@@ -53,6 +53,7 @@ class OpenTransactionsTest {
     private static final Schema SOURCE = SchemaBuilder.record("source")
             .fields()
             .requiredLong(ChangeSchemas.COMMIT_LSN)
+            .requiredLong(ChangeSchemas.ORDER)
             .endRecord();
     private static final Schema CHANGE = SchemaBuilder.record("change")
             .fields()
@@ -168,6 +169,7 @@ class OpenTransactionsTest {
         BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, null);
         GenericRecord source = new GenericRecordBuilder(SOURCE)
                 .set(ChangeSchemas.COMMIT_LSN, lsn)
+                .set(ChangeSchemas.ORDER, 1L)
                 .build();
         try {
             new GenericDatumWriter<GenericRecord>(CHANGE)

@@ -59,12 +59,15 @@ final class TopicSettingsTest {
                     topic,
                     1,
                     Map.of("cleanup.policy", "compact", "retention.ms", "60000", "retention.bytes", "1000"));
-            ensure(migration);
-            // A broker reports the new settings a moment after it has accepted them.
-            await("corrected").untilAsserted(() -> assertThat(settings(admin, topic))
-                    .containsEntry("cleanup.policy", "delete")
-                    .containsEntry("retention.ms", "-1")
-                    .containsEntry("retention.bytes", "-1"));
+            // A broker reports new settings a moment after it has accepted them, also those to be corrected: so the
+            // source-connector checks them again and again.
+            await("corrected").untilAsserted(() -> {
+                ensure(migration);
+                assertThat(settings(admin, topic))
+                        .containsEntry("cleanup.policy", "delete")
+                        .containsEntry("retention.ms", "-1")
+                        .containsEntry("retention.bytes", "-1");
+            });
         } finally {
             SharedBroker.forget(migration.name());
         }

@@ -63,7 +63,7 @@ final class TopicPartitions {
                         "partition " + partition.getKey().partition()
                                 + " holds records, but by the load plan only "
                                 + used.get(partition.getKey().topic())
-                                + " partitions are read: these records would be lost",
+                                + " are read: these records would be lost",
                         TopicGuard.START_AGAIN);
             }
         }
