@@ -2,12 +2,15 @@ package io.wherry.rehearsal.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
+import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
@@ -44,7 +47,10 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
-/** The broker drops the marker of a transaction, and the transaction stays open: here, a producer never ends its transaction. */
+/**
+ * Kafka transactions that end otherwise than their source transactions. The broker drops the marker of a transaction, and the
+ * transaction stays open: here, a producer never ends its transaction. Or a source transaction takes long, and comes in parts.
+ */
 class OpenTransactionsTest {
     private static final TableId TABLE = new TableId("public", "t");
     private static final Timeline TIMELINE = new Timeline("7", 1);
@@ -106,6 +112,65 @@ class OpenTransactionsTest {
         }
     }
 
+    /** As while the server decodes rows of other tables for an hour. The broker would end the transaction after eight seconds. */
+    @Test
+    void aSourceTransactionThatPausesIsCommittedInPartsAndContinuesAfterTheLast() throws Exception {
+        Migration migration = migration("pausing");
+        String topic = migration.topics().changes(TABLE);
+        KafkaTopics.ensure(Flow.first(migration), Set.of(TABLE), Map.of());
+        CaptureGroup group = Flow.first(migration).groups().get(0);
+        Route route = new Route(TABLE, topic, 1);
+        RowPlace first = new RowPlace(50, 1, 1);
+        try {
+            try (ChangePublisher publisher = publisher(migration, topic, Duration.ofSeconds(8))) {
+                assertThat(publisher.begin(100, 0)).isEqualTo(SourceTransactions.Start.WHOLE);
+                publisher.row(first, route, 0, KEY, change(100));
+                await("committed without another row").until(() -> {
+                    publisher.quiet();
+                    return Positions.last(group).isPresent();
+                });
+                assertThat(Positions.last(group).orElseThrow().part())
+                        .isEqualTo(new Position.Part(new Lsn(100), new Lsn(50), 1, 1));
+                assertThat(Positions.cover(group.flow(), new Lsn(100))).isFalse();
+                publisher.row(new RowPlace(50, 2, 2), route, 0, KEY, change(100));
+            }
+            try (ChangePublisher publisher = publisher(migration, topic)) {
+                assertThat(publisher.begin(100, 0).after()).contains(first);
+                publisher.row(new RowPlace(50, 2, 2), route, 0, KEY, change(100));
+                publisher.commit(100, 101);
+                assertThat(publisher.awaitCommitted(new Lsn(101), Duration.ofMinutes(1)))
+                        .isTrue();
+            }
+            assertThat(visible(migration, topic)).hasSize(2);
+            assertThat(Positions.cover(group.flow(), new Lsn(100))).isTrue();
+        } finally {
+            SharedBroker.forget(migration.name());
+        }
+    }
+
+    /** Sent again, such a row would be taken for one that Kafka holds, and be lost. */
+    @Test
+    void aRowThatComesBehindTheLastPartStopsTheStream() throws Exception {
+        Migration migration = migration("behind");
+        String topic = migration.topics().changes(TABLE);
+        KafkaTopics.ensure(Flow.first(migration), Set.of(TABLE), Map.of());
+        Route route = new Route(TABLE, topic, 1);
+        try (ChangePublisher publisher = publisher(migration, topic, Duration.ofSeconds(8))) {
+            publisher.begin(100, 0);
+            publisher.row(new RowPlace(50, 1, 1), route, 0, KEY, change(100));
+            await("a part").until(() -> {
+                publisher.quiet();
+                return Positions.last(Flow.first(migration).groups().get(0)).isPresent();
+            });
+            assertThatThrownBy(() -> publisher.row(new RowPlace(49, 1, 2), route, 0, KEY, change(100)))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("the source sent the row of 0/31 after that of 0/32");
+            assertThatThrownBy(() -> publisher.commit(100, 101)).isInstanceOf(DataException.class);
+        } finally {
+            SharedBroker.forget(migration.name());
+        }
+    }
+
     /** Only a position, as if the change's partition had had no leader. */
     private static void positionOnly(Migration migration, long lsn) throws Exception {
         try (KafkaProducer<byte[], byte[]> producer = KafkaClients.producer(migration, Map.of())) {
@@ -133,12 +198,16 @@ class OpenTransactionsTest {
     }
 
     private static ChangePublisher publisher(Migration migration, String topic) {
+        return publisher(migration, topic, Duration.ofMinutes(1));
+    }
+
+    private static ChangePublisher publisher(Migration migration, String topic, Duration transactionTimeout) {
         return new ChangePublisher(
                 Flow.first(migration).groups().get(0),
                 new OneSchema(),
                 List.of(topic),
                 TIMELINE,
-                Duration.ofMinutes(1),
+                transactionTimeout,
                 Failpoints.NONE);
     }
 

@@ -151,7 +151,11 @@ public final class RowDecoder {
         RowPlace taken = start.after().get();
         // The numbers continue, whatever was left out the first time.
         order = Math.max(order, taken.order());
-        return RowPlace.isAfter(taken, lsn, messages);
+        if (RowPlace.isAfter(taken, lsn, messages)) {
+            // From here on the publisher sees every row, and reports one that comes behind this place.
+            start = SourceTransactions.Start.WHOLE;
+        }
+        return start.after().isEmpty();
     }
 
     /** The place of the next row of the message. */

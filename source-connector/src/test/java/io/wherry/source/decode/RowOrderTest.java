@@ -90,6 +90,20 @@ final class RowOrderTest {
         assertThat(sent()).containsExactly("3 shop.public.item");
     }
 
+    /** The server sends the messages of a transaction by rising LSN. If it did not, the publisher must see the row, and report it. */
+    @Test
+    void aRowBehindTheRestIsNotTakenForOneThatKafkaHolds() {
+        bind(ITEM, "item", 1);
+        transactions.start = after(new RowPlace(20, 1, 4));
+        RowDecoder decoder = decoder();
+        take(decoder, WireMessages.begin(1000, 0, 7));
+        takeAt(decoder, 10, insert(ITEM, 1));
+        takeAt(decoder, 30, insert(ITEM, 2));
+        takeAt(decoder, 15, insert(ITEM, 3));
+
+        assertThat(sent()).containsExactly("5 shop.public.item", "6 shop.public.item");
+    }
+
     /** The publication has come to hold fewer tables since the first rows were sent: the numbers must rise all the same. */
     @Test
     void theNumbersContinueAfterTheLastThatKafkaHolds() {
