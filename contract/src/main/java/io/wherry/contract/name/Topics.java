@@ -18,7 +18,7 @@ import java.util.HexFormat;
 public record Topics(String name) {
     private static final int LONGEST = 249;
 
-    /** Positions, one record for each Kafka transaction; one partition. */
+    /** Positions, one record for each Kafka transaction; one partition for each capture group. */
     public String position() {
         return name + ".wherry.position";
     }

@@ -1,5 +1,8 @@
 package io.wherry.source.decode;
 
+import io.wherry.contract.error.DataException;
+import io.wherry.contract.postgres.Lsn;
+
 /**
  * Where a row is within its source transaction.
  *
@@ -16,6 +19,15 @@ public record RowPlace(long lsn, int message, long order) {
     /** Whether the row's message comes after that of another row. The server sends a transaction's messages by rising LSN. */
     public boolean isAfter(RowPlace other) {
         return isAfter(other, lsn, message);
+    }
+
+    /** The failure of a stream in which this row came after another row that it must precede. */
+    public DataException behind(RowPlace other, Lsn commitLsn) {
+        return new DataException(
+                "stream changes",
+                "transaction " + commitLsn,
+                "the source sent the row of " + new Lsn(lsn) + " after that of " + new Lsn(other.lsn),
+                "Report this with the source's version; then wherry reload --all");
     }
 
     static boolean isAfter(RowPlace place, long lsn, int message) {

@@ -1,7 +1,6 @@
 package io.wherry.source.publish;
 
 import io.wherry.contract.config.CaptureGroup;
-import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaFailures;
@@ -164,7 +163,8 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         if (!inside && producer.isDue()) {
             commitTransaction(covered);
         } else if (inside && producer.isOverdue()) {
-            // The source decodes rows that are not for us, and a Kafka transaction must not stay open for so long.
+            // The source decodes rows of other tables. The broker would end a Kafka transaction that stays open for
+            // long.
             commitPart();
         }
     }
@@ -191,7 +191,7 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         while (endLsn.isAfter(new Lsn(committedEndLsn))) {
             throwFailure();
             if (producer.isOpen() && !inside) {
-                // The decoder may wait for room in the engine's queue, which is made here.
+                // The decoder may wait for room in the engine's queue; this commit makes room.
                 commitTransaction(covered);
                 continue;
             }
@@ -220,16 +220,12 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
         if (producer.isOpen() && inside && !sameMessage && producer.isOverdue()) {
             commitPart();
         } else if (producer.isOpen() && !inside && value.length > LargeValues.PART_BYTES) {
-            // What other tables changed before it need not wait until it is through.
+            // Earlier changes of other tables need not wait until the large value is sent.
             commitTransaction(covered);
         }
         if (cut != null && !place.isAfter(cut)) {
-            // Sent again, the rest of the transaction would be looked for after the cut, and this row would be missed.
-            throw failed(new DataException(
-                    "stream changes",
-                    "transaction " + new Lsn(transactionLsn),
-                    "the source sent the row of " + new Lsn(place.lsn()) + " after that of " + new Lsn(cut.lsn()),
-                    "Report this with the source's version; then wherry reload --all"));
+            // After a restart, the rest of the transaction would be sought after the cut, and this row would be lost.
+            throw failed(place.behind(cut, new Lsn(transactionLsn)));
         }
         last = place;
         openTransaction();
