@@ -58,6 +58,11 @@ public final class Rehearsal implements AutoCloseable {
         this.out = out;
     }
 
+    private Traffic traffic(Connection owner) throws SQLException {
+        Traffic.createLedger(owner, servers.application().user());
+        return new Traffic(servers::application, owner, options.seed(), options.rate());
+    }
+
     /** Runs the whole migration and returns its report; servers and services stay up until {@link #close}. */
     public RehearsalReport run() {
         long started = System.nanoTime();
@@ -68,7 +73,7 @@ public final class Rehearsal implements AutoCloseable {
         Migration migration = servers.migration();
         Preflight.require(migration);
         try (Connection owner = Sessions.open(migration, migration.source(), "rehearsal");
-                Traffic traffic = new Traffic(servers::application, owner, options.seed(), options.rate())) {
+                Traffic traffic = traffic(owner)) {
             traffic.start();
             services = new Services(migration, servers.directory().resolve("state"));
             // Also at Ctrl-C, the services end before the servers that they use.

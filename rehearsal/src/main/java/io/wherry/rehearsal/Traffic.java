@@ -11,6 +11,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -32,6 +33,7 @@ import org.slf4j.LoggerFactory;
 public final class Traffic implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Traffic.class);
     private static final int WRITERS = 4;
+    private static final int MOST_WRITES = 4;
     private static final long FIRST_KEY = 1_000_000_000L;
     private static final long KEYS_EACH = 20_000_000L;
     private static final long RECONNECT_MILLIS = 10;
@@ -41,35 +43,58 @@ public final class Traffic implements AutoCloseable {
     private final Map<Long, Set<String>> foreignColumns;
     private final long seed;
     private final double perWriterNanos;
-    private final WriteLog log = new WriteLog();
-    private final AtomicLong nextId = new AtomicLong(1);
+    private final WriteLog log;
+    private final long lastId;
+    private final AtomicLong nextId;
     private final List<Thread> threads = new ArrayList<>();
     private volatile boolean running = true;
 
     /**
      * @param database where to log in now; called before each login
-     * @param owner connection with the right to create the ledger
+     * @param catalog a connection to the database, which holds the ledger
      * @param rate transactions a second over all writers
      */
-    public Traffic(Supplier<Endpoint> database, Connection owner, long seed, int rate) throws SQLException {
+    public Traffic(Supplier<Endpoint> database, Connection catalog, long seed, int rate) throws SQLException {
+        this(database, catalog, seed, rate, new WriteLog());
+    }
+
+    /** @param log that is told of each acknowledged transaction */
+    public Traffic(Supplier<Endpoint> database, Connection catalog, long seed, int rate, WriteLog log)
+            throws SQLException {
         this.database = database;
         this.seed = seed;
         this.perWriterNanos = 1e9 * WRITERS / rate;
-        createLedger(owner, database.get().user());
-        this.tables = Catalog.tables(owner).stream()
+        this.log = log;
+        this.lastId = lastId(catalog);
+        this.nextId = new AtomicLong(lastId + 1);
+        this.tables = Catalog.tables(catalog).stream()
                 .filter(t ->
                         !t.id().schema().equals("rehearsal") && !t.writable().isEmpty())
                 .toList();
-        this.foreignColumns = foreignColumns(owner);
+        this.foreignColumns = foreignColumns(catalog);
     }
 
-    private static void createLedger(Connection owner, String user) throws SQLException {
+    /**
+     * Creates the ledger, which the traffic needs.
+     *
+     * @param owner connection with the right to create schemas
+     * @param user the traffic's role
+     */
+    public static void createLedger(Connection owner, String user) throws SQLException {
         String role = Identifiers.quote(user);
         try (Statement statement = owner.createStatement()) {
             statement.execute("CREATE SCHEMA rehearsal");
             statement.execute("CREATE TABLE rehearsal.ledger (id bigint PRIMARY KEY, writer int NOT NULL)");
             statement.execute("GRANT USAGE ON SCHEMA rehearsal TO " + role);
             statement.execute("GRANT SELECT, INSERT ON rehearsal.ledger TO " + role);
+        }
+    }
+
+    private static long lastId(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("SELECT coalesce(max(id), 0) FROM rehearsal.ledger")) {
+            row.next();
+            return row.getLong(1);
         }
     }
 
@@ -109,8 +134,7 @@ public final class Traffic implements AutoCloseable {
         Random random = new Random(seed * 31 + writer);
         List<TrafficTable> shapes = new ArrayList<>();
         for (CatalogTable table : tables) {
-            shapes.add(new TrafficTable(
-                    table, foreignColumns.getOrDefault(table.oid(), Set.of()), FIRST_KEY + writer * KEYS_EACH));
+            shapes.add(new TrafficTable(table, foreignColumns.getOrDefault(table.oid(), Set.of()), firstKey(writer)));
         }
         boolean sampled = false;
         long due = System.nanoTime();
@@ -137,6 +161,11 @@ public final class Traffic implements AutoCloseable {
         }
     }
 
+    // Traffic that starts again after its process ended must not use the keys of before.
+    private long firstKey(int writer) {
+        return FIRST_KEY + writer * KEYS_EACH + MOST_WRITES * lastId;
+    }
+
     private Connection connect() throws SQLException {
         Endpoint endpoint = database.get();
         Properties properties = new Properties();
@@ -154,7 +183,7 @@ public final class Traffic implements AutoCloseable {
     private void transaction(Connection connection, int writer, List<TrafficTable> shapes, Random random)
             throws SQLException {
         long id = nextId.getAndIncrement();
-        int writes = random.nextInt(4) == 0 ? 2 + random.nextInt(3) : 1;
+        int writes = random.nextInt(4) == 0 ? 2 + random.nextInt(MOST_WRITES - 1) : 1;
         try {
             for (int i = 0; i < writes; i++) {
                 shapes.get(random.nextInt(shapes.size())).write(connection, random);
@@ -207,6 +236,11 @@ public final class Traffic implements AutoCloseable {
 
     /** Acknowledged transactions whose ledger row is not in the database behind {@code connection}. */
     public long lost(Connection connection) throws SQLException {
+        return lost(log.ids(), connection);
+    }
+
+    /** How many of the transactions have no ledger row in the database behind {@code connection}. */
+    public static long lost(Collection<Long> acknowledged, Connection connection) throws SQLException {
         Set<Long> present = new HashSet<>();
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("SELECT id FROM rehearsal.ledger")) {
@@ -214,7 +248,7 @@ public final class Traffic implements AutoCloseable {
                 present.add(row.getLong(1));
             }
         }
-        return log.ids().stream().filter(id -> !present.contains(id)).count();
+        return acknowledged.stream().filter(id -> !present.contains(id)).count();
     }
 
     /** Ends after the transactions in progress. */

@@ -2,14 +2,25 @@ package io.wherry.rehearsal;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /**
  * The server's answers to the writers: the number of every acknowledged transaction, and when. Safe for use by several threads.
  */
-final class WriteLog {
+public final class WriteLog {
     private final List<Acknowledged> acknowledged = new ArrayList<>();
+    private final LongConsumer kept;
     private long refused;
     private long inDoubt;
+
+    public WriteLog() {
+        this(id -> {});
+    }
+
+    /** @param kept receives the number of each acknowledged transaction, one after another */
+    public WriteLog(LongConsumer kept) {
+        this.kept = kept;
+    }
 
     /**
      * @param id of the ledger row that the transaction wrote
@@ -19,6 +30,7 @@ final class WriteLog {
 
     synchronized void acknowledged(long id) {
         acknowledged.add(new Acknowledged(id, System.nanoTime()));
+        kept.accept(id);
     }
 
     /** A constraint refused the write, so nothing was written. */
@@ -35,20 +47,20 @@ final class WriteLog {
         return acknowledged.stream().map(Acknowledged::id).toList();
     }
 
-    synchronized long count() {
+    public synchronized long count() {
         return acknowledged.size();
     }
 
-    synchronized long refusedCount() {
+    public synchronized long refusedCount() {
         return refused;
     }
 
-    synchronized long inDoubtCount() {
+    public synchronized long inDoubtCount() {
         return inDoubt;
     }
 
     /** Longest time between two consecutive acknowledgements, if the later one came after {@code fromNanos}, in ms. */
-    synchronized long longestGapMillis(long fromNanos) {
+    public synchronized long longestGapMillis(long fromNanos) {
         long longest = 0;
         for (int i = 1; i < acknowledged.size(); i++) {
             if (acknowledged.get(i).nanos() >= fromNanos) {
