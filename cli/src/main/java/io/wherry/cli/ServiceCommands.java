@@ -3,11 +3,13 @@ package io.wherry.cli;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.ConfigurationException;
+import io.wherry.contract.http.ServiceHttp;
 import io.wherry.contract.service.Service;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,6 +21,9 @@ abstract class ServiceCommands implements Callable<Integer> {
 
     abstract Service service(Migration read, Path directory);
 
+    /** The service's own HTTP server; empty = nothing listens. */
+    abstract Optional<ServiceHttp> http(Migration read, Path directory, Service service);
+
     @Override
     public Integer call() throws Exception {
         Migration read = migration.read();
@@ -29,7 +34,12 @@ abstract class ServiceCommands implements Callable<Integer> {
                     "A service in a process of its own needs a broker and a registry that the other services can reach;"
                             + " to run all services in one process, use wherry up");
         }
-        try (Service service = service(read, migration.directory(read))) {
+        Path directory = migration.directory(read);
+        try (Service service = service(read, directory);
+                ServiceHttp http = http(read, directory, service).orElse(null)) {
+            if (http != null) {
+                http.start();
+            }
             Services.runUntilStopped(service);
         }
         return ExitCode.DONE;
@@ -45,6 +55,13 @@ abstract class ServiceCommands implements Callable<Integer> {
         Service service(Migration read, Path directory) {
             return new SourceConnector(Flow.first(read).groups().get(0));
         }
+
+        @Override
+        Optional<ServiceHttp> http(Migration read, Path directory, Service service) {
+            return read.http()
+                    .source()
+                    .map(address -> new ServiceHttp("http.source", address, read.http(), directory, service));
+        }
     }
 
     @Command(
@@ -57,6 +74,13 @@ abstract class ServiceCommands implements Callable<Integer> {
         Service service(Migration read, Path directory) {
             return new SinkApplier(Flow.first(read));
         }
+
+        @Override
+        Optional<ServiceHttp> http(Migration read, Path directory, Service service) {
+            return read.http()
+                    .sink()
+                    .map(address -> new ServiceHttp("http.sink", address, read.http(), directory, service));
+        }
     }
 
     @Command(
@@ -68,6 +92,12 @@ abstract class ServiceCommands implements Callable<Integer> {
         @Override
         Service service(Migration read, Path directory) {
             return new CutoverCoordinator(Flow.first(read), directory);
+        }
+
+        /** The coordinator serves its own API, at {@code http.listen}. */
+        @Override
+        Optional<ServiceHttp> http(Migration read, Path directory, Service service) {
+            return Optional.empty();
         }
     }
 }

@@ -9,6 +9,7 @@ import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -24,9 +25,10 @@ public final class Services implements Service {
     private final CompletableFuture<Void> done = new CompletableFuture<>();
 
     public Services(Migration migration, Path directory) {
-        coordinator = new CutoverCoordinator(Flow.first(migration), directory);
         source = new SourceConnector(Flow.first(migration).groups().get(0));
-        services = List.of(coordinator, source, new SinkApplier(Flow.first(migration)));
+        SinkApplier sink = new SinkApplier(Flow.first(migration));
+        coordinator = new CutoverCoordinator(Flow.first(migration), directory, List.of(source, sink));
+        services = List.of(coordinator, source, sink);
     }
 
     public CutoverCoordinator coordinator() {
@@ -68,6 +70,11 @@ public final class Services implements Service {
     @Override
     public CompletionStage<Void> done() {
         return done;
+    }
+
+    @Override
+    public Optional<String> hangs() {
+        return coordinator.hangs();
     }
 
     @Override

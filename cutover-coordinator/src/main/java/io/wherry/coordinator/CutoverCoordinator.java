@@ -26,6 +26,7 @@ import io.wherry.coordinator.preflight.TargetPreflight;
 import io.wherry.coordinator.preflight.TargetTables;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.traffic.TrafficSwitch;
 import io.wherry.coordinator.watch.Pulse;
@@ -45,12 +46,19 @@ public final class CutoverCoordinator implements Service, Coordinator {
     private static final Logger LOG = LoggerFactory.getLogger(CutoverCoordinator.class);
 
     private final Flow flow;
+    private final List<? extends Service> beside;
     private final CoordinatorLoop loop;
     private final HttpApi http;
 
     /** @param stateDirectory where the HTTP token is kept if the configuration names no token */
     public CutoverCoordinator(Flow flow, Path stateDirectory) {
+        this(flow, stateDirectory, List.of());
+    }
+
+    /** @param beside the other services of this process: if one of them hangs, the whole process must start again */
+    public CutoverCoordinator(Flow flow, Path stateDirectory, List<? extends Service> beside) {
         this.flow = flow;
+        this.beside = List.copyOf(beside);
         this.loop = new CoordinatorLoop(flow, TrafficSwitch.of(flow), Story.STEPS, Failpoints.armed());
         this.http = new HttpApi(flow.migration().http(), stateDirectory, this);
     }
@@ -100,6 +108,13 @@ public final class CutoverCoordinator implements Service, Coordinator {
     @Override
     public Pulse pulse() {
         return loop.pulse();
+    }
+
+    @Override
+    public Optional<String> hangs() {
+        return loop.pulse().hangs(MonotonicClock.millis()).or(() -> beside.stream()
+                .flatMap(service -> service.hangs().stream())
+                .findFirst());
     }
 
     /** Each stay in a state so far, in order. */

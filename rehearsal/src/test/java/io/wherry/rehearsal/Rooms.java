@@ -23,6 +23,8 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             "contract",
             "io.wherry.contract",
             new Room("kafka", "clients of the broker and the registry"),
+            new Room("http", "a service's HTTP server"),
+            new Room("metrics", "what a process measures"),
             new Room("service", "the life of a process: start, pause, end"),
             new Room("record", "the records in topics"),
             new Room("postgres", "catalog, sessions, LSNs, schema `wherry`"),

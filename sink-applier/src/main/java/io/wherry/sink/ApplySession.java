@@ -7,6 +7,7 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
+import io.wherry.contract.service.Turns;
 import io.wherry.sink.apply.ChangeWorker;
 import io.wherry.sink.load.LoadLane;
 import io.wherry.sink.plan.PlanFollower;
@@ -67,10 +68,11 @@ final class ApplySession implements AutoCloseable {
     /**
      * Works until {@code closing} is requested.
      *
+     * @param turns gets a sign of life with each check of the target
      * @throws WherryException that ended it; all threads may still be running until {@link #close}
      * @throws SQLException when the session with the lock fails
      */
-    void run(StopSignal closing) throws SQLException {
+    void run(StopSignal closing, Turns turns) throws SQLException {
         stopTablesOfLostTopics();
         LostCommits.look(lease, flow.migration());
         Connection forPlans = sessions.open("plans");
@@ -90,6 +92,7 @@ final class ApplySession implements AutoCloseable {
         }
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
         do {
+            turns.made(System.nanoTime());
             // By the session that holds the lock, so its loss is noticed. An idle applier would else not notice that
             // the
             // target serves.

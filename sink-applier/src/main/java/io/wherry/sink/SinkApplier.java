@@ -16,12 +16,14 @@ import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Service;
+import io.wherry.contract.service.Turns;
 import io.wherry.sink.state.Failures;
 import io.wherry.sink.state.StopSignal;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -44,6 +46,7 @@ public final class SinkApplier implements Service {
     private final Failpoints failpoints = Failpoints.armed();
     private final StopSignal closing = new StopSignal();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
+    private final Turns turns = new Turns("sink-applier", System.nanoTime());
     private boolean connected;
     private final Thread supervisor = new Thread(this::supervise, "wherry-sink");
 
@@ -69,6 +72,11 @@ public final class SinkApplier implements Service {
     }
 
     @Override
+    public Optional<String> hangs() {
+        return turns.hangs(System.nanoTime());
+    }
+
+    @Override
     public void close() {
         closing.request();
         try {
@@ -86,6 +94,7 @@ public final class SinkApplier implements Service {
         boolean switched = false;
         while (!closing.isRequested() && !switched) {
             long begun = System.nanoTime();
+            turns.made(begun);
             try {
                 switched = applyUntilFailure();
             } catch (RetryableException | FencedException e) {
@@ -122,7 +131,7 @@ public final class SinkApplier implements Service {
                 LOG.info("Applying to {} as epoch {}", flow.to(), epoch.getAsLong());
                 ApplySession session = new ApplySession(flow, registry, lease, epoch.getAsLong(), failpoints);
                 try {
-                    session.run(closing);
+                    session.run(closing, turns);
                 } catch (FencedException e) {
                     // Fenced by the switch row, whose transaction raises the epoch, or by another sink-applier.
                     if (TargetState.isSwitched(lease, flow.generation())) {
@@ -162,6 +171,7 @@ public final class SinkApplier implements Service {
     /** Waits until the coordinator has prepared the target and an earlier instance has gone; false when closed. */
     private boolean awaitTurn(Connection lease) throws SQLException {
         while (!Lease.isTargetPrepared(lease)) {
+            turns.made(System.nanoTime());
             if (closing.await(ASK_AGAIN)) {
                 return false;
             }
@@ -169,6 +179,7 @@ public final class SinkApplier implements Service {
         Lease.requireOurs(lease, flow.migration());
         boolean reported = false;
         while (!Lease.tryLock(lease, flow.migration())) {
+            turns.made(System.nanoTime());
             if (!reported) {
                 LOG.info("Another sink-applier works on {}; this one waits until that one has ended", flow.to());
                 reported = true;

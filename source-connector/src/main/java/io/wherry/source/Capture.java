@@ -11,6 +11,7 @@ import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.SourceStatus;
 import io.wherry.contract.record.SourceStatus.FailedLoad;
 import io.wherry.contract.service.Failpoints;
+import io.wherry.contract.service.Turns;
 import io.wherry.source.TablePreparation.Prepared;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.ControlLog;
@@ -50,6 +51,7 @@ import java.util.Set;
 final class Capture implements AutoCloseable {
     private final CaptureGroup group;
     private final InstanceLock lock;
+    private final Turns turns;
     private final Failpoints failpoints;
     private final ControlTopic control;
     private final ConfluentRegistry registry;
@@ -66,9 +68,17 @@ final class Capture implements AutoCloseable {
     private final Streaming streaming;
     private volatile boolean prepared;
 
-    Capture(CaptureGroup group, InstanceLock lock, CaptureCounts counts, BlockBudget budget, Failpoints failpoints) {
+    /** @param turns gets a sign of life with each check of the parts */
+    Capture(
+            CaptureGroup group,
+            InstanceLock lock,
+            CaptureCounts counts,
+            BlockBudget budget,
+            Turns turns,
+            Failpoints failpoints) {
         this.group = group;
         this.lock = lock;
+        this.turns = turns;
         ledger = new LoadLedger(counts, budget, new FailedTables());
         this.failpoints = failpoints;
         control = new ControlTopic(group.migration());
@@ -96,6 +106,7 @@ final class Capture implements AutoCloseable {
         // The preparation may wait long for locks and for the slot. The loop reports these waits meanwhile.
         threads.start("prepare", this::prepareAndStart);
         while (!threads.ending()) {
+            turns.made(System.nanoTime());
             lock.heartbeat();
             // Before the check for more tables: nothing is loaded after the switch.
             if (prepared) {

@@ -14,6 +14,7 @@ import io.wherry.contract.service.Backoff;
 import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Service;
+import io.wherry.contract.service.Turns;
 import io.wherry.source.check.SourcePreflight;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.ControlLog;
@@ -48,6 +49,7 @@ public final class SourceConnector implements Service {
     private final CaptureCounts counts = new CaptureCounts();
     private final BlockBudget budget = new BlockBudget(BUDGET_BYTES);
     private final AtomicReference<Capture> capture = new AtomicReference<>();
+    private final Turns turns = new Turns("source-connector", System.nanoTime());
     private final Thread thread = new Thread(this::run, "wherry-source");
     private volatile boolean closing;
 
@@ -94,7 +96,7 @@ public final class SourceConnector implements Service {
     private void endSwitched() {
         LOG.info("{}", SwitchDecided.ends("source-connector", "captured", group.flow()));
         try (Connection source = Sessions.open(group.migration(), group.from(), "restore")) {
-            FullIdentities.restore(source, group, new TableLocks(), () -> closing);
+            FullIdentities.restore(source, group, new TableLocks(), this::turnAndClosing);
         } catch (SQLException | WherryException e) {
             LOG.warn(
                     "could not restore replica identities on the source; wherry status shows how to: {}",
@@ -108,16 +110,27 @@ public final class SourceConnector implements Service {
         return done;
     }
 
+    @Override
+    public Optional<String> hangs() {
+        return turns.hangs(System.nanoTime());
+    }
+
+    /** Whether the service is being closed. Whoever waits asks this again and again, so that each question is a turn. */
+    private boolean turnAndClosing() {
+        turns.made(System.nanoTime());
+        return closing;
+    }
+
     /** Most bytes of load blocks handed to Kafka and not yet acknowledged, at any time since the process started. */
     public long blockBytesPeak() {
         return budget.peak();
     }
 
     private void run() {
-        Backoff backoff = new Backoff(() -> closing);
+        Backoff backoff = new Backoff(this::turnAndClosing);
         try {
             boolean switched = false;
-            while (!closing && !switched) {
+            while (!turnAndClosing() && !switched) {
                 long began = System.nanoTime();
                 try {
                     switched = act();
@@ -153,11 +166,11 @@ public final class SourceConnector implements Service {
 
     /** @return true when a cutover has switched to the target; false when closed */
     private boolean act() {
-        try (InstanceLock lock = InstanceLock.acquire(group, () -> closing)) {
+        try (InstanceLock lock = InstanceLock.acquire(group, this::turnAndClosing)) {
             if (lock == null) {
                 return false;
             }
-            Capture acting = new Capture(group, lock, counts, budget, failpoints);
+            Capture acting = new Capture(group, lock, counts, budget, turns, failpoints);
             try {
                 capture.set(acting);
                 if (!closing) {

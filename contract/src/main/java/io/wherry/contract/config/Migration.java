@@ -162,17 +162,43 @@ public record Migration(
         TOKEN
     }
 
+    /** Where a server listens. */
+    public record Address(String host, int port) {
+        public boolean isLoopback() {
+            return host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]");
+        }
+
+        @Override
+        public String toString() {
+            return host + ":" + port;
+        }
+    }
+
     /**
      * @param token needed for every call that changes state; empty = made at start and kept in a file
      * @param names that a request beyond loopback may call this host by, beside its addresses
+     * @param source where a source-connector in a process of its own listens; empty = it does not
+     * @param sink the same for a sink-applier
      */
-    public record Http(String host, int port, Optional<String> token, List<String> names, Reading reading) {
+    public record Http(
+            String host,
+            int port,
+            Optional<String> token,
+            List<String> names,
+            Reading reading,
+            Optional<Address> source,
+            Optional<Address> sink) {
         public Http {
             names = List.copyOf(names);
         }
 
         public Http(String host, int port, Optional<String> token) {
-            this(host, port, token, List.of(), Reading.FREE);
+            this(host, port, token, List.of(), Reading.FREE, Optional.empty(), Optional.empty());
+        }
+
+        /** Where the coordinator listens. */
+        public Address listen() {
+            return new Address(host, port);
         }
     }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.wherry.contract.config.Migration.Address;
 import io.wherry.contract.config.Migration.Apply;
 import io.wherry.contract.config.Migration.Cutover;
 import io.wherry.contract.config.Migration.FenceMode;
@@ -189,29 +190,35 @@ public final class MigrationFile {
     }
 
     private static Http http(Settings section) {
-        String listen = section.text("listen").orElse("127.0.0.1:8080");
-        int colon = listen.lastIndexOf(':');
-        int port = -1;
-        if (colon > 0 && listen.substring(colon + 1).matches("[0-9]{1,5}")) {
-            port = Integer.parseInt(listen.substring(colon + 1));
-        }
-        if (port < 0 || port > 65535) {
-            section.problem("listen", "'" + listen + "' is not an address", "Write host:port, such as 127.0.0.1:8080");
-        }
-        String host = colon > 0 ? listen.substring(0, colon) : listen;
+        Address listen = address(section, "listen", section.text("listen").orElse("127.0.0.1:8080"));
         Optional<String> token = section.text("token");
         if (token.isPresent() && token.get().isBlank()) {
             section.problem(
                     "token", "is empty", "Leave the key out, and Wherry creates a token; or give a long random text");
         }
-        boolean loopback = host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]");
-        if (!loopback && token.isEmpty()) {
+        if (!listen.isLoopback() && token.isEmpty()) {
             section.problem(
                     "token",
                     "is missing",
                     "An address beyond loopback needs a token: write token: ${env:WHERRY_TOKEN}");
         }
         return new Http(
-                host, port, token, section.texts("names"), section.choice("reading", Reading.FREE, Reading.class));
+                listen.host(),
+                listen.port(),
+                token,
+                section.texts("names"),
+                section.choice("reading", Reading.FREE, Reading.class),
+                section.filled("source").map(text -> address(section, "source", text)),
+                section.filled("sink").map(text -> address(section, "sink", text)));
+    }
+
+    private static Address address(Settings section, String key, String text) {
+        int colon = text.lastIndexOf(':');
+        String port = text.substring(colon + 1);
+        boolean written = colon > 0 && port.matches("[0-9]{1,5}") && Integer.parseInt(port) <= 65535;
+        if (!written) {
+            section.problem(key, "'" + text + "' is not an address", "Write host:port, such as 127.0.0.1:8080");
+        }
+        return written ? new Address(text.substring(0, colon), Integer.parseInt(port)) : new Address(text, 0);
     }
 }

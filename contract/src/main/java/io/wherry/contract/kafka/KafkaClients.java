@@ -13,8 +13,6 @@ import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.config.ConfigResource;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.Time;
 
 /** Kafka clients of a migration: the operator's properties first, then the settings that correctness requires. */
@@ -48,7 +46,7 @@ public final class KafkaClients {
         properties.put("enable.idempotence", true);
         properties.put("acks", "all");
         properties.putAll(settings);
-        return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+        return new MeteredProducer(properties);
     }
 
     /**
@@ -62,9 +60,10 @@ public final class KafkaClients {
         properties.put("auto.offset.reset", "none");
         properties.put("allow.auto.create.topics", false);
         properties.putAll(settings);
-        return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        return new MeteredConsumer(properties);
     }
 
+    /** Without meters: Wherry's admin clients answer one question and close, before anybody would read their meters. */
     public static Admin admin(Migration migration) {
         return admin(migration, Map.of());
     }

@@ -1,5 +1,6 @@
 package io.wherry.contract.service;
 
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /** One of the three services. Constructed idle, started once, closed once; safe against {@code kill -9} at any instant. */
@@ -16,6 +17,9 @@ public interface Service extends AutoCloseable {
      * StuckException} the process must end and be started again.
      */
     CompletionStage<Void> done();
+
+    /** Why only a restart of this process would help, as text for people; empty = the service's own thread works. */
+    Optional<String> hangs();
 
     /**
      * Stops and waits until every thread and connection has ended, for two minutes at most. What still runs after that ends only

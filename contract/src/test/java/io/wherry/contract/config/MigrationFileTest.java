@@ -3,6 +3,8 @@ package io.wherry.contract.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.wherry.contract.config.Migration.Address;
+import io.wherry.contract.config.Migration.Http;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
@@ -12,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -93,6 +96,24 @@ class MigrationFileTest {
                 .anyMatch(line -> line.startsWith("kafka.bootstrap.servers: "))
                 .anyMatch(line -> line.startsWith("registry.url: "))
                 .hasSize(9);
+    }
+
+    @Test
+    void servicesOfTheirOwnListenOnlyWhereTheFileSaysSo() {
+        assertThat(MigrationFile.parse(LEAST, Map.of("SECRET", "s")).http())
+                .extracting(Http::source, Http::sink)
+                .containsExactly(Optional.empty(), Optional.empty());
+        assertThat(MigrationFile.parse(LEAST + "http: {source: \"0.0.0.0:8081\"}", Map.of("SECRET", "s"))
+                        .http())
+                .extracting(Http::source, Http::sink)
+                .containsExactly(Optional.of(new Address("0.0.0.0", 8081)), Optional.empty());
+        assertThat(catchThrowableOfType(
+                                ConfigurationException.class,
+                                () -> MigrationFile.parse(
+                                        LEAST + "http: {sink: \"8081\", source: \"h:99999\"}", Map.of("SECRET", "s")))
+                        .findings())
+                .extracting(Finding::object)
+                .containsExactly("http.source", "http.sink");
     }
 
     @Test

@@ -1,20 +1,18 @@
 package io.wherry.coordinator.http;
 
 import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
 import io.wherry.contract.config.Migration.Http;
 import io.wherry.contract.config.Migration.Reading;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.WherryException;
+import io.wherry.contract.http.AccessToken;
+import io.wherry.contract.http.HttpListener;
+import io.wherry.contract.http.Reply;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.thread.MonotonicClock;
-import io.wherry.coordinator.thread.Threads;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -24,10 +22,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The coordinator over HTTP. Every client that reaches the port (loopback unless configured) may read all but secrets and values of
@@ -35,32 +29,21 @@ import org.slf4j.LoggerFactory;
  * <token>}. Without a configured token, a token is created and kept in {@code <state>/token}, which only this user can read.
  */
 public final class HttpApi implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(HttpApi.class);
     private static final Set<String> CHANGING = Set.of("/api/cutover", "/api/abort", "/api/retry", "/api/reload");
-    private static final int LARGEST_BODY = 64 * 1024;
     private static final int THREADS = 64;
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
-
-    static {
-        // In seconds. Without this limit, a client that sends its request byte by byte would hold a thread without
-        // end, and a few such clients all threads. The server's class reads the setting when first used. The limit
-        // does not concern answers: these may take as long as a cutover.
-        System.setProperty("sun.net.httpserver.maxReqTime", System.getProperty("wherry.http.request-seconds", "10"));
-    }
 
     private final Http configured;
     private final Path stateDirectory;
     private final Coordinator coordinator;
-    private final HostNames hosts;
-    private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, Threads.named("wherry-http"));
-    private HttpServer server;
+    private final HttpListener listener;
     private AccessToken token;
 
     public HttpApi(Http configured, Path stateDirectory, Coordinator coordinator) {
         this.configured = configured;
-        this.hosts = new HostNames(configured);
         this.stateDirectory = stateDirectory;
         this.coordinator = coordinator;
+        this.listener = new HttpListener("http.listen", configured.listen(), configured.names(), THREADS, this::answer);
     }
 
     /** The file that holds a created token. */
@@ -70,53 +53,21 @@ public final class HttpApi implements AutoCloseable {
 
     /** @throws ConfigurationException when the server cannot listen on the address, or cannot write the token's file */
     public void start() {
-        try {
-            token = AccessToken.of(configured, stateDirectory);
-            String host = configured.host().replace("[", "").replace("]", "");
-            server = HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), configured.port()), 0);
-        } catch (IOException e) {
-            throw new ConfigurationException(
-                    "http.listen",
-                    configured.host() + ":" + configured.port() + ": " + e.getMessage(),
-                    "Choose another port, or end the process that listens there");
-        }
-        server.createContext("/", this::serve);
-        server.setExecutor(threads);
-        server.start();
-        LOG.info("HTTP on {}", server.getAddress());
+        token = AccessToken.of(configured, stateDirectory);
+        listener.start();
     }
 
+    /** The port that the API listens on. */
     public int port() {
-        return server.getAddress().getPort();
+        return listener.port();
     }
 
-    private void serve(HttpExchange exchange) throws IOException {
-        try (exchange) {
-            Reply reply;
-            if (exchange.getRequestBody().readNBytes(LARGEST_BODY + 1).length > LARGEST_BODY) {
-                reply = Reply.error(413, "the body is too large", "No call needs a body");
-            } else {
-                reply = reply(exchange);
-            }
-            if (!valuesShown(exchange)) {
-                reply = reply.masked();
-            }
-            exchange.getResponseHeaders().set("Content-Type", reply.type());
-            exchange.getResponseHeaders().set("Cache-Control", "no-store");
-            exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
-            exchange.getResponseHeaders().set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
-            exchange.sendResponseHeaders(reply.status(), reply.body().length == 0 ? -1 : reply.body().length);
-            exchange.getResponseBody().write(reply.body());
-        }
+    private Reply answer(HttpExchange exchange) {
+        Reply reply = reply(exchange);
+        return valuesShown(exchange) ? reply : reply.masked();
     }
 
     private Reply reply(HttpExchange exchange) {
-        if (!hosts.include(exchange.getRequestHeaders().getFirst("Host"))) {
-            return Reply.error(
-                    421,
-                    "this host name is not accepted",
-                    "Use an address, localhost, or a name of http.names; access from other machines needs http.listen and a token");
-        }
         String path = String.valueOf(exchange.getRequestURI().getPath());
         boolean post = exchange.getRequestMethod().equals("POST");
         boolean changes = CHANGING.contains(path);
@@ -189,11 +140,7 @@ public final class HttpApi implements AutoCloseable {
 
     /** Whether this process works: if not, only a restart helps. */
     private Reply live() {
-        return coordinator
-                .pulse()
-                .hangs(MonotonicClock.millis())
-                .map(why -> Reply.text(503, why + "\n"))
-                .orElse(Reply.text(200, "ok\n"));
+        return coordinator.hangs().map(why -> Reply.text(503, why + "\n")).orElse(Reply.text(200, "ok\n"));
     }
 
     /** Whether all three services work, also in other processes. */
@@ -204,7 +151,7 @@ public final class HttpApi implements AutoCloseable {
             problems.add("stopped");
         }
         long now = MonotonicClock.millis();
-        coordinator.pulse().hangs(now).ifPresent(problems::add);
+        coordinator.hangs().ifPresent(problems::add);
         if (status.state().servedBy().equals("source")) {
             problems.addAll(coordinator.pulse().silent(now));
         }
@@ -235,10 +182,6 @@ public final class HttpApi implements AutoCloseable {
 
     @Override
     public void close() {
-        if (server != null) {
-            // The answer to the call that ended the migration may still be on its way.
-            server.stop(1);
-        }
-        threads.shutdownNow();
+        listener.close();
     }
 }

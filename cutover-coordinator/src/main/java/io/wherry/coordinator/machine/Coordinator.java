@@ -16,6 +16,9 @@ public interface Coordinator {
     /** Signs of life of all three services. */
     Pulse pulse();
 
+    /** Why only a restart of this process would help; empty = every service in this process works. */
+    Optional<String> hangs();
+
     /** Ends with the coordinator, exceptionally when the coordinator failed. */
     CompletionStage<Void> done();
 

@@ -1,12 +1,12 @@
 package io.wherry.coordinator.thread;
 
+import io.wherry.contract.service.DaemonThreads;
 import io.wherry.contract.service.Ends;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /** Threads with names, so that a thread dump reads as a list of what is being done. */
 public final class Threads {
@@ -14,12 +14,7 @@ public final class Threads {
 
     /** Daemon threads {@code name-1}, {@code name-2}: none keeps the process alive by itself. */
     public static ThreadFactory named(String name) {
-        AtomicInteger count = new AtomicInteger();
-        return task -> {
-            Thread thread = new Thread(task, name + "-" + count.incrementAndGet());
-            thread.setDaemon(true);
-            return thread;
-        };
+        return DaemonThreads.named(name);
     }
 
     /** Ends workers, within a second where possible: their work on a server ends with its session, wholly done or not at all. */

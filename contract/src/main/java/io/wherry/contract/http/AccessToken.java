@@ -1,4 +1,4 @@
-package io.wherry.coordinator.http;
+package io.wherry.contract.http;
 
 import io.wherry.contract.config.Migration.Http;
 import io.wherry.contract.error.ConfigurationException;
@@ -13,7 +13,7 @@ import java.security.SecureRandom;
 import java.util.HexFormat;
 
 /** The token that guarded calls need: the configured token, or a token that is created once and kept in a file. */
-final class AccessToken {
+public final class AccessToken {
     private static final int BYTES = 32;
     private static final int LENGTH = 2 * BYTES;
 
@@ -24,17 +24,17 @@ final class AccessToken {
     }
 
     /** @throws ConfigurationException when the file of a created token cannot be read or written */
-    static AccessToken of(Http configured, Path stateDirectory) {
+    public static AccessToken of(Http configured, Path stateDirectory) {
         return new AccessToken(configured.token().orElseGet(() -> own(stateDirectory)));
     }
 
     /** The file that holds a created token. */
-    static Path file(Path stateDirectory) {
+    public static Path file(Path stateDirectory) {
         return stateDirectory.resolve("token");
     }
 
     /** Compares in constant time, so that the time does not show how much of a guess was right. */
-    boolean isIn(String authorization) {
+    public boolean isIn(String authorization) {
         return authorization != null && MessageDigest.isEqual(authorization.getBytes(StandardCharsets.UTF_8), header);
     }
 

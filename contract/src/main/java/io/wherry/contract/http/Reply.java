@@ -1,4 +1,4 @@
-package io.wherry.coordinator.http;
+package io.wherry.contract.http;
 
 import io.wherry.contract.error.Masking;
 import io.wherry.contract.record.Json;
@@ -7,17 +7,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /** The answer to one request. */
-record Reply(int status, String type, byte[] body) {
-    static Reply json(int status, Object value) {
+public record Reply(int status, String type, byte[] body) {
+    public static Reply json(int status, Object value) {
         return new Reply(status, "application/json", Json.write(value));
     }
 
-    static Reply text(int status, String text) {
+    public static Reply text(int status, String text) {
         return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** The same answer, without secrets and values of rows. */
-    Reply masked() {
+    public Reply masked() {
         if (!type.equals("application/json")) {
             return text(status, Masking.mask(new String(body, StandardCharsets.UTF_8)));
         }
@@ -28,7 +28,7 @@ record Reply(int status, String type, byte[] body) {
         }
     }
 
-    static Reply error(int status, String error, String remedy) {
+    public static Reply error(int status, String error, String remedy) {
         return json(status, Map.of("error", error, "remedy", remedy));
     }
 }

@@ -1,11 +1,16 @@
-package io.wherry.coordinator.http;
+package io.wherry.contract.http;
 
-import io.wherry.contract.config.Migration.Http;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/** The host names that a request may be for. */
-record HostNames(Http configured) {
+/**
+ * The host names that a request may be for.
+ *
+ * @param listening the host that the server listens on
+ * @param names that requests beyond loopback may use, beside addresses
+ */
+record HostNames(String listening, List<String> names) {
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.[0-9]{1,3}){3}|\\[::1]");
     private static final Pattern ADDRESS = Pattern.compile("[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-fA-F:.%]+]");
     private static final Pattern PORT = Pattern.compile(":[0-9]{1,5}$");
@@ -21,12 +26,12 @@ record HostNames(Http configured) {
             return false;
         }
         String host = PORT.matcher(header).replaceFirst("").toLowerCase(Locale.ROOT);
-        if (LOOPBACK.matcher(configured.host()).matches()) {
+        if (LOOPBACK.matcher(listening).matches()) {
             return LOOPBACK.matcher(host).matches();
         }
         return host.equals("localhost")
                 || ADDRESS.matcher(host).matches()
-                || host.equalsIgnoreCase(configured.host())
-                || configured.names().stream().anyMatch(host::equalsIgnoreCase);
+                || host.equalsIgnoreCase(listening)
+                || names.stream().anyMatch(host::equalsIgnoreCase);
     }
 }
