@@ -8,7 +8,7 @@ WORKDIR /repository
 
 FROM debian:bookworm-slim AS build
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends openjdk-17-jdk-headless maven
-RUN jlink --add-modules java.se,jdk.crypto.ec,jdk.httpserver,jdk.jcmd,jdk.management,jdk.naming.dns,jdk.unsupported,jdk.zipfs \
+RUN jlink --add-modules java.se,jdk.charsets,jdk.crypto.ec,jdk.httpserver,jdk.jcmd,jdk.management,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.unsupported,jdk.zipfs \
       --no-header-files --no-man-pages --strip-java-debug-attributes --compress 1 --output /jre \
  && /jre/bin/java -Xshare:dump
 WORKDIR /wherry
@@ -37,8 +37,8 @@ RUN printf '%s\n' 'name: classes' \
       'target: {url: "jdbc:postgresql://127.0.0.1:1/none", user: none, password: none}' \
       'kafka: {bootstrap.servers: "127.0.0.1:1", request.timeout.ms: 1000, default.api.timeout.ms: 1000}' \
       'registry: {url: "http://127.0.0.1:1"}' > /tmp/classes.yaml \
- && (PATH=/jre/bin:$PATH WHERRY_JAVA_OPTS="-Xmx512m -XX:ArchiveClassesAtExit=/opt/wherry/classes.jsa" \
-      /opt/wherry/wherry check -f /tmp/classes.yaml || true) && test -s /opt/wherry/classes.jsa
+ && (PATH=/jre/bin:$PATH WHERRY_JAVA_OPTS="-Xmx512m -XX:ArchiveClassesAtExit=/opt/wherry/cli/target/cli-0.1.0-SNAPSHOT.jsa" \
+      /opt/wherry/wherry check -f /tmp/classes.yaml || true) && test -s /opt/wherry/cli/target/cli-0.1.0-SNAPSHOT.jsa
 
 FROM debian:${DEBIAN}
 ARG POSTGRES_CLIENT=17

@@ -153,7 +153,7 @@ public final class Traffic implements AutoCloseable {
                     transaction(connection, writer, shapes, random);
                 }
             } catch (SQLException e) {
-                LOG.debug("writer {} reconnects: {}", writer, e.getMessage());
+                LOG.trace("writer {} reconnects: {}", writer, e.getMessage());
                 pause();
             } catch (InterruptedException e) {
                 return;
