@@ -60,7 +60,7 @@ abstract class ServiceCommands implements Callable<Integer> {
         Optional<ServiceHttp> http(Migration read, Path directory, Service service) {
             return read.http()
                     .source()
-                    .map(address -> new ServiceHttp("http.source", address, read.http(), directory, service));
+                    .map(address -> new ServiceHttp("http.source", address, read, directory, service));
         }
     }
 
@@ -77,9 +77,7 @@ abstract class ServiceCommands implements Callable<Integer> {
 
         @Override
         Optional<ServiceHttp> http(Migration read, Path directory, Service service) {
-            return read.http()
-                    .sink()
-                    .map(address -> new ServiceHttp("http.sink", address, read.http(), directory, service));
+            return read.http().sink().map(address -> new ServiceHttp("http.sink", address, read, directory, service));
         }
     }
 

@@ -60,7 +60,7 @@ public final class CutoverCoordinator implements Service, Coordinator {
         this.flow = flow;
         this.beside = List.copyOf(beside);
         this.loop = new CoordinatorLoop(flow, TrafficSwitch.of(flow), Story.STEPS, Failpoints.armed());
-        this.http = new HttpApi(flow.migration().http(), stateDirectory, this);
+        this.http = new HttpApi(flow.migration(), stateDirectory, this);
     }
 
     @Override

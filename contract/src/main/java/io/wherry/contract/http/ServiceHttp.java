@@ -1,6 +1,7 @@
 package io.wherry.contract.http;
 
 import com.sun.net.httpserver.HttpExchange;
+import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Address;
 import io.wherry.contract.config.Migration.Http;
 import io.wherry.contract.config.Migration.Reading;
@@ -16,7 +17,7 @@ public final class ServiceHttp implements AutoCloseable {
     private final Http configured;
     private final Path stateDirectory;
     private final Service service;
-    private final ProcessMeters meters = new ProcessMeters();
+    private final ProcessMeters meters;
     private final HttpListener listener;
     private AccessToken token;
 
@@ -24,8 +25,9 @@ public final class ServiceHttp implements AutoCloseable {
      * @param key of the configuration that holds the address
      * @param stateDirectory where a created token is kept, in case reading needs a token
      */
-    public ServiceHttp(String key, Address address, Http configured, Path stateDirectory, Service service) {
-        this.configured = configured;
+    public ServiceHttp(String key, Address address, Migration migration, Path stateDirectory, Service service) {
+        this.configured = migration.http();
+        this.meters = new ProcessMeters(migration.name());
         this.stateDirectory = stateDirectory;
         this.service = service;
         this.listener = new HttpListener(key, address, configured.names(), THREADS, this::answer);

@@ -29,7 +29,9 @@ public final class ProcessMeters implements AutoCloseable {
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final JvmGcMetrics collections = new JvmGcMetrics();
 
-    public ProcessMeters() {
+    /** @param migration label of every meter, because one Prometheus watches several migrations */
+    public ProcessMeters(String migration) {
+        registry.config().commonTags("migration", migration);
         new JvmMemoryMetrics().bindTo(registry);
         new JvmThreadMetrics().bindTo(registry);
         new ProcessorMetrics().bindTo(registry);

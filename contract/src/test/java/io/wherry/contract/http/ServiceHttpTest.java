@@ -2,7 +2,7 @@ package io.wherry.contract.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.config.Migration.Http;
+import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import io.wherry.contract.service.Service;
 import java.net.URI;
@@ -43,9 +43,10 @@ final class ServiceHttpTest {
             HttpResponse<String> answer = get(http, "/metrics");
             assertThat(answer.headers().firstValue("Content-Type").orElse("")).startsWith("text/plain");
             assertThat(answer.body().lines())
-                    .anyMatch(line -> line.matches("process_cpu_seconds_total \\d+\\.\\d+"))
-                    .anyMatch(line -> line.matches("process_uptime_seconds \\d+\\.\\d+"))
-                    .anyMatch(line -> line.matches("process_resident_memory_bytes \\d\\.\\d+E\\d"))
+                    .anyMatch(line -> line.matches("process_cpu_seconds_total\\{migration=\"shop\"} \\d+\\.\\d+"))
+                    .anyMatch(line -> line.matches("process_uptime_seconds\\{migration=\"shop\"} \\d+\\.\\d+"))
+                    .anyMatch(
+                            line -> line.matches("process_resident_memory_bytes\\{migration=\"shop\"} \\d\\.\\d+E\\d"))
                     .anyMatch(line -> line.startsWith("jvm_memory_used_bytes{area=\"heap\""));
         }
     }
@@ -76,12 +77,12 @@ final class ServiceHttpTest {
     }
 
     private ServiceHttp started(String settings) {
-        Http configured = MigrationFile.parse(
-                        "{name: shop, source: {url: 'jdbc:postgresql://h/s', user: u},"
-                                + " target: {url: 'jdbc:postgresql://h/t', user: u}, http: {" + settings + "}}",
-                        Map.of())
-                .http();
-        ServiceHttp http = new ServiceHttp("http.sink", configured.sink().orElseThrow(), configured, state, service);
+        Migration migration = MigrationFile.parse(
+                "{name: shop, source: {url: 'jdbc:postgresql://h/s', user: u},"
+                        + " target: {url: 'jdbc:postgresql://h/t', user: u}, http: {" + settings + "}}",
+                Map.of());
+        ServiceHttp http =
+                new ServiceHttp("http.sink", migration.http().sink().orElseThrow(), migration, state, service);
         http.start();
         return http;
     }

@@ -1,6 +1,7 @@
 package io.wherry.coordinator.http;
 
 import com.sun.net.httpserver.HttpExchange;
+import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Http;
 import io.wherry.contract.config.Migration.Reading;
 import io.wherry.contract.error.ConfigurationException;
@@ -9,12 +10,15 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.contract.http.AccessToken;
 import io.wherry.contract.http.HttpListener;
 import io.wherry.contract.http.Reply;
+import io.wherry.contract.metrics.ProcessMeters;
+import io.wherry.contract.metrics.ShownSamples;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -37,10 +41,16 @@ public final class HttpApi implements AutoCloseable {
     private final Path stateDirectory;
     private final Coordinator coordinator;
     private final HttpListener listener;
+    private final Duration maxLag;
+    private final ProcessMeters meters;
+    private final ShownSamples samples;
     private AccessToken token;
 
-    public HttpApi(Http configured, Path stateDirectory, Coordinator coordinator) {
-        this.configured = configured;
+    public HttpApi(Migration migration, Path stateDirectory, Coordinator coordinator) {
+        this.configured = migration.http();
+        this.maxLag = migration.cutover().maxLag();
+        this.meters = new ProcessMeters(migration.name());
+        this.samples = new ShownSamples(meters.registry());
         this.stateDirectory = stateDirectory;
         this.coordinator = coordinator;
         this.listener = new HttpListener("http.listen", configured.listen(), configured.names(), THREADS, this::answer);
@@ -90,7 +100,7 @@ public final class HttpApi implements AutoCloseable {
         return switch (path) {
             case "/livez" -> live();
             case "/readyz" -> ready(query != null && query.contains("verbose"));
-            case "/metrics" -> Reply.text(200, Metrics.text(coordinator));
+            case "/metrics" -> Reply.text(200, metrics());
             case "/api/status" -> Reply.json(200, coordinator.status());
             case "/api/lag" -> Reply.json(200, coordinator.status().lag());
             case "/api/tables" -> Reply.json(200, coordinator.status().tables());
@@ -107,6 +117,12 @@ public final class HttpApi implements AutoCloseable {
                         "no such path: " + path,
                         "See /api/status, /api/lag, /api/tables, /metrics, /livez, /readyz");
         };
+    }
+
+    /** One answer after another, because each shows the status of its own moment. */
+    private synchronized String metrics() {
+        samples.show(StatusSamples.of(coordinator, maxLag, MonotonicClock.millis()));
+        return meters.text();
     }
 
     private interface Giving {
@@ -183,5 +199,6 @@ public final class HttpApi implements AutoCloseable {
     @Override
     public void close() {
         listener.close();
+        meters.close();
     }
 }

@@ -90,7 +90,8 @@ final class LagFacts {
                 slot == null || nowMillis - slotSeenMillis > STALE_MILLIS ? null : slot.retainedBytes(),
                 Lag.ofHeartbeats(inKafkaEmitted, inKafkaTook, nowMillis, Observers.PERIOD_MILLIS),
                 nowMillis - behindSeenMillis > STALE_MILLIS ? null : behind,
-                Lag.ofHeartbeats(arrivedEmitted, arrivedTook, nowMillis, Observers.PERIOD_MILLIS));
+                Lag.ofHeartbeats(arrivedEmitted, arrivedTook, nowMillis, Observers.PERIOD_MILLIS),
+                inKafkaEmitted == null ? null : nowMillis - inKafkaEmitted);
     }
 
     SlotStatus slot(long nowMillis) {
@@ -98,7 +99,12 @@ final class LagFacts {
             return SlotStatus.UNKNOWN;
         }
         return new SlotStatus(
-                slot.retainedBytes(), slot.walStatus(), slot.keepBytes(), slot.safeBytes(), forecast.lostIn(slot));
+                slot.retainedBytes(),
+                slot.walStatus(),
+                slot.keepBytes(),
+                slot.safeBytes(),
+                slot.idleSeconds(),
+                forecast.lostIn(slot));
     }
 
     /**

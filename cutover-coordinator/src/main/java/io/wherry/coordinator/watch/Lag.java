@@ -9,9 +9,15 @@ import java.time.Duration;
  * @param sourceToKafkaMillis age of the oldest commit that may not be in Kafka yet
  * @param kafkaToTargetRecords offsets in change topics above the target's checkpoints
  * @param endToEndMillis from a commit on the source to its effect on the target
+ * @param heartbeatAgeMillis since the newest heartbeat that is in Kafka was emitted on the source
  */
-public record Lag(Long slotBytes, Long sourceToKafkaMillis, Long kafkaToTargetRecords, Long endToEndMillis) {
-    public static final Lag UNKNOWN = new Lag(null, null, null, null);
+public record Lag(
+        Long slotBytes,
+        Long sourceToKafkaMillis,
+        Long kafkaToTargetRecords,
+        Long endToEndMillis,
+        Long heartbeatAgeMillis) {
+    public static final Lag UNKNOWN = new Lag(null, null, null, null, null);
 
     /** False when unknown. */
     public boolean under(Duration limit) {

@@ -43,6 +43,16 @@ public final class Pulse {
         }
     }
 
+    /** Milliseconds since the source-connector's last sign of life; null = none was seen. */
+    public Long sourceSilentMillis(long nowMillis) {
+        return reportedMillis == null ? null : nowMillis - reportedMillis;
+    }
+
+    /** Milliseconds since the sink-applier's last sign of life; null = none was seen. */
+    public Long sinkSilentMillis(long nowMillis) {
+        return appliedMillis == null ? null : nowMillis - appliedMillis;
+    }
+
     /** Why only a restart of this process would help; empty = this process works. */
     public Optional<String> hangs(long nowMillis) {
         long silent = nowMillis - turnedMillis;
@@ -57,15 +67,15 @@ public final class Pulse {
      */
     public List<String> silent(long nowMillis) {
         List<String> silent = new ArrayList<>();
-        look("source-connector: no report", reportedMillis, nowMillis).ifPresent(silent::add);
-        look("sink-applier: no activity of the session that holds its lock", appliedMillis, nowMillis)
+        look("source-connector: no report", sourceSilentMillis(nowMillis)).ifPresent(silent::add);
+        look("sink-applier: no activity of the session that holds its lock", sinkSilentMillis(nowMillis))
                 .ifPresent(silent::add);
         return silent;
     }
 
-    private static Optional<String> look(String what, Long lastMillis, long nowMillis) {
-        return lastMillis != null && nowMillis - lastMillis > LONGEST_SILENCE.toMillis()
-                ? Optional.of(what + " for " + (nowMillis - lastMillis) / 1000 + " s")
+    private static Optional<String> look(String what, Long silentMillis) {
+        return silentMillis != null && silentMillis > LONGEST_SILENCE.toMillis()
+                ? Optional.of(what + " for " + silentMillis / 1000 + " s")
                 : Optional.empty();
     }
 }

@@ -37,7 +37,7 @@ final class HostileHttpTest {
 
     @BeforeAll
     static void start() {
-        api = new HttpApi(MIGRATION.http(), state, new CutoverCoordinator(Flow.first(MIGRATION), state));
+        api = new HttpApi(MIGRATION, state, new CutoverCoordinator(Flow.first(MIGRATION), state));
         api.start();
     }
 

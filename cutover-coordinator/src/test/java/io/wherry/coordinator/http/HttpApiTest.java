@@ -48,8 +48,9 @@ final class HttpApiTest {
             assertThat(get(api, "/api/status").body())
                     .contains("\"servedBy\":\"source\"", "\"endToEndMillis\":null", "\"nextSteps\":[]");
             assertThat(get(api, "/metrics").body())
-                    .contains("wherry_state{state=\"LOADING\"} 1.0")
-                    .doesNotContain("lag_seconds ");
+                    .contains("wherry_state{migration=\"shop\",state=\"LOADING\"} 1.0")
+                    .contains("wherry_cutover_max_lag_seconds{migration=\"shop\"} 2.0")
+                    .doesNotContain("wherry_end_to_end_lag_seconds", "wherry_slot_", "NaN");
             assertThat(get(api, "/nothing").statusCode()).isEqualTo(404);
             assertThat(get(api, "/api/abort").statusCode()).isEqualTo(405);
             assertThat(post(api, "/api/abort", "Bearer guess", "").statusCode()).isEqualTo(401);
@@ -68,7 +69,7 @@ final class HttpApiTest {
     }
 
     private HttpApi started() {
-        HttpApi api = new HttpApi(MIGRATION.http(), state, new CutoverCoordinator(Flow.first(MIGRATION), state));
+        HttpApi api = new HttpApi(MIGRATION, state, new CutoverCoordinator(Flow.first(MIGRATION), state));
         api.start();
         return api;
     }

@@ -92,7 +92,7 @@ final class HttpBeyondLoopbackTest {
 
     private HttpApi started(String more) {
         Migration migration = parse("http: {listen: '0.0.0.0:0', token: '" + TOKEN + "', " + more + "}");
-        HttpApi api = new HttpApi(migration.http(), state, new CutoverCoordinator(Flow.first(migration), state));
+        HttpApi api = new HttpApi(migration, state, new CutoverCoordinator(Flow.first(migration), state));
         api.start();
         return api;
     }

@@ -57,20 +57,20 @@ final class LagTest {
         lags.see(new HeartbeatEmitted(new Lsn(10), 1_000, SLOT));
         lags.see(new Positioned(new Lsn(11), 1_030));
         lags.see(new HeartbeatArrived(Lsn.ZERO, 1_000, 50));
-        assertThat(lags.lag(1_100)).isEqualTo(new Lag(7L, 30L, null, 50L));
+        assertThat(lags.lag(1_100)).isEqualTo(new Lag(7L, 30L, null, 50L, 100L));
         lags.see(new HeartbeatEmitted(new Lsn(20), 2_000, SLOT));
-        assertThat(lags.lag(2_500)).isEqualTo(new Lag(7L, 500L, null, 500L));
+        assertThat(lags.lag(2_500)).isEqualTo(new Lag(7L, 500L, null, 500L, 1_500L));
         assertThat(lags.lag(9_000).endToEndMillis()).isEqualTo(7_000);
         assertThat(lags.lag(90_000).slotBytes()).isNull();
     }
 
     @Test
     void oneBadMomentBeginsTheWaitAnew() {
-        Lag low = new Lag(0L, 0L, 0L, 100L);
+        Lag low = new Lag(0L, 0L, 0L, 100L, 0L);
         gate.look(low, Optional.empty(), 0);
         gate.look(low, Optional.empty(), 5_000);
         assertThat(gate.stable(5_000)).isTrue();
-        gate.look(new Lag(0L, 0L, 0L, 2_000L), Optional.empty(), 6_000);
+        gate.look(new Lag(0L, 0L, 0L, 2_000L, 0L), Optional.empty(), 6_000);
         assertThat(gate.good()).isFalse();
         gate.look(low, Optional.empty(), 7_000);
         assertThat(gate.stable(11_000)).isFalse();

@@ -147,7 +147,7 @@ final class CutoverCoordinatorTest {
                         HttpRequest.newBuilder(URI.create(base + "/metrics")).build(),
                         HttpResponse.BodyHandlers.ofString())
                 .body();
-        assertThat(metrics).contains("wherry_state{state=\"IN_SYNC\"} 1.0", "wherry_end_to_end_lag_seconds ");
+        assertThat(metrics).contains("state=\"IN_SYNC\"} 1.0", "wherry_end_to_end_lag_seconds{");
     }
 
     private static CutoverResult result(CutoverCoordinator coordinator, boolean dryRun) throws Exception {
