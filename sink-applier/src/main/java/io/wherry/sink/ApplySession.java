@@ -13,6 +13,7 @@ import io.wherry.sink.plan.PlanFollower;
 import io.wherry.sink.plan.TopicIds;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.GroupOffsets;
 import io.wherry.sink.state.LostCommits;
 import io.wherry.sink.state.StopSignal;
 import io.wherry.sink.state.TableState;
@@ -31,7 +32,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All threads of one epoch: the plan follower, a lane for each load partition, the workers. One fails, all end. */
+/** All threads of one epoch: the plan follower, a lane for each load partition, the workers, the group's member. One fails, all end. */
 final class ApplySession implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ApplySession.class);
     private static final Duration REFRESH = Duration.ofMillis(200);
@@ -46,6 +47,7 @@ final class ApplySession implements AutoCloseable {
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
     private final WriterSessions sessions;
+    private final GroupOffsets offsets;
     private final Set<TopicPartition> lanes = new HashSet<>();
     private volatile Map<TableId, TableState> relations = Map.of();
 
@@ -62,6 +64,7 @@ final class ApplySession implements AutoCloseable {
         this.epoch = epoch;
         this.failpoints = failpoints;
         this.sessions = new WriterSessions(flow, epoch, failpoints);
+        this.offsets = new GroupOffsets(flow.migration().topics().load(), epoch);
     }
 
     /**
@@ -72,7 +75,7 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing) throws SQLException {
         stopTablesOfLostTopics();
-        LostCommits.look(lease, flow.migration());
+        LostCommits.look(lease, flow.migration(), epoch);
         Connection forPlans = sessions.open("plans");
         start("plans", () -> new PlanFollower(flow, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < flow.migration().apply().workers(); i++) {
@@ -85,9 +88,11 @@ final class ApplySession implements AutoCloseable {
                     () -> sessions.openWriter("giants " + number),
                     () -> relations,
                     stop,
-                    failpoints);
+                    offsets);
             start("worker-" + i, worker::run);
         }
+        // Only now: what the group showed before has told what the target has lost.
+        start("group", () -> new GroupMember(flow.migration(), sessions, offsets, stop, failpoints).run());
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
         do {
             // By the session that holds the lock, so its loss is noticed. An idle applier would else not notice that
@@ -128,7 +133,7 @@ final class ApplySession implements AutoCloseable {
     private void startLane(int partition) throws SQLException {
         Connection session = sessions.openLane("lane " + partition);
         start("lane-" + partition, () -> new LoadLane(
-                        flow.migration(), session, epoch, () -> relations, stop, partition, failpoints)
+                        flow.migration(), session, epoch, () -> relations, stop, partition, offsets, failpoints)
                 .run());
     }
 
