@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -127,6 +128,7 @@ class GiantValuesTest {
     }
 
     @Test
+    @Tag("slow")
     void manyGiantsOfSeveralTablesTakeTurns() throws Exception {
         String giant = "repeat('wherry ' || %d, 600000)";
         List<String> changes = new ArrayList<>();
