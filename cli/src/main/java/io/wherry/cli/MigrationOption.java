@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.cli.log.LogFormat;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.MigrationFile;
 import java.nio.file.Path;
@@ -22,7 +23,9 @@ final class MigrationOption {
     private Path data;
 
     Migration read() {
-        return MigrationFile.read(file);
+        Migration migration = MigrationFile.read(file);
+        LogFormat.nameMigration(migration.name());
+        return migration;
     }
 
     /** Directory of this migration's state on this machine. */

@@ -1,5 +1,7 @@
 package io.wherry.cli;
 
+import io.wherry.cli.log.LogFormat;
+import io.wherry.cli.log.LogText;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Masking;
@@ -9,6 +11,7 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.coordinator.dump.PostgresToolsException;
 import io.wherry.embedded.ServerException;
 import java.sql.SQLException;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -69,7 +72,13 @@ public final class Wherry implements Runnable {
     /** Executes a command, and ends the process with the command's exit code. */
     public static void run(CommandLine commands, String[] arguments) {
         OwnDirectory.begin();
-        int code = commands.execute(arguments);
+        int code = ExitCode.CONFIGURATION;
+        try {
+            LogFormat.begin();
+            code = commands.execute(arguments);
+        } catch (ConfigurationException e) {
+            explain(e, commands);
+        }
         if (code == ExitCode.START_AGAIN) {
             // The part that hangs may also prevent an orderly exit; a watchdog ends the embedded servers.
             Runtime.getRuntime().halt(code);
@@ -99,12 +108,20 @@ public final class Wherry implements Runnable {
             failure.printStackTrace(command.getErr());
         }
         if (failure instanceof ConfigurationException configuration) {
-            configuration.findings().stream().map(Finding::explained).distinct().forEach(line -> command.getErr()
-                    .println("error: " + line));
+            configuration.findings().stream().map(Finding::explained).distinct().forEach(line -> tell(line, command));
             return ExitCode.CONFIGURATION;
         }
-        command.getErr().println("error: " + Masking.mask(explained(failure)));
+        tell(Masking.mask(explained(failure)), command);
         return failure instanceof StuckException ? ExitCode.START_AGAIN : ExitCode.FAILED;
+    }
+
+    /** Where each line of the log is JSON, so is the last one. */
+    private static void tell(String error, CommandLine command) {
+        if (LogFormat.isJson()) {
+            LoggerFactory.getLogger(Wherry.class).error("{}", error);
+        } else {
+            command.getErr().println("error: " + error);
+        }
     }
 
     private static String explained(Exception failure) {

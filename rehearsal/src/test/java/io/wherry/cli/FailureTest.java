@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.LoggingEvent;
+import io.wherry.cli.log.LogText;
 import io.wherry.contract.error.Finding;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -1,4 +1,4 @@
-package io.wherry.cli;
+package io.wherry.cli.log;
 
 import ch.qos.logback.classic.pattern.ClassicConverter;
 import ch.qos.logback.classic.spi.ILoggingEvent;
@@ -13,7 +13,7 @@ import io.wherry.contract.error.Sentence;
  */
 public final class LogText extends ClassicConverter {
     /** System property, {@code true} = stack traces are shown. */
-    static final String STACK_TRACES = "wherry.debug";
+    public static final String STACK_TRACES = "wherry.debug";
 
     @Override
     public String convert(ILoggingEvent event) {
