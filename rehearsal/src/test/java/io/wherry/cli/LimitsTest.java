@@ -15,9 +15,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Every refusal in docs/limits.md is provoked, and its message equals the printed one; the document leaves none out. */
+@Tag("embedded-only")
 final class LimitsTest extends Refusals {
     @Test
     void theMessagesOfTheDocumentAreThosePrinted() throws Exception {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.journal.State;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Path;
@@ -134,7 +134,7 @@ final class TypesEndToEndTest {
      * For the applications, only the worst values of {@link #HOSTILE}, set first, as they could not work with the others. For
      * Wherry, the worst values of database, role and server: the role's override the database's, and these override the server's.
      */
-    private static void makeHostile(MigrationFixture migration, EmbeddedPostgres server, Endpoint endpoint)
+    private static void makeHostile(MigrationFixture migration, PostgresServer server, Endpoint endpoint)
             throws SQLException {
         for (String setting : HOSTILE) {
             migration.execute(endpoint, "ALTER DATABASE " + Identifiers.quote(ODD_NAME) + " SET " + setting);
