@@ -42,6 +42,7 @@ final class EmbeddedRegistryTest {
         }
     }
 
+    @Tag("containers-smoke")
     @Test
     void aShapeOfAnotherTypeIsAcceptedWhateverCompatibilityIsConfigured() throws Exception {
         String subject = "retyped-value";

@@ -3,15 +3,22 @@ package io.wherry.rehearsal.servers;
 import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.embedded.PostgresServer;
+import io.wherry.embedded.ServerException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.testcontainers.containers.GenericContainer;
 import org.testcontainers.containers.wait.strategy.Wait;
+import org.testcontainers.images.builder.Transferable;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.lifecycle.Startables;
 import org.testcontainers.postgresql.PostgreSQLContainer;
@@ -75,7 +82,22 @@ final class ContainerServers implements TestServers {
                 .withSharedMemorySize(SHARED_MEMORY_BYTES)
                 .withCommand(command(settings));
         container.start();
-        return new Server(major, container.getMappedPort(POSTGRES_PORT));
+        Server server = new Server(major, container.getMappedPort(POSTGRES_PORT));
+        String directory = sharedDirectory(server) + "/extension/";
+        TestExtension.files(major)
+                .forEach((file, text) -> container.copyFileToContainer(Transferable.of(text), directory + file));
+        return server;
+    }
+
+    private static String sharedDirectory(Server server) {
+        try (Connection connection = DriverManager.getConnection(server.jdbcUrl(SUPERUSER), SUPERUSER, SUPERUSER);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'")) {
+            row.next();
+            return row.getString(1);
+        } catch (SQLException e) {
+            throw new ServerException("Cannot ask PostgreSQL " + server.major() + ": " + e.getMessage(), e);
+        }
     }
 
     private static String[] command(Map<String, String> settings) {

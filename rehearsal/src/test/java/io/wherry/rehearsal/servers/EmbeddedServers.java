@@ -15,6 +15,7 @@ final class EmbeddedServers implements TestServers {
 
     @Override
     public EmbeddedPostgres postgres(String name, int major, Map<String, String> settings) {
+        TestExtension.install(major);
         Path directory = processes.temporaryDirectory("wherry-" + name);
         return EmbeddedPostgres.start(processes, major, directory, settings);
     }

@@ -15,7 +15,7 @@ public sealed interface TestServers extends AutoCloseable permits EmbeddedServer
     }
 
     /**
-     * Starts a server, and returns when it accepts connections: UTF-8, locale C.
+     * Starts a server, and returns when it accepts connections: UTF-8, locale C. {@link TestExtension} is available.
      *
      * @param name of its directory or container, unique for this owner
      * @param settings added to those that a migration needs
