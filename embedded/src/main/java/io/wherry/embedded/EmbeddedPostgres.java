@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
  *
  * <p>Only one thread at a time may call the methods. The server ends with its {@link ChildProcesses}.
  */
-public final class EmbeddedPostgres implements AutoCloseable {
+public final class EmbeddedPostgres implements PostgresServer, AutoCloseable {
     /** Settings that a migration needs on both sides; the settings given at the start may override each of them. */
     public static final Map<String, String> REHEARSAL_SETTINGS = Map.of(
             "wal_level", "logical",
@@ -151,23 +151,27 @@ public final class EmbeddedPostgres implements AutoCloseable {
         }
     }
 
+    @Override
     public int port() {
         return port;
     }
 
+    @Override
     public int major() {
         return major;
     }
 
-    /** The URL without user and password. */
+    @Override
     public String jdbcUrl(String database) {
         return "jdbc:postgresql://127.0.0.1:" + port + "/" + URLEncoder.encode(database, StandardCharsets.UTF_8);
     }
 
+    @Override
     public String superuser() {
         return SUPERUSER;
     }
 
+    @Override
     public String password() {
         return PASSWORD;
     }

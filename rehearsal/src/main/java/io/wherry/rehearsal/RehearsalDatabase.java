@@ -4,7 +4,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.dump.PostgresTools;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.embedded.ServerException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,7 +30,7 @@ public final class RehearsalDatabase {
     private RehearsalDatabase() {}
 
     /** Creates the roles on a new server of either side. */
-    public static void createRoles(EmbeddedPostgres server) {
+    public static void createRoles(PostgresServer server) {
         String password = Identifiers.literal(PASSWORD);
         execute(
                 server,
@@ -41,7 +41,7 @@ public final class RehearsalDatabase {
     }
 
     /** Creates an empty database as Wherry's role, because the fence of an earlier migration keeps every other role out. */
-    public static void create(EmbeddedPostgres server, String database) {
+    public static void create(PostgresServer server, String database) {
         execute(
                 server,
                 OPERATOR,
@@ -49,7 +49,7 @@ public final class RehearsalDatabase {
                 "CREATE DATABASE " + Identifiers.quote(database) + " TEMPLATE template0 ENCODING 'UTF8'");
     }
 
-    private static void execute(EmbeddedPostgres server, String user, String password, String... statements) {
+    private static void execute(PostgresServer server, String user, String password, String... statements) {
         try (Connection connection = DriverManager.getConnection(server.jdbcUrl("postgres"), user, password);
                 Statement statement = connection.createStatement()) {
             for (String sql : statements) {
@@ -60,7 +60,7 @@ public final class RehearsalDatabase {
         }
     }
 
-    public static Endpoint endpoint(EmbeddedPostgres server, String database, String role) {
+    public static Endpoint endpoint(PostgresServer server, String database, String role) {
         return new Endpoint(server.jdbcUrl(database), role, PASSWORD);
     }
 
@@ -70,7 +70,7 @@ public final class RehearsalDatabase {
      * @param dump plain SQL; empty = the sample with about {@code rows} rows
      */
     public static void fill(
-            EmbeddedPostgres server, String database, Optional<Path> dump, long rows, PostgresTools tools) {
+            PostgresServer server, String database, Optional<Path> dump, long rows, PostgresTools tools) {
         try {
             if (dump.isPresent()) {
                 run(server, database, tools, dump.get(), List.of());
@@ -95,7 +95,7 @@ public final class RehearsalDatabase {
      * error is.
      */
     private static void run(
-            EmbeddedPostgres server, String database, PostgresTools tools, Path file, List<String> variables)
+            PostgresServer server, String database, PostgresTools tools, Path file, List<String> variables)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 tools.psql().toString(),
@@ -137,7 +137,7 @@ public final class RehearsalDatabase {
         }
     }
 
-    private static void grant(EmbeddedPostgres server, String database) {
+    private static void grant(PostgresServer server, String database) {
         String grants = """
                 DO $$ DECLARE s text; BEGIN
                   FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP

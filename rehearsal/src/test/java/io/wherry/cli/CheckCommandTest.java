@@ -3,9 +3,9 @@ package io.wherry.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.embedded.Cache;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.PostgresClientInstaller;
+import io.wherry.rehearsal.servers.TestServers;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -23,9 +23,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A problem that prevents a start is one line with its remedy, before anything is changed. */
 class CheckCommandTest {
-    private static final ChildProcesses PROCESSES = new ChildProcesses();
-    private static EmbeddedPostgres source;
-    private static EmbeddedPostgres target;
+    private static final TestServers SERVERS = TestServers.open();
+    private static PostgresServer source;
+    private static PostgresServer target;
 
     @TempDir
     private Path directory;
@@ -35,15 +35,14 @@ class CheckCommandTest {
     @BeforeAll
     static void startServers() throws SQLException {
         new PostgresClientInstaller(Cache.standard()).ensure(15);
-        Path directory = PROCESSES.temporaryDirectory("wherry-check");
-        source = EmbeddedPostgres.start(PROCESSES, 15, directory.resolve("source"), Map.of());
-        target = EmbeddedPostgres.start(PROCESSES, 15, directory.resolve("target"), Map.of());
+        source = SERVERS.postgres("source", 15, Map.of());
+        target = SERVERS.postgres("target", 15, Map.of());
         execute(source, "CREATE TABLE public.kept (id int PRIMARY KEY)", "CREATE ROLE plain LOGIN PASSWORD 'plain'");
     }
 
     @AfterAll
     static void stopServers() {
-        PROCESSES.close();
+        SERVERS.close();
     }
 
     @Test
@@ -68,9 +67,8 @@ class CheckCommandTest {
 
     @Test
     void serverWithoutLogicalWal() throws Exception {
-        try (ChildProcesses processes = new ChildProcesses()) {
-            EmbeddedPostgres replica = EmbeddedPostgres.start(
-                    processes, 15, processes.temporaryDirectory("wherry-wal"), Map.of("wal_level", "replica"));
+        try (TestServers servers = TestServers.open()) {
+            PostgresServer replica = servers.postgres("wal", 15, Map.of("wal_level", "replica"));
             execute(replica, "CREATE TABLE public.kept (id int PRIMARY KEY)");
             String file = file("").replace(source.jdbcUrl("postgres"), replica.jdbcUrl("postgres"));
             assertRefused(check(file), "ALTER SYSTEM SET wal_level");
@@ -126,7 +124,7 @@ class CheckCommandTest {
         return new Outcome(code, said.toString());
     }
 
-    private static void execute(EmbeddedPostgres server, String... statements) throws SQLException {
+    private static void execute(PostgresServer server, String... statements) throws SQLException {
         try (Connection connection =
                         DriverManager.getConnection(server.jdbcUrl("postgres"), "postgres", server.password());
                 Statement statement = connection.createStatement()) {
@@ -136,7 +134,7 @@ class CheckCommandTest {
         }
     }
 
-    private static long number(EmbeddedPostgres server, String sql) throws SQLException {
+    private static long number(PostgresServer server, String sql) throws SQLException {
         try (Connection connection =
                         DriverManager.getConnection(server.jdbcUrl("postgres"), "postgres", server.password());
                 Statement statement = connection.createStatement();

@@ -7,7 +7,7 @@ import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import io.wherry.rehearsal.fixture.PoolerStandIn;
-import io.wherry.rehearsal.fixture.TestExtension;
+import io.wherry.rehearsal.servers.TestExtension;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -15,9 +15,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Every refusal in docs/limits.md is provoked, and its message equals the printed one; the document leaves none out. */
+@Tag("embedded-only")
 final class LimitsTest extends Refusals {
     @Test
     void theMessagesOfTheDocumentAreThosePrinted() throws Exception {

@@ -23,9 +23,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** {@code up} on servers that the test runs, with the embedded broker, driven by the other commands. */
+@Tag("embedded-only")
 class UpCommandTest {
     @Test
     void migratesShowsStatusAndCutsOver() throws Exception {

@@ -16,11 +16,13 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
 import org.apache.avro.Schema;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 final class EmbeddedRegistryTest {
     private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
+    @Tag("embedded-only")
     @Test
     void aSchemaIdSurvivesAKillRightAfterItWasGiven() throws Exception {
         try (ChildProcesses children = new ChildProcesses()) {
@@ -40,6 +42,7 @@ final class EmbeddedRegistryTest {
         }
     }
 
+    @Tag("containers-smoke")
     @Test
     void aShapeOfAnotherTypeIsAcceptedWhateverCompatibilityIsConfigured() throws Exception {
         String subject = "retyped-value";

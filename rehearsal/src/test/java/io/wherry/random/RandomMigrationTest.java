@@ -15,7 +15,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
-import io.wherry.rehearsal.fixture.TestExtension;
+import io.wherry.rehearsal.servers.TestExtension;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -84,8 +84,6 @@ class RandomMigrationTest {
     @BeforeAll
     static void start() {
         servers = ServerPair.shared();
-        TestExtension.install(servers.source().major());
-        TestExtension.install(servers.target().major());
     }
 
     static LongStream seeds() {

@@ -8,9 +8,11 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The product's first promise: one command moves a live database, and proves it. */
+@Tag("embedded-only")
 class RehearsalTest {
     @Test
     void liveDatabaseMovesFromTheOldestPairToTheNewOne() throws Exception {

@@ -18,6 +18,7 @@ import java.sql.Statement;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Only one of two sink-appliers writes, whatever the other does and whatever happens to the target. */
@@ -127,6 +128,7 @@ final class SinkTakeoverTest {
     }
 
     @Test
+    @Tag("embedded-only")
     void theTargetMayRestart() throws SQLException {
         try (ChildProcesses children = new ChildProcesses();
                 EmbeddedPostgres postgres = EmbeddedPostgres.start(

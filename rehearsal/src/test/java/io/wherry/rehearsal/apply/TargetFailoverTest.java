@@ -6,32 +6,36 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.journal.State;
+import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The target comes back without its last commits, as when an asynchronous replica is promoted: here, with an earlier copy of its
  * data directory.
  */
+@Tag("embedded-only")
 class TargetFailoverTest {
     private static final String FENCED = "SELECT count(*) FROM pg_roles WHERE rolname = 'app' AND NOT rolcanlogin";
 
     @Test
     void lostCommitsAreAppliedAgainAndReported() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("failover", 15, 15)) {
+            EmbeddedPostgres target = (EmbeddedPostgres) migration.target();
             migration.fillWithSample(20_000);
             migration.file("");
             migration.startAll();
             migration.keepWriting(100);
             migration.awaitState(State.IN_SYNC);
-            Path earlier = migration.target().copyOfData();
+            Path earlier = target.copyOfData();
             awaitMoreApplied(migration);
 
-            migration.target().comeBackAs(earlier);
+            target.comeBackAs(earlier);
             awaitMoreApplied(migration);
             await("status reports the lost commits")
                     .atMost(MigrationFixture.PATIENCE)
@@ -47,16 +51,17 @@ class TargetFailoverTest {
     @Test
     void aForgottenFenceIsOpenedAndAForgottenSwitchIsNot() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("forgotten", 15, 15)) {
+            EmbeddedPostgres target = (EmbeddedPostgres) migration.target();
             migration.fillWithSample(1_000);
             migration.file("");
             migration.startProcess("source");
             migration.startProcess("sink");
             migration.startArmed("first", "coordinator", Optional.of(Failpoints.name(Effect.FENCE, true)));
             awaitInSync(migration);
-            Path earlier = migration.target().copyOfData();
+            Path earlier = target.copyOfData();
             cutOverUntilDeath(migration, "first");
             assertThat(migration.number(migration.migration().source(), FENCED)).isEqualTo(1);
-            migration.target().comeBackAs(earlier);
+            target.comeBackAs(earlier);
 
             migration.startArmed("second", "coordinator", Optional.of(Failpoints.name(Effect.TRAFFIC, true)));
             // The coordinator opens it when it starts: no other process would.
@@ -64,7 +69,7 @@ class TargetFailoverTest {
                     .atMost(MigrationFixture.PATIENCE)
                     .until(() -> migration.number(migration.migration().source(), FENCED) == 0);
             cutOverUntilDeath(migration, "second");
-            migration.target().comeBackAs(earlier);
+            target.comeBackAs(earlier);
 
             migration.startProcess("coordinator");
             assertThat(migration.awaitEnd("coordinator")).isNotZero();

@@ -27,9 +27,11 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
 import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The broker is away for longer than its clients wait. The clients are set to wait for seconds instead of minutes. */
+@Tag("embedded-only")
 class KafkaAwayTest {
     private static final Duration LIMIT = Duration.ofMinutes(3);
     private static final long AWAY_MILLIS = 9_000;

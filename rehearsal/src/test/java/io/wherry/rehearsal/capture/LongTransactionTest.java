@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.postgresql.PGConnection;
 
@@ -32,6 +33,7 @@ import org.postgresql.PGConnection;
  * killed between them. The target's role has its constraints checked, so the target refuses a part that moves the values of a
  * deferrable constraint: the sink-applier holds that part back until the transaction is whole.
  */
+@Tag("embedded-only")
 class LongTransactionTest {
     private static final int ROWS = 40_000;
     private static final String[] TABLES = {"log", "place", "hot"};

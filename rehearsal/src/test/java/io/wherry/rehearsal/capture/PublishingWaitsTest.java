@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
@@ -129,6 +130,7 @@ final class PublishingWaitsTest {
     /** A wait of at most 0.1 s for a lock would never end a vacuum; the server ends it after 1 s. */
     @Tag("slow")
     @Test
+    @Tag("embedded-only")
     void anAutomaticVacuumNeitherBlocksPublishingForeverNorIsEndedAgainAndAgain() throws Exception {
         // On its own server, because the test reads the server's log.
         try (MigrationFixture migration = MigrationFixture.alone("vacuum", 18, 18)) {
@@ -160,7 +162,7 @@ final class PublishingWaitsTest {
             migration.awaitState(State.IN_SYNC);
             await("it is vacuumed again").atMost(MOMENT).until(() -> migration.number(source, vacuums) == 1);
             // Once for the identity, once for the publication, and perhaps one more that started again soon.
-            assertThat(Files.readAllLines(migration.source().log()))
+            assertThat(Files.readAllLines(((EmbeddedPostgres) migration.source()).log()))
                     .filteredOn(line -> line.contains("canceling autovacuum task"))
                     .hasSizeBetween(1, 3);
             migration.execute(source, "ALTER SYSTEM RESET autovacuum_naptime", "SELECT pg_reload_conf()");
@@ -177,7 +179,7 @@ final class PublishingWaitsTest {
         return begin(servers.source(), database);
     }
 
-    private static Connection begin(EmbeddedPostgres server, String database) throws SQLException {
+    private static Connection begin(PostgresServer server, String database) throws SQLException {
         Connection session = DriverManager.getConnection(
                 server.jdbcUrl(database), RehearsalDatabase.OPERATOR, RehearsalDatabase.PASSWORD);
         session.setAutoCommit(false);

@@ -35,6 +35,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("embedded-only")
 final class SourceConnectorTest {
     private static final Duration LIMIT = Duration.ofSeconds(90);
 

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
+import io.wherry.rehearsal.servers.TestServers;
 import io.wherry.source.server.TableLocks;
 import io.wherry.source.server.TableLocks.Lock;
 import java.sql.Connection;
@@ -25,14 +25,14 @@ import org.junit.jupiter.api.Test;
 final class TableLocksTest {
     private static final TableId TABLE = new TableId("public", "b");
     private static final Duration MOMENT = Duration.ofSeconds(30);
-    private static final ChildProcesses PROCESSES = new ChildProcesses();
-    private static EmbeddedPostgres postgres;
+    private static final TestServers SERVERS = TestServers.open();
+    private static PostgresServer postgres;
 
     private final TableLocks locks = new TableLocks();
 
     @BeforeAll
     static void start() throws SQLException {
-        postgres = EmbeddedPostgres.start(PROCESSES, 15, PROCESSES.temporaryDirectory("wherry-locks"), Map.of());
+        postgres = SERVERS.postgres("locks", 15, Map.of());
         try (Connection session = session()) {
             execute(session, "CREATE TABLE a (n int)", "CREATE TABLE b (n int)");
         }
@@ -40,7 +40,7 @@ final class TableLocksTest {
 
     @AfterAll
     static void stop() {
-        PROCESSES.close();
+        SERVERS.close();
     }
 
     /** Seen to fail when 40P01 was taken for a refusal: "prepare public.b: ERROR: deadlock detected", and the service ended. */

@@ -185,7 +185,9 @@ final class FenceTest {
             servers.run(
                     servers.source,
                     "shop",
-                    "CREATE SUBSCRIPTION \"The feed\" CONNECTION 'host=127.0.0.1 port=" + servers.source.port()
+                    "CREATE SUBSCRIPTION \"The feed\" CONNECTION 'host=127.0.0.1 port="
+                            + Queries.string(source, "SELECT inet_server_port()::text")
+                                    .orElseThrow()
                             + " dbname=feeder user=" + servers.source.superuser() + " password="
                             + servers.source.password()
                             + "' PUBLICATION p WITH (create_slot = false, slot_name = 'feed', copy_data = false)");

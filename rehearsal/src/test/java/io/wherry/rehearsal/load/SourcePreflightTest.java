@@ -16,8 +16,10 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("embedded-only")
 final class SourcePreflightTest {
     @Test
     void everyFaultIsOneLineWithItsRemedy() throws Exception {

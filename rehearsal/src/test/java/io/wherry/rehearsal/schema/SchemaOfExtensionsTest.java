@@ -15,7 +15,6 @@ import io.wherry.coordinator.schema.SchemaCompare;
 import io.wherry.coordinator.schema.SchemaCopy;
 import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Queries;
-import io.wherry.rehearsal.fixture.TestExtension;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -35,8 +34,6 @@ final class SchemaOfExtensionsTest {
     @BeforeAll
     static void start() {
         servers = new TwoServers(15, 15);
-        TestExtension.install(15);
-        TestExtension.installByPath(15);
     }
 
     @AfterAll

@@ -20,6 +20,7 @@ import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.Command;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.embedded.FreePorts;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.embedded.Unprivileged;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
@@ -42,6 +43,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -61,6 +63,7 @@ class HostileInputTest {
     }
 
     @Test
+    @Tag("embedded-only")
     void aStandbyOrTheSourceItselfIsRefused() throws Exception {
         try (ChildProcesses processes = new ChildProcesses()) {
             Path directory = processes.temporaryDirectory("wherry-standby");
@@ -87,7 +90,7 @@ class HostileInputTest {
         }
     }
 
-    private static List<String> errors(EmbeddedPostgres source, EmbeddedPostgres target) {
+    private static List<String> errors(PostgresServer source, PostgresServer target) {
         String file =
                 "{name: shop, source: {url: '%s', user: postgres, password: postgres}, target: {url: '%s', user: postgres, password: postgres}}"
                         .formatted(source.jdbcUrl("postgres"), target.jdbcUrl("postgres"));

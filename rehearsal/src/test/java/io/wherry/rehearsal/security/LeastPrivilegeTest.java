@@ -10,13 +10,13 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.Finding.Severity;
 import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.Cache;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.embedded.FreePorts;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import io.wherry.rehearsal.fixture.FileMigration;
 import io.wherry.rehearsal.fixture.SecurityPage;
 import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.rehearsal.servers.TestServers;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -76,11 +76,11 @@ class LeastPrivilegeTest {
     @CsvSource({"13, 17, no-connect, true", "16, 16, no-login, false"})
     void aWholeMigrationWithoutSuperusers(int from, int to, String fence, boolean replica) throws Exception {
         new PostgresClientInstaller(Cache.standard()).ensure(to);
-        try (ChildProcesses processes = new ChildProcesses()) {
-            Path directory = processes.temporaryDirectory("wherry-rights");
-            EmbeddedPostgres source = EmbeddedPostgres.start(processes, from, directory.resolve("source"), Map.of());
-            EmbeddedPostgres target = EmbeddedPostgres.start(processes, to, directory.resolve("target"), Map.of());
-            for (EmbeddedPostgres server : List.of(source, target)) {
+        try (TestServers servers = TestServers.open()) {
+            Path directory = servers.temporaryDirectory("wherry-rights");
+            PostgresServer source = servers.postgres("source", from, Map.of());
+            PostgresServer target = servers.postgres("target", to, Map.of());
+            for (PostgresServer server : List.of(source, target)) {
                 FileMigration.execute(superuser(server, "postgres"), split(PREPARE));
             }
             FileMigration.execute(superuser(source, "shop"), split(SCHEMA));
@@ -180,7 +180,7 @@ class LeastPrivilegeTest {
                 .toList();
     }
 
-    private static Endpoint superuser(EmbeddedPostgres server, String database) {
+    private static Endpoint superuser(PostgresServer server, String database) {
         return new Endpoint(server.jdbcUrl(database), server.superuser(), server.password());
     }
 

@@ -46,9 +46,11 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Every connection uses TLS and verifies the server's name, every server has a login; and no secret is shown anywhere. */
+@Tag("embedded-only")
 class SecureConnectionsTest {
     private static final String TOKEN = "s3cret-token-Zq5-0123456789";
     private static final List<String> SECRETS = List.of("s3cret", "Zq1", "Zq2", "Zq3", "Zq4", "Zq5");

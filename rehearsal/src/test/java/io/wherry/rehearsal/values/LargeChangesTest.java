@@ -43,6 +43,7 @@ class LargeChangesTest {
      * Interleaved with the peer that also delivers transactions in the slot's order; prints the ratio of the longest latencies.
      */
     @Tag("slow")
+    @Tag("embedded-only")
     @Test
     void besideNativeReplication() throws Exception {
         int megabytes = Integer.getInteger("wherry.megabytes", 40);

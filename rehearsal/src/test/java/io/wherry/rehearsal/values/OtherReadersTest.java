@@ -15,9 +15,9 @@ import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LoadRecords;
 import io.wherry.contract.record.LoadRecords.ChunkTrailer;
 import io.wherry.contract.record.Position;
-import io.wherry.embedded.ChildProcesses;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.fixture.SharedBroker;
+import io.wherry.rehearsal.servers.TestServers;
 import io.wherry.source.SourceConnector;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -67,8 +67,8 @@ class OtherReadersTest {
         "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20)"
     };
 
-    private static ChildProcesses children;
-    private static EmbeddedPostgres postgres;
+    private static TestServers servers;
+    private static PostgresServer postgres;
     private static Migration migration;
     private static Connection session;
     private static SourceConnector source;
@@ -97,9 +97,8 @@ class OtherReadersTest {
 
     @BeforeAll
     static void capture() throws Exception {
-        children = new ChildProcesses();
-        postgres = EmbeddedPostgres.start(
-                children, 15, children.temporaryDirectory("wherry-readers").resolve("source"), Map.of());
+        servers = TestServers.open();
+        postgres = servers.postgres("readers", 15, Map.of());
         migration = MigrationFile.parse(
                         """
                 name: readers
@@ -122,7 +121,7 @@ class OtherReadersTest {
     static void stop() throws SQLException {
         source.close();
         session.close();
-        children.close();
+        servers.close();
         SharedBroker.forget(migration.name());
     }
 

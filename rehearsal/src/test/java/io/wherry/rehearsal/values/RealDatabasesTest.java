@@ -8,14 +8,12 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
-import io.wherry.rehearsal.fixture.TestExtension;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,12 +24,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 final class RealDatabasesTest {
     private final ServerPair servers = ServerPair.shared(15, 17);
-
-    @BeforeAll
-    static void install() {
-        TestExtension.install(15);
-        TestExtension.install(17);
-    }
 
     @ParameterizedTest
     @ValueSource(strings = {"chinook", "pagila", "pgcopydb-unit", "voy-datatypes", "voy-unique-conflicts"})

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.journal.State;
-import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Path;
@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -88,6 +90,14 @@ final class TypesEndToEndTest {
         migrate(source, target);
     }
 
+    /** The pair of the short run on containers; elsewhere, {@link VersionMatrixTest} runs it. */
+    @Tag("slow")
+    @Tag("containers-smoke")
+    @Test
+    void everyTypeFrom15To17() throws Exception {
+        migrate(15, 17);
+    }
+
     static void migrate(int source, int target) throws Exception {
         Path scripts = Path.of(TypesEndToEndTest.class.getResource("/types").toURI());
         try (ServerPair servers = new ServerPair(source, target);
@@ -134,7 +144,7 @@ final class TypesEndToEndTest {
      * For the applications, only the worst values of {@link #HOSTILE}, set first, as they could not work with the others. For
      * Wherry, the worst values of database, role and server: the role's override the database's, and these override the server's.
      */
-    private static void makeHostile(MigrationFixture migration, EmbeddedPostgres server, Endpoint endpoint)
+    private static void makeHostile(MigrationFixture migration, PostgresServer server, Endpoint endpoint)
             throws SQLException {
         for (String setting : HOSTILE) {
             migration.execute(endpoint, "ALTER DATABASE " + Identifiers.quote(ODD_NAME) + " SET " + setting);
