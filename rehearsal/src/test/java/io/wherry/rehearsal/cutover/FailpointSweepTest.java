@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
 class FailpointSweepTest {
     private static final Logger LOG = LoggerFactory.getLogger(FailpointSweepTest.class);
     private static final int PARTS = 3;
-    private static final String PART = System.getProperty(
-            "wherry.failpoints", Long.toString(System.currentTimeMillis() / 1_000 % PARTS));
+    private static final String PART =
+            System.getProperty("wherry.failpoints", Long.toString(System.currentTimeMillis() / 1_000 % PARTS));
 
     private final Set<Effect> swept = ConcurrentHashMap.newKeySet();
     private MigrationFixture migration;
