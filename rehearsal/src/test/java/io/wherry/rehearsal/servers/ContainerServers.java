@@ -116,7 +116,16 @@ final class ContainerServers implements TestServers {
         Startables.deepStart(kafka, registry).join();
         return new Broker(
                 Map.of("bootstrap.servers", kafka.getBootstrapServers()),
-                "http://127.0.0.1:" + registry.getMappedPort(REGISTRY_PORT) + CONFLUENT_API);
+                "http://127.0.0.1:" + registry.getMappedPort(REGISTRY_PORT) + CONFLUENT_API,
+                (mainClass, arguments) -> tool(kafka, mainClass, arguments));
+    }
+
+    // Within the container, since the image has the tools. The listener for other brokers is reachable there.
+    private static List<String> tool(KafkaContainer kafka, String mainClass, String... arguments) {
+        List<String> command = new ArrayList<>(List.of("docker", "exec", kafka.getContainerId()));
+        command.addAll(List.of("/opt/kafka/bin/kafka-run-class.sh", mainClass, "--bootstrap-server", "localhost:9093"));
+        command.addAll(List.of(arguments));
+        return command;
     }
 
     /** Removed with this owner, also at Ctrl-C and at the end of the JVM; Testcontainers' own helper does it after a kill. */

@@ -26,7 +26,7 @@ final class EmbeddedServers implements TestServers {
         EmbeddedRegistry registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
         EmbeddedKafka kafka = EmbeddedKafka.start(processes, directory.resolve("kafka"));
         registry.awaitReady();
-        return new Broker(kafka.clientProperties(), registry.url());
+        return new Broker(kafka.clientProperties(), registry.url(), kafka::tool);
     }
 
     @Override
