@@ -16,6 +16,8 @@ import java.util.regex.Pattern;
  */
 public final class DebianPackages {
     private static final Path KEYRING = Path.of("/usr/share/keyrings/debian-archive-keyring.gpg");
+    private static final Path RELEASE = Path.of("/etc/os-release");
+    private static final String CODENAME = "VERSION_CODENAME=";
     private static final Duration LIMIT = Duration.ofMinutes(10);
 
     private DebianPackages() {}
@@ -23,6 +25,15 @@ public final class DebianPackages {
     /** Whether this machine can verify Debian packages. */
     public static boolean available() {
         return Files.isReadable(KEYRING);
+    }
+
+    /** This machine's own release, whose programs and libraries run with this machine's libc. */
+    public static String ownSuite() throws IOException {
+        return Files.readAllLines(RELEASE).stream()
+                .filter(line -> line.startsWith(CODENAME))
+                .map(line -> line.substring(CODENAME.length()).replace("\"", ""))
+                .findFirst()
+                .orElse("stable");
     }
 
     /**

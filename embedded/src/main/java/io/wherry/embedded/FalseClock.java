@@ -14,8 +14,6 @@ import org.slf4j.LoggerFactory;
 /** A wall clock that is wrong for the processes that use it, by means of libfaketime; their monotonic clock stays right. */
 public final class FalseClock {
     private static final Logger LOG = LoggerFactory.getLogger(FalseClock.class);
-    private static final Path RELEASE = Path.of("/etc/os-release");
-    private static final String CODENAME = "VERSION_CODENAME=";
 
     private final Path library;
     private final Path file;
@@ -35,12 +33,8 @@ public final class FalseClock {
         if (!DebianPackages.available()) {
             return Optional.empty();
         }
-        // Of this machine's own release: it is loaded into programs of this machine, with its libc.
-        String suite = Files.readAllLines(RELEASE).stream()
-                .filter(line -> line.startsWith(CODENAME))
-                .map(line -> line.substring(CODENAME.length()).replace("\"", ""))
-                .findFirst()
-                .orElse("stable");
+        // It is loaded into programs of this machine.
+        String suite = DebianPackages.ownSuite();
         Path cached;
         try {
             cached = Cache.standard()

@@ -8,6 +8,8 @@ import java.util.Map;
 
 /** The answer to one request. */
 public record Reply(int status, String type, byte[] body) {
+    private static final String METRICS = "text/plain; version=0.0.4; charset=utf-8";
+
     public static Reply json(int status, Object value) {
         return new Reply(status, "application/json", Json.write(value));
     }
@@ -16,8 +18,16 @@ public record Reply(int status, String type, byte[] body) {
         return new Reply(status, "text/plain; charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** The same answer, without secrets and values of rows. */
+    /** Meters in Prometheus' text format. */
+    public static Reply metrics(String text) {
+        return new Reply(200, METRICS, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The same answer, without secrets and values of rows. Meters hold names and numbers; masking would cut a long text. */
     public Reply masked() {
+        if (type.equals(METRICS)) {
+            return this;
+        }
         if (!type.equals("application/json")) {
             return text(status, Masking.mask(new String(body, StandardCharsets.UTF_8)));
         }

@@ -56,7 +56,7 @@ public final class ServiceHttp implements AutoCloseable {
                 service.hangs().map(why -> Reply.text(503, why + "\n")).orElse(Reply.text(200, "ok\n"));
             case "/metrics" ->
                 token == null || token.isIn(exchange.getRequestHeaders().getFirst("Authorization"))
-                        ? Reply.text(200, meters.text())
+                        ? Reply.metrics(meters.text())
                         : Reply.error(
                                 401,
                                 "a token is needed",

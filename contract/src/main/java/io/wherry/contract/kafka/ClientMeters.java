@@ -3,7 +3,6 @@ package io.wherry.contract.kafka;
 import io.micrometer.core.instrument.Metrics;
 import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.binder.kafka.KafkaClientMetrics;
-import io.micrometer.core.instrument.config.MeterFilter;
 import io.wherry.contract.service.DaemonThreads;
 import java.util.List;
 import java.util.concurrent.Executors;
@@ -17,14 +16,6 @@ final class ClientMeters {
     /** One thread looks for new metrics of all clients; otherwise each client would have a thread of its own. */
     private static final ScheduledExecutorService TIMER =
             Executors.newSingleThreadScheduledExecutor(DaemonThreads.named("wherry-kafka-meters"));
-
-    static {
-        // A migration may have thousands of topics, each with a dozen metrics in every client. Wherry's own meters tell
-        // of tables.
-        Metrics.globalRegistry
-                .config()
-                .meterFilter(MeterFilter.deny(id -> id.getName().startsWith("kafka.") && id.getTag("topic") != null));
-    }
 
     private ClientMeters() {}
 

@@ -10,6 +10,7 @@ import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -31,7 +32,11 @@ public final class ProcessMeters implements AutoCloseable {
 
     /** @param migration label of every meter, because one Prometheus watches several migrations */
     public ProcessMeters(String migration) {
-        registry.config().commonTags("migration", migration);
+        // A migration may have thousands of topics, each with a dozen metrics in every client of Kafka. Wherry's own
+        // meters tell of tables.
+        registry.config()
+                .meterFilter(MeterFilter.deny(id -> id.getName().startsWith("kafka.") && id.getTag("topic") != null))
+                .commonTags("migration", migration);
         new JvmMemoryMetrics().bindTo(registry);
         new JvmThreadMetrics().bindTo(registry);
         new ProcessorMetrics().bindTo(registry);

@@ -41,7 +41,7 @@ final class ServiceHttpTest {
     void metricsTellOfTheJvmAndTheProcessByThePrometheusNames() throws Exception {
         try (ServiceHttp http = started("sink: '127.0.0.1:0'")) {
             HttpResponse<String> answer = get(http, "/metrics");
-            assertThat(answer.headers().firstValue("Content-Type").orElse("")).startsWith("text/plain");
+            assertThat(answer.headers().firstValue("Content-Type").orElse("")).startsWith("text/plain; version=0.0.4");
             assertThat(answer.body().lines())
                     .anyMatch(line -> line.matches("process_cpu_seconds_total\\{migration=\"shop\"} \\d+\\.\\d+"))
                     .anyMatch(line -> line.matches("process_uptime_seconds\\{migration=\"shop\"} \\d+\\.\\d+"))

@@ -100,7 +100,7 @@ public final class HttpApi implements AutoCloseable {
         return switch (path) {
             case "/livez" -> live();
             case "/readyz" -> ready(query != null && query.contains("verbose"));
-            case "/metrics" -> Reply.text(200, metrics());
+            case "/metrics" -> Reply.metrics(metrics());
             case "/api/status" -> Reply.json(200, coordinator.status());
             case "/api/lag" -> Reply.json(200, coordinator.status().lag());
             case "/api/tables" -> Reply.json(200, coordinator.status().tables());
