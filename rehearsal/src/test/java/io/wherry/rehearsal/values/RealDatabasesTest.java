@@ -14,6 +14,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -40,6 +41,7 @@ final class RealDatabasesTest {
         }
     }
 
+    @Tag("containers-smoke")
     @Test
     void rowsOfUsersInTablesOfExtensionsAreNeitherLostNorLeftBehind() throws Exception {
         migratesLive("extension-owned");
