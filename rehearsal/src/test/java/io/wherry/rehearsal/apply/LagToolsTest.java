@@ -25,9 +25,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Kafka's own {@code kafka-consumer-groups} and {@code wherry lag --by-table} show the same lag, and it is true. Seen to fail with
- * offsets that are committed only after batches: a table that is being loaded and the load topic had none, and no partition had a
- * member.
+ * Kafka's own {@code kafka-consumer-groups} and {@code wherry lag --by-table} show the same lag, and it is true. Seen to fail when the
+ * workers committed group offsets after batches: while tables were loaded, the tool showed no partition at all.
  */
 class LagToolsTest {
     private static final int TABLES = 9;
