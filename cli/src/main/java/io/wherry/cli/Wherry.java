@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
             ServiceCommands.Coordinator.class,
             StatusCommand.class,
             StatusCommand.Tables.class,
-            StatusCommand.LagCommand.class,
+            LagCommand.class,
             VerifyCommand.class,
             RetryCommand.class,
             RetryCommand.Reload.class,

@@ -239,6 +239,22 @@ public final class EmbeddedKafka implements AutoCloseable {
         return directory.resolve(CLIENT_FILE);
     }
 
+    /**
+     * The command line of one of Kafka's own tools, of the broker's version.
+     *
+     * @param mainClass of the tool; it logs in with {@link #clientFile()}
+     */
+    public List<String> tool(String mainClass, String... arguments) {
+        List<String> command = java(mainClass);
+        command.addAll(List.of(
+                "--bootstrap-server",
+                bootstrapServers(),
+                "--command-config",
+                clientFile().toString()));
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
     /** The broker's log file. */
     public Path log() {
         return directory.resolve("kafka.log");

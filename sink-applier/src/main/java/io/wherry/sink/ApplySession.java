@@ -14,6 +14,7 @@ import io.wherry.sink.plan.PlanFollower;
 import io.wherry.sink.plan.TopicIds;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.GroupOffsets;
 import io.wherry.sink.state.LostCommits;
 import io.wherry.sink.state.StopSignal;
 import io.wherry.sink.state.TableState;
@@ -32,7 +33,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All threads of one epoch: the plan follower, a lane for each load partition, the workers. One fails, all end. */
+/** All threads of one epoch: the plan follower, a lane for each load partition, the workers, the group's member. One fails, all end. */
 final class ApplySession implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ApplySession.class);
     private static final Duration REFRESH = Duration.ofMillis(200);
@@ -47,6 +48,7 @@ final class ApplySession implements AutoCloseable {
     private final AtomicReference<WherryException> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
     private final WriterSessions sessions;
+    private final GroupOffsets offsets;
     private final Set<TopicPartition> lanes = new HashSet<>();
     private volatile Map<TableId, TableState> relations = Map.of();
 
@@ -63,6 +65,7 @@ final class ApplySession implements AutoCloseable {
         this.epoch = epoch;
         this.failpoints = failpoints;
         this.sessions = new WriterSessions(flow, epoch, failpoints);
+        this.offsets = new GroupOffsets(flow.migration().topics().load(), epoch);
     }
 
     /**
@@ -74,7 +77,7 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing, Turns turns) throws SQLException {
         stopTablesOfLostTopics();
-        LostCommits.look(lease, flow.migration());
+        LostCommits.look(lease, flow.migration(), epoch);
         Connection forPlans = sessions.open("plans");
         start("plans", () -> new PlanFollower(flow, registry, forPlans, epoch, stop, failpoints).run());
         for (int i = 0; i < flow.migration().apply().workers(); i++) {
@@ -87,9 +90,11 @@ final class ApplySession implements AutoCloseable {
                     () -> sessions.openWriter("giants " + number),
                     () -> relations,
                     stop,
-                    failpoints);
+                    offsets);
             start("worker-" + i, worker::run);
         }
+        // Only now: what the group showed before has told what the target has lost.
+        start("group", () -> new GroupMember(flow.migration(), sessions, offsets, stop, failpoints).run());
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
         do {
             turns.made(System.nanoTime());
@@ -131,7 +136,7 @@ final class ApplySession implements AutoCloseable {
     private void startLane(int partition) throws SQLException {
         Connection session = sessions.openLane("lane " + partition);
         start("lane-" + partition, () -> new LoadLane(
-                        flow.migration(), session, epoch, () -> relations, stop, partition, failpoints)
+                        flow.migration(), session, epoch, () -> relations, stop, partition, offsets, failpoints)
                 .run());
     }
 

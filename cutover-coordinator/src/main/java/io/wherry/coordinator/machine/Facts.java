@@ -40,7 +40,7 @@ final class Facts {
 
     void see(TargetSeen seen, long nowMillis) {
         tables.see(seen.relations(), drift.gone());
-        lags.behind(seen.behind(), nowMillis);
+        lags.see(seen, nowMillis);
         lost = seen.lost();
     }
 

@@ -1,5 +1,6 @@
 package io.wherry.coordinator.machine;
 
+import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.Latencies;
@@ -8,11 +9,14 @@ import io.wherry.coordinator.watch.Observation.HeartbeatArrived;
 import io.wherry.coordinator.watch.Observation.HeartbeatEmitted;
 import io.wherry.coordinator.watch.Observation.Positioned;
 import io.wherry.coordinator.watch.Observation.Slot;
+import io.wherry.coordinator.watch.Observation.TargetSeen;
 import io.wherry.coordinator.watch.Observers;
 import io.wherry.coordinator.watch.SlotForecast;
 import io.wherry.coordinator.watch.SlotStatus;
+import io.wherry.coordinator.watch.TableLag;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -34,6 +38,7 @@ final class LagFacts {
     private Lsn applied = Lsn.ZERO;
     private AppliedToOthers othersApplied = new AppliedToOthers(Lsn.ZERO, Set.of());
     private Long behind;
+    private Map<TableId, TableLag> ofTables = Map.of();
     private long behindSeenMillis;
 
     LagFacts(Latencies latencies) {
@@ -69,10 +74,18 @@ final class LagFacts {
         othersApplied = seen;
     }
 
-    /** @param records that are in Kafka and not applied; null = unknown */
-    void behind(Long records, long nowMillis) {
-        behind = records;
+    /** What is in Kafka and not applied. */
+    void see(TargetSeen seen, long nowMillis) {
+        behind = seen.behind();
+        ofTables = seen.lags();
         behindSeenMillis = nowMillis;
+    }
+
+    /** The lag of one table; unknown when it was not seen of late. */
+    TableLag of(TableId table, long nowMillis) {
+        return nowMillis - behindSeenMillis > STALE_MILLIS
+                ? TableLag.UNKNOWN
+                : ofTables.getOrDefault(table, TableLag.UNKNOWN);
     }
 
     /** Everything up to here is on the target. */

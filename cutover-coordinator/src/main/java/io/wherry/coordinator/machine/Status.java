@@ -4,6 +4,7 @@ import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.SlotStatus;
+import io.wherry.coordinator.watch.TableLag;
 import java.util.List;
 
 /**
@@ -40,6 +41,7 @@ public record Status(
      * @param rowsEstimated by the source's statistics; null = unknown
      * @param captured changes put into Kafka since the source-connector started
      * @param applied changes applied to the target
+     * @param lag between Kafka and the target
      * @param verified whether the last comparison found both sides equal; null = never compared
      * @param error why the table has stopped; null = it has not stopped
      */
@@ -50,6 +52,12 @@ public record Status(
             Long rowsEstimated,
             Counts captured,
             Counts applied,
+            TableLag lag,
             Boolean verified,
-            String error) {}
+            String error) {
+        TableStatus withUnknownLag() {
+            return new TableStatus(
+                    table, state, rowsLoaded, rowsEstimated, captured, applied, TableLag.UNKNOWN, verified, error);
+        }
+    }
 }

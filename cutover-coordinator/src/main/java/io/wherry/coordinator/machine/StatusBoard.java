@@ -8,6 +8,7 @@ import io.wherry.coordinator.cutover.Attempt;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.Journal.Row;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Status.TableStatus;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.Observation.TableProgress;
 import io.wherry.coordinator.watch.SlotStatus;
@@ -74,7 +75,7 @@ final class StatusBoard {
                 what,
                 Lag.UNKNOWN,
                 SlotStatus.UNKNOWN,
-                last.tables(),
+                last.tables().stream().map(TableStatus::withUnknownLag).toList(),
                 last.lastAbort(),
                 last.nextSteps());
     }
@@ -88,7 +89,7 @@ final class StatusBoard {
                 waitsFor(state, plan),
                 facts.lags().lag(nowMillis),
                 facts.lags().slot(nowMillis),
-                facts.tables().statuses(plan),
+                facts.tables().statuses(plan, table -> facts.lags().of(table, nowMillis)),
                 journal.lastAbort().orElse(null),
                 nextSteps(state, journal));
         states = times(journal.rows());

@@ -10,6 +10,7 @@ import io.wherry.coordinator.machine.Status.TableStatus;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.watch.Observation.Built;
 import io.wherry.coordinator.watch.Observation.TableProgress;
+import io.wherry.coordinator.watch.TableLag;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** What is known of each table: its load, its indexes and its changes. Used by the coordinator's thread only. */
@@ -148,13 +150,13 @@ final class TableFacts {
         return remedies;
     }
 
-    List<TableStatus> statuses(Map<TableId, LoadPlan.Table> plan) {
+    List<TableStatus> statuses(Map<TableId, LoadPlan.Table> plan, Function<TableId, TableLag> lags) {
         List<TableStatus> tables = new ArrayList<>();
-        new TreeMap<>(plan).forEach((id, planned) -> tables.add(status(id, planned)));
+        new TreeMap<>(plan).forEach((id, planned) -> tables.add(status(id, planned, lags.apply(id))));
         return tables;
     }
 
-    private TableStatus status(TableId id, LoadPlan.Table planned) {
+    private TableStatus status(TableId id, LoadPlan.Table planned, TableLag lag) {
         TableProgress relation = relations.get(id);
         Captured counts = captured.get(id);
         String error = relation != null && relation.stoppedBecause() != null
@@ -169,6 +171,7 @@ final class TableFacts {
                 relation == null
                         ? new Counts(0, 0, 0)
                         : new Counts(relation.inserts(), relation.updates(), relation.deletes()),
+                lag,
                 verified.get(id),
                 error);
     }

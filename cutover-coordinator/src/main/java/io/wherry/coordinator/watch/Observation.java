@@ -114,9 +114,11 @@ public sealed interface Observation {
 
     /**
      * @param behind change records not applied; null = unknown
+     * @param lags of the tables that are planned
      * @param lost commits that the target lost, for people; null = none
      */
-    record TargetSeen(List<TableProgress> relations, Long behind, String lost) implements Observation {
+    record TargetSeen(List<TableProgress> relations, Long behind, Map<TableId, TableLag> lags, String lost)
+            implements Observation {
         @Override
         public void giveTo(Receiver receiver) throws SQLException {
             receiver.see(this);

@@ -28,6 +28,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
@@ -37,6 +38,7 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 
 /** The threads that watch source, Kafka and target, and report to the coordinator what they see. They change neither side. */
 public final class Observers implements AutoCloseable {
@@ -51,6 +53,9 @@ public final class Observers implements AutoCloseable {
     private final Supplier<Set<TableId>> halted;
     private final Pulse pulse;
     private final AtomicReference<HeartbeatEmitted> newest = new AtomicReference<>();
+    /** Of the thread that watches the target; the history outlives a failure of that thread's work. */
+    private final TableLags tableLags = new TableLags();
+
     private final List<Repeater> threads;
 
     /**
@@ -182,9 +187,16 @@ public final class Observers implements AutoCloseable {
             while (!repeater.closing()) {
                 List<TableProgress> relations = TargetReading.relations(target);
                 pulse.applied(TargetReading.sinkSilentMillis(target, flow.migration()), MonotonicClock.millis());
-                Long behind = progress.hasLoadPlan() ? Drain.behind(probe.vector(), probe.checkpoints()) : null;
-                String lost = TargetReading.lost(target);
-                tell.accept(new TargetSeen(relations, behind, lost));
+                Long behind = null;
+                Map<TableId, TableLag> lags = Map.of();
+                if (progress.hasLoadPlan()) {
+                    Map<TableId, LoadPlan.Table> tables = progress.tables();
+                    Map<TopicPartition, Long> vector = probe.vector();
+                    Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+                    behind = Drain.behind(vector, checkpoints);
+                    lags = tableLags.see(tables, vector, checkpoints, MonotonicClock.millis());
+                }
+                tell.accept(new TargetSeen(relations, behind, lags, TargetReading.lost(target)));
                 repeater.pause(PERIOD_MILLIS / 2);
             }
         }

@@ -7,8 +7,6 @@ import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.service.Effect;
-import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.merge.ChangeBatch;
 import io.wherry.sink.read.BarrierWatch;
 import io.wherry.sink.read.ChangeDecoder;
@@ -16,7 +14,7 @@ import io.wherry.sink.read.PartitionCursor;
 import io.wherry.sink.read.SourceTransactionEnds;
 import io.wherry.sink.state.BarrierProgress;
 import io.wherry.sink.state.Checkpoints.Move;
-import io.wherry.sink.state.LostCommits;
+import io.wherry.sink.state.GroupOffsets;
 import io.wherry.sink.state.StopSignal;
 import io.wherry.sink.state.TableState;
 import io.wherry.sink.state.TableStates;
@@ -31,17 +29,13 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Applies its share of the change partitions, one transaction for each batch over all its tables. It reads a partition only while
  * the table is open for changes, from the checkpoint on.
  */
 public final class ChangeWorker {
-    private static final Logger LOG = LoggerFactory.getLogger(ChangeWorker.class);
     private static final Duration POLL = Duration.ofMillis(50);
     /** While the lane is busy, to notice its end soon. */
     private static final Duration SHORT_POLL = Duration.ofMillis(5);
@@ -53,7 +47,7 @@ public final class ChangeWorker {
     private final BarrierWatch watch;
     private final Supplier<Map<TableId, TableState>> relations;
     private final StopSignal stop;
-    private final Failpoints failpoints;
+    private final GroupOffsets offsets;
     private final ChangeDecoder decoder;
     private final SourceTransactionEnds ends;
     private final TablesAhead ahead;
@@ -64,6 +58,7 @@ public final class ChangeWorker {
      * @param number of this worker, from 0
      * @param writer that only this worker uses
      * @param giants opens a second writer when the first giant value comes
+     * @param offsets is told which checkpoints have moved
      */
     public ChangeWorker(
             Flow flow,
@@ -73,7 +68,7 @@ public final class ChangeWorker {
             GiantLane.Opener giants,
             Supplier<Map<TableId, TableState>> relations,
             StopSignal stop,
-            Failpoints failpoints) {
+            GroupOffsets offsets) {
         this.flow = flow;
         this.number = number;
         this.writer = writer;
@@ -81,7 +76,7 @@ public final class ChangeWorker {
         this.watch = new BarrierWatch(writer.barriers());
         this.relations = relations;
         this.stop = stop;
-        this.failpoints = failpoints;
+        this.offsets = offsets;
         this.decoder = new ChangeDecoder(registry, flow.generation());
         this.ends = new SourceTransactionEnds(flow);
         this.ahead = new TablesAhead(writer.target(), registry, decoder, writer.tables());
@@ -90,7 +85,6 @@ public final class ChangeWorker {
     /** Applies until stopped. */
     public void run() throws SQLException {
         Map<String, Object> settings = new HashMap<>(PartitionCursor.FETCH);
-        settings.put("group.id", flow.migration().name());
         // A fetch that waits at the broker does not know the partitions that were assigned in the meantime.
         settings.put("fetch.max.wait.ms", 100);
         try (lane;
@@ -98,7 +92,7 @@ public final class ChangeWorker {
             BatchReader reader = new BatchReader(consumer, decoder, readings, lane);
             while (!stop.isRequested()) {
                 // First, as the worker reads nothing of a table that the lane holds, and may have no other table.
-                lookAtLane(consumer);
+                lookAtLane();
                 assign(consumer);
                 if (readings.isEmpty()) {
                     stop.await(POLL);
@@ -109,10 +103,10 @@ public final class ChangeWorker {
         }
     }
 
-    private void lookAtLane(KafkaConsumer<byte[], byte[]> consumer) throws SQLException {
+    private void lookAtLane() throws SQLException {
         Optional<GiantLane.Ended> giants = lane.ended();
         if (giants.isPresent()) {
-            written(consumer, giants.get().batch(), giants.get().left());
+            written(giants.get().batch(), giants.get().left());
         }
     }
 
@@ -139,7 +133,7 @@ public final class ChangeWorker {
             ahead.bind(POLL);
         }
         batch.takeGiants().ifPresent(giant -> lane.begin(giant, readingsOf(giant.tables())));
-        written(consumer, batch, writer.apply(batch, readings.values()));
+        written(batch, writer.apply(batch, readings.values()));
     }
 
     private List<PartitionCursor> readingsOf(Set<TableId> tables) {
@@ -148,25 +142,15 @@ public final class ChangeWorker {
                 .toList();
     }
 
-    private void written(KafkaConsumer<byte[], byte[]> consumer, ChangeBatch batch, Set<TableId> left) {
+    private void written(ChangeBatch batch, Set<TableId> left) {
         leave(left);
-        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (Move move : batch.moves()) {
             PartitionCursor reading = readings.get(move.partition());
             // The table may have closed while the lane was writing it.
             if (reading != null) {
                 reading.moved(move.nextOffset());
-                offsets.put(move.partition(), reading.groupOffset());
+                offsets.moved(move.partition(), reading.groupOffset());
             }
-        }
-        if (!offsets.isEmpty()) {
-            failpoints.before(Effect.GROUP_OFFSETS);
-            consumer.commitAsync(offsets, (committed, failure) -> {
-                if (failure != null) {
-                    LOG.debug("Group offsets for lag tools were not committed: {}", failure.toString());
-                }
-            });
-            failpoints.after(Effect.GROUP_OFFSETS);
         }
     }
 
@@ -209,7 +193,7 @@ public final class ChangeWorker {
                     continue;
                 }
                 if (!lane.holds(relation.table()) && TableStates.isLoaded(writer.target(), relation)) {
-                    String loadMark = LostCommits.loadMark(writer.target(), relation.loadEpoch());
+                    String loadMark = GroupOffsets.loadMark(writer.target(), relation.loadEpoch());
                     // Checkpoints and barriers as of one moment: partition 0 may move both in the meantime.
                     BarrierProgress standing = writer.barriers().read(relation);
                     readings.put(partition, new PartitionCursor(relation, partition, loadMark, standing, ends));

@@ -12,6 +12,7 @@ import io.wherry.sink.write.RowsByKey;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.zip.CRC32C;
@@ -26,6 +27,12 @@ final class ChunkWriter {
     private static final String CHUNK = """
             INSERT INTO wherry.chunk (schema_name, table_name, load_epoch, chunk, rows, bytes) VALUES (?, ?, ?, ?, ?, ?)
             """;
+
+    // The same chunk may be in two partitions if a reader took over another's chunk: the second waits, then finds the
+    // chunk applied.
+    private static final String LOCK = "SELECT pg_advisory_xact_lock(?, ?)";
+
+    private static final int LOCK_CLASS = 0x6c6f6164;
 
     private final Connection target;
     private final ChunkHeader header;
@@ -44,6 +51,15 @@ final class ChunkWriter {
                         target, TargetCatalog.read(target, header.table()), "wherry_replacing", header.columns());
         String into = replacing == null ? header.table().quoted() : replacing.name();
         this.copy = target.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql(header, into));
+    }
+
+    /** Waits until no other lane writes the chunk; others wait until the caller's transaction ends. */
+    static void lock(Connection target, ChunkHeader header) throws SQLException {
+        try (PreparedStatement statement = target.prepareStatement(LOCK)) {
+            statement.setInt(1, LOCK_CLASS);
+            statement.setInt(2, Objects.hash(header.table(), header.epoch(), header.chunk()));
+            statement.execute();
+        }
     }
 
     /**

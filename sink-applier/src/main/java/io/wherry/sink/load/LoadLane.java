@@ -18,6 +18,7 @@ import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.state.Checkpoints;
 import io.wherry.sink.state.Checkpoints.Move;
 import io.wherry.sink.state.Failures;
+import io.wherry.sink.state.GroupOffsets;
 import io.wherry.sink.state.StopSignal;
 import io.wherry.sink.state.TableState;
 import io.wherry.sink.state.TableStates;
@@ -30,7 +31,6 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -64,18 +64,13 @@ public final class LoadLane {
               FROM wherry.relation r WHERE schema_name = ? AND table_name = ? FOR KEY SHARE OF r
             """;
 
-    // The same chunk may be in two partitions if a reader took over another's chunk: the second waits, then finds the
-    // chunk applied.
-    private static final String ALONE = "SELECT pg_advisory_xact_lock(?, ?)";
-
-    private static final int LOCK_CLASS = 0x6c6f6164;
-
     private final Migration migration;
     private final Connection target;
     private final Checkpoints checkpoints;
     private final Supplier<Map<TableId, TableState>> relations;
     private final StopSignal stop;
     private final TopicPartition partition;
+    private final GroupOffsets offsets;
     private final Failpoints failpoints;
 
     private long checkpoint;
@@ -95,12 +90,14 @@ public final class LoadLane {
             Supplier<Map<TableId, TableState>> relations,
             StopSignal stop,
             int partition,
+            GroupOffsets offsets,
             Failpoints failpoints) {
         this.migration = migration;
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = relations;
         this.stop = stop;
+        this.offsets = offsets;
         this.failpoints = failpoints;
         this.partition = new TopicPartition(migration.topics().load(), partition);
     }
@@ -130,9 +127,19 @@ public final class LoadLane {
                         break;
                     }
                 }
+                if (held.isEmpty() && (open == null || isVoid(open))) {
+                    offsets.readUpTo(partition, consumer.position(partition));
+                }
             }
             close();
         }
+    }
+
+    /** Whether the chunk is not needed: its reader has died, and its rows came to the target otherwise. */
+    private boolean isVoid(ChunkHeader chunk) {
+        TableState relation = relations.get().get(chunk.table());
+        return relation != null
+                && (relation.loadEpoch() > chunk.epoch() || relation.loadEpoch() == chunk.epoch() && relation.ready());
     }
 
     private boolean heldIsCleared() {
@@ -165,11 +172,7 @@ public final class LoadLane {
     private void begin(ChunkHeader header) throws SQLException {
         open = header;
         while (!stop.isRequested()) {
-            try (PreparedStatement statement = target.prepareStatement(ALONE)) {
-                statement.setInt(1, LOCK_CLASS);
-                statement.setInt(2, Objects.hash(header.table(), header.epoch(), header.chunk()));
-                statement.execute();
-            }
+            ChunkWriter.lock(target, header);
             if (decide(header)) {
                 return;
             }

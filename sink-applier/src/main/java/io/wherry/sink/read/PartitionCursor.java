@@ -64,7 +64,7 @@ public final class PartitionCursor {
     private Section section;
 
     /**
-     * @param loadMark {@code LostCommits#loadMark}
+     * @param loadMark {@code GroupOffsets#loadMark}
      * @param standing progress of the table's partitions: the cursor starts where an earlier cursor was
      */
     public PartitionCursor(
@@ -100,7 +100,7 @@ public final class PartitionCursor {
         return checkpoint;
     }
 
-    /** The checkpoint as it is written to Kafka. */
+    /** The checkpoint as the consumer group shows it. */
     public OffsetAndMetadata groupOffset() {
         return new OffsetAndMetadata(checkpoint, loadMark);
     }

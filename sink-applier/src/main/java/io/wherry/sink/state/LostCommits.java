@@ -5,9 +5,7 @@ import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.kafka.KafkaClients;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -26,49 +24,32 @@ import org.slf4j.LoggerFactory;
 public final class LostCommits {
     private static final Logger LOG = LoggerFactory.getLogger(LostCommits.class);
 
-    // The start time distinguishes this target from another one that the same topics were applied to.
-    private static final String LOAD_MARKS = """
-            SELECT c.topic, c.partition, c.next_offset, m.started_at || ' load ' || r.load_epoch
-              FROM wherry.checkpoint c JOIN wherry.relation r USING (topic), wherry.migration m
-            """;
-
-    private static final String LOAD_MARK =
-            "SELECT coalesce((SELECT max(started_at) FROM wherry.migration)::text, '') || ' load ' || ?";
-
     private static final String NOTE = """
             UPDATE wherry.applier SET lost = format('%s: %s change records in %s partitions', clock_timestamp()::timestamptz(0), ?, ?)
             """;
 
     private LostCommits() {}
 
-    /** The metadata of a group offset of a table. */
-    public static String loadMark(Connection target, int loadEpoch) throws SQLException {
-        try (PreparedStatement statement = target.prepareStatement(LOAD_MARK)) {
-            statement.setInt(1, loadEpoch);
-            try (ResultSet row = statement.executeQuery()) {
-                row.next();
-                return row.getString(1);
-            }
-        }
-    }
-
     /**
-     * Records on the target what the target has lost, if anything.
+     * Records on the target what the target has lost, if anything. To be called before the group offsets are committed again.
      *
      * @param target whose checkpoints already belong to this instance, so that no other instance moves them
+     * @param epoch of this instance
      */
-    public static void look(Connection target, Migration migration) throws SQLException {
+    public static void look(Connection target, Migration migration, long epoch) throws SQLException {
         Map<TopicPartition, OffsetAndMetadata> applied = applied(migration);
         long records = 0;
         int partitions = 0;
-        try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery(LOAD_MARKS)) {
-            while (row.next()) {
-                OffsetAndMetadata offset = applied.get(new TopicPartition(row.getString(1), row.getInt(2)));
-                if (offset != null && offset.metadata().equals(row.getString(4)) && offset.offset() > row.getLong(3)) {
-                    records += offset.offset() - row.getLong(3);
-                    partitions++;
-                }
+        for (Map.Entry<TopicPartition, OffsetAndMetadata> now :
+                GroupOffsets.read(target, migration.topics().load(), epoch).entrySet()) {
+            OffsetAndMetadata before = applied.get(now.getKey());
+            OffsetAndMetadata checkpoint = now.getValue();
+            if (before != null
+                    && GroupOffsets.isMarked(checkpoint)
+                    && before.metadata().equals(checkpoint.metadata())
+                    && before.offset() > checkpoint.offset()) {
+                records += before.offset() - checkpoint.offset();
+                partitions++;
             }
         }
         if (partitions > 0) {
