@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.cli.log.LogFormat;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.ConfigurationException;
@@ -19,6 +20,13 @@ abstract class ServiceCommands implements Callable<Integer> {
     @Mixin
     private MigrationOption migration;
 
+    private final String name;
+
+    /** @param name of the service, in its log */
+    ServiceCommands(String name) {
+        this.name = name;
+    }
+
     abstract Service service(Migration read, Path directory);
 
     /** The service's own HTTP server; empty = nothing listens. */
@@ -26,6 +34,7 @@ abstract class ServiceCommands implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        LogFormat.nameService(name);
         Migration read = migration.read();
         if (read.kafka().isEmpty()) {
             throw new ConfigurationException(
@@ -51,6 +60,10 @@ abstract class ServiceCommands implements Callable<Integer> {
             description = "Runs the source-connector: captures load and changes into Kafka.",
             footer = {"", "Example:", "  wherry source -f m.yaml"})
     static final class Source extends ServiceCommands {
+        Source() {
+            super("source-connector");
+        }
+
         @Override
         Service service(Migration read, Path directory) {
             return new SourceConnector(Flow.first(read).groups().get(0));
@@ -70,6 +83,10 @@ abstract class ServiceCommands implements Callable<Integer> {
             description = "Runs the sink-applier: applies load and changes to the target.",
             footer = {"", "Example:", "  wherry sink -f m.yaml"})
     static final class Sink extends ServiceCommands {
+        Sink() {
+            super("sink-applier");
+        }
+
         @Override
         Service service(Migration read, Path directory) {
             return new SinkApplier(Flow.first(read));
@@ -87,6 +104,10 @@ abstract class ServiceCommands implements Callable<Integer> {
             description = "Runs the cutover-coordinator: schema, lags, cutover, HTTP.",
             footer = {"", "Example:", "  wherry coordinator -f m.yaml"})
     static final class Coordinator extends ServiceCommands {
+        Coordinator() {
+            super("cutover-coordinator");
+        }
+
         @Override
         Service service(Migration read, Path directory) {
             return new CutoverCoordinator(Flow.first(read), directory);

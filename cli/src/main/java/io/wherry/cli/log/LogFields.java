@@ -16,8 +16,6 @@ import net.logstash.logback.composite.AbstractJsonProvider;
  * secrets and values of rows, as in a line of text.
  */
 public final class LogFields extends AbstractJsonProvider<ILoggingEvent> {
-    private static final String OTHER = "wherry";
-
     /** Which service logs, by the beginning of the logger's or of the thread's name. */
     private static final Map<String, String> SERVICES = Map.of(
             "io.wherry.source.", "source-connector",
@@ -53,7 +51,7 @@ public final class LogFields extends AbstractJsonProvider<ILoggingEvent> {
                         || event.getThreadName().startsWith(entry.getKey()))
                 .map(Map.Entry::getValue)
                 .findFirst()
-                .orElse(OTHER);
+                .orElseGet(LogFormat::service);
     }
 
     /** The first table among the arguments: the message names the table there. */

@@ -14,6 +14,7 @@ public final class LogFormat {
     private static final String LEVEL = "wherry.log.level";
     private static final String FORMAT = "wherry.log.format";
     private static final String MIGRATION = "wherry.log.migration";
+    private static final String SERVICE = "wherry.log.service";
     private static final Set<String> LEVELS = Set.of("ERROR", "WARN", "INFO", "DEBUG", "TRACE");
     private static final Set<String> FORMATS = Set.of("text", "json");
 
@@ -52,6 +53,16 @@ public final class LogFormat {
     /** From now on lines of the log name this migration: a process works on one. */
     public static void nameMigration(String name) {
         System.setProperty(MIGRATION, name);
+    }
+
+    /** From now on lines of the log that belong to no other service name this one: the process runs it alone. */
+    public static void nameService(String name) {
+        System.setProperty(SERVICE, name);
+    }
+
+    /** The service that this process runs alone; {@code wherry} = several, or none. */
+    static String service() {
+        return System.getProperty(SERVICE, "wherry");
     }
 
     /** The migration that this process works on; empty = not known yet. */
