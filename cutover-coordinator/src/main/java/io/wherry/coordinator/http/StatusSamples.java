@@ -124,6 +124,12 @@ final class StatusSamples {
                 tags,
                 table.state().equals("FAILED") ? 1.0 : 0.0);
         gauge("wherry.rows.estimated", "", "Rows of the table by the source's statistics", tags, table.rowsEstimated());
+        gauge(
+                "wherry.table.lag",
+                "records",
+                "Change records of the table in Kafka that are not applied",
+                tags,
+                table.lag().records());
         counter("wherry.rows.loaded", "Rows that the load has brought to the target", tags, table.rowsLoaded());
         changes("wherry.changes.captured", "Changes put into Kafka", table.table(), table.captured());
         changes("wherry.changes.applied", "Changes applied to the target", table.table(), table.applied());
