@@ -24,8 +24,10 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("containers-smoke")
 final class SinkApplierTest {
     private static final String PEOPLE =
             "CREATE TABLE public.people (id int PRIMARY KEY, email text UNIQUE, note text, born date)";

@@ -12,7 +12,6 @@ import org.junit.jupiter.api.Test;
 
 /** {@code kill -9} of the sink-applier: nothing is lost, nothing arrives twice, no operator is needed. */
 @Tag("slow")
-@Tag("containers-smoke")
 class SinkKilledTest {
     private static final String CHUNKS_APPLIED = "SELECT count(*) FROM wherry.chunk";
     private static final String CHUNKS_PLANNED = "SELECT sum(chunks) FROM wherry.relation";

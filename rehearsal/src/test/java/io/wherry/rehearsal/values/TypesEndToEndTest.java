@@ -14,8 +14,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -88,14 +86,6 @@ final class TypesEndToEndTest {
     void everyTypeArrivesAsItsOwnTextThoughEachSettingOfRoleDatabaseAndServerHasItsWorstValue(int source, int target)
             throws Exception {
         migrate(source, target);
-    }
-
-    /** The pair of the short run on containers; elsewhere, {@link VersionMatrixTest} runs it. */
-    @Tag("slow")
-    @Tag("containers-smoke")
-    @Test
-    void everyTypeFrom15To17() throws Exception {
-        migrate(15, 17);
     }
 
     static void migrate(int source, int target) throws Exception {
