@@ -22,6 +22,8 @@ import java.time.Duration;
 /** Client of the coordinator's HTTP API. */
 final class CoordinatorClient {
     private static final Duration CONNECT = Duration.ofSeconds(5);
+    // A coordinator that has just started on a busy machine did not answer within five seconds.
+    private static final Duration ANSWER = Duration.ofSeconds(20);
 
     private final URI base;
     private final Migration migration;
@@ -56,7 +58,7 @@ final class CoordinatorClient {
     /** @param values whether the answer may hold secrets and values of rows, which needs the token */
     Answer read(String path, boolean values) {
         HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve(path + (values ? "?showValues=true" : "")))
-                .timeout(CONNECT);
+                .timeout(ANSWER);
         if (values || migration.http().reading() == Reading.TOKEN) {
             request.header("Authorization", "Bearer " + token());
         }
