@@ -48,6 +48,7 @@ class TargetFailoverTest {
         }
     }
 
+    @Tag("slow")
     @Test
     void aForgottenFenceIsOpenedAndAForgottenSwitchIsNot() throws Exception {
         try (MigrationFixture migration = MigrationFixture.alone("forgotten", 15, 15)) {

@@ -14,6 +14,7 @@ import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A chunk that fails for good takes its own table out of the load, and no other table. */
@@ -201,6 +202,7 @@ class LoadFailureTest {
     }
 
     /** Seen to fail before: the load of all tables was tried again and again, and the message said that the source was away. */
+    @Tag("slow")
     @Test
     void aTableWhoseKeysCannotBeSampledBlocksNoOtherTable() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("sampled", 13, 13)) {

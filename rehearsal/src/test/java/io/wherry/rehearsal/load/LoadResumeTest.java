@@ -30,6 +30,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -38,6 +39,7 @@ import org.junit.jupiter.api.Test;
  */
 class LoadResumeTest {
     @Test
+    @Tag("slow")
     void killedAtSeveralChunksTheLoadContinuesWithTheOthers() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("resume", 15, 15)) {
             migration.file("");

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,6 +21,7 @@ class StandbyTest {
     private static final String APPLIED = "SELECT coalesce(sum(inserts + updates + deletes), 0) FROM wherry.relation";
 
     @Test
+    @Tag("slow")
     void killedOnesAreReplacedAndStoppedOnesComeBackTooLate() throws Exception {
         try (MigrationFixture migration = new MigrationFixture("standby", 15, 15)) {
             migration.fillWithSample(20_000);

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** ALTER TABLE on the source while the migration runs. */
@@ -190,6 +191,7 @@ class LiveDdlTest {
         migration.completeExactly();
     }
 
+    @Tag("slow")
     @Test
     void indexesAndConstraintsArriveAfterTheRowsThatTheyHoldFor() throws Exception {
         migration.execute(

@@ -106,6 +106,7 @@ class GiantValuesTest {
         migration.completeExactly();
     }
 
+    @Tag("slow")
     @Test
     void partitionsOfOneTableMeetThoughOneOfThemHasAGiant() throws Exception {
         migration.execute(
