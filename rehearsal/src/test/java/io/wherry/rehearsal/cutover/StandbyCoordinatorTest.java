@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,6 +43,7 @@ class StandbyCoordinatorTest {
      * <p>Seen to fail while a free lock of the fence was enough to open the source: applications could write to the source after
      * the switch.
      */
+    @Tag("slow")
     @Test
     void killedInTheWindowAndStoppedInTheWindow() throws Exception {
         try (MigrationFixture fixture = new MigrationFixture("standbyc", 15, 15)) {
