@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
         description = {
             "Writes to every table of a database until Ctrl-C, and notes each transaction that the server acknowledged.",
             "With --check: counts the noted transactions that the database does not hold. The database needs the tables of"
-                    + " docker/source/ledger.sql."
+                    + " docker/databases/ledger.sql."
         },
         footer = {
             "",
