@@ -7,7 +7,9 @@ FROM scratch AS artifacts
 WORKDIR /repository
 
 FROM debian:bookworm-slim AS build
-RUN apt-get update -q && apt-get install -q -y --no-install-recommends openjdk-17-jdk-headless maven
+# Slim images lack the folder of manual pages, into which the JDK's package sets links.
+RUN mkdir -p /usr/share/man/man1 && apt-get update -q \
+ && apt-get install -q -y --no-install-recommends openjdk-17-jdk-headless maven
 RUN jlink --add-modules java.se,jdk.charsets,jdk.crypto.ec,jdk.httpserver,jdk.jcmd,jdk.management,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.unsupported,jdk.zipfs \
       --no-header-files --no-man-pages --strip-java-debug-attributes --compress 1 --output /jre \
  && /jre/bin/java -Xshare:dump
