@@ -20,6 +20,9 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -192,6 +195,42 @@ final class SchemaOfExtensionsTest {
                     .isZero();
             assertThat(Queries.strings(target, "SELECT name FROM systems.system WHERE code > 2"))
                     .containsExactly("early");
+        }
+    }
+
+    @Test
+    void rowsOfAnExtensionMayChangeWhileTheyAreBrought() throws Exception {
+        servers.run(servers.source, "shop", "CREATE SCHEMA systems; CREATE EXTENSION wherry_systems SCHEMA systems");
+        Migration migration = servers.migration();
+        new SchemaCopy(Flow.first(migration), TwoServers.tools(migration)).run();
+        AtomicBoolean ended = new AtomicBoolean();
+        CompletableFuture<Void> application = CompletableFuture.runAsync(() -> {
+            try (Connection source = servers.openSource()) {
+                Queries.execute(source, "INSERT INTO systems.system VALUES (70, 'counter')");
+                for (int i = 0; !ended.get(); i++) {
+                    Queries.update(source, "UPDATE systems.system SET name = ? WHERE code = 70", "counter " + i);
+                }
+            } catch (SQLException e) {
+                throw new CompletionException(e);
+            }
+        });
+        ExtensionRows rows = new ExtensionRows(Flow.first(migration));
+        try (Connection source = servers.openSource();
+                Connection target = servers.openTarget()) {
+            target.setAutoCommit(false);
+            for (int i = 0; i < 20; i++) {
+                rows.bring(source, target, ExtensionTables.When.EARLY);
+                target.commit();
+            }
+            ended.set(true);
+            application.join();
+            rows.bring(source, target, ExtensionTables.When.EARLY);
+            target.commit();
+            target.setAutoCommit(true);
+            assertThat(rows.differing(source, target)).isEmpty();
+            assertThat(source.getAutoCommit()).isTrue();
+        } finally {
+            ended.set(true);
         }
     }
 
