@@ -1,8 +1,6 @@
 package io.wherry.embedded;
 
 import java.io.IOException;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -159,11 +157,6 @@ public final class EmbeddedPostgres implements PostgresServer, AutoCloseable {
     @Override
     public int major() {
         return major;
-    }
-
-    @Override
-    public String jdbcUrl(String database) {
-        return "jdbc:postgresql://127.0.0.1:" + port + "/" + URLEncoder.encode(database, StandardCharsets.UTF_8);
     }
 
     @Override

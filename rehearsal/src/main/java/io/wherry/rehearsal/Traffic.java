@@ -58,7 +58,7 @@ public final class Traffic implements AutoCloseable {
         this(database, catalog, seed, rate, new WriteLog());
     }
 
-    /** @param log that is told of each acknowledged transaction */
+    /** @param log gets each acknowledged transaction */
     public Traffic(Supplier<Endpoint> database, Connection catalog, long seed, int rate, WriteLog log)
             throws SQLException {
         this.database = database;

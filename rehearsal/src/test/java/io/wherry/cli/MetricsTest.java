@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** What a migration in three processes tells to Prometheus and to those who read its logs. */
+/** What a migration in three processes exports to Prometheus and writes to its logs. */
 final class MetricsTest {
     private static final Pattern SAMPLE = Pattern.compile("(?m)^([a-z_]+)(\\{.*})? [0-9.E+-]+$");
 

@@ -115,7 +115,7 @@ public final class SourceConnector implements Service {
         return turns.hangs(System.nanoTime());
     }
 
-    /** Whether the service is being closed. Whoever waits asks this again and again, so that each question is a turn. */
+    /** Whether the service is being closed. A thread that waits asks this again and again, so each question counts as a turn. */
     private boolean turnAndClosing() {
         turns.made(System.nanoTime());
         return closing;

@@ -86,7 +86,7 @@ final class TermThreads {
         }
     }
 
-    /** From now on no thread starts, and {@link #closing} tells all threads that the term ends. */
+    /** From now on no thread starts, and {@link #closing} is true for all threads. */
     synchronized void close() {
         closing = true;
         notifyAll();

@@ -154,11 +154,11 @@ public record Migration(
         }
     }
 
-    /** Who may read what the coordinator tells over HTTP. */
+    /** Who may read the coordinator's answers over HTTP. */
     public enum Reading {
-        /** Whoever reaches the port. */
+        /** Every client that reaches the port. */
         FREE,
-        /** Whoever has the token, as for what changes state. */
+        /** A client with the token, as for requests that change state. */
         TOKEN
     }
 

@@ -76,7 +76,7 @@ public final class ProcessMeters implements AutoCloseable {
             Matcher found = RESIDENT.matcher(Files.readString(STATUS));
             return found.find() ? Long.parseLong(found.group(1)) * 1024.0 : Double.NaN;
         } catch (IOException e) {
-            // Only Linux tells.
+            // Only Linux has the file.
             return Double.NaN;
         }
     }

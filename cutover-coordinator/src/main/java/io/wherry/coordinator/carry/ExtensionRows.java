@@ -99,7 +99,8 @@ public final class ExtensionRows {
      * @throws DataException when the target cannot take the rows
      */
     public int bring(Connection source, Connection target, When when) throws SQLException {
-        // One snapshot for the copy and the comparison. Counterexample without the snapshot: the application writes a row
+        // One snapshot for the copy and the comparison. Counterexample without the snapshot: the application writes a
+        // row
         // between the two, and the target seems to have altered the rows.
         source.setAutoCommit(false);
         try {

@@ -16,12 +16,14 @@ import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -86,18 +88,28 @@ public final class TrafficCommand implements Callable<Integer> {
     private String password;
 
     @Override
-    public Integer call() throws IOException, SQLException, InterruptedException {
+    public Integer call() throws SQLException, InterruptedException {
         if (rate < 1) {
             throw new ConfigurationException("--rate", rate + " is not 1 or more", "See wherry traffic --help");
         }
-        password = Files.readString(passwordFile).strip();
+        try {
+            password = Files.readString(passwordFile).strip();
+        } catch (IOException e) {
+            throw unusable("--password-file", passwordFile, e, "Check that the file exists and may be read");
+        }
         return check ? check() : write();
     }
 
-    private int check() throws IOException, SQLException {
+    private static ConfigurationException unusable(String option, Path file, Exception failure, String remedy) {
+        return new ConfigurationException(option, file + ": " + failure, remedy);
+    }
+
+    private int check() throws SQLException {
         List<Long> acknowledged;
         try (Stream<String> lines = Files.lines(notes)) {
             acknowledged = lines.map(Long::valueOf).toList();
+        } catch (IOException | UncheckedIOException | NumberFormatException e) {
+            throw unusable("--notes", notes, e, "Give the file that wherry traffic wrote");
         }
         try (Connection serving = any()) {
             long lost = Traffic.lost(acknowledged, serving);
@@ -106,16 +118,25 @@ public final class TrafficCommand implements Callable<Integer> {
         }
     }
 
-    private int write() throws IOException, SQLException, InterruptedException {
+    private int write() throws SQLException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
         CountDownLatch asked = new CountDownLatch(1);
+        // Traffic without notes proves nothing, so a note that cannot be written ends the traffic.
+        AtomicReference<UncheckedIOException> failure = new AtomicReference<>();
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             asked.countDown();
             awaitQuietly(ended);
         }));
         try (Writer file = Files.newBufferedWriter(notes, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
-            WriteLog log = new WriteLog(id -> note(file, id));
+            WriteLog log = new WriteLog(id -> {
+                try {
+                    note(file, id);
+                } catch (UncheckedIOException e) {
+                    failure.set(e);
+                    asked.countDown();
+                }
+            });
             try (Traffic traffic = traffic(log, asked)) {
                 traffic.start();
                 while (!asked.await(PROGRESS_SECONDS, TimeUnit.SECONDS)) {
@@ -123,6 +144,11 @@ public final class TrafficCommand implements Callable<Integer> {
                 }
             }
             say(out, log);
+            if (failure.get() != null) {
+                throw failure.get();
+            }
+        } catch (IOException | UncheckedIOException e) {
+            throw unusable("--notes", notes, e, "Check that the file may be written and that the disk is not full");
         } finally {
             ended.countDown();
         }
@@ -171,18 +197,14 @@ public final class TrafficCommand implements Callable<Integer> {
                 spec.commandLine().getErr().println("waiting for a server: " + e.getMessage());
                 if (asked.await(RETRY_MILLIS, TimeUnit.MILLISECONDS)) {
                     throw new RetryableException(
-                            "log in",
-                            String.join(", ", urls),
-                            e.getMessage(),
-                            "Check that role " + user + " can log in",
-                            e);
+                            "log in", "", e.getMessage(), "Check that role " + user + " can log in", e);
                 }
             }
         }
     }
 
     private Connection any() throws SQLException {
-        SQLException last = null;
+        List<String> failures = new ArrayList<>();
         for (String url : urls) {
             Properties properties = new Properties();
             properties.setProperty("user", user);
@@ -191,9 +213,9 @@ public final class TrafficCommand implements Callable<Integer> {
             try {
                 return DriverManager.getConnection(url, properties);
             } catch (SQLException e) {
-                last = e;
+                failures.add(url + ": " + e.getMessage());
             }
         }
-        throw last;
+        throw new SQLException(String.join("; ", failures));
     }
 }

@@ -4,8 +4,6 @@ import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.embedded.PostgresServer;
 import io.wherry.embedded.ServerException;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -54,10 +52,6 @@ final class ContainerServers implements TestServers {
     ContainerServers() {}
 
     private record Server(int major, int port) implements PostgresServer {
-        @Override
-        public String jdbcUrl(String database) {
-            return "jdbc:postgresql://127.0.0.1:" + port + "/" + URLEncoder.encode(database, StandardCharsets.UTF_8);
-        }
 
         @Override
         public String superuser() {

@@ -58,7 +58,7 @@ public final class ChangeWorker {
      * @param number of this worker, from 0
      * @param writer that only this worker uses
      * @param giants opens a second writer when the first giant value comes
-     * @param offsets is told which checkpoints have moved
+     * @param offsets gets the checkpoints that have moved
      */
     public ChangeWorker(
             Flow flow,
