@@ -6,6 +6,7 @@ import io.wherry.embedded.Cache;
 import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.PoolerStandIn;
 import io.wherry.rehearsal.servers.TestExtension;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
 
 /** Every refusal in docs/limits.md is provoked, and its message equals the printed one; the document leaves none out. */
 @Tag("embedded-only")
+@EveryThirdDay(2)
 final class LimitsTest extends Refusals {
     @Test
     void theMessagesOfTheDocumentAreThosePrinted() throws Exception {

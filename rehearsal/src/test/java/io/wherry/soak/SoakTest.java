@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 /** A few of the runs that {@code wherry soak} does; {@code -Dwherry.soak.runs=… -Dwherry.soak.seed=…} set others. */
 class SoakTest {
-    private static final int RUNS = Integer.getInteger("wherry.soak.runs", 6);
+    private static final int RUNS = Integer.getInteger("wherry.soak.runs", 4);
     private static final int AT_ONCE = 2;
     private static final long SEED = Long.getLong("wherry.soak.seed", 1);
 

@@ -13,6 +13,7 @@ import io.wherry.contract.record.Position;
 import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.EmbeddedKafka;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.soak.TopicAudit;
@@ -34,6 +35,7 @@ import org.postgresql.PGConnection;
  * deferrable constraint: the sink-applier holds that part back until the transaction is whole.
  */
 @Tag("embedded-only")
+@EveryThirdDay(0)
 class LongTransactionTest {
     private static final int ROWS = 40_000;
     private static final String[] TABLES = {"log", "place", "hot"};

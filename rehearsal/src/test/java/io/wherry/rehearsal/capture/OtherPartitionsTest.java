@@ -8,6 +8,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Status.TableStatus;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.Test;
  * Targets with other partitions than their source, or where only one side is partitioned; from 15 to 17 unless {@code
  * -Dwherry.source=18 -Dwherry.target=18} set other versions.
  */
+@EveryThirdDay(2)
 final class OtherPartitionsTest {
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.error.Finding;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import io.wherry.source.check.SourcePreflight;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 /** The effects of the migration on the source, as the source's own applications see them. */
+@EveryThirdDay(0)
 final class PublishingTest {
     /** An application must not notice: Wherry repairs, for example, a lost key within a moment. */
     private static final Duration MOMENT = Duration.ofMinutes(1);

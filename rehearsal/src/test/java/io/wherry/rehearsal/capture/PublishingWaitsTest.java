@@ -8,6 +8,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.RehearsalDatabase;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Files;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What publishing waits for on the source: the message names the session, and the applications do not wait in turn. */
+@EveryThirdDay(2)
 final class PublishingWaitsTest {
     /** An application must not notice: Wherry repairs, for example, a lost key within a moment. */
     private static final Duration MOMENT = Duration.ofMinutes(1);

@@ -7,6 +7,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.util.Optional;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A slot that is gone is reported, never silently re-created; the reported remedy helps. */
+@EveryThirdDay(1)
 class SlotGuardTest {
     @Test
     void droppedWhileUpThenLostWhileDown() throws Exception {

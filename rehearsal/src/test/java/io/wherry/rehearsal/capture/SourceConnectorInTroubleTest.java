@@ -8,6 +8,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.service.Effect;
 import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.EmbeddedPostgres;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 
 /** A source-connector that hangs, and what others do to its topics and to its source. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@EveryThirdDay(1)
 class SourceConnectorInTroubleTest {
     private static final String ITEMS = "SELECT count(*) FROM public.item";
     private static final int START_AGAIN = 75;

@@ -10,6 +10,7 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
  * After the switch, a process that lives on has no more power, also when an operator opens the old source again. Source-connector
  * and sink-applier run in their own processes.
  */
+@EveryThirdDay(0)
 class AfterTheSwitchTest {
     private static final List<String> SERVICES = List.of("source", "sink");
 

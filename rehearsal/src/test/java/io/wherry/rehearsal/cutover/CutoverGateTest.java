@@ -16,6 +16,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.StateTime;
 import io.wherry.coordinator.preflight.TargetPreflight;
 import io.wherry.embedded.FreePorts;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Files;
@@ -25,6 +26,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** What a target cannot accept is known before the fence, and work that is left for after the switch never returns to it. */
+@EveryThirdDay(2)
 class CutoverGateTest {
     private final ServerPair servers = ServerPair.shared();
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.FailpointRelay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.soak.TopicAudit;
@@ -24,14 +25,10 @@ import org.slf4j.LoggerFactory;
 /**
  * One migration whose services die at every failpoint: before and after each effect, in the order in which each service comes to
  * them. Each instance continues from the state that the death before it left. A failpoint that is not reached within minutes
- * fails the test by name. Each run takes a third of the failpoints, which the clock chooses; {@code -Dwherry.failpoints=all} takes
- * all, {@code -Dwherry.failpoints=0} to {@code 2} a given third.
+ * fails the test by name. Each day has its third of the failpoints ({@link EveryThirdDay}); {@code -Dwherry.third=all} takes all.
  */
 class FailpointSweepTest {
     private static final Logger LOG = LoggerFactory.getLogger(FailpointSweepTest.class);
-    private static final int PARTS = 3;
-    private static final String PART =
-            System.getProperty("wherry.failpoints", Long.toString(System.currentTimeMillis() / 1_000 % PARTS));
 
     private final Set<Effect> swept = ConcurrentHashMap.newKeySet();
     private MigrationFixture migration;
@@ -130,10 +127,9 @@ class FailpointSweepTest {
             names.add(Failpoints.name(effect, true));
             swept.add(effect);
         }
-        LOG.info("again: -Dwherry.failpoints={}", PART);
+        LOG.info("again: -Dwherry.third={}", EveryThirdDay.Condition.third());
         return names.stream()
-                .filter(name -> PART.equals("all")
-                        || names.indexOf(name) % PARTS == Integer.parseInt(PART)
+                .filter(name -> EveryThirdDay.Condition.includes(names.indexOf(name))
                         // The migration has to end.
                         || name.equals(Failpoints.name(Effect.COMPLETED, true)))
                 .toList();

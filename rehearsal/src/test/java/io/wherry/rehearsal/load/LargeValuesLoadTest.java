@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.record.Json;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.WherryProcess;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Values of 40 and 500 MB pass a heap of 512 MiB that all three services share, and blocks take at most 64 MiB of it. */
+@EveryThirdDay(2)
 class LargeValuesLoadTest {
     // A value of the change path is held whole. This test is about the load, so the trigger keeps the writers off
     // these rows.

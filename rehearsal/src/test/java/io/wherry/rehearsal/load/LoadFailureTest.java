@@ -10,6 +10,7 @@ import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.machine.Status.TableStatus;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A chunk that fails for good takes its own table out of the load, and no other table. */
+@EveryThirdDay(0)
 class LoadFailureTest {
     @Test
     void oneTableCannotBeReadAndAnotherCannotBeWritten() throws Exception {

@@ -8,6 +8,7 @@ import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Status.TableStatus;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.SQLException;
 import java.util.Optional;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** ALTER TABLE on the source while the migration runs. */
+@EveryThirdDay(0)
 class LiveDdlTest {
     private static int migrations;
 

@@ -22,6 +22,7 @@ import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.ScratchDatabase;
 import io.wherry.coordinator.verify.DataCompare;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.io.IOException;
 import java.sql.Connection;
@@ -33,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@EveryThirdDay(1)
 final class SchemaCopyTest {
     @ParameterizedTest
     @CsvSource({"11, 17", "15, 15"})

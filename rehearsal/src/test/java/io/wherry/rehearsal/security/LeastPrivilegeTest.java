@@ -13,6 +13,7 @@ import io.wherry.embedded.Cache;
 import io.wherry.embedded.FreePorts;
 import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.PostgresClientInstaller;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.FileMigration;
 import io.wherry.rehearsal.fixture.SecurityPage;
 import io.wherry.rehearsal.fixture.SharedBroker;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * A whole migration by roles that are no superusers, created by the SQL of {@code docs/security.md} itself. For each right that
  * is revoked, the preflight names the statement that restores it.
  */
+@EveryThirdDay(2)
 class LeastPrivilegeTest {
     private static final String PREPARE = """
             CREATE ROLE dba NOLOGIN;

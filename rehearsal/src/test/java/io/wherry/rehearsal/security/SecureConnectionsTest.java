@@ -14,6 +14,7 @@ import io.wherry.contract.record.Json;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.embedded.FreePorts;
 import io.wherry.embedded.JavaCommand;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.FileMigration;
 import io.wherry.rehearsal.fixture.SecureServers;
 import java.io.IOException;
@@ -51,6 +52,7 @@ import org.junit.jupiter.api.Test;
 
 /** Every connection uses TLS and verifies the server's name, every server has a login; and no secret is shown anywhere. */
 @Tag("embedded-only")
+@EveryThirdDay(1)
 class SecureConnectionsTest {
     private static final String TOKEN = "s3cret-token-Zq5-0123456789";
     private static final List<String> SECRETS = List.of("s3cret", "Zq1", "Zq2", "Zq3", "Zq4", "Zq5");

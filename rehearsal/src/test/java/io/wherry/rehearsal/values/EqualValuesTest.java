@@ -1,6 +1,7 @@
 package io.wherry.rehearsal.values;
 
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -8,6 +9,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Rows whose values are equal but not identical: under a case-insensitive collation, with another scale, with blanks. */
+@EveryThirdDay(1)
 class EqualValuesTest {
     /** Without a key, a row is found by the bytes of its values; with a key, the bytes of the key come to the target too. */
     @Test

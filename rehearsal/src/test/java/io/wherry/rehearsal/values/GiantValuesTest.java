@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 /**
  * One worker whose giant values take as long as the test needs: its other tables continue, and nothing is lost or out of order.
  */
+@EveryThirdDay(2)
 class GiantValuesTest {
     private static final String GIANT = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 200000) i)";
     private static final String ROWS = "SELECT count(*) FROM public.";

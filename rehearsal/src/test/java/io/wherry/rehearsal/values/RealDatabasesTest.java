@@ -6,6 +6,7 @@ import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Path;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Databases of other projects arrive exactly on a newer version: loaded, changed while changes stream, every row updated, and cut
  * over.
  */
+@EveryThirdDay(1)
 final class RealDatabasesTest {
     private final ServerPair servers = ServerPair.shared(15, 17);
 

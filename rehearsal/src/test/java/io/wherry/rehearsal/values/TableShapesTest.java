@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Every shape that a table can have: by load, by a backlog of changes in one batch, and by changes one after another. */
+@EveryThirdDay(1)
 class TableShapesTest {
     /** Sessions that ask twice a second whether the transactions of before have ended, and which is the oldest. */
     private static final String SETTLING = """

@@ -2,11 +2,13 @@ package io.wherry.rehearsal.values;
 
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Unique and exclusion constraints stay in force while rows exchange their values. */
+@EveryThirdDay(0)
 class UniqueConflictsTest {
     /** A superuser's sessions skip checks at commit (they are triggers); any other role's sessions must satisfy them. */
     @ParameterizedTest
