@@ -1,15 +1,17 @@
 package io.wherry.sink.state;
 
 import io.wherry.contract.config.Migration;
-import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.kafka.KafkaClients;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.admin.Admin;
+import java.util.Objects;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
 import org.slf4j.Logger;
@@ -37,11 +39,12 @@ public final class LostCommits {
      * @param epoch of this instance
      */
     public static void look(Connection target, Migration migration, long epoch) throws SQLException {
-        Map<TopicPartition, OffsetAndMetadata> applied = applied(migration);
+        Map<TopicPartition, OffsetAndMetadata> checkpoints =
+                GroupOffsets.read(target, migration.topics().load(), epoch);
+        Map<TopicPartition, OffsetAndMetadata> applied = applied(migration, checkpoints.keySet());
         long records = 0;
         int partitions = 0;
-        for (Map.Entry<TopicPartition, OffsetAndMetadata> now :
-                GroupOffsets.read(target, migration.topics().load(), epoch).entrySet()) {
+        for (Map.Entry<TopicPartition, OffsetAndMetadata> now : checkpoints.entrySet()) {
             OffsetAndMetadata before = applied.get(now.getKey());
             OffsetAndMetadata checkpoint = now.getValue();
             if (before != null
@@ -66,23 +69,20 @@ public final class LostCommits {
         }
     }
 
-    private static Map<TopicPartition, OffsetAndMetadata> applied(Migration migration) {
-        try (Admin admin = KafkaClients.admin(migration)) {
-            return admin.listConsumerGroupOffsets(migration.name())
-                    .partitionsToOffsetAndMetadata()
-                    .get();
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RetriableException passing) {
-                throw passing;
-            }
+    // By a consumer, which pauses between its questions. An admin client asks 1,500 times a second for the group's
+    // coordinator while no broker has that role.
+    private static Map<TopicPartition, OffsetAndMetadata> applied(Migration migration, Set<TopicPartition> partitions) {
+        try (KafkaConsumer<byte[], byte[]> group =
+                KafkaClients.consumer(migration, Map.of("group.id", migration.name()))) {
+            Map<TopicPartition, OffsetAndMetadata> applied = new HashMap<>(group.committed(partitions));
+            applied.values().removeIf(Objects::isNull);
+            return applied;
+        } catch (RetriableException e) {
+            throw e;
+        } catch (KafkaException e) {
             // As if the right to read group offsets were missing: nothing else depends on them.
-            LOG.warn(
-                    "Cannot check whether the target has lost commits: {}",
-                    e.getCause().getMessage());
+            LOG.warn("Cannot check whether the target has lost commits: {}", e.getMessage());
             return Map.of();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new RetryableException("read group offsets", migration.name(), "interrupted", "", e);
         }
     }
 }
