@@ -64,7 +64,7 @@ public enum ReplicaIdentity {
      * The columns that identify a row of the stream; empty = keyless. Under FULL the row has all columns, so those of the primary
      * key are among them. Wherry sets FULL on a table that has no other identity.
      */
-    List<String> columns(List<String> primaryKey, List<String> namedIndex) {
+    public List<String> columns(List<String> primaryKey, List<String> namedIndex) {
         return this == INDEX ? namedIndex : primaryKey;
     }
 
@@ -78,7 +78,7 @@ public enum ReplicaIdentity {
     }
 
     /** SQL for the names of the columns of the index that table {@code c} names as its identity; NULL when there is none. */
-    static String namedIndex(int major) {
+    public static String namedIndex(int major) {
         return key(NAMED_INDEX, major);
     }
 

@@ -6,7 +6,7 @@ import java.sql.SQLException;
 /** The version of a server, needed before a query names a catalog column that not every version has. */
 public final class ServerVersion {
     /** From this version on columns can be generated: {@code pg_attribute.attgenerated}. */
-    static final int GENERATED_COLUMNS = 12;
+    public static final int GENERATED_COLUMNS = 12;
 
     private ServerVersion() {}
 
