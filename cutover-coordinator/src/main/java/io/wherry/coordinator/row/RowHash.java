@@ -67,6 +67,49 @@ public final class RowHash {
     }
 
     /**
+     * One query: rows, and two sums of 64-bit hashes of every row, together 128 bits.
+     *
+     * <p>The row's text stands in a subquery that the planner must not dissolve ({@code OFFSET 0}), so the server computes the text
+     * once for both hashes.
+     *
+     * @param extended as in {@link #table}; without it, the two halves of the row's md5
+     * @param rows as in {@link #table}
+     */
+    public static String sums(List<CatalogColumn> columns, RowTypes types, boolean extended, String rows) {
+        String row = row(columns, types);
+        return extended
+                ? "SELECT count(*), sum(hashtextextended(r, 0)), sum(hashtextextended(r, 1)) FROM (SELECT " + row
+                        + " AS r FROM " + rows + " OFFSET 0) AS wherry_rows"
+                : "SELECT count(*), sum(('x' || substr(m, 1, 16))::bit(64)::bigint),"
+                        + " sum(('x' || substr(m, 17, 16))::bit(64)::bigint) FROM (SELECT md5(" + row
+                        + ") AS m FROM " + rows + " OFFSET 0) AS wherry_rows";
+    }
+
+    /**
+     * SQL for 128 bits of a text, as a text.
+     *
+     * @param text SQL of the text, used twice: a name, not an expression that costs
+     * @param extended as in {@link #table}
+     */
+    public static String digest(String text, boolean extended) {
+        return extended
+                ? "(hashtextextended(" + text + ", 0) || ' ' || hashtextextended(" + text + ", 1))"
+                : "md5(" + text + ")";
+    }
+
+    /** Whether the server's own text of the column's values may be another in another version. */
+    public static boolean changesItsText(CatalogColumn column, RowTypes types) {
+        return SEND.containsKey(builtIn(column, types)) || types.floating().containsKey(column.typeOid());
+    }
+
+    /** Name of the column's type, or of its domain's base type, in {@code pg_catalog}; empty for another type. */
+    private static String builtIn(CatalogColumn column, RowTypes types) {
+        return column.type().schema().equals("pg_catalog")
+                ? column.type().name()
+                : types.bases().getOrDefault(column.typeOid(), "");
+    }
+
+    /**
      * Each row's md5 and its key for people, ordered by md5 bytewise.
      *
      * @param rows as in {@link #table}
@@ -82,9 +125,7 @@ public final class RowHash {
 
     private static String column(CatalogColumn column, RowTypes types) {
         String name = Identifiers.quote(column.name());
-        String type = column.type().schema().equals("pg_catalog")
-                ? column.type().name()
-                : types.bases().getOrDefault(column.typeOid(), "");
+        String type = builtIn(column, types);
         String send = SEND.get(type);
         if (send != null) {
             return "encode(" + send + "(" + name + "), 'hex')";

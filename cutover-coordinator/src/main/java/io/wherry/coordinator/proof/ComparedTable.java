@@ -1,0 +1,138 @@
+package io.wherry.coordinator.proof;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.coordinator.row.RowHash;
+import io.wherry.coordinator.row.RowTypes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * The SQL by which one table is compared (pure). A row's text, and so its hash, is the same statement on both sides; the filter limits
+ * the source's rows only.
+ *
+ * @param columns in the order of their names, so the order in the tables does not count
+ * @param key empty when the rows have no key by which they can be found
+ * @param filter condition on the source's rows; empty = all rows
+ */
+record ComparedTable(
+        CatalogTable source,
+        CatalogTable target,
+        List<CatalogColumn> columns,
+        List<KeyColumn> key,
+        String filter,
+        RowTypes types,
+        boolean extended) {
+
+    static ComparedTable of(
+            CatalogTable source, CatalogTable target, List<KeyColumn> key, Migration migration, CatalogFacts facts) {
+        String where = migration.tables().where().getOrDefault(source.id().toString(), "");
+        List<CatalogColumn> columns = CatalogFacts.byName(source.columns());
+        return new ComparedTable(source, target, columns, key, where, facts.types(), facts.extended());
+    }
+
+    TableId id() {
+        return source.id();
+    }
+
+    /** How many of the key's first columns every server orders alike. */
+    int ordered() {
+        int ordered = 0;
+        while (ordered < key.size() && key.get(ordered).ordered()) {
+            ordered++;
+        }
+        return ordered;
+    }
+
+    private String rows(boolean onSource) {
+        return (onSource ? source : target).rows();
+    }
+
+    private String where(boolean onSource, List<String> more) {
+        List<String> conditions = new ArrayList<>(more);
+        if (onSource && !filter.isEmpty()) {
+            conditions.add("(" + filter + ")");
+        }
+        return conditions.isEmpty() ? "" : " WHERE " + String.join(" AND ", conditions);
+    }
+
+    /** Rows and two sums of hashes of the rows that meet the conditions. */
+    String sums(boolean onSource, List<String> conditions) {
+        return RowHash.sums(columns, types, extended, rows(onSource) + where(onSource, conditions));
+    }
+
+    /** Condition with a parameter for each ordered column of the key: above ({@code >}) a key, or up to ({@code <=}) one. */
+    String bound(String operator) {
+        List<KeyColumn> first = key.subList(0, ordered());
+        String names = first.stream().map(KeyColumn::name).collect(Collectors.joining(", "));
+        String values = first.stream().map(c -> c.value("?")).collect(Collectors.joining(", "));
+        return first.size() == 1
+                ? names + " " + operator + " " + values
+                : "ROW(" + names + ") " + operator + " ROW(" + values + ")";
+    }
+
+    /** The ordered columns of the key of the row on the source that is {@code rows} rows further. */
+    String boundary(boolean first, int rows) {
+        List<KeyColumn> ordered = key.subList(0, ordered());
+        return "SELECT " + ordered.stream().map(KeyColumn::text).collect(Collectors.joining(", ")) + " FROM "
+                + rows(true) + (first ? "" : " WHERE " + bound(">")) + " ORDER BY "
+                + ordered.stream().map(KeyColumn::name).collect(Collectors.joining(", "))
+                + " OFFSET " + (rows - 1) + " LIMIT 1";
+    }
+
+    /** Key and hash of each row that meets the conditions; the hash is the last column. */
+    String list(boolean onSource, List<String> conditions) {
+        return "SELECT " + names("wherry_x.") + ", " + RowHash.digest("wherry_x.r", extended) + " FROM (SELECT "
+                + texts() + ", " + RowHash.row(columns, types) + " AS r FROM " + rows(onSource)
+                + where(onSource, conditions) + " OFFSET 0) AS wherry_x";
+    }
+
+    /** Key of each row that meets the conditions. */
+    String keys(boolean onSource, List<String> conditions) {
+        return "SELECT " + texts() + " FROM " + rows(onSource) + where(onSource, conditions);
+    }
+
+    /**
+     * The rows of given keys: number of the key from 1, the row's key, its hash. One parameter for each column of the key, an array
+     * of texts. Each row is found by the key's index, whatever the planner thinks of the number of keys.
+     */
+    String lookup(boolean onSource) {
+        String arrays = key.stream().map(c -> "?::pg_catalog.text[]").collect(Collectors.joining(", "));
+        return "SELECT wherry_k.n, " + names("wherry_r.") + ", wherry_r.h FROM unnest(" + arrays
+                + ") WITH ORDINALITY AS wherry_k(" + names("") + ", n) CROSS JOIN LATERAL (SELECT " + names("wherry_x.")
+                + ", " + RowHash.digest("wherry_x.r", extended) + " AS h FROM (SELECT " + texts() + ", "
+                + RowHash.row(columns, types) + " AS r FROM " + rows(onSource)
+                + where(onSource, equal(i -> "wherry_k.k" + i)) + " OFFSET 0) AS wherry_x) AS wherry_r";
+    }
+
+    /** A digest of each column of one row, in the order of {@link #columns}; one parameter for each column of the key. */
+    String digests(boolean onSource) {
+        return "SELECT ARRAY["
+                + columns.stream()
+                        .map(c -> RowHash.digest(RowHash.row(List.of(c), types), extended))
+                        .collect(Collectors.joining(", "))
+                + "] FROM " + rows(onSource) + where(onSource, equal(i -> "?"));
+    }
+
+    private List<String> equal(IntFunction<String> value) {
+        return IntStream.range(0, key.size())
+                .mapToObj(i -> key.get(i).name() + " " + key.get(i).operator() + " "
+                        + key.get(i).value(value.apply(i)))
+                .toList();
+    }
+
+    private String names(String prefix) {
+        return IntStream.range(0, key.size()).mapToObj(i -> prefix + "k" + i).collect(Collectors.joining(", "));
+    }
+
+    private String texts() {
+        return IntStream.range(0, key.size())
+                .mapToObj(i -> key.get(i).text() + " AS k" + i)
+                .collect(Collectors.joining(", "));
+    }
+}

@@ -1,0 +1,60 @@
+package io.wherry.coordinator.proof;
+
+import io.wherry.contract.name.TableId;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * The differences that stand: each stays until a later comparison of the same key finds both sides equal. Memory is bounded. Safe
+ * for use by several threads.
+ */
+public final class Differences {
+    /** Beyond this number a table has no further use for names. */
+    static final int MOST_OF_A_TABLE = 1_000;
+
+    private final Map<TableId, Map<List<String>, Difference>> tables = new TreeMap<>();
+    private final Set<TableId> wide = new TreeSet<>();
+
+    /** @return false when the table has no room for one more; then the table differs widely */
+    synchronized boolean record(Difference difference) {
+        Map<List<String>, Difference> known =
+                tables.computeIfAbsent(difference.table(), table -> new LinkedHashMap<>());
+        boolean room = known.size() < MOST_OF_A_TABLE || known.containsKey(difference.key());
+        if (room) {
+            known.put(difference.key(), difference);
+        } else {
+            wide.add(difference.table());
+        }
+        return room;
+    }
+
+    /** Whether a difference found no room since this was last asked. */
+    synchronized boolean takeWide(TableId table) {
+        return wide.remove(table);
+    }
+
+    synchronized void equal(TableId table, List<String> key) {
+        Map<List<String>, Difference> known = tables.get(table);
+        if (known != null) {
+            known.remove(key);
+        }
+    }
+
+    synchronized void forget(TableId table) {
+        tables.remove(table);
+    }
+
+    /** The differences of one table. */
+    public synchronized List<Difference> of(TableId table) {
+        return List.copyOf(tables.getOrDefault(table, Map.of()).values());
+    }
+
+    /** All differences, by table. */
+    public synchronized List<Difference> all() {
+        return tables.values().stream().flatMap(of -> of.values().stream()).toList();
+    }
+}

@@ -1,0 +1,258 @@
+package io.wherry.coordinator.proof;
+
+import io.wherry.contract.config.Flow;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.MonotonicClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/**
+ * The proof that both sides hold the same rows, carried along while applications write: a pass over every table, and the keys that
+ * the witness names since ({@link Pass}, {@link Recheck}). In the window only the rest of these keys is compared.
+ *
+ * <p>One thread calls {@link #turn}, the witness' thread fills the {@link DirtyKeys}, and any thread may ask for the status. Nothing
+ * is kept across restarts: another process begins again.
+ */
+public final class Proof {
+    /** No statement holds a snapshot for longer. */
+    private static final int STATEMENT_SECONDS = 60;
+
+    private static final long STANDING_MILLIS = 30_000;
+
+    private final DirtyKeys dirty;
+    private final Supplier<Lsn> passed;
+    private final Differences differences = new Differences();
+    private final ProofTables tables;
+    private long standingAsked = MonotonicClock.millis();
+    private int nextRecheck;
+    private Connection limitedSource;
+    private Connection limitedTarget;
+
+    /**
+     * @param dirty filled by the witness before {@code passed} reaches the changes
+     * @param passed a position for which three things hold: the target shows everything that the pipeline will ever apply of
+     *     transactions that end at or before it; the witness has named all keys that these changed; and the source shows these
+     *     transactions ({@link Recheck}). It never goes back
+     * @param from the witness names every change of a transaction that ends after this position
+     * @param witnessed tables that the witness names, each loaded completely
+     */
+    public Proof(Flow flow, DirtyKeys dirty, Supplier<Lsn> passed, Lsn from, Set<TableId> witnessed) {
+        this.dirty = dirty;
+        this.passed = passed;
+        this.tables = new ProofTables(flow, dirty, differences);
+        witnessed.forEach(table -> tables.admit(table, from));
+    }
+
+    /**
+     * Does one bounded piece of work: a batch of dirty keys, and one part of a pass.
+     *
+     * @param source session in auto-commit; its time limit for statements is set
+     * @param target the same for the target
+     * @return whether there was something to do
+     * @throws SQLException when a side fails. Nothing is lost, and the next turn does the work
+     */
+    public synchronized boolean turn(Connection source, Connection target) throws SQLException {
+        limit(source, target);
+        tables.refresh(source, target);
+        askAgainForStanding(source);
+        boolean compared = recheck(source, target);
+        return pass(source, target) || compared;
+    }
+
+    private void limit(Connection source, Connection target) throws SQLException {
+        if (source != limitedSource || target != limitedTarget) {
+            String limit = "SET statement_timeout = '" + STATEMENT_SECONDS + "s'";
+            Queries.execute(source, limit);
+            Queries.execute(target, limit);
+            limitedSource = source;
+            limitedTarget = target;
+        }
+    }
+
+    /** A difference that stands may have been repaired, which no change of the source shows. */
+    private void askAgainForStanding(Connection source) throws SQLException {
+        if (MonotonicClock.millis() - standingAsked < STANDING_MILLIS) {
+            return;
+        }
+        Lsn now = new SqlSides(null, source, source).now();
+        differences.all().stream()
+                .filter(difference -> !difference.key().isEmpty())
+                .forEach(difference -> dirty.changed(difference.table(), difference.key(), now));
+        standingAsked = MonotonicClock.millis();
+    }
+
+    private boolean recheck(Connection source, Connection target) throws SQLException {
+        List<TableProof> all = tables.bySize();
+        for (int i = 0; i < all.size(); i++) {
+            TableProof table = all.get(nextRecheck++ % all.size());
+            if (table.keyed() && dirty.size(table.id()).keys() > 0) {
+                SqlSides sides = new SqlSides(table.table(), source, target);
+                int compared = 0;
+                try {
+                    compared = table.recheck().some(sides, passed.get(), Recheck.BATCH);
+                    if (differences.takeWide(table.id())) {
+                        table.fails("differs widely: more than " + Differences.MOST_OF_A_TABLE + " keys");
+                    }
+                } catch (SQLException e) {
+                    failed(table, e);
+                }
+                if (compared > 0) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private boolean pass(Connection source, Connection target) throws SQLException {
+        for (TableProof table : tables.bySize()) {
+            if (table.due() && step(table, source, target)) {
+                return true;
+            }
+        }
+        for (TableProof table : tables.bySize()) {
+            if (table.repeats() && step(table, source, target)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean step(TableProof table, Connection source, Connection target) throws SQLException {
+        try {
+            return table.step(new SqlSides(table.table(), source, target), passed.get());
+        } catch (SQLException e) {
+            failed(table, e);
+            return true;
+        }
+    }
+
+    /** Another shape of the table, a missing right, an unreadable value or too many rows fails this table, and no other. */
+    private void failed(TableProof table, SQLException e) throws SQLException {
+        String state = String.valueOf(e.getSQLState());
+        if (!state.startsWith("42") && !state.startsWith("22") && !state.equals(Pass.CANCELED)) {
+            throw e;
+        }
+        table.fails("cannot be compared: " + e.getMessage());
+        tables.suspect();
+    }
+
+    /** The table is new, loaded again, or of another shape: it is not proven until {@link #admit}. */
+    public void forget(TableId table) {
+        tables.forget(table);
+    }
+
+    /**
+     * The table's proof may begin, again or for the first time.
+     *
+     * @param from the table was completely loaded before, and the witness names every change of a transaction that ends after this
+     *     position
+     */
+    public void admit(TableId table, Lsn from) {
+        tables.admit(table, from);
+    }
+
+    /** Tables of which every row is equal or waits among the dirty keys, and of which no difference stands. */
+    public Set<TableId> proven() {
+        return tables.all().stream()
+                .filter(this::isProven)
+                .map(TableProof::id)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** Those of the tables whose last passes took no longer than this in all, the fastest first. */
+    public Set<TableId> fastest(Set<TableId> among, Duration inAll) {
+        List<TableProof> byTime = tables.all().stream()
+                .filter(table -> among.contains(table.id()))
+                .sorted(Comparator.comparingLong(TableProof::tookNanos))
+                .toList();
+        Set<TableId> fastest = new TreeSet<>();
+        long left = inAll.toNanos();
+        for (TableProof table : byTime) {
+            left -= table.tookNanos();
+            if (left < 0) {
+                return fastest;
+            }
+            fastest.add(table.id());
+        }
+        return fastest;
+    }
+
+    private boolean isProven(TableProof table) {
+        return tables.isWitnessed(table.id()) && table.proven();
+    }
+
+    /**
+     * Compares what is left of these tables, in the window: nobody writes on the source. It waits for a turn that runs.
+     *
+     * @param fence position at which the source was fenced
+     * @return one result for each table, with a problem where the answer would not be complete
+     * @throws SQLException when a side fails; then nothing counts as compared
+     */
+    public synchronized List<TableResult> finish(Connection source, Connection target, Set<TableId> which, Lsn fence)
+            throws SQLException {
+        Lsn now = passed.get();
+        Map<TableId, TableResult> results = new TreeMap<>();
+        for (TableId id : which) {
+            TableProof table = tables.get(id);
+            String problem = table == null
+                    ? "is not among the tables that are compared"
+                    : fence.isAfter(now)
+                            ? "is proven up to " + now + " only, and the fence stands at " + fence
+                            : !tables.isWitnessed(id)
+                                    ? "its changes are not witnessed"
+                                    : table.complete()
+                                            ? ""
+                                            : "is not proven: " + table.status().unproven();
+            results.put(
+                    id,
+                    problem.isEmpty() ? rest(table, source, target) : new TableResult(id, 0, 0, 0, List.of(), problem));
+        }
+        return List.copyOf(results.values());
+    }
+
+    /** Compares what is left of the table; counted with the rows that the pass has compared. */
+    private static TableResult rest(TableProof table, Connection source, Connection target) throws SQLException {
+        TableResult rest = table.keyed()
+                ? table.recheck().all(new SqlSides(table.table(), source, target))
+                : new TableResult(table.id(), 0, 0, 0, List.of(), "");
+        return new TableResult(
+                table.id(),
+                table.provenRows() + rest.sourceRows(),
+                table.provenRows() + rest.targetRows(),
+                rest.differing(),
+                rest.keys(),
+                rest.problem());
+    }
+
+    /** How far the proof has come. */
+    public ProofStatus status() {
+        List<ProofStatus.TableStatus> each =
+                tables.all().stream().map(TableProof::status).toList();
+        Map<TableId, DirtyKeys.Size> sizes = dirty.sizes();
+        return new ProofStatus(
+                each,
+                new DirtyKeys.Size(
+                        sizes.values().stream().mapToLong(DirtyKeys.Size::keys).sum(),
+                        sizes.values().stream().mapToInt(DirtyKeys.Size::whole).sum(),
+                        sizes.values().stream().mapToLong(DirtyKeys.Size::bytes).sum()),
+                differences.all(),
+                tables.rowsCompared(),
+                each.stream()
+                        .mapToLong(ProofStatus.TableStatus::ageMillis)
+                        .max()
+                        .orElse(0));
+    }
+}

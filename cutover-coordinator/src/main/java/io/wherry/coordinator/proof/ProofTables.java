@@ -1,0 +1,153 @@
+package io.wherry.coordinator.proof;
+
+import io.wherry.contract.config.Flow;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.thread.MonotonicClock;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** Which tables are compared, and from which position on the witness names their changes. One thread reads the catalogs. */
+final class ProofTables {
+    private static final long CATALOG_MILLIS = 60_000;
+
+    private final Flow flow;
+    private final DirtyKeys dirty;
+    private final Differences differences;
+    private final AtomicLong rowsCompared = new AtomicLong();
+    private final Map<TableId, Lsn> witnessed = new ConcurrentHashMap<>();
+    private final Map<TableId, TableProof> tables = new ConcurrentSkipListMap<>();
+    private final Set<TableId> forgotten = ConcurrentHashMap.newKeySet();
+    private List<TableProof> bySize = List.of();
+    private volatile boolean stale = true;
+    private long read;
+
+    ProofTables(Flow flow, DirtyKeys dirty, Differences differences) {
+        this.flow = flow;
+        this.dirty = dirty;
+        this.differences = differences;
+    }
+
+    void admit(TableId table, Lsn from) {
+        witnessed.put(table, from);
+        stale = true;
+    }
+
+    void forget(TableId table) {
+        witnessed.remove(table);
+        forgotten.add(table);
+        stale = true;
+    }
+
+    /** The catalogs must be read again: a statement has met a table of another shape. */
+    void suspect() {
+        stale = true;
+    }
+
+    /** Whether the witness names the table's changes, and the proof knows since when. */
+    boolean isWitnessed(TableId table) {
+        return witnessed.containsKey(table) && !forgotten.contains(table);
+    }
+
+    /** The table's proof; null when the catalogs do not list the table. */
+    TableProof get(TableId table) {
+        return tables.get(table);
+    }
+
+    Collection<TableProof> all() {
+        return tables.values();
+    }
+
+    /** The smallest table first. */
+    List<TableProof> bySize() {
+        return bySize;
+    }
+
+    long rowsCompared() {
+        return rowsCompared.get();
+    }
+
+    /** Reads the catalogs when this is due. */
+    void refresh(Connection source, Connection target) throws SQLException {
+        if (!stale && MonotonicClock.millis() - read < CATALOG_MILLIS) {
+            return;
+        }
+        stale = false;
+        boolean done = false;
+        try {
+            build(CatalogFacts.read(flow, source, target), new SqlSides(null, source, target).now());
+            read = MonotonicClock.millis();
+            done = true;
+        } finally {
+            // Not "stale = !done": a table may have been forgotten meanwhile.
+            if (!done) {
+                stale = true;
+            }
+        }
+    }
+
+    /** @param now read after the catalogs */
+    private void build(CatalogFacts facts, Lsn now) {
+        List<TableProof> all = new ArrayList<>();
+        Set<TableId> gone = new TreeSet<>(tables.keySet());
+        for (CatalogTable source : facts.tables()) {
+            TableId id = source.id();
+            TableProof known = tables.get(id);
+            if (known != null && known.isOfOthers(source, facts.onTarget().get(id))) {
+                // Nobody has said that the witness names the changes of the table that has this name now.
+                witnessed.remove(id);
+            }
+            if (known == null
+                    || forgotten.remove(id)
+                    || !known.isOf(source, facts.onTarget().get(id))) {
+                // What was named by another key, or of another table, goes. The mark that stays makes the pass begin
+                // again.
+                dirty.changedWhole(id, Lsn.ZERO);
+                differences.forget(id);
+                known = begin(facts, source, known == null ? Lsn.ZERO : now);
+            }
+            tables.put(id, known);
+            all.add(known);
+            gone.remove(id);
+        }
+        gone.forEach(id -> {
+            witnessed.remove(id);
+            tables.remove(id);
+            differences.forget(id);
+        });
+        dirty.sizes().keySet().stream().filter(id -> !tables.containsKey(id)).forEach(dirty::collapse);
+        bySize = List.copyOf(all);
+    }
+
+    private TableProof begin(CatalogFacts facts, CatalogTable source, Lsn now) {
+        TableId id = source.id();
+        Lsn from = witnessed.get(id);
+        String problem = facts.problem(source);
+        if (from == null || !problem.isEmpty()) {
+            return new TableProof(
+                    id,
+                    null,
+                    Lsn.ZERO,
+                    problem.isEmpty() ? "the witness does not name its changes yet" : problem,
+                    dirty,
+                    differences,
+                    rowsCompared);
+        }
+        List<KeyColumn> key = facts.key(source);
+        boolean ordered = !key.isEmpty() && key.get(0).ordered();
+        CatalogTable target = facts.onTarget().get(id);
+        boolean whole = !ordered && (source.partitioned() || target.partitioned());
+        ComparedTable table = ComparedTable.of(source, target, whole ? List.of() : key, flow.migration(), facts);
+        return new TableProof(id, table, Lsn.max(from, now), "waits for its pass", dirty, differences, rowsCompared);
+    }
+}

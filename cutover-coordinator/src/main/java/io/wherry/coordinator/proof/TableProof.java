@@ -1,0 +1,260 @@
+package io.wherry.coordinator.proof;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.CatalogColumns;
+import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.proof.Difference.Kind;
+import io.wherry.coordinator.thread.MonotonicClock;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The proof of one table. One thread steps, any thread may ask. */
+final class TableProof {
+    /** A table that is proven is compared again after this time, or after many times of what that takes. */
+    static final long REPEAT_MILLIS = 60_000;
+
+    private static final int REPEAT_TIMES = 20;
+    private static final int WHOLE_TIMES = 5;
+    private static final long PAUSE_MILLIS = 10_000;
+    private static final long LONGEST_PAUSE_MILLIS = 10 * 60_000;
+
+    private final TableId id;
+    private final DirtyKeys dirty;
+    private final Differences differences;
+    private final AtomicLong rowsOfAll;
+    private final ComparedTable table;
+    // A pass counts only what it reads after this position has passed. It never goes back.
+    private Lsn since;
+    private Pass pass;
+    private long passBegan;
+    private long passNanos;
+    private long notBefore = MonotonicClock.millis();
+    private long repeatsAfter;
+    private int failures;
+    private int collapses;
+
+    // Read by other threads.
+    private volatile boolean proven;
+    private volatile String reason;
+    private volatile long provenSince;
+    private volatile long tookNanos;
+    private volatile long provenRows;
+    private volatile long rows;
+
+    /**
+     * @param table null when the table cannot be compared
+     * @param from the witness names every change that ends after this position
+     * @param reason why the table is not proven yet
+     */
+    TableProof(
+            TableId id,
+            ComparedTable table,
+            Lsn from,
+            String reason,
+            DirtyKeys dirty,
+            Differences differences,
+            AtomicLong rowsOfAll) {
+        this.id = id;
+        this.table = table;
+        this.since = from;
+        this.reason = reason;
+        this.dirty = dirty;
+        this.differences = differences;
+        this.rowsOfAll = rowsOfAll;
+    }
+
+    TableId id() {
+        return id;
+    }
+
+    ComparedTable table() {
+        return table;
+    }
+
+    /** Whether the rows are found by key, so that the table's dirty keys can be compared. */
+    boolean keyed() {
+        return table != null && !table.key().isEmpty();
+    }
+
+    Recheck recheck() {
+        return new Recheck(id, table.key().size(), dirty, differences);
+    }
+
+    /** Whether the catalogs still describe the tables that this proof is of. */
+    boolean isOf(CatalogTable source, CatalogTable target) {
+        return table != null && target != null && same(table.source(), source) && same(table.target(), target);
+    }
+
+    /** Whether another table has a name of these now. */
+    boolean isOfOthers(CatalogTable source, CatalogTable target) {
+        return table != null
+                && (table.source().oid() != source.oid()
+                        || target != null && table.target().oid() != target.oid());
+    }
+
+    private static boolean same(CatalogTable one, CatalogTable other) {
+        return one.oid() == other.oid()
+                && one.identity().equals(other.identity())
+                && CatalogColumns.shape(one.columns()) == CatalogColumns.shape(other.columns());
+    }
+
+    /** Whether every row is equal, or waits among the dirty keys, and no difference stands. */
+    boolean proven() {
+        // In this order: the pass says that nothing is proven before it takes the mark.
+        return !dirty.isWhole(id) && proven && differences.of(id).isEmpty();
+    }
+
+    /** Whether a pass is complete, whatever it has found. */
+    boolean complete() {
+        return !dirty.isWhole(id) && proven;
+    }
+
+    /** What the last complete pass took, without its pauses. */
+    long tookNanos() {
+        return tookNanos;
+    }
+
+    /** Rows of the last complete pass. */
+    long provenRows() {
+        return provenRows;
+    }
+
+    /** Whether a step is due. */
+    boolean due() {
+        long now = MonotonicClock.millis();
+        return table != null && now >= notBefore && (!proven || pass != null || dirty.isWhole(id));
+    }
+
+    /** Begins the next pass although the table is proven, if it is old enough. */
+    boolean repeats() {
+        long now = MonotonicClock.millis();
+        if (proven && pass == null && now >= repeatsAfter) {
+            begin(now);
+            return true;
+        }
+        return false;
+    }
+
+    /**
+     * Compares a part.
+     *
+     * @return whether there was something to do
+     */
+    boolean step(SqlSides sides, Lsn passed) throws SQLException {
+        long now = MonotonicClock.millis();
+        if (!keyed()) {
+            dirty.collapse(id);
+        }
+        if (dirty.isWhole(id)) {
+            if (keyed() && (proven || pass != null)) {
+                notBefore = now + Math.min(LONGEST_PAUSE_MILLIS, collapses++ * PAUSE_MILLIS);
+            }
+            proven = false;
+            pass = null;
+            if (now < notBefore) {
+                reason = "changes or differs in more rows than are kept by key";
+                return false;
+            }
+            // A key's mark is taken at once, so that later changes are kept by key while the pass waits for the mark's
+            // position: a table that always changes would never have a mark that has passed.
+            Lsn mark = dirty.takeWhole(id, keyed() ? DirtyKeys.LAST : passed).orElse(null);
+            if (mark == null) {
+                reason = "changes are on their way to a table that is compared as a whole";
+                return false;
+            }
+            since = Lsn.max(since, mark);
+            begin(now);
+        } else if (pass == null) {
+            begin(now);
+        }
+        if (since.isAfter(passed)) {
+            return false;
+        }
+        long began = System.nanoTime();
+        Pass.Step step = pass.step(sides, passed);
+        passNanos += System.nanoTime() - began;
+        return finish(step);
+    }
+
+    private void begin(long now) {
+        pass = keyed()
+                ? table.ordered() > 0 ? new RangePass(table, dirty) : new BlockPass(table, dirty)
+                : new WholePass();
+        passBegan = now;
+        passNanos = 0;
+        rows = 0;
+        if (!proven && failures == 0) {
+            reason = "is being compared";
+        }
+    }
+
+    private boolean finish(Pass.Step step) {
+        long now = MonotonicClock.millis();
+        rowsOfAll.addAndGet(Math.max(0, pass.rows() - rows));
+        rows = pass.rows();
+        switch (step.kind()) {
+            case MORE -> {
+                return true;
+            }
+            case WAIT -> {
+                return false;
+            }
+            case DONE -> {
+                differences.equal(id, List.of());
+                provenSince = passBegan;
+                tookNanos = passNanos;
+                provenRows = pass.rows();
+                reason = "";
+                proven = true;
+                // The pauses grow while what was found before still stands.
+                failures = differences.of(id).isEmpty() ? 0 : failures;
+                collapses = 0;
+                notBefore = keyed() ? now : now + WHOLE_TIMES * (now - passBegan);
+                repeatsAfter = now + Math.max(REPEAT_MILLIS, REPEAT_TIMES * (now - passBegan));
+            }
+            case DIFFERS -> {
+                differences.record(new Difference(id, List.of(), Kind.CONTENT_DIFFERS, List.of()));
+                fails(step.problem());
+            }
+            case PROBLEM -> {
+                fails(step.problem());
+            }
+        }
+        pass = null;
+        return true;
+    }
+
+    /** The table cannot be compared now. */
+    void fails(String problem) {
+        proven = false;
+        pass = null;
+        reason = problem;
+        if (keyed()) {
+            // The keys that wait are of no use without a pass; the next pass finds them again.
+            dirty.changedWhole(id, Lsn.ZERO);
+        }
+        notBefore = MonotonicClock.millis() + Math.min(LONGEST_PAUSE_MILLIS, PAUSE_MILLIS << Math.min(failures, 10));
+        failures++;
+    }
+
+    ProofStatus.TableStatus status() {
+        long estimated = table == null ? 0 : Math.max(1, table.source().rowsEstimated());
+        boolean all = proven();
+        String why = all
+                ? ""
+                : !reason.isEmpty()
+                        ? reason
+                        : dirty.isWhole(id)
+                                ? "changes or differs in more rows than are kept by key"
+                                : differences.of(id).size() + " differences stand";
+        return new ProofStatus.TableStatus(
+                id,
+                all,
+                all ? 100 : table == null ? 0 : (int) Math.min(99, 100 * rows / estimated),
+                why,
+                dirty.size(id).keys(),
+                all ? MonotonicClock.millis() - provenSince : 0);
+    }
+}

@@ -1,0 +1,134 @@
+package io.wherry.rehearsal.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.wherry.contract.config.Flow;
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Tables;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.proof.Difference;
+import io.wherry.coordinator.proof.DirtyKeys;
+import io.wherry.coordinator.proof.Proof;
+import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.Queries;
+import io.wherry.rehearsal.fixture.TwoServers;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/** Two databases with the same rows and the proof of that. The test is the pipeline and the witness. */
+final class ProvenPair implements AutoCloseable {
+    final DirtyKeys dirty;
+    final Proof proof;
+    final Connection source;
+    final Connection target;
+    private final TwoServers servers;
+    private Lsn passed;
+
+    /**
+     * @param sql creates and fills the tables on both sides
+     * @param where the filters of tables
+     */
+    ProvenPair(int from, int to, String sql, Map<String, String> where, DirtyKeys dirty) throws SQLException {
+        this.dirty = dirty;
+        servers = new TwoServers(from, to);
+        for (var server : List.of(servers.source, servers.target)) {
+            servers.run(server, "postgres", "CREATE DATABASE shop");
+            servers.run(server, "shop", sql);
+        }
+        Migration as = servers.migration();
+        Migration migration = new Migration(
+                as.name(),
+                as.source(),
+                as.target(),
+                as.schema(),
+                new Tables(List.of("*"), List.of(), where, List.of(), List.of()),
+                as.kafka(),
+                as.registryUrl(),
+                as.load(),
+                as.apply(),
+                as.cutover(),
+                as.http());
+        source = Sessions.open(migration, migration.source(), "test");
+        target = Sessions.open(migration, migration.target(), "test");
+        passed = now();
+        Set<TableId> tables = Queries.strings(
+                        source,
+                        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+                .stream()
+                .map(ProvenPair::table)
+                .collect(Collectors.toSet());
+        proof = new Proof(Flow.first(migration), dirty, () -> passed, passed, tables);
+    }
+
+    static TableId table(String name) {
+        return new TableId("public", name);
+    }
+
+    Lsn now() throws SQLException {
+        return Lsn.parse(Queries.string(source, "SELECT pg_current_wal_insert_lsn()::text")
+                .orElseThrow());
+    }
+
+    void onSource(String sql) throws SQLException {
+        Queries.execute(source, sql);
+    }
+
+    void onTarget(String sql) throws SQLException {
+        Queries.execute(target, sql);
+    }
+
+    /** The witness names a key; nothing is said of the target. */
+    void changed(String table, String... key) throws SQLException {
+        dirty.changed(table(table), List.of(key), now());
+    }
+
+    /** Everything that was written has been applied and named. */
+    void pass() throws SQLException {
+        passed = now();
+    }
+
+    /** One piece of work, and nothing passes meanwhile. */
+    boolean turn() throws SQLException {
+        return proof.turn(source, target);
+    }
+
+    /** Works until nothing is left to do, while the position follows the log. */
+    void settle() throws SQLException {
+        int turns = 0;
+        do {
+            pass();
+            assertThat(turns++).as("turns").isLessThan(5_000);
+        } while (turn());
+    }
+
+    /** What stands, each as for people. */
+    Set<String> differences() {
+        return proof.status().differences().stream()
+                .map(Difference::explained)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    Set<String> proven() {
+        return proof.proven().stream().map(TableId::table).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** As in the window. */
+    TableResult finish(String table) throws SQLException {
+        pass();
+        return proof.finish(source, target, Set.of(table(table)), passed).get(0);
+    }
+
+    @Override
+    public void close() throws SQLException {
+        source.close();
+        target.close();
+        servers.close();
+    }
+}
