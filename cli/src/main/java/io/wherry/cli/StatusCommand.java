@@ -26,7 +26,7 @@ final class StatusCommand extends StatusView {
                 + status.path("servedBy").asText()
                 + (waitsFor.isEmpty() || waitsFor.equals("null") ? "" : ", waits for " + waitsFor)
                 + "\n" + lastAbort(status.path("lastAbort")) + lag(status.path("lag")) + "\n"
-                + slot(status.path("slot")) + "\n";
+                + slot(status.path("slot")) + "\n" + proof(status.path("proof")) + "\n";
     }
 
     /** Shown until the next attempt: an operator who looks in the morning must see that a cutover was tried in the night. */
@@ -47,6 +47,22 @@ final class StatusCommand extends StatusView {
                                 + value(slot, "safeBytes", " bytes")
                         : "")
                 + (lost.isNumber() ? ", LOST IN " + lost.asLong() / 60 + " min at the current rate" : "");
+    }
+
+    private static String proof(JsonNode proof) {
+        if (proof.path("tables").asInt() == 0) {
+            String why = proof.path("waitsFor").asText("");
+            return "proof: none" + (why.isEmpty() ? "" : ", " + why);
+        }
+        int differences = proof.path("differences").size();
+        return String.format(
+                "proof: %d of %d tables equal, %,d rows compared, %,d changed rows to compare, the oldest is %d s old%s",
+                proof.path("proven").asInt(),
+                proof.path("tables").asInt(),
+                proof.path("rowsCompared").asLong(),
+                proof.path("dirtyKeys").asLong(),
+                proof.path("oldestMillis").asLong() / 1000,
+                differences == 0 ? "" : ", " + differences + " ROWS DIFFER");
     }
 
     static String lag(JsonNode lag) {

@@ -24,7 +24,7 @@ final class AlertRulesTest {
         String promtool = Monitoring.promtool().toString();
         run(rules, promtool, "check", "config", "prometheus.yml");
         run(rules, promtool, "test", "rules", "rules_test.yml");
-        assertThat(directory.resolve("promtool.log")).content().contains("12 rules found", "SUCCESS");
+        assertThat(directory.resolve("promtool.log")).content().contains("13 rules found", "SUCCESS");
     }
 
     @Test
@@ -39,7 +39,7 @@ final class AlertRulesTest {
             assertThat(rule.at("/annotations/description").asText()).as(name).hasSizeGreaterThan(60);
             assertThat(tests).contains(name);
         }
-        assertThat(names).hasSize(12).doesNotHaveDuplicates();
+        assertThat(names).hasSize(13).doesNotHaveDuplicates();
     }
 
     private void run(Path rules, String... command) {

@@ -71,6 +71,8 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             new Room("fence", "keeps other roles out of the source"),
             new Room("traffic", "moves the applications"),
             new Room("verify", "compares rows"),
+            new Room("proof", "equality by induction: pass, dirty keys, recheck"),
+            new Room("witness", "names the keys that change, by a slot of its own"),
             new Room("follow", "indexes and schema changes onto the target"),
             new Room("watch", "positions, lag, drain"),
             new Room("schema", "copies and compares schemas"),

@@ -27,10 +27,11 @@ public record Migration(
         Map<String, String> registryAccess,
         Load load,
         Apply apply,
+        Verify verify,
         Cutover cutover,
         Http http,
         Map<String, String> roleMap) {
-    /** With a registry that asks for no login, and every role keeping its name. */
+    /** With the default proof, a registry that asks for no login, and every role keeping its name. */
     public Migration(
             String name,
             Endpoint source,
@@ -43,7 +44,21 @@ public record Migration(
             Apply apply,
             Cutover cutover,
             Http http) {
-        this(name, source, target, schema, tables, kafka, registryUrl, Map.of(), load, apply, cutover, http, Map.of());
+        this(
+                name,
+                source,
+                target,
+                schema,
+                tables,
+                kafka,
+                registryUrl,
+                Map.of(),
+                load,
+                apply,
+                Verify.DEFAULT,
+                cutover,
+                http,
+                Map.of());
     }
 
     /** Who makes the tables on the target. */
@@ -114,6 +129,18 @@ public record Migration(
      * @param partitions partitions of a change topic where more than one, by {@code schema.table}
      */
     public record Apply(int workers, Map<String, Integer> partitions) {}
+
+    /**
+     * How both sides are proven equal.
+     *
+     * @param witness whether a slot of the proof's own names the rows that change, so that the window compares only what changed
+     *     last; otherwise the window compares every row
+     * @param wholeWithin tables that are proven are compared whole in the window too, the fastest first, as long as that is
+     *     expected to take no longer in all than this
+     */
+    public record Verify(boolean witness, Duration wholeWithin) {
+        public static final Verify DEFAULT = new Verify(true, Duration.ofMillis(150));
+    }
 
     /**
      * @param maxLag end-to-end lag under which the target counts as in sync
@@ -219,6 +246,7 @@ public record Migration(
                 registryAccess,
                 load,
                 apply,
+                verify,
                 cutover,
                 http,
                 roleMap);

@@ -15,6 +15,7 @@ import io.wherry.contract.config.Migration.Reading;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.config.Migration.Verify;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
 import java.io.IOException;
@@ -87,6 +88,7 @@ public final class MigrationFile {
                 registryAccess(root.section("registry")),
                 load(root.section("load")),
                 apply(root.section("apply")),
+                verify(root.section("verify")),
                 cutover(root.section("cutover")),
                 http(root.section("http")),
                 target.section("role-map").properties());
@@ -157,6 +159,12 @@ public final class MigrationFile {
         Settings tables = section.section("partitions");
         tables.names().forEach(table -> partitions.put(table, tables.number(table, 1, 1, 256)));
         return new Apply(section.number("workers", 4, 1, 64), Map.copyOf(partitions));
+    }
+
+    private static Verify verify(Settings section) {
+        return new Verify(
+                section.flag("witness", Verify.DEFAULT.witness()),
+                section.duration("whole-within", Verify.DEFAULT.wholeWithin()));
     }
 
     private static Cutover cutover(Settings section) {

@@ -141,6 +141,23 @@ final class Settings {
         };
     }
 
+    /** {@code on} or {@code off}, which YAML reads as true and false. */
+    boolean flag(String key, boolean otherwise) {
+        String value = text(key).orElse(Boolean.toString(otherwise));
+        switch (value) {
+            case "on", "true" -> {
+                return true;
+            }
+            case "off", "false" -> {
+                return false;
+            }
+            default -> {
+                problem(key, "'" + value + "' is not known", "Use on or off");
+                return otherwise;
+            }
+        }
+    }
+
     /** A choice among the constants, written in lower case with hyphens. */
     <E extends Enum<E>> E choice(String key, E otherwise, Class<E> type) {
         Optional<String> text = text(key);

@@ -75,11 +75,22 @@ class MigrationFileTest {
     }
 
     @Test
+    void theProofMayBeSwitchedOff() {
+        Map<String, String> environment = Map.of("SECRET", "");
+        assertThat(MigrationFile.parse(LEAST, environment).verify())
+                .isEqualTo(new Migration.Verify(true, Duration.ofMillis(150)));
+        assertThat(MigrationFile.parse(LEAST + "verify: {witness: off, whole-within: 0s}", environment)
+                        .verify())
+                .isEqualTo(new Migration.Verify(false, Duration.ZERO));
+    }
+
+    @Test
     void everyProblemIsReportedAtOnce() {
         String file = LEAST.replace("name: shop", "name: Shop!") + """
                 tabels: {include: ["public.*"]}
                 load: {readers: many}
                 cutover: {max-lagg: 2s, switch: {kind: dns}}
+                verify: {witness: maybe}
                 http: {listen: "0.0.0.0:8080"}
                 kafka: {acks: all}
                 """;
@@ -92,10 +103,11 @@ class MigrationFileTest {
                 .anyMatch(line -> line.startsWith("cutover.max-lagg: ") && line.contains("'max-lag'"))
                 .anyMatch(line -> line.startsWith("load.readers: 'many'"))
                 .anyMatch(line -> line.startsWith("cutover.switch.kind: 'dns'"))
+                .anyMatch(line -> line.startsWith("verify.witness: 'maybe'"))
                 .anyMatch(line -> line.startsWith("http.token: "))
                 .anyMatch(line -> line.startsWith("kafka.bootstrap.servers: "))
                 .anyMatch(line -> line.startsWith("registry.url: "))
-                .hasSize(9);
+                .hasSize(10);
     }
 
     @Test

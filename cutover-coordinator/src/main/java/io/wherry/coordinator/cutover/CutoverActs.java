@@ -12,7 +12,6 @@ import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.carry.ExtensionRows;
 import io.wherry.coordinator.carry.ExtensionTables;
-import io.wherry.coordinator.carry.LargeObjects;
 import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
@@ -21,17 +20,14 @@ import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.follow.SchemaWatch;
 import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
-import io.wherry.coordinator.row.DataComparison;
+import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.BoundSessions;
-import io.wherry.coordinator.sql.Databases;
-import io.wherry.coordinator.sql.Opening;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.traffic.TrafficSwitch;
-import io.wherry.coordinator.verify.DataCompare;
 import io.wherry.coordinator.verify.ForeignKeyChecks;
 import io.wherry.coordinator.watch.Drain;
 import io.wherry.coordinator.watch.DrainProbe;
@@ -64,6 +60,7 @@ public final class CutoverActs implements AutoCloseable {
     private final FenceKeeper fence;
     private final CutoverMarks marks;
     private final StateMachine machine;
+    private final Prover prover;
 
     public CutoverActs(
             Flow flow,
@@ -71,6 +68,7 @@ public final class CutoverActs implements AutoCloseable {
             Progress progress,
             TrafficSwitch traffic,
             StateMachine machine,
+            Prover prover,
             Failpoints failpoints) {
         this.flow = flow;
         this.term = term;
@@ -80,6 +78,7 @@ public final class CutoverActs implements AutoCloseable {
         this.fence = new FenceKeeper(flow, failpoints);
         this.marks = new CutoverMarks(flow);
         this.machine = machine;
+        this.prover = prover;
     }
 
     /** @param row number of the journal's row for which the step acts */
@@ -142,24 +141,9 @@ public final class CutoverActs implements AutoCloseable {
         }
     }
 
-    /** VERIFYING: brings the last large objects to the target, then compares every row and large object of both sides. */
-    DataComparison verify(Window window) throws SQLException, InterruptedException {
-        try (BoundSessions sessions = new BoundSessions(flow, window)) {
-            Opening checked = term.check(sessions::open);
-            window.waitsFor("the large objects that have changed");
-            new LargeObjects(flow, checked).synchronize();
-            window.waitsFor("rows of extensions");
-            try (Connection source = sessions.open(flow.from(), "extensions");
-                    Connection target = checked.open(flow.to(), Databases.CHANGES + "extensions")) {
-                target.setAutoCommit(false);
-                new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
-                target.commit();
-            }
-            window.waitsFor("the comparison of all rows");
-            DataComparison comparison = new DataCompare(flow, () -> sessions).run();
-            window.waitsFor("");
-            return comparison;
-        }
+    /** VERIFYING: proves both sides equal. */
+    Verification.Verified verify(Lsn fence, Window window) throws SQLException, InterruptedException {
+        return new Verification(flow, term, prover).run(fence, window);
     }
 
     /**

@@ -6,6 +6,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.machine.Status.Counts;
+import io.wherry.coordinator.machine.Status.ProofView;
 import io.wherry.coordinator.machine.Status.TableStatus;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.Pulse;
@@ -36,6 +37,7 @@ final class StatusSamples {
         }
         all.slot(status.slot());
         all.lag(status.lag());
+        all.proof(status.proof());
         all.seconds(
                 "wherry.cutover.max.lag",
                 "End-to-end lag below which the target counts as in sync (cutover.max-lag)",
@@ -97,6 +99,28 @@ final class StatusSamples {
                 "Change records in Kafka that are not applied",
                 Tags.empty(),
                 lag.kafkaToTargetRecords());
+    }
+
+    private void proof(ProofView proof) {
+        if (proof.tables() == 0) {
+            return;
+        }
+        String tables = "Tables by whether every row is proven equal or waits for its comparison";
+        gauge("wherry.proof", "tables", tables, Tags.of("proven", "yes"), proof.proven());
+        gauge("wherry.proof", "tables", tables, Tags.of("proven", "no"), proof.tables() - proof.proven());
+        gauge(
+                "wherry.proof.changed",
+                "rows",
+                "Changed rows that wait for their comparison",
+                Tags.empty(),
+                proof.dirtyKeys());
+        gauge(
+                "wherry.proof.differing",
+                "rows",
+                "Rows that differ between the sides and are not on their way",
+                Tags.empty(),
+                proof.differences().size());
+        seconds("wherry.proof.age", "Age of the oldest table's proof", Tags.empty(), proof.oldestMillis());
     }
 
     private void services(Pulse pulse, long nowMillis) {

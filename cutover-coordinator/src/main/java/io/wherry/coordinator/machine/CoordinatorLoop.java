@@ -12,6 +12,7 @@ import io.wherry.coordinator.cutover.StateMachine;
 import io.wherry.coordinator.cutover.Step;
 import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.MonotonicClock;
@@ -67,10 +68,11 @@ public final class CoordinatorLoop implements AutoCloseable {
         Readiness readiness = new Readiness(progress, facts.tables());
         Gate gate = new Gate(flow.migration().cutover());
         StateMachine machine = new StateMachine(steps);
-        CutoverActs acts = new CutoverActs(flow, term, progress, traffic, machine, failpoints);
+        Prover prover = new Prover(flow, progress);
+        CutoverActs acts = new CutoverActs(flow, term, progress, traffic, machine, prover, failpoints);
         Orders orders = new Orders(flow.migration(), term, progress);
         observers = new Observers(flow, term, progress, inbox::add, readiness::applying, readiness::halted, pulse);
-        workers = Workers.of(flow, term, acts, steps, failpoints, inbox);
+        workers = Workers.of(flow, term, acts, prover, steps, failpoints, inbox);
         board = new StatusBoard(flow, facts, gate, workers);
         forgotten = new ForgottenCutover(acts, workers.run(), inbox);
         control = new Control(flow, term, failpoints, forgotten, board, inbox, pulse);
@@ -94,6 +96,7 @@ public final class CoordinatorLoop implements AutoCloseable {
             }
             if (control.held()) {
                 observers.start();
+                workers.prover().start();
                 transitions.enter();
                 while (!closing || finishing()) {
                     turn();

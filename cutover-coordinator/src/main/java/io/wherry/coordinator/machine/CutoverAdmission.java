@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 
 /** Plans a cutover, or starts or refuses one. Used by the coordinator's thread only, but for {@link #ask}. */
 record CutoverAdmission(
@@ -27,6 +28,8 @@ record CutoverAdmission(
         CutoverActs acts,
         Workers workers,
         StatusBoard board) {
+
+    private static final int MOST_NAMED = 10;
 
     /** What the caller waits for. */
     private interface Request {
@@ -64,6 +67,7 @@ record CutoverAdmission(
         List<String> lines = new ArrayList<>();
         if (state == State.IN_SYNC) {
             workers.trial().obstacles().forEach(obstacle -> lines.add("OBSTACLE: " + obstacle));
+            differences().forEach(difference -> lines.add("OBSTACLE: " + difference));
             if (!workers.follower().settled()) {
                 workers.follower()
                         .pending()
@@ -97,6 +101,7 @@ record CutoverAdmission(
                     return;
                 }
                 List<String> refusals = new ArrayList<>(workers.trial().obstacles());
+                refusals.addAll(differences());
                 refusals.addAll(acts.refusedSequences());
                 refused = String.join("; ", refusals);
             }
@@ -117,6 +122,17 @@ record CutoverAdmission(
         // The list of roles to let in again must be on record before any role is kept out.
         transitions.advance(Event.CUTOVER, Map.of("fence", fence));
         transitions.enter();
+    }
+
+    /** Rows that differ now, and are not on their way: the window would find them, and the cutover would be aborted. */
+    private List<String> differences() {
+        List<String> lines = board.status().proof().differences();
+        return lines.size() <= MOST_NAMED
+                ? lines
+                : Stream.concat(
+                                lines.stream().limit(MOST_NAMED),
+                                Stream.of("and " + (lines.size() - MOST_NAMED) + " more rows that differ"))
+                        .toList();
     }
 
     /** Why a cutover may not start now, as far as that is known at once; empty = it may start. */

@@ -6,6 +6,7 @@ import io.wherry.coordinator.follow.SchemaFollower;
 import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.watch.Progress;
 import java.sql.SQLException;
@@ -48,7 +49,17 @@ record Decider(
                                 && facts.drift().obstacles().isEmpty()
                                 && workers.follower().pending().isEmpty(),
                         now);
+        workers.prover().offer(wanted(state), facts.lags().applied(), facts.lost());
         board.publish(journal, plan, now);
+    }
+
+    private Prover.Wanted wanted(State state) {
+        if (state.servedBy().equals("target") || state == State.SWITCHING) {
+            return Prover.Wanted.NOTHING;
+        }
+        return (state == State.CATCHING_UP || state == State.IN_SYNC) && readiness.ready()
+                ? Prover.Wanted.PROOF
+                : Prover.Wanted.WITNESS;
     }
 
     /** Moves on from the state, when the facts allow or demand that. */

@@ -77,6 +77,11 @@ final class Facts {
         return restoring;
     }
 
+    /** Commits that the target has lost, as text; null = none. */
+    String lost() {
+        return lost;
+    }
+
     /** What the source-connector waits for, and what the source refuses because of Wherry; the worst first. */
     List<String> sourceWaits() {
         return sourceWaits;

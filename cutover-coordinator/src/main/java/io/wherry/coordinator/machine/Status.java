@@ -2,6 +2,8 @@ package io.wherry.coordinator.machine;
 
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.Difference;
+import io.wherry.coordinator.proof.ProofStatus;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.SlotStatus;
 import io.wherry.coordinator.watch.TableLag;
@@ -15,6 +17,7 @@ import java.util.List;
  * @param waitsFor what must happen before the next state; empty = nothing
  * @param slot what is kept for the replication slot, and how long the slot will last
  * @param lastAbort how the last cutover was aborted; null = it was not, or another one has started
+ * @param proof how far both sides are proven equal
  * @param nextSteps what the operator can do now
  */
 public record Status(
@@ -26,10 +29,61 @@ public record Status(
         SlotStatus slot,
         List<TableStatus> tables,
         Journal.LastAbort lastAbort,
+        ProofView proof,
         List<String> nextSteps) {
     public Status {
         tables = List.copyOf(tables);
         nextSteps = List.copyOf(nextSteps);
+    }
+
+    /**
+     * How far both sides are proven equal.
+     *
+     * @param tables that are compared
+     * @param proven of these, tables of which every row is equal or waits among the dirty keys
+     * @param dirtyKeys rows that changed and wait for their comparison
+     * @param rowsCompared since the proof began
+     * @param oldestMillis age of the oldest table's proof, ms
+     * @param differences rows that differ and are not on their way, one line each, without values
+     * @param unproven the other tables, each with the reason
+     * @param waitsFor why there is no proof; empty = there is one
+     */
+    public record ProofView(
+            int tables,
+            int proven,
+            long dirtyKeys,
+            long rowsCompared,
+            long oldestMillis,
+            List<String> differences,
+            List<String> unproven,
+            String waitsFor) {
+        public static final ProofView NONE = none("");
+
+        public ProofView {
+            differences = List.copyOf(differences);
+            unproven = List.copyOf(unproven);
+        }
+
+        static ProofView none(String why) {
+            return new ProofView(0, 0, 0, 0, 0, List.of(), List.of(), why);
+        }
+
+        static ProofView of(ProofStatus status) {
+            return new ProofView(
+                    status.tables().size(),
+                    (int) status.tables().stream()
+                            .filter(ProofStatus.TableStatus::proven)
+                            .count(),
+                    status.dirty().keys(),
+                    status.rowsCompared(),
+                    status.oldestMillis(),
+                    status.differences().stream().map(Difference::explained).toList(),
+                    status.tables().stream()
+                            .filter(table -> !table.proven())
+                            .map(table -> table.table() + ": " + table.unproven() + " (" + table.percent() + " %)")
+                            .toList(),
+                    "");
+        }
     }
 
     /** Changes by kind, rows. */

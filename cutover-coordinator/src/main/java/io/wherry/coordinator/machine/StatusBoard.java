@@ -8,6 +8,7 @@ import io.wherry.coordinator.cutover.Attempt;
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.Journal.Row;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Status.ProofView;
 import io.wherry.coordinator.machine.Status.TableStatus;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.Observation.TableProgress;
@@ -46,6 +47,7 @@ final class StatusBoard {
                 SlotStatus.UNKNOWN,
                 List.of(),
                 null,
+                ProofView.NONE,
                 List.of());
     }
 
@@ -77,6 +79,7 @@ final class StatusBoard {
                 SlotStatus.UNKNOWN,
                 last.tables().stream().map(TableStatus::withUnknownLag).toList(),
                 last.lastAbort(),
+                ProofView.NONE,
                 last.nextSteps());
     }
 
@@ -91,6 +94,7 @@ final class StatusBoard {
                 facts.lags().slot(nowMillis),
                 facts.tables().statuses(plan, table -> facts.lags().of(table, nowMillis)),
                 journal.lastAbort().orElse(null),
+                proof(),
                 nextSteps(state, journal));
         states = times(journal.rows());
         totals = new Totals(
@@ -105,6 +109,13 @@ final class StatusBoard {
                 facts.tables().relations().stream()
                         .mapToLong(TableProgress::bytesLoaded)
                         .sum());
+    }
+
+    private ProofView proof() {
+        return workers.prover()
+                .status()
+                .map(ProofView::of)
+                .orElseGet(() -> ProofView.none(workers.prover().problem()));
     }
 
     private String waitsFor(State state, Map<TableId, LoadPlan.Table> plan) {
@@ -151,6 +162,7 @@ final class StatusBoard {
         all.addAll(facts.drift().obstacles());
         all.addAll(workers.follower().pending());
         all.addAll(workers.trial().refused());
+        all.addAll(proof().differences());
         all.addAll(workers.watch().pending());
         all.addAll(steps);
         return all;

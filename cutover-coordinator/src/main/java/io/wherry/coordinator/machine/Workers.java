@@ -10,6 +10,7 @@ import io.wherry.coordinator.cutover.SwitchTrial;
 import io.wherry.coordinator.follow.IndexBuilder;
 import io.wherry.coordinator.follow.SchemaFollower;
 import io.wherry.coordinator.follow.SchemaWatch;
+import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.sql.Term;
 import java.util.List;
 
@@ -19,15 +20,24 @@ record Workers(
         SchemaFollower follower,
         SchemaWatch watch,
         SwitchTrial trial,
+        Prover prover,
         CutoverRun run,
         AfterSwitch afterwards)
         implements AutoCloseable {
-    static Workers of(Flow flow, Term term, CutoverActs acts, List<Step> steps, Failpoints failpoints, Inbox inbox) {
+    static Workers of(
+            Flow flow,
+            Term term,
+            CutoverActs acts,
+            Prover prover,
+            List<Step> steps,
+            Failpoints failpoints,
+            Inbox inbox) {
         return new Workers(
                 new IndexBuilder(flow, term, inbox::add, failpoints),
                 new SchemaFollower(flow, term, inbox::add),
                 new SchemaWatch(flow, inbox::add),
                 new SwitchTrial(flow.migration(), term, inbox::add),
+                prover,
                 new CutoverRun(flow.migration(), acts, steps, inbox::add),
                 new AfterSwitch(flow, term, inbox::add));
     }
@@ -39,6 +49,7 @@ record Workers(
         watch.close();
         trial.close();
         afterwards.close();
+        prover.close();
         run.close();
     }
 }

@@ -25,6 +25,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -57,17 +58,25 @@ public final class DataCompare {
         this.opening = opening;
     }
 
+    /** As {@link #run(Set)}, without exception. */
+    public DataComparison run() throws SQLException, InterruptedException {
+        return run(Set.of());
+    }
+
     /**
+     * Compares, and ends the sessions.
+     *
+     * @param except tables that are left out
      * @throws SQLException when a side cannot be reached
      * @throws InterruptedException when the thread is interrupted; then the sessions are ended
      */
-    public DataComparison run() throws SQLException, InterruptedException {
+    public DataComparison run(Set<TableId> except) throws SQLException, InterruptedException {
         try (BoundSessions sessions = opening.get()) {
-            return run(sessions);
+            return run(sessions, except);
         }
     }
 
-    private DataComparison run(BoundSessions sessions) throws SQLException, InterruptedException {
+    private DataComparison run(BoundSessions sessions, Set<TableId> except) throws SQLException, InterruptedException {
         long began = System.nanoTime();
         List<CatalogTable> tables;
         Map<TableId, CatalogTable> onTarget;
@@ -77,7 +86,7 @@ public final class DataCompare {
                 Connection target = sessions.open(flow.to(), "compare")) {
             // The largest table first, so that it does not run alone at the end.
             tables = SelectedTables.read(source, flow.migration()).stream()
-                    .filter(table -> flow.migration().tables().follows(table.id()))
+                    .filter(table -> flow.migration().tables().follows(table.id()) && !except.contains(table.id()))
                     .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                     .toList();
             onTarget = Catalog.withPartitioned(target).stream()
@@ -90,7 +99,8 @@ public final class DataCompare {
         ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare"));
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
-            for (int i = 0; i < TABLES_AT_ONCE; i++) {
+            // Sessions cost more than a small table, and in the window there may be nothing left to compare.
+            for (int i = 0; i < Math.min(TABLES_AT_ONCE, tables.size()); i++) {
                 futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended, sources)));
             }
             List<TableResult> results = new ArrayList<>();

@@ -18,6 +18,7 @@ import io.wherry.coordinator.fence.FenceKeeper;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.CoordinatorSession;
 import io.wherry.coordinator.machine.Orders;
+import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.schema.SchemaCopy;
 import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Opening;
@@ -138,6 +139,7 @@ final class TermTest {
                         new Progress(Flow.first(migration)),
                         traffic,
                         new StateMachine(Story.STEPS),
+                        new Prover(Flow.first(migration), new Progress(Flow.first(migration))),
                         Failpoints.NONE)) {
             FenceKeeper.Claim claim = steps.claim(lost.journal().last().id());
             steps.moveTraffic("0/1", claim);
