@@ -135,11 +135,12 @@ public record Migration(
      *
      * @param witness whether a slot of the proof's own names the rows that change, so that the window compares only what changed
      *     last; otherwise the window compares every row
+     * @param load share of the time in which the proof reads from the sides, in percent
      * @param wholeWithin tables that are proven are compared whole in the window too, the fastest first, as long as that is
      *     expected to take no longer in all than this
      */
-    public record Verify(boolean witness, Duration wholeWithin) {
-        public static final Verify DEFAULT = new Verify(true, Duration.ofMillis(150));
+    public record Verify(boolean witness, int load, Duration wholeWithin) {
+        public static final Verify DEFAULT = new Verify(true, 50, Duration.ofMillis(150));
     }
 
     /**

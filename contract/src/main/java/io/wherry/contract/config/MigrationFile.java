@@ -164,6 +164,7 @@ public final class MigrationFile {
     private static Verify verify(Settings section) {
         return new Verify(
                 section.flag("witness", Verify.DEFAULT.witness()),
+                section.number("load", Verify.DEFAULT.load(), 1, 100),
                 section.duration("whole-within", Verify.DEFAULT.wholeWithin()));
     }
 

@@ -78,10 +78,10 @@ class MigrationFileTest {
     void theProofMayBeSwitchedOff() {
         Map<String, String> environment = Map.of("SECRET", "");
         assertThat(MigrationFile.parse(LEAST, environment).verify())
-                .isEqualTo(new Migration.Verify(true, Duration.ofMillis(150)));
-        assertThat(MigrationFile.parse(LEAST + "verify: {witness: off, whole-within: 0s}", environment)
+                .isEqualTo(new Migration.Verify(true, 50, Duration.ofMillis(150)));
+        assertThat(MigrationFile.parse(LEAST + "verify: {witness: off, load: 100, whole-within: 0s}", environment)
                         .verify())
-                .isEqualTo(new Migration.Verify(false, Duration.ZERO));
+                .isEqualTo(new Migration.Verify(false, 100, Duration.ZERO));
     }
 
     @Test

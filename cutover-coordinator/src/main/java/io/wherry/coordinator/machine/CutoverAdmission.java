@@ -8,6 +8,7 @@ import io.wherry.coordinator.cutover.Step;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.Difference;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Threads;
 import java.sql.SQLException;
@@ -126,7 +127,10 @@ record CutoverAdmission(
 
     /** Rows that differ now, and are not on their way: the window would find them, and the cutover would be aborted. */
     private List<String> differences() {
-        List<String> lines = board.status().proof().differences();
+        List<String> lines = workers.prover().status().stream()
+                .flatMap(status -> status.differences().stream())
+                .map(Difference::explained)
+                .toList();
         return lines.size() <= MOST_NAMED
                 ? lines
                 : Stream.concat(

@@ -57,7 +57,8 @@ record Decider(
         if (state.servedBy().equals("target") || state == State.SWITCHING) {
             return Prover.Wanted.NOTHING;
         }
-        return (state == State.CATCHING_UP || state == State.IN_SYNC) && readiness.ready()
+        // A target that is behind must not be slowed down further.
+        return (state == State.CATCHING_UP || state == State.IN_SYNC) && readiness.ready() && gate.good()
                 ? Prover.Wanted.PROOF
                 : Prover.Wanted.WITNESS;
     }

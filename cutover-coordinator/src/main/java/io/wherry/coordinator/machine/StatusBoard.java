@@ -23,6 +23,7 @@ import java.util.stream.Collectors;
 /** The published status of the coordinator: written by its thread, read by any thread. */
 final class StatusBoard {
     private static final int MOST_NAMED = 3;
+    private static final long PROOF_MILLIS = 500;
 
     private final Flow flow;
     private final Facts facts;
@@ -32,6 +33,8 @@ final class StatusBoard {
     private volatile List<StateTime> states = List.of();
     private volatile Totals totals = Totals.NONE;
     private double indexSeconds;
+    private ProofView proof = ProofView.NONE;
+    private long proofSeenMillis = Long.MIN_VALUE / 2;
 
     StatusBoard(Flow flow, Facts facts, Gate gate, Workers workers) {
         this.flow = flow;
@@ -94,7 +97,7 @@ final class StatusBoard {
                 facts.lags().slot(nowMillis),
                 facts.tables().statuses(plan, table -> facts.lags().of(table, nowMillis)),
                 journal.lastAbort().orElse(null),
-                proof(),
+                proof(nowMillis),
                 nextSteps(state, journal));
         states = times(journal.rows());
         totals = new Totals(
@@ -111,11 +114,16 @@ final class StatusBoard {
                         .sum());
     }
 
-    private ProofView proof() {
-        return workers.prover()
-                .status()
-                .map(ProofView::of)
-                .orElseGet(() -> ProofView.none(workers.prover().problem()));
+    /** Read once in a while: thousands of tables take milliseconds. */
+    private ProofView proof(long nowMillis) {
+        if (nowMillis - proofSeenMillis >= PROOF_MILLIS) {
+            proofSeenMillis = nowMillis;
+            proof = workers.prover()
+                    .status()
+                    .map(ProofView::of)
+                    .orElseGet(() -> ProofView.none(workers.prover().problem()));
+        }
+        return proof;
     }
 
     private String waitsFor(State state, Map<TableId, LoadPlan.Table> plan) {
@@ -162,7 +170,7 @@ final class StatusBoard {
         all.addAll(facts.drift().obstacles());
         all.addAll(workers.follower().pending());
         all.addAll(workers.trial().refused());
-        all.addAll(proof().differences());
+        all.addAll(proof.differences());
         all.addAll(workers.watch().pending());
         all.addAll(steps);
         return all;

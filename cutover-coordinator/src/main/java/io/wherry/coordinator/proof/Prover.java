@@ -195,17 +195,24 @@ public final class Prover implements AutoCloseable {
                 // close() may have run before these sessions were known.
                 return;
             }
+            problem = "the witness waits for the transactions that now write on the source";
             present.begin();
             problem = "";
             while (!repeater.closing() && wanted != Wanted.NOTHING && !present.isOver()) {
+                long began = System.nanoTime();
                 present.forgetReloaded();
-                if (wanted != Wanted.PROOF || !turned(present, source, target)) {
-                    repeater.pause(IDLE_MILLIS);
-                }
+                boolean worked = wanted == Wanted.PROOF && turned(present, source, target);
+                repeater.pause(worked ? pauseMillis(System.nanoTime() - began) : IDLE_MILLIS);
             }
         } finally {
             round = null;
         }
+    }
+
+    /** So that the work takes its share of the time. */
+    private long pauseMillis(long workedNanos) {
+        int load = flow.migration().verify().load();
+        return workedNanos / 1_000_000 * (100 - load) / load;
     }
 
     private static boolean turned(Round present, Connection source, Connection target) throws SQLException {
