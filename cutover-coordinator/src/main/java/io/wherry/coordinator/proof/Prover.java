@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,7 +59,7 @@ public final class Prover implements AutoCloseable {
     private final class Round implements AutoCloseable {
         private final DirtyKeys dirty = new DirtyKeys(MOST_BYTES, MOST_KEYS_OF_A_TABLE);
         private final Witness witness = new Witness(flow, dirty);
-        private final Map<TableId, Integer> epochs = progress.wanted();
+        private final Map<TableId, Integer> epochs = new ConcurrentHashMap<>(progress.wanted());
         private final String lostBefore = lost;
         private final Lsn appliedBefore = applied;
         private Set<TableId> missing;
@@ -243,7 +244,7 @@ public final class Prover implements AutoCloseable {
     /**
      * Compares the rows of these tables that changed last. Both sides stand still.
      *
-     * @throws RetryableException when the witness has ended since {@link #proven}
+     * @throws RetryableException when the proof has ended since {@link #proven}
      */
     public List<TableResult> finish(BoundSessions bound, Lsn fence, Set<TableId> tables) throws SQLException {
         if (tables.isEmpty()) {
@@ -251,13 +252,11 @@ public final class Prover implements AutoCloseable {
         }
         Round present = round;
         if (present == null) {
-            throw new RetryableException("compare", "", "the witness has ended", "Cut over again");
+            throw new RetryableException("compare", "", "the proof has begun again", "Cut over again");
         }
         try (Connection source = bound.open(flow.from(), "compare");
                 Connection target = bound.open(flow.to(), "compare")) {
-            List<TableResult> results = present.proof.finish(source, target, tables, fence);
-            present.isOver();
-            return results;
+            return present.proof.finish(source, target, tables, fence);
         }
     }
 
