@@ -90,6 +90,9 @@ public final class Rehearsal implements AutoCloseable {
 
     private RehearsalReport migrate(Migration migration, Traffic traffic, long started) throws SQLException {
         await("in sync", IN_SYNC_LIMIT, () -> services.coordinator().status().state() == State.IN_SYNC);
+        await("the proof of equality", IN_SYNC_LIMIT, new ProofAwaited(() -> services.coordinator()
+                .status()
+                .proof()));
         long switchStarted = System.nanoTime();
         CutoverResult result =
                 services.coordinator().cutover(false).toCompletableFuture().join();
