@@ -10,6 +10,7 @@ import io.wherry.contract.record.Json;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.Status.TableStatus;
 import io.wherry.rehearsal.apply.ConsumerGroupTool.Line;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
  * Kafka's own {@code kafka-consumer-groups} and {@code wherry lag --by-table} show the same lag, and it is true. Seen to fail when the
  * workers committed group offsets after batches: while tables were loaded, the tool showed no partition at all.
  */
+@EveryThirdDay(2)
 class LagToolsTest {
     private static final int TABLES = 9;
     private static final String CUSTOMERS = "public.customers";

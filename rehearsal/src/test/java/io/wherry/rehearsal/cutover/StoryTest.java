@@ -16,6 +16,7 @@ import io.wherry.coordinator.machine.CoordinatorLoop;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.traffic.TrafficSwitch;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.rehearsal.fixture.StandInServices;
 import io.wherry.rehearsal.fixture.StoryText;
@@ -33,6 +34,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** The list of steps alone defines what a cutover does. */
+@EveryThirdDay(2)
 final class StoryTest {
     private static final String TITLE = "stop the cron jobs of the applications";
 

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.sql.SQLException;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Names that pass to other tables and columns while the migration runs. */
+@EveryThirdDay(1)
 class TableIdentityTest {
     private MigrationFixture migration;
     private Endpoint source;

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.LatencyProbe;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.net.URI;
@@ -20,6 +21,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Large values as changes, through a broker that accepts records of 1 MiB, within the heap that docs/operations.md requires. */
+@EveryThirdDay(1)
 class LargeChangesTest {
     private static final Logger LOG = LoggerFactory.getLogger(LargeChangesTest.class);
 

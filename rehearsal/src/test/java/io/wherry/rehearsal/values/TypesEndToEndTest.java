@@ -6,6 +6,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.PostgresServer;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Every type's edge values through the whole pipeline: by load, insert, update, delete, as key and in a table without a key. */
+@EveryThirdDay(2)
 final class TypesEndToEndTest {
     /** Characters that a URL, libpq and SQL each read in another way. */
     private static final String ODD_NAME = "Typen/%41 +?&='\"\\é";
