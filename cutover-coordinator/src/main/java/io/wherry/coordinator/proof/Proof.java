@@ -30,6 +30,7 @@ public final class Proof {
     private static final int STATEMENT_SECONDS = 60;
 
     private static final long STANDING_MILLIS = 30_000;
+    private static final long RECHECK_NANOS = 500_000_000;
 
     private final DirtyKeys dirty;
     private final Supplier<Lsn> passed;
@@ -56,7 +57,7 @@ public final class Proof {
     }
 
     /**
-     * Does one bounded piece of work: a batch of dirty keys, and one part of a pass.
+     * Does one bounded piece of work: dirty keys for up to half a second, and one part of a pass.
      *
      * @param source session in auto-commit; its time limit for statements is set
      * @param target the same for the target
@@ -67,7 +68,13 @@ public final class Proof {
         limit(source, target);
         tables.refresh(source, target);
         askAgainForStanding(source);
-        boolean compared = recheck(source, target);
+        // More than one batch: on a busy source more rows change while a part of a pass is compared than one batch
+        // holds.
+        boolean compared = false;
+        long began = System.nanoTime();
+        while (System.nanoTime() - began < RECHECK_NANOS && recheck(source, target)) {
+            compared = true;
+        }
         return pass(source, target) || compared;
     }
 
