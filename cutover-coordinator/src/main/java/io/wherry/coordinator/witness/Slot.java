@@ -44,6 +44,7 @@ final class Slot implements AutoCloseable {
         name = name(flow);
         endPredecessor(catalog);
         requireSpare(catalog);
+        requireNamedStandbys(catalog);
         try {
             replication = Sessions.openReplication(flow.migration(), flow.from(), PURPOSE);
         } catch (SQLException e) {
@@ -137,6 +138,20 @@ final class Slot implements AutoCloseable {
                     setting,
                     "fewer than two are free, and the witness of the comparison leaves one for loads",
                     "ALTER SYSTEM SET " + setting + " = 10, or more than now, then restart the source");
+        }
+    }
+
+    /**
+     * With {@code *} the server may take any client that streams for a standby, and each COMMIT of an application would wait for this
+     * witness' answer (PostgreSQL documentation, section 19.6.2).
+     */
+    private static void requireNamedStandbys(Connection catalog) throws SQLException {
+        if (Queries.truth(catalog, "SELECT pg_catalog.current_setting('synchronous_standby_names') LIKE '%*%'")) {
+            throw new ConfigurationException(
+                    "synchronous_standby_names",
+                    "counts every client that streams as a standby, so applications would wait for the witness of the comparison",
+                    "Name the standbys on the source: ALTER SYSTEM SET synchronous_standby_names = 'NAME'; SELECT"
+                            + " pg_reload_conf()");
         }
     }
 

@@ -83,6 +83,11 @@ final class WitnessEndsTest {
                         .isInstanceOf(ConfigurationException.class)
                         .hasMessageContaining("ALTER ROLE \"plain\" REPLICATION");
             }
+            standby(source, "*");
+            assertThatThrownBy(source::start)
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessageContaining("applications would wait for the witness");
+            standby(source, "");
             source.run("SELECT pg_create_physical_replication_slot('s' || i) FROM generate_series(1,"
                     + " current_setting('max_replication_slots')::int) i");
             assertThatThrownBy(source::start)
