@@ -64,6 +64,19 @@ public final class Sessions {
         return open(migration, endpoint, properties);
     }
 
+    /** Gives an open session another purpose. */
+    public static void rename(Connection session, Migration migration, String purpose) throws SQLException {
+        try (PreparedStatement statement =
+                session.prepareStatement("SELECT pg_catalog.set_config('application_name', ?, false)")) {
+            statement.setString(1, name(migration, purpose));
+            statement.execute();
+        }
+    }
+
+    private static String name(Migration migration, String purpose) {
+        return APPLICATION + migration.name() + " " + purpose;
+    }
+
     /** Resets a session to the state of a new one. */
     public static void reset(Connection session) throws SQLException {
         try (Statement statement = session.createStatement()) {
@@ -211,7 +224,7 @@ public final class Sessions {
         try (PreparedStatement statement = session.prepareStatement("SELECT pg_catalog.pg_terminate_backend(pid)"
                 + " FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database()"
                 + " AND usename = session_user AND pg_catalog.left(application_name, pg_catalog.length(?)) = ?")) {
-            String prefix = APPLICATION + migration.name() + " " + purpose;
+            String prefix = name(migration, purpose);
             statement.setString(1, prefix);
             statement.setString(2, prefix);
             statement.execute();
@@ -247,7 +260,7 @@ public final class Sessions {
         Properties properties = new Properties();
         properties.setProperty("user", endpoint.user());
         properties.setProperty("password", endpoint.password());
-        properties.setProperty("ApplicationName", APPLICATION + migration.name() + " " + purpose);
+        properties.setProperty("ApplicationName", name(migration, purpose));
         properties.setProperty("loginTimeout", Integer.toString(LOGIN_SECONDS));
         properties.setProperty("connectTimeout", Integer.toString(CONNECT_SECONDS));
         driverParameters().forEach(properties::setProperty);

@@ -8,6 +8,7 @@ import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Window;
+import java.sql.SQLException;
 
 /**
  * What the steps of one cutover know: the journal, and the results that one step leaves for the next. The coordinator's thread
@@ -21,6 +22,7 @@ public final class Attempt {
     private volatile Decision decision;
     private volatile DataComparison comparison;
     private boolean marked;
+    private volatile WindowSessions sessions;
 
     /** @param window null for a cutover that another process started */
     Attempt(CutoverActs acts, Window window) {
@@ -40,6 +42,23 @@ public final class Attempt {
 
     Window window() {
         return window;
+    }
+
+    /** Opens what the window reads with; before the fence. */
+    void openSessions() throws SQLException {
+        sessions = acts.sessions(window);
+    }
+
+    WindowSessions sessions() {
+        return sessions;
+    }
+
+    /** Ends the sessions of the window, whatever these do. May be called any number of times, by any thread. */
+    void end() {
+        WindowSessions opened = sessions;
+        if (opened != null) {
+            opened.close();
+        }
     }
 
     Journal journal() {

@@ -23,7 +23,6 @@ import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.schema.SchemaDrift;
 import io.wherry.coordinator.schema.Sequences;
-import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
@@ -112,66 +111,74 @@ public final class CutoverActs implements AutoCloseable {
         }
     }
 
+    /** What the window reads with; opened before the fence. */
+    WindowSessions sessions(Window window) throws SQLException {
+        return new WindowSessions(flow, term, progress, window);
+    }
+
     /** DRAINING: waits until the target has everything up to the fence. Returns the facts that the switch is decided on. */
-    Decision drain(Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
-        Map<TopicPartition, Long> vector = drained(fenceLsn, window);
-        try (Connection target = Sessions.open(flow.migration(), flow.to(), "drain")) {
+    Decision drain(WindowSessions sessions, Lsn fenceLsn, Window window) throws SQLException, InterruptedException {
+        Map<TopicPartition, Long> vector = drained(sessions.probe(), fenceLsn, window);
+        try (Connection target = sessions.opening().open(flow.to(), "drain")) {
             return new Decision(fenceLsn, vector, Decision.loads(target));
         }
     }
 
     /** Waits until the target has everything up to the LSN. Returns the ends of the change topics at that point. */
-    private Map<TopicPartition, Long> drained(Lsn lsn, Window window) throws SQLException, InterruptedException {
-        try (Connection target = Sessions.open(flow.migration(), flow.to(), "drain");
-                DrainProbe probe = new DrainProbe(flow.migration(), target, progress)) {
-            window.waitsFor("the source-connector to reach " + lsn);
-            while (!probe.inKafka(lsn, Duration.ofMillis(POLL_MILLIS))) {
-                window.check();
+    private static Map<TopicPartition, Long> drained(DrainProbe probe, Lsn lsn, Window window)
+            throws SQLException, InterruptedException {
+        window.begins("the source-connector to reach " + lsn);
+        while (!probe.inKafka(lsn, Duration.ofMillis(POLL_MILLIS))) {
+            window.check();
+        }
+        window.begins("the ends of the topics");
+        Map<TopicPartition, Long> vector = probe.vector();
+        window.begins("the sink-applier");
+        while (true) {
+            Map<TopicPartition, Long> checkpoints = probe.checkpoints();
+            if (Drain.drained(vector, checkpoints)) {
+                window.begins("");
+                return vector;
             }
-            Map<TopicPartition, Long> vector = probe.vector();
-            while (true) {
-                Map<TopicPartition, Long> checkpoints = probe.checkpoints();
-                if (Drain.drained(vector, checkpoints)) {
-                    window.waitsFor("");
-                    return vector;
-                }
-                window.waitsFor("the sink-applier, " + Drain.distance(vector, checkpoints));
-                window.pause(POLL_MILLIS);
-            }
+            window.waitsFor("the sink-applier, " + Drain.distance(vector, checkpoints));
+            window.pause(POLL_MILLIS);
         }
     }
 
     /** VERIFYING: proves both sides equal. */
-    Verification.Verified verify(Lsn fence, Window window) throws SQLException, InterruptedException {
-        return new Verification(flow, term, prover).run(fence, window);
+    Verification.Verified verify(WindowSessions sessions, Lsn fence, Window window)
+            throws SQLException, InterruptedException {
+        return new Verification(flow, sessions.opening(), prover).run(fence, window);
     }
 
     /**
      * PREPARING_TARGET: sequences, foreign keys, triggers, rules, policies and the switch row, in one transaction. Either the
      * target is complete, the switch has started and no sink-applier can write any more, or the target is unchanged.
      */
-    void prepareAndCommitSwitch(Journal journal, Decision decision, Window window)
+    void prepareAndCommitSwitch(WindowSessions sessions, Journal journal, Decision decision, Window window)
             throws SQLException, InterruptedException {
-        try (Connection source = openSource();
+        window.begins("sessions of the switch");
+        try (Connection source = sessions.opening().open(flow.from(), "switch");
                 Connection target = term.open("prepare")) {
             // A second sentinel: whatever was committed behind the fence is on the target now, and the checks below
             // see it.
-            Map<TopicPartition, Long> ends = drained(Heartbeat.emit(source), window);
+            Map<TopicPartition, Long> ends = drained(sessions.probe(), Heartbeat.emit(source), window);
+            window.begins("the checkpoints of the sink-applier");
             target.setAutoCommit(false);
             Queries.execute(target, "SET LOCAL statement_timeout = " + Math.max(1, window.leftMillis()));
             TargetState.raiseEpoch(target);
             decision.require(target, ends, progress.wanted());
-            window.waitsFor("rows of extensions");
-            try (BoundSessions sessions = new BoundSessions(flow, window);
-                    Connection bound = sessions.open(flow.from(), "extensions")) {
-                new ExtensionRows(flow).bring(bound, target, ExtensionTables.When.SWITCH);
-            }
+            window.begins("rows of extensions");
+            new ExtensionRows(flow).bring(source, target, ExtensionTables.When.SWITCH);
+            window.begins("sequences");
             Sequences.read(flow, source, target).carry(source, target);
+            window.begins("definitions");
             for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
                 window.waitsFor(ddl.kind() + " " + ddl.name());
                 window.check();
                 DdlStore.run(target, ddl);
             }
+            window.begins("the check of the fence");
             List<String> intruders = Fence.remaining(source);
             if (!intruders.isEmpty()) {
                 throw new DataException(
@@ -180,12 +187,13 @@ public final class CutoverActs implements AutoCloseable {
                         "the fence did not hold: " + String.join(", ", intruders),
                         "Check that no application logs in with Wherry's own role");
             }
-            window.waitsFor("");
+            window.begins("the switch row");
             window.check();
             fence.requireLock();
             // ┃ The point of no return. Before this commit every failure leads back to the source; after it only
             // forward.
             journal.advance(target, machine.require(journal.state(), Event.DONE), Map.of());
+            window.begins("");
         }
     }
 

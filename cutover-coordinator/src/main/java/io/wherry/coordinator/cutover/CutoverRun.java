@@ -99,8 +99,10 @@ public final class CutoverRun {
         long row = present.journal().last().id();
         Window window = present.window();
         step = Threads.named("wherry-cutover-" + state).newThread(() -> {
+            boolean done = false;
             try {
                 Map<String, ?> detail = body.run();
+                done = true;
                 tell.accept(new StepDone(row, present.hasMovedOn(), detail));
             } catch (InterruptedException e) {
                 tell.accept(new StepFailed(row, String.valueOf(window == null ? null : window.endReason())));
@@ -110,6 +112,10 @@ public final class CutoverRun {
                 // The sessions of the step end with the window; then the window has the reason.
                 String over = window == null || !(e instanceof SQLException) ? null : window.endReason();
                 tell.accept(new StepFailed(row, over == null ? state + ": " + e.getMessage() : over));
+            } finally {
+                if (!done) {
+                    present.end();
+                }
             }
         });
         step.start();
@@ -179,6 +185,11 @@ public final class CutoverRun {
 
     public void finish(Outcome outcome, String reason, Journal journal) {
         comparison = comparison();
+        if (window() != null) {
+            // Not on the coordinator's thread: a server that does not answer must not delay its decisions.
+            Threads.named("wherry-cutover-end").newThread(attempt::end).start();
+            LOG.info("Times of the window: {}", String.join("; ", window().times()));
+        }
         attempt = new Attempt(acts, null);
         retryMillis = FIRST_RETRY_MILLIS;
         if (asked != null) {

@@ -100,6 +100,7 @@ public final class Story {
     }
 
     private static Map<String, ?> mark(Attempt attempt) throws SQLException {
+        attempt.window().begins("the mark in Kafka");
         attempt.claim().require();
         attempt.acts().marks().write(attempt.mark(false));
         return Map.of();
@@ -112,12 +113,15 @@ public final class Story {
     }
 
     private static Map<String, ?> fence(Attempt attempt) throws SQLException, InterruptedException {
+        attempt.window().begins("sessions of the window");
+        attempt.openSessions();
+        attempt.window().begins("the fence");
         return Map.of(
                 "fenceLsn", attempt.acts().fence().closeSource(attempt.fence(), attempt.claim(), attempt.window()));
     }
 
     private static Map<String, ?> drain(Attempt attempt) throws SQLException, InterruptedException {
-        Decision decision = attempt.acts().drain(attempt.fenceLsn(), attempt.window());
+        Decision decision = attempt.acts().drain(attempt.sessions(), attempt.fenceLsn(), attempt.window());
         attempt.decide(decision);
         Map<String, Long> vector = new TreeMap<>();
         for (Map.Entry<TopicPartition, Long> end : decision.vector().entrySet()) {
@@ -127,7 +131,8 @@ public final class Story {
     }
 
     private static Map<String, ?> verify(Attempt attempt) throws SQLException, InterruptedException {
-        Verification.Verified verified = attempt.acts().verify(attempt.fenceLsn(), attempt.window());
+        Verification.Verified verified =
+                attempt.acts().verify(attempt.sessions(), attempt.fenceLsn(), attempt.window());
         DataComparison found = verified.comparison();
         attempt.compared(found);
         if (!found.equal()) {
@@ -145,7 +150,8 @@ public final class Story {
     }
 
     private static Map<String, ?> prepareAndCommitSwitch(Attempt attempt) throws SQLException, InterruptedException {
-        attempt.acts().prepareAndCommitSwitch(attempt.journal(), attempt.decision(), attempt.window());
+        attempt.acts()
+                .prepareAndCommitSwitch(attempt.sessions(), attempt.journal(), attempt.decision(), attempt.window());
         return Map.of();
     }
 

@@ -9,10 +9,8 @@ import io.wherry.coordinator.carry.LargeObjects;
 import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.row.DataComparison.TableResult;
-import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Databases;
 import io.wherry.coordinator.sql.Opening;
-import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.verify.DataCompare;
 import java.sql.Connection;
@@ -22,7 +20,7 @@ import java.util.List;
 import java.util.Set;
 
 /** The comparison within the window. */
-record Verification(Flow flow, Term term, Prover prover) {
+record Verification(Flow flow, Opening sessions, Prover prover) {
     /** @param proven tables that were not compared whole, because they were proven before */
     record Verified(DataComparison comparison, int proven) {}
 
@@ -31,26 +29,23 @@ record Verification(Flow flow, Term term, Prover prover) {
      * are not proven, and every large object.
      */
     Verified run(Lsn fence, Window window) throws SQLException, InterruptedException {
-        try (BoundSessions sessions = new BoundSessions(flow, window)) {
-            Opening checked = term.check(sessions::open);
-            window.waitsFor("the large objects that have changed");
-            new LargeObjects(flow, checked).synchronize();
-            window.waitsFor("rows of extensions");
-            try (Connection source = sessions.open(flow.from(), "extensions");
-                    Connection target = checked.open(flow.to(), Databases.CHANGES + "extensions")) {
-                target.setAutoCommit(false);
-                new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
-                target.commit();
-            }
-            window.waitsFor("the witness to reach " + fence);
-            Set<TableId> proven = prover.proven(fence, window);
-            window.waitsFor("the comparison of the rows that changed last");
-            List<TableResult> results = new ArrayList<>(prover.finish(sessions, fence, proven));
-            window.waitsFor("the comparison of all rows of the tables that are not proven");
-            DataComparison whole = new DataCompare(flow, () -> sessions).run(proven);
-            results.addAll(whole.tables());
-            window.waitsFor("");
-            return new Verified(new DataComparison(results, whole.seconds()), proven.size());
+        window.begins("the large objects that have changed");
+        new LargeObjects(flow, sessions).synchronize();
+        window.begins("rows of extensions");
+        try (Connection source = sessions.open(flow.from(), "extensions");
+                Connection target = sessions.open(flow.to(), Databases.CHANGES + "extensions")) {
+            target.setAutoCommit(false);
+            new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
+            target.commit();
         }
+        window.begins("the witness to reach " + fence);
+        Set<TableId> proven = prover.proven(fence, window);
+        window.begins("the comparison of the rows that changed last");
+        List<TableResult> results = new ArrayList<>(prover.finish(window, fence, proven));
+        window.begins("the comparison of all rows of the tables that are not proven");
+        DataComparison whole = new DataCompare(flow).run(sessions, proven);
+        results.addAll(whole.tables());
+        window.begins("");
+        return new Verified(new DataComparison(results, whole.seconds()), proven.size());
     }
 }

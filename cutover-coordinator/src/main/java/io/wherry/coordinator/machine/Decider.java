@@ -57,6 +57,9 @@ record Decider(
         if (state.servedBy().equals("target") || state == State.SWITCHING) {
             return Prover.Wanted.NOTHING;
         }
+        if (state.inWindow()) {
+            return Prover.Wanted.CHANGES;
+        }
         // A target that is behind must not be slowed down further.
         return (state == State.CATCHING_UP || state == State.IN_SYNC) && readiness.ready() && gate.good()
                 ? Prover.Wanted.PROOF

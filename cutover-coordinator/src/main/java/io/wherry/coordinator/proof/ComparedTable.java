@@ -7,6 +7,7 @@ import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.coordinator.row.RowHash;
 import io.wherry.coordinator.row.RowTypes;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
@@ -28,6 +29,8 @@ record ComparedTable(
         String filter,
         RowTypes types,
         boolean extended) {
+    /** A power of two. */
+    static final int BUCKETS = 1024;
 
     static ComparedTable of(
             CatalogTable source, CatalogTable target, List<KeyColumn> key, Migration migration, CatalogFacts facts) {
@@ -64,6 +67,23 @@ record ComparedTable(
     /** Rows and two sums of hashes of the rows that meet the conditions. */
     String sums(boolean onSource, List<String> conditions) {
         return RowHash.sums(columns, types, extended, rows(onSource) + where(onSource, conditions));
+    }
+
+    /** Number of the bucket, then as {@link #sums}, for each bucket that has rows. */
+    String buckets(boolean onSource, List<String> conditions) {
+        return RowHash.groups(columns, types, extended, bucket(), rows(onSource) + where(onSource, conditions));
+    }
+
+    /** Condition for the rows of these buckets. */
+    String inBuckets(Collection<Integer> buckets) {
+        return bucket() + " = ANY ('{" + buckets.stream().map(String::valueOf).collect(Collectors.joining(",")) + "}')";
+    }
+
+    /** The bucket of a row's key, the same on both sides: the key's text is the same, and so is the server's hash of a text. */
+    private String bucket() {
+        String form = key.stream().map(c -> "%s").collect(Collectors.joining(" "));
+        String names = key.stream().map(KeyColumn::name).collect(Collectors.joining(", "));
+        return "(hashtext(format('" + form + "', " + names + ")) & " + (BUCKETS - 1) + ")";
     }
 
     /** Condition with a parameter for each ordered column of the key: above ({@code >}) a key, or up to ({@code <=}) one. */

@@ -6,7 +6,6 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Comparator;
@@ -38,8 +37,8 @@ public final class Proof {
     private final ProofTables tables;
     private long standingAsked = MonotonicClock.millis();
     private int nextRecheck;
-    private Connection limitedSource;
-    private Connection limitedTarget;
+    private BothSides limitedSides;
+    private Duration limit = Duration.ZERO;
 
     /**
      * @param dirty filled by the witness before {@code passed} reaches the changes
@@ -59,53 +58,64 @@ public final class Proof {
     /**
      * Does one bounded piece of work: dirty keys for up to half a second, and one part of a pass.
      *
-     * @param source session in auto-commit; its time limit for statements is set
-     * @param target the same for the target
+     * @param sides the time limit for statements is set in both sessions
      * @return whether there was something to do
      * @throws SQLException when a side fails. Nothing is lost, and the next turn does the work
      */
-    public synchronized boolean turn(Connection source, Connection target) throws SQLException {
-        limit(source, target);
-        tables.refresh(source, target);
-        askAgainForStanding(source);
+    public synchronized boolean turn(BothSides sides) throws SQLException {
+        limit(sides, Duration.ofSeconds(STATEMENT_SECONDS));
+        tables.refresh(sides);
+        askAgainForStanding(sides);
         // More than one batch: on a busy source more rows change while a part of a pass is compared than one batch
         // holds.
         boolean compared = false;
         long began = System.nanoTime();
-        while (System.nanoTime() - began < RECHECK_NANOS && recheck(source, target)) {
+        while (System.nanoTime() - began < RECHECK_NANOS && recheck(sides)) {
             compared = true;
         }
-        return pass(source, target) || compared;
+        return pass(sides) || compared;
     }
 
-    private void limit(Connection source, Connection target) throws SQLException {
-        if (source != limitedSource || target != limitedTarget) {
-            String limit = "SET statement_timeout = '" + STATEMENT_SECONDS + "s'";
-            Queries.execute(source, limit);
-            Queries.execute(target, limit);
-            limitedSource = source;
-            limitedTarget = target;
+    /**
+     * Does a small piece of work: one batch of dirty keys. For the window, whose comparison has the less to do, and waits for a turn
+     * that runs.
+     *
+     * @return whether there was something to do
+     * @throws SQLException as {@link #turn}
+     */
+    public synchronized boolean recheckSome(BothSides sides) throws SQLException {
+        return recheck(sides);
+    }
+
+    private void limit(BothSides sides, Duration statement) throws SQLException {
+        if (!sides.equals(limitedSides) || !statement.equals(limit)) {
+            limitedSides = null;
+            String set = "SET statement_timeout = " + statement.toMillis();
+            Queries.execute(sides.source(), set);
+            Queries.execute(sides.target(), set);
+            limitedSides = sides;
+            limit = statement;
         }
     }
 
     /** A difference that stands may have been repaired, which no change of the source shows. */
-    private void askAgainForStanding(Connection source) throws SQLException {
+    private void askAgainForStanding(BothSides sides) throws SQLException {
         if (MonotonicClock.millis() - standingAsked < STANDING_MILLIS) {
             return;
         }
-        Lsn now = new SqlSides(null, source, source).now();
+        Lsn now = new SqlSides(null, sides).now();
         differences.all().stream()
                 .filter(difference -> !difference.key().isEmpty())
                 .forEach(difference -> dirty.changed(difference.table(), difference.key(), now));
         standingAsked = MonotonicClock.millis();
     }
 
-    private boolean recheck(Connection source, Connection target) throws SQLException {
+    private boolean recheck(BothSides both) throws SQLException {
         List<TableProof> all = tables.bySize();
         for (int i = 0; i < all.size(); i++) {
             TableProof table = all.get(nextRecheck++ % all.size());
             if (table.keyed() && dirty.size(table.id()).keys() > 0) {
-                SqlSides sides = new SqlSides(table.table(), source, target);
+                SqlSides sides = new SqlSides(table.table(), both);
                 int compared = 0;
                 try {
                     compared = table.recheck().some(sides, passed.get(), Recheck.BATCH);
@@ -123,23 +133,23 @@ public final class Proof {
         return false;
     }
 
-    private boolean pass(Connection source, Connection target) throws SQLException {
+    private boolean pass(BothSides sides) throws SQLException {
         for (TableProof table : tables.bySize()) {
-            if (table.due() && step(table, source, target)) {
+            if (table.due() && step(table, sides)) {
                 return true;
             }
         }
         for (TableProof table : tables.bySize()) {
-            if (table.repeats() && step(table, source, target)) {
+            if (table.repeats() && step(table, sides)) {
                 return true;
             }
         }
         return false;
     }
 
-    private boolean step(TableProof table, Connection source, Connection target) throws SQLException {
+    private boolean step(TableProof table, BothSides sides) throws SQLException {
         try {
-            return table.step(new SqlSides(table.table(), source, target), passed.get());
+            return table.step(new SqlSides(table.table(), sides), passed.get());
         } catch (SQLException e) {
             failed(table, e);
             return true;
@@ -205,11 +215,13 @@ public final class Proof {
      * Compares what is left of these tables, in the window: nobody writes on the source. It waits for a turn that runs.
      *
      * @param fence position at which the source was fenced
+     * @param within limit for each statement
      * @return one result for each table, with a problem where the answer would not be complete
      * @throws SQLException when a side fails; then nothing counts as compared
      */
-    public synchronized List<TableResult> finish(Connection source, Connection target, Set<TableId> which, Lsn fence)
+    public synchronized List<TableResult> finish(BothSides sides, Set<TableId> which, Lsn fence, Duration within)
             throws SQLException {
+        limit(sides, within);
         Lsn now = passed.get();
         Map<TableId, TableResult> results = new TreeMap<>();
         for (TableId id : which) {
@@ -223,17 +235,15 @@ public final class Proof {
                                     : table.complete()
                                             ? ""
                                             : "is not proven: " + table.status().unproven();
-            results.put(
-                    id,
-                    problem.isEmpty() ? rest(table, source, target) : new TableResult(id, 0, 0, 0, List.of(), problem));
+            results.put(id, problem.isEmpty() ? rest(table, sides) : new TableResult(id, 0, 0, 0, List.of(), problem));
         }
         return List.copyOf(results.values());
     }
 
     /** Compares what is left of the table; counted with the rows that the pass has compared. */
-    private static TableResult rest(TableProof table, Connection source, Connection target) throws SQLException {
+    private static TableResult rest(TableProof table, BothSides sides) throws SQLException {
         TableResult rest = table.keyed()
-                ? table.recheck().all(new SqlSides(table.table(), source, target))
+                ? table.recheck().all(new SqlSides(table.table(), sides))
                 : new TableResult(table.id(), 0, 0, 0, List.of(), "");
         return new TableResult(
                 table.id(),

@@ -5,7 +5,6 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.thread.MonotonicClock;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -78,14 +77,14 @@ final class ProofTables {
     }
 
     /** Reads the catalogs when this is due. */
-    void refresh(Connection source, Connection target) throws SQLException {
+    void refresh(BothSides sides) throws SQLException {
         if (!stale && MonotonicClock.millis() - read < CATALOG_MILLIS) {
             return;
         }
         stale = false;
         boolean done = false;
         try {
-            build(CatalogFacts.read(flow, source, target), new SqlSides(null, source, target).now());
+            build(CatalogFacts.read(flow, sides.source(), sides.target()), new SqlSides(null, sides).now());
             read = MonotonicClock.millis();
             done = true;
         } finally {

@@ -8,6 +8,7 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Window;
+import io.wherry.coordinator.thread.Beside;
 import io.wherry.coordinator.thread.Repeater;
 import io.wherry.coordinator.watch.Progress;
 import io.wherry.coordinator.witness.Witness;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +33,7 @@ import org.slf4j.LoggerFactory;
 public final class Prover implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Prover.class);
     private static final long IDLE_MILLIS = 200;
+    private static final long IDLE_IN_WINDOW_MILLIS = 10;
     private static final long AFTER_FAILURE_MILLIS = 30_000;
     private static final long MOST_BYTES = 64L << 20;
     private static final int MOST_KEYS_OF_A_TABLE = 200_000;
@@ -41,6 +44,8 @@ public final class Prover implements AutoCloseable {
         NOTHING,
         /** Nothing new is read from the sides; the witness continues. */
         WITNESS,
+        /** In the window: only rows that changed, so that the comparison behind the fence has few left. */
+        CHANGES,
         /** Passes and rechecks. */
         PROOF
     }
@@ -59,12 +64,19 @@ public final class Prover implements AutoCloseable {
     private final class Round implements AutoCloseable {
         private final DirtyKeys dirty = new DirtyKeys(MOST_BYTES, MOST_KEYS_OF_A_TABLE);
         private final Witness witness = new Witness(flow, dirty);
+        private final BoundSessions opened;
+        private final BothSides sides;
         private final Map<TableId, Integer> epochs = new ConcurrentHashMap<>(progress.wanted());
         private final String lostBefore = lost;
         private final Lsn appliedBefore = applied;
         private Set<TableId> missing;
         private volatile Proof proof;
         private volatile Lsn fence = Lsn.ZERO;
+
+        Round(BoundSessions opened, BothSides sides) {
+            this.opened = opened;
+            this.sides = sides;
+        }
 
         /** Waits for the transactions that have written and still run. */
         void begin() {
@@ -189,7 +201,8 @@ public final class Prover implements AutoCloseable {
         try (BoundSessions opened = new BoundSessions(flow);
                 Connection source = opened.open(flow.from(), "proof");
                 Connection target = opened.open(flow.to(), "proof");
-                Round present = new Round()) {
+                Beside beside = new Beside("wherry-proof-source");
+                Round present = new Round(opened, new BothSides(source, target, beside))) {
             sessions = opened;
             round = present;
             if (repeater.closing()) {
@@ -202,23 +215,34 @@ public final class Prover implements AutoCloseable {
             while (!repeater.closing() && wanted != Wanted.NOTHING && !present.isOver()) {
                 long began = System.nanoTime();
                 present.forgetReloaded();
-                boolean worked = wanted == Wanted.PROOF && turned(present, source, target);
-                repeater.pause(worked ? pauseMillis(System.nanoTime() - began) : IDLE_MILLIS);
+                boolean worked =
+                        switch (wanted) {
+                            case PROOF -> turned(present);
+                            case CHANGES -> present.proof.recheckSome(present.sides);
+                            default -> false;
+                        };
+                repeater.pause(pauseMillis(worked, System.nanoTime() - began));
             }
         } finally {
             round = null;
         }
     }
 
-    /** So that the work takes its share of the time. */
-    private long pauseMillis(long workedNanos) {
+    /** So that the work takes its share of the time; in the window applications wait, so all of it. */
+    private long pauseMillis(boolean worked, long workedNanos) {
+        if (wanted == Wanted.CHANGES) {
+            return worked ? 0 : IDLE_IN_WINDOW_MILLIS;
+        }
+        if (!worked) {
+            return IDLE_MILLIS;
+        }
         int load = flow.migration().verify().load();
         return workedNanos / 1_000_000 * (100 - load) / load;
     }
 
-    private static boolean turned(Round present, Connection source, Connection target) throws SQLException {
+    private static boolean turned(Round present) throws SQLException {
         present.admitReloaded();
-        return present.proof.turn(source, target);
+        return present.proof.turn(present.sides);
     }
 
     /**
@@ -242,11 +266,12 @@ public final class Prover implements AutoCloseable {
     }
 
     /**
-     * Compares the rows of these tables that changed last. Both sides stand still.
+     * Compares the rows of these tables that changed last. Both sides stand still. Uses the sessions of the proof, which know these
+     * tables, and ends these sessions if the window ends before the comparison.
      *
      * @throws RetryableException when the proof has ended since {@link #proven}
      */
-    public List<TableResult> finish(BoundSessions bound, Lsn fence, Set<TableId> tables) throws SQLException {
+    public List<TableResult> finish(Window window, Lsn fence, Set<TableId> tables) throws SQLException {
         if (tables.isEmpty()) {
             return List.of();
         }
@@ -254,9 +279,18 @@ public final class Prover implements AutoCloseable {
         if (present == null) {
             throw new RetryableException("compare", "", "the proof has begun again", "Cut over again");
         }
-        try (Connection source = bound.open(flow.from(), "compare");
-                Connection target = bound.open(flow.to(), "compare")) {
-            return present.proof.finish(source, target, tables, fence);
+        AtomicBoolean comparing = new AtomicBoolean(true);
+        window.atEnd(() -> {
+            if (comparing.get()) {
+                present.opened.close();
+            }
+        });
+        try {
+            window.check();
+            return present.proof.finish(
+                    present.sides, tables, fence, Duration.ofMillis(Math.max(1, window.leftMillis())));
+        } finally {
+            comparing.set(false);
         }
     }
 

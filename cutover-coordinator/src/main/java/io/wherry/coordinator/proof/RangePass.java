@@ -1,27 +1,33 @@
 package io.wherry.coordinator.proof;
 
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.proof.SqlSides.Pair;
 import io.wherry.coordinator.proof.SqlSides.Sums;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * A pass by ranges of the key. The first range has no lower end and the last no upper one, so rows that are only on the target are
  * found wherever they are. The ends come from the source's index; a range is the same set of keys on both sides, because every
  * server orders these types alike.
+ *
+ * <p>Within a range the rows are summed by buckets of their keys. While applications write, each range holds some rows on their way;
+ * with buckets, only the rows that share a bucket with these are listed.
  */
 final class RangePass implements Pass {
     private static final int LEAST_ROWS = 1_000;
-    private static final int MOST_ROWS = 200_000;
-    // A part of this size is listed. A larger one is divided first, because both lists stand in memory.
-    private static final int LISTED_ROWS = 20_000;
+    private static final int MOST_ROWS = 400_000;
+    // Rows of the buckets that differ. A part with more is divided first, because both lists stand in memory.
+    private static final int MOST_LISTED = 20_000;
     // When one value of the key's first columns has more rows, a range cannot be divided.
-    private static final int MOST_LISTED = 100_000;
+    private static final int MOST_LISTED_AT_LEAST = 100_000;
     private static final double WANTED_NANOS = 5e8;
 
     private final ComparedTable table;
@@ -63,25 +69,48 @@ final class RangePass implements Pass {
             conditions.add(table.bound("<="));
             parameters.addAll(end);
         }
-        Sums source = sides.sums(true, conditions, parameters);
-        Sums target = sides.sums(false, conditions, parameters);
-        if (source.equals(target)) {
-            double factor = WANTED_NANOS / Math.max(1, System.nanoTime() - began);
-            size = (int) Math.max(LEAST_ROWS, Math.min(MOST_ROWS, size * Math.max(0.5, Math.min(2, factor))));
-        } else if (Math.abs(source.rows() - target.rows()) > MOST_DIFFERING) {
-            return Step.problem("differs widely: " + source.rows() + " rows on the source, " + target.rows()
+        Pair<Map<Integer, Sums>> sums = sides.buckets(conditions, parameters);
+        long ofSource = rows(sums.source());
+        long ofTarget = rows(sums.target());
+        if (Math.abs(ofSource - ofTarget) > MOST_DIFFERING) {
+            return Step.problem("differs widely: " + ofSource + " rows on the source, " + ofTarget
                     + " on the target within one part");
-        } else if (size > LISTED_ROWS) {
-            size = LISTED_ROWS / 2;
-            return Step.MORE;
-        } else if (source.rows() > MOST_LISTED) {
-            return Step.problem("differs within " + source.rows() + " rows that its key's first columns cannot divide");
-        } else if (!suspects(sides, conditions, parameters)) {
-            return Step.problem("differs widely: more than " + MOST_DIFFERING + " keys of one part");
         }
-        rows += source.rows();
+        if (!sums.source().equals(sums.target())) {
+            Pair<Map<Integer, Sums>> differing = differing(sums);
+            long listed = Math.max(rows(differing.source()), rows(differing.target()));
+            if (listed > MOST_LISTED && size > LEAST_ROWS) {
+                size = Math.max(LEAST_ROWS, size / 4);
+                return Step.MORE;
+            }
+            if (listed > MOST_LISTED_AT_LEAST) {
+                return Step.problem("differs within " + listed + " rows that its key's first columns cannot divide");
+            }
+            Set<Integer> buckets = new TreeSet<>(differing.source().keySet());
+            buckets.addAll(differing.target().keySet());
+            conditions.add(table.inBuckets(buckets));
+            if (!suspects(sides, conditions, parameters)) {
+                return Step.problem("differs widely: more than " + MOST_DIFFERING + " keys of one part");
+            }
+        }
+        double factor = WANTED_NANOS / Math.max(1, System.nanoTime() - began);
+        size = (int) Math.max(LEAST_ROWS, Math.min(MOST_ROWS, size * Math.max(0.5, Math.min(2, factor))));
+        rows += ofSource;
         last = end;
         return end.isEmpty() ? Step.DONE : Step.MORE;
+    }
+
+    private static long rows(Map<Integer, Sums> buckets) {
+        return buckets.values().stream().mapToLong(Sums::rows).sum();
+    }
+
+    /** The buckets that are not equal; one may be absent on a side. */
+    private static Pair<Map<Integer, Sums>> differing(Pair<Map<Integer, Sums>> sums) {
+        Map<Integer, Sums> source = new HashMap<>(sums.source());
+        Map<Integer, Sums> target = new HashMap<>(sums.target());
+        source.entrySet().removeAll(sums.target().entrySet());
+        target.entrySet().removeAll(sums.source().entrySet());
+        return new Pair<>(source, target);
     }
 
     private List<String> end(SqlSides sides) throws SQLException {
@@ -101,11 +130,11 @@ final class RangePass implements Pass {
 
     /** @return false when more keys differ than can be named */
     private boolean suspects(SqlSides sides, List<String> conditions, List<String> parameters) throws SQLException {
-        Map<List<String>, String> source = sides.list(true, conditions, parameters);
-        Map<List<String>, String> target = sides.list(false, conditions, parameters);
+        Pair<Map<List<String>, String>> lists = sides.lists(conditions, parameters);
+        Map<List<String>, String> target = lists.target();
         Lsn now = sides.now();
         Set<List<String>> differing = new HashSet<>();
-        source.forEach((key, hash) -> {
+        lists.source().forEach((key, hash) -> {
             if (!hash.equals(target.remove(key))) {
                 differing.add(key);
             }

@@ -4,6 +4,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.Difference.Kind;
 import io.wherry.coordinator.proof.DirtyKeys.Taken;
+import io.wherry.coordinator.proof.Sides.Both;
 import io.wherry.coordinator.proof.Sides.Found;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import java.sql.SQLException;
@@ -94,15 +95,16 @@ public final class Recheck {
         boolean done = false;
         try {
             List<List<String>> keys = taken.stream().map(Taken::key).toList();
-            List<Found> source = taken.isEmpty() ? List.of() : sides.onSource(keys);
-            List<Found> target = taken.isEmpty() ? List.of() : sides.onTarget(keys);
+            Both found = taken.isEmpty() ? new Both(List.of(), List.of()) : sides.onBoth(keys);
             Lsn now = null;
             for (int i = 0; i < taken.size(); i++) {
-                if (equal(source.get(i), target.get(i))) {
-                    equal(taken.get(i).key(), source.get(i));
+                Found source = found.source().get(i);
+                Found target = found.target().get(i);
+                if (equal(source, target)) {
+                    equal(taken.get(i).key(), source);
                 } else {
                     now = now == null ? sides.now() : now;
-                    differs(sides, taken.get(i), source.get(i), target.get(i), now);
+                    differs(sides, taken.get(i), source, target, now);
                 }
             }
             done = true;
@@ -202,11 +204,10 @@ public final class Recheck {
         private final List<String> shown = new ArrayList<>();
 
         void add(Sides sides, List<List<String>> keys) throws SQLException {
-            List<Found> onSource = sides.onSource(keys);
-            List<Found> onTarget = sides.onTarget(keys);
+            Both found = sides.onBoth(keys);
             for (int i = 0; i < keys.size(); i++) {
-                Found one = onSource.get(i);
-                Found other = onTarget.get(i);
+                Found one = found.source().get(i);
+                Found other = found.target().get(i);
                 source += one.exists() ? 1 : 0;
                 target += other.exists() ? 1 : 0;
                 if (equal(one, other)) {

@@ -27,6 +27,14 @@ public interface Sides {
     /** The rows of these keys on the target, in the order of the keys. */
     List<Found> onTarget(List<List<String>> keys) throws SQLException;
 
+    /** What was found of the same keys on both sides, in the order of the keys. */
+    record Both(List<Found> source, List<Found> target) {}
+
+    /** The rows of these keys on both sides; either side may be read first, or both at the same time. */
+    default Both onBoth(List<List<String>> keys) throws SQLException {
+        return new Both(onSource(keys), onTarget(keys));
+    }
+
     /** Names of the columns in which the row differs between the sides now; empty when one side has no such row, or none differs. */
     List<String> differing(List<String> key) throws SQLException;
 

@@ -20,13 +20,11 @@ final class SqlSides implements Sides {
     private static final String TWICE = "more than one row";
 
     private final ComparedTable table;
-    private final Connection source;
-    private final Connection target;
+    private final BothSides sides;
 
-    SqlSides(ComparedTable table, Connection source, Connection target) {
+    SqlSides(ComparedTable table, BothSides sides) {
         this.table = table;
-        this.source = source;
-        this.target = target;
+        this.sides = sides;
     }
 
     /**
@@ -35,19 +33,50 @@ final class SqlSides implements Sides {
      * @param one sum of the rows' hashes, null without rows
      * @param other sum of other hashes of the same rows
      */
-    record Sums(long rows, BigDecimal one, BigDecimal other) {}
-
-    Connection connection(boolean onSource) {
-        return onSource ? source : target;
+    record Sums(long rows, BigDecimal one, BigDecimal other) {
+        static Sums read(ResultSet row, int first) throws SQLException {
+            return new Sums(row.getLong(first), row.getBigDecimal(first + 1), row.getBigDecimal(first + 2));
+        }
     }
 
-    Sums sums(boolean onSource, List<String> conditions, List<String> parameters) throws SQLException {
-        return Queries.list(
-                        connection(onSource),
-                        row -> new Sums(row.getLong(1), row.getBigDecimal(2), row.getBigDecimal(3)),
-                        table.sums(onSource, conditions),
-                        parameters.toArray())
-                .get(0);
+    /** The same of both sides. */
+    record Pair<T>(T source, T target) {}
+
+    private interface OneSide<T> {
+        T read(boolean onSource) throws SQLException;
+    }
+
+    private <T> Pair<T> both(OneSide<T> each) throws SQLException {
+        return sides.beside().both(() -> each.read(true), () -> each.read(false), Pair::new);
+    }
+
+    Connection connection(boolean onSource) {
+        return onSource ? sides.source() : sides.target();
+    }
+
+    /** What all rows hold together. */
+    Pair<Sums> sums() throws SQLException {
+        return both(onSource -> Queries.list(
+                        connection(onSource), row -> Sums.read(row, 1), table.sums(onSource, List.of()))
+                .get(0));
+    }
+
+    /** What the rows that meet the conditions hold together, by bucket. */
+    Pair<Map<Integer, Sums>> buckets(List<String> conditions, List<String> parameters) throws SQLException {
+        return both(onSource -> {
+            Map<Integer, Sums> buckets = new HashMap<>();
+            Queries.list(
+                    connection(onSource),
+                    row -> buckets.put(row.getInt(1), Sums.read(row, 2)),
+                    table.buckets(onSource, conditions),
+                    parameters.toArray());
+            return buckets;
+        });
+    }
+
+    /** As {@link #list}, of both sides. */
+    Pair<Map<List<String>, String>> lists(List<String> conditions, List<String> parameters) throws SQLException {
+        return both(onSource -> list(onSource, conditions, parameters));
     }
 
     /** Key and hash of the rows that meet the conditions. A key that stands twice has a hash that no row has. */
@@ -75,6 +104,12 @@ final class SqlSides implements Sides {
     @Override
     public List<Found> onTarget(List<List<String>> keys) throws SQLException {
         return lookup(false, keys);
+    }
+
+    @Override
+    public Both onBoth(List<List<String>> keys) throws SQLException {
+        Pair<List<Found>> found = both(onSource -> lookup(onSource, keys));
+        return new Both(found.source(), found.target());
     }
 
     private List<Found> lookup(boolean onSource, List<List<String>> keys) throws SQLException {
@@ -133,7 +168,7 @@ final class SqlSides implements Sides {
     /** Of insertion: a transaction that did not wait for its log is seen before its end is written. */
     @Override
     public Lsn now() throws SQLException {
-        return Lsn.parse(Queries.string(source, "SELECT pg_current_wal_insert_lsn()::text")
+        return Lsn.parse(Queries.string(sides.source(), "SELECT pg_current_wal_insert_lsn()::text")
                 .orElseThrow());
     }
 }

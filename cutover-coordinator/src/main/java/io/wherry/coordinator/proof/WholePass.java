@@ -1,9 +1,9 @@
 package io.wherry.coordinator.proof;
 
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.proof.SqlSides.Pair;
 import io.wherry.coordinator.proof.SqlSides.Sums;
 import java.sql.SQLException;
-import java.util.List;
 
 /**
  * A pass of a table without usable key: the sums of all rows of each side. It begins when the mark of the last change was taken,
@@ -21,19 +21,17 @@ final class WholePass implements Pass {
         if (suspected != null && suspected.isAfter(passed)) {
             return Step.WAIT;
         }
-        Sums source;
-        Sums target;
+        Pair<Sums> sums;
         try {
-            source = sides.sums(true, List.of(), List.of());
-            target = sides.sums(false, List.of(), List.of());
+            sums = sides.sums();
         } catch (SQLException e) {
             if (CANCELED.equals(e.getSQLState())) {
                 return Step.problem("is compared as a whole, and that takes too long: " + e.getMessage());
             }
             throw e;
         }
-        rows = source.rows();
-        if (source.equals(target)) {
+        rows = sums.source().rows();
+        if (sums.source().equals(sums.target())) {
             return Step.DONE;
         }
         if (suspected == null) {
@@ -42,7 +40,8 @@ final class WholePass implements Pass {
         }
         return new Step(
                 Kind.DIFFERS,
-                "holds other rows on the target: " + source.rows() + " rows on the source, " + target.rows()
+                "holds other rows on the target: " + sums.source().rows() + " rows on the source, "
+                        + sums.target().rows()
                         + " on the target");
     }
 

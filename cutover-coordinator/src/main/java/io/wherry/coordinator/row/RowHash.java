@@ -86,6 +86,22 @@ public final class RowHash {
     }
 
     /**
+     * One query: as {@link #sums}, for each group of the rows; the group is the first column.
+     *
+     * @param group SQL of a row's group
+     */
+    public static String groups(
+            List<CatalogColumn> columns, RowTypes types, boolean extended, String group, String rows) {
+        String row = row(columns, types);
+        return extended
+                ? "SELECT g, count(*), sum(hashtextextended(r, 0)), sum(hashtextextended(r, 1)) FROM (SELECT " + group
+                        + " AS g, " + row + " AS r FROM " + rows + " OFFSET 0) AS wherry_rows GROUP BY g"
+                : "SELECT g, count(*), sum(('x' || substr(m, 1, 16))::bit(64)::bigint),"
+                        + " sum(('x' || substr(m, 17, 16))::bit(64)::bigint) FROM (SELECT " + group + " AS g, md5("
+                        + row + ") AS m FROM " + rows + " OFFSET 0) AS wherry_rows GROUP BY g";
+    }
+
+    /**
      * SQL for 128 bits of a text, as a text.
      *
      * @param text SQL of the text, used twice: a name, not an expression that costs

@@ -3,14 +3,20 @@ package io.wherry.coordinator.sql;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Resources;
 import io.wherry.coordinator.thread.Threads;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
+import javax.sql.ConnectionEvent;
+import javax.sql.ConnectionEventListener;
 import org.postgresql.PGConnection;
+import org.postgresql.ds.PGPooledConnection;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,6 +24,9 @@ import org.slf4j.LoggerFactory;
  * Sessions whose work ends with them. Otherwise a query of hours would still load a side after its result is no longer needed,
  * above all a source that serves again. Closing ends each session on its server, whatever the session does there. A thread that
  * continues afterwards can neither use its session nor open another. Safe for use by several threads.
+ *
+ * <p>Sessions of a window are lent: closing one gives it back, and the next {@link #open} for the same server takes it, because a login
+ * costs tens of milliseconds while applications wait. So a session may have any purpose, one after another.
  */
 public final class BoundSessions implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BoundSessions.class);
@@ -37,9 +46,13 @@ public final class BoundSessions implements AutoCloseable {
     private final Flow flow;
     private final Window window;
     private final Map<Connection, Backend> open = new HashMap<>();
+    private final List<Lent> idle = new ArrayList<>();
     private boolean closed;
 
     private record Backend(Endpoint server, int pid) {}
+
+    /** A session that can be lent again and again. */
+    private record Lent(Endpoint server, Connection physical, PGPooledConnection session) {}
 
     /** Sessions that end when this object is closed. */
     public BoundSessions(Flow flow) {
@@ -56,13 +69,94 @@ public final class BoundSessions implements AutoCloseable {
     }
 
     /**
-     * Opens a session.
+     * Opens a session in auto-commit mode.
      *
      * @throws SQLException also when these sessions are closed
      */
     public Connection open(Endpoint endpoint, String purpose) throws SQLException {
-        boolean ofWindow = window != null && endpoint.equals(flow.from());
-        Connection session = Sessions.open(flow.migration(), endpoint, (ofWindow ? OF_WINDOW : "") + purpose);
+        if (window == null) {
+            return opened(endpoint, purpose);
+        }
+        String named = (endpoint.equals(flow.from()) ? OF_WINDOW : "") + purpose;
+        Lent lent = take(endpoint).orElse(null);
+        if (lent == null) {
+            lent = lent(endpoint, named);
+        }
+        return lend(lent, named);
+    }
+
+    /**
+     * Opens sessions ahead, all at the same time: so that the window finds them open. A session that cannot be opened now is opened
+     * when it is needed.
+     *
+     * @param each sessions on each side
+     */
+    public void openAhead(int each) {
+        List<Thread> opening = new ArrayList<>();
+        for (int i = 0; i < 2 * each; i++) {
+            Endpoint endpoint = i % 2 == 0 ? flow.from() : flow.to();
+            opening.add(Threads.named("wherry-sessions").newThread(() -> openAhead(endpoint)));
+        }
+        opening.forEach(Thread::start);
+        opening.forEach(thread -> Threads.join(thread, 0));
+    }
+
+    private void openAhead(Endpoint endpoint) {
+        try {
+            Lent lent = lent(endpoint, endpoint.equals(flow.from()) ? OF_WINDOW : "window");
+            giveBack(lent);
+        } catch (SQLException e) {
+            LOG.debug("A session could not be opened ahead", e);
+        }
+    }
+
+    private Lent lent(Endpoint endpoint, String named) throws SQLException {
+        Connection physical = opened(endpoint, named);
+        Lent lent = new Lent(endpoint, physical, new PGPooledConnection(physical, true));
+        lent.session().addConnectionEventListener(new ConnectionEventListener() {
+            @Override
+            public void connectionClosed(ConnectionEvent event) {
+                giveBack(lent);
+            }
+
+            @Override
+            public void connectionErrorOccurred(ConnectionEvent event) {
+                LOG.debug("A session has failed", event.getSQLException());
+            }
+        });
+        return lent;
+    }
+
+    private synchronized Optional<Lent> take(Endpoint endpoint) {
+        Optional<Lent> found =
+                idle.stream().filter(lent -> lent.server().equals(endpoint)).findFirst();
+        found.ifPresent(idle::remove);
+        return found;
+    }
+
+    private synchronized void giveBack(Lent lent) {
+        if (closed) {
+            Resources.closeQuietly(lent.physical());
+        } else if (!isClosed(lent.physical())) {
+            idle.add(lent);
+        }
+    }
+
+    private Connection lend(Lent lent, String named) throws SQLException {
+        Connection session = lent.session().getConnection();
+        try {
+            // A little later than the end of the window, which can give the reason.
+            Sessions.rename(session, flow.migration(), named);
+            Queries.execute(session, "SET statement_timeout = " + Math.max(1, window.leftMillis() + LATER_MILLIS));
+            return session;
+        } catch (SQLException e) {
+            lent.session().close();
+            throw e;
+        }
+    }
+
+    private Connection opened(Endpoint endpoint, String purpose) throws SQLException {
+        Connection session = Sessions.open(flow.migration(), endpoint, purpose);
         if (!keep(
                 session,
                 new Backend(endpoint, session.unwrap(PGConnection.class).getBackendPID()))) {
@@ -70,7 +164,11 @@ public final class BoundSessions implements AutoCloseable {
             throw new SQLException(
                     "session \"" + purpose + "\": the work that this session belongs to has ended", "57014");
         }
-        bound(session);
+        // From version 14 on, the server notices during a query that the client is gone.
+        Queries.strings(
+                session,
+                "SELECT set_config(name, '2s', false) FROM pg_catalog.pg_settings"
+                        + " WHERE name = 'client_connection_check_interval'");
         return session;
     }
 
@@ -82,20 +180,9 @@ public final class BoundSessions implements AutoCloseable {
         return !closed;
     }
 
-    private void bound(Connection session) throws SQLException {
-        // From version 14 on, the server notices during a query that the client is gone.
-        Queries.strings(
-                session,
-                "SELECT set_config(name, '2s', false) FROM pg_catalog.pg_settings"
-                        + " WHERE name = 'client_connection_check_interval'");
-        if (window != null) {
-            // A little later than the end of the window, which can give the reason.
-            Queries.execute(session, "SET statement_timeout = " + Math.max(1, window.leftMillis() + LATER_MILLIS));
-        }
-    }
-
     @Override
     public void close() {
+        closeIdle();
         Map<Connection, Backend> left = takeAll();
         if (!left.isEmpty()) {
             // On a separate thread: the closing thread may be interrupted, and then could not open a session.
@@ -105,8 +192,14 @@ public final class BoundSessions implements AutoCloseable {
         }
     }
 
-    private synchronized Map<Connection, Backend> takeAll() {
+    /** These need no help of the server to end. */
+    private synchronized void closeIdle() {
         closed = true;
+        idle.forEach(lent -> Resources.closeQuietly(lent.physical()));
+        idle.clear();
+    }
+
+    private synchronized Map<Connection, Backend> takeAll() {
         open.keySet().removeIf(BoundSessions::isClosed);
         Map<Connection, Backend> all = Map.copyOf(open);
         open.clear();

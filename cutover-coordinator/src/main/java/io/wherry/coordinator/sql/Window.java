@@ -13,6 +13,9 @@ public final class Window {
     private volatile String givenUp;
     private volatile String waitsFor = "";
     private final List<Runnable> endings = new ArrayList<>();
+    private final List<String> times = new ArrayList<>();
+    private String waited = "";
+    private long began;
     private boolean ended;
 
     public Window(Duration allowed) {
@@ -36,7 +39,7 @@ public final class Window {
     }
 
     /** What to do if the window ends before the work does. */
-    synchronized void atEnd(Runnable ending) {
+    public synchronized void atEnd(Runnable ending) {
         endings.add(ending);
     }
 
@@ -51,7 +54,27 @@ public final class Window {
         }
     }
 
-    /** What the present step waits for, as text for people. */
+    /**
+     * A part of the window begins, and the part before it has ended.
+     *
+     * @param part what the window waits for from now on, as text for people; empty = nothing that counts
+     */
+    public synchronized void begins(String part) {
+        long now = System.nanoTime();
+        if (!waited.isEmpty()) {
+            times.add(waited + " " + (now - began) / 1_000_000 + " ms");
+        }
+        waited = part;
+        began = now;
+        waitsFor = part;
+    }
+
+    /** How long each part took that has ended, as text for people. */
+    public synchronized List<String> times() {
+        return List.copyOf(times);
+    }
+
+    /** More about what the present part waits for, as text for people. */
     public void waitsFor(String what) {
         waitsFor = what;
     }

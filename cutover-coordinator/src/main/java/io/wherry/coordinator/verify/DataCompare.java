@@ -15,6 +15,7 @@ import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.row.RowHash;
 import io.wherry.coordinator.row.RowTypes;
 import io.wherry.coordinator.sql.BoundSessions;
+import io.wherry.coordinator.sql.Opening;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.Threads;
 import java.math.BigDecimal;
@@ -32,7 +33,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
@@ -46,37 +46,32 @@ public final class DataCompare {
     private static final int TABLES_AT_ONCE = 2;
 
     private final Flow flow;
-    private final Supplier<BoundSessions> opening;
 
     public DataCompare(Flow flow) {
-        this(flow, () -> new BoundSessions(flow));
-    }
-
-    /** @param opening opens the sessions of one comparison, which ends them in every case */
-    public DataCompare(Flow flow, Supplier<BoundSessions> opening) {
         this.flow = flow;
-        this.opening = opening;
-    }
-
-    /** As {@link #run(Set)}, without exception. */
-    public DataComparison run() throws SQLException, InterruptedException {
-        return run(Set.of());
     }
 
     /**
-     * Compares, and ends the sessions.
+     * Compares all tables, in sessions that end with the comparison.
      *
-     * @param except tables that are left out
      * @throws SQLException when a side cannot be reached
      * @throws InterruptedException when the thread is interrupted; then the sessions are ended
      */
-    public DataComparison run(Set<TableId> except) throws SQLException, InterruptedException {
-        try (BoundSessions sessions = opening.get()) {
-            return run(sessions, except);
+    public DataComparison run() throws SQLException, InterruptedException {
+        try (BoundSessions sessions = new BoundSessions(flow)) {
+            return run(sessions::open, Set.of());
         }
     }
 
-    private DataComparison run(BoundSessions sessions, Set<TableId> except) throws SQLException, InterruptedException {
+    /**
+     * Compares.
+     *
+     * @param sessions the caller ends them, also those in which a statement still runs after a failure
+     * @param except tables that are left out
+     * @throws SQLException when a side cannot be reached
+     * @throws InterruptedException when the thread is interrupted
+     */
+    public DataComparison run(Opening sessions, Set<TableId> except) throws SQLException, InterruptedException {
         long began = System.nanoTime();
         List<CatalogTable> tables;
         Map<TableId, CatalogTable> onTarget;
@@ -107,7 +102,7 @@ public final class DataCompare {
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
-            new LargeObjects(flow, sessions::open).compare().ifPresent(results::add);
+            new LargeObjects(flow, sessions).compare().ifPresent(results::add);
             results.addAll(rowsOfExtensions(sessions));
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
@@ -117,7 +112,7 @@ public final class DataCompare {
         }
     }
 
-    private List<TableResult> rowsOfExtensions(BoundSessions sessions) throws SQLException {
+    private List<TableResult> rowsOfExtensions(Opening sessions) throws SQLException {
         try (Connection source = sessions.open(flow.from(), "compare");
                 Connection target = sessions.open(flow.to(), "compare")) {
             target.setAutoCommit(false);
@@ -127,7 +122,7 @@ public final class DataCompare {
 
     /** Compares tables of the queue, one after another in one session for each side: logging in costs as much as a small table. */
     private List<TableResult> compareAll(
-            BoundSessions sessions,
+            Opening sessions,
             Queue<CatalogTable> queue,
             Map<TableId, CatalogTable> onTarget,
             RowTypes types,
@@ -165,7 +160,7 @@ public final class DataCompare {
     private record Sums(long rows, BigDecimal hash) {}
 
     private TableResult compare(
-            BoundSessions sessions,
+            Opening sessions,
             CatalogTable table,
             CatalogTable onTarget,
             OnBoth onBoth,

@@ -4,7 +4,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.coordinator.row.DataComparison.TableResult;
-import io.wherry.coordinator.sql.BoundSessions;
+import io.wherry.coordinator.sql.Opening;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -22,9 +22,9 @@ final class RowDifferences {
     private static final int KEYS_COUNTED = 100_000;
 
     private final Flow flow;
-    private final BoundSessions sessions;
+    private final Opening sessions;
 
-    RowDifferences(Flow flow, BoundSessions sessions) {
+    RowDifferences(Flow flow, Opening sessions) {
         this.flow = flow;
         this.sessions = sessions;
     }

@@ -205,7 +205,7 @@ final class ProofTest {
             Set<TableId> hay = Set.of(ProvenPair.table("hay"));
             pair.onSource("UPDATE public.hay SET v = 'late' WHERE id = 10");
             Lsn fence = pair.now();
-            assertThat(pair.proof.finish(pair.source, pair.target, hay, fence))
+            assertThat(pair.proof.finish(pair.sides, hay, fence, ProvenPair.LIMIT))
                     .singleElement()
                     .satisfies(result -> assertThat(result.problem()).contains("the fence stands at " + fence));
             pair.proof.forget(ProvenPair.table("hay"));

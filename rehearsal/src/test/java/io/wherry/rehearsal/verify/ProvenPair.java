@@ -8,14 +8,17 @@ import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.proof.BothSides;
 import io.wherry.coordinator.proof.Difference;
 import io.wherry.coordinator.proof.DirtyKeys;
 import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.Beside;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -24,10 +27,14 @@ import java.util.stream.Collectors;
 
 /** Two databases with the same rows and the proof of that. The test is the pipeline and the witness. */
 final class ProvenPair implements AutoCloseable {
+    static final Duration LIMIT = Duration.ofMinutes(1);
+
     final DirtyKeys dirty;
     final Proof proof;
     final Connection source;
     final Connection target;
+    final BothSides sides;
+    private final Beside beside = new Beside("test-source");
     private final TwoServers servers;
     private Lsn passed;
 
@@ -57,6 +64,7 @@ final class ProvenPair implements AutoCloseable {
                 as.http());
         source = Sessions.open(migration, migration.source(), "test");
         target = Sessions.open(migration, migration.target(), "test");
+        sides = new BothSides(source, target, beside);
         passed = now();
         Set<TableId> tables = Queries.strings(
                         source,
@@ -96,7 +104,7 @@ final class ProvenPair implements AutoCloseable {
 
     /** One piece of work, and nothing passes meanwhile. */
     boolean turn() throws SQLException {
-        return proof.turn(source, target);
+        return proof.turn(sides);
     }
 
     /** Works until nothing is left to do, while the position follows the log. */
@@ -122,11 +130,12 @@ final class ProvenPair implements AutoCloseable {
     /** As in the window. */
     TableResult finish(String table) throws SQLException {
         pass();
-        return proof.finish(source, target, Set.of(table(table)), passed).get(0);
+        return proof.finish(sides, Set.of(table(table)), passed, LIMIT).get(0);
     }
 
     @Override
     public void close() throws SQLException {
+        beside.close();
         source.close();
         target.close();
         servers.close();
