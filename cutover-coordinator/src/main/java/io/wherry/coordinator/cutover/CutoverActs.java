@@ -159,7 +159,8 @@ public final class CutoverActs implements AutoCloseable {
             throws SQLException, InterruptedException {
         window.begins("sessions of the switch");
         try (Connection source = sessions.opening().open(flow.from(), "switch");
-                Connection target = term.open("prepare")) {
+                Connection target = sessions.target()) {
+            term.require(target);
             // A second sentinel: whatever was committed behind the fence is on the target now, and the checks below
             // see it.
             Map<TopicPartition, Long> ends = drained(sessions.probe(), Heartbeat.emit(source), window);

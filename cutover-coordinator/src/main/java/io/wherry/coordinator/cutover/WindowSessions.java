@@ -21,18 +21,22 @@ final class WindowSessions implements AutoCloseable {
     private final BoundSessions sessions;
     private final Opening checked;
     private final DrainProbe probe;
+    private final Connection target;
 
     /** @throws SQLException when a side cannot be reached, or the term has ended */
     WindowSessions(Flow flow, Term term, Progress progress, Window window) throws SQLException {
         sessions = new BoundSessions(flow, window);
         checked = term.check(sessions::open);
+        boolean done = false;
         DrainProbe opened = null;
         try {
             sessions.openAhead(OF_EACH_SIDE);
-            Connection target = sessions.open(flow.to(), "drain");
-            opened = new DrainProbe(flow.migration(), target, progress);
+            opened = new DrainProbe(flow.migration(), sessions.open(flow.to(), "drain"), progress);
+            target = term.open("prepare");
+            done = true;
         } finally {
-            if (opened == null) {
+            if (!done) {
+                Resources.closeQuietly(opened);
                 sessions.close();
             }
         }
@@ -49,8 +53,14 @@ final class WindowSessions implements AutoCloseable {
         return probe;
     }
 
+    /** The session that prepares the target and commits the switch row. The caller checks the term once more. */
+    Connection target() {
+        return target;
+    }
+
     @Override
     public void close() {
+        Resources.closeQuietly(target);
         Resources.closeQuietly(probe);
         sessions.close();
     }

@@ -17,12 +17,14 @@ import io.wherry.coordinator.row.RowTypes;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Opening;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.Beside;
 import io.wherry.coordinator.thread.Threads;
 import java.math.BigDecimal;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -32,8 +34,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
  * Compares every row of every carried table on both sides, by hashes that the databases compute; a filter limits the rows of the
@@ -74,26 +74,26 @@ public final class DataCompare {
     public DataComparison run(Opening sessions, Set<TableId> except) throws SQLException, InterruptedException {
         long began = System.nanoTime();
         List<CatalogTable> tables;
-        Map<TableId, CatalogTable> onTarget;
+        Map<TableId, CatalogTable> onTarget = new HashMap<>();
         RowTypes types;
         boolean extended;
         try (Connection source = sessions.open(flow.from(), "compare");
-                Connection target = sessions.open(flow.to(), "compare")) {
-            // The largest table first, so that it does not run alone at the end.
-            tables = SelectedTables.read(source, flow.migration()).stream()
-                    .filter(table -> flow.migration().tables().follows(table.id()) && !except.contains(table.id()))
-                    .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
-                    .toList();
-            onTarget = Catalog.withPartitioned(target).stream()
-                    .collect(Collectors.toMap(CatalogTable::id, Function.identity()));
+                Connection target = sessions.open(flow.to(), "compare");
+                Beside beside = new Beside("wherry-compare-catalog")) {
+            tables = beside.both(
+                    () -> wanted(source, except), () -> Catalog.withPartitioned(target), (ofSource, ofTarget) -> {
+                        ofTarget.forEach(table -> onTarget.put(table.id(), table));
+                        return ofSource;
+                    });
             extended = Math.min(ServerVersion.major(source), ServerVersion.major(target)) >= 11;
             types = RowTypes.read(source, target);
         }
         Queue<CatalogTable> queue = new ConcurrentLinkedQueue<>(tables);
         ExecutorService sources = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-source"));
-        ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare"));
+        ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE + 1, Threads.named("wherry-compare"));
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
+            futures.add(pairs.submit(() -> beyondTables(sessions)));
             // Sessions cost more than a small table, and in the window there may be nothing left to compare.
             for (int i = 0; i < Math.min(TABLES_AT_ONCE, tables.size()); i++) {
                 futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended, sources)));
@@ -102,8 +102,6 @@ public final class DataCompare {
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
-            new LargeObjects(flow, sessions).compare().ifPresent(results::add);
-            results.addAll(rowsOfExtensions(sessions));
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
@@ -112,12 +110,24 @@ public final class DataCompare {
         }
     }
 
-    private List<TableResult> rowsOfExtensions(Opening sessions) throws SQLException {
+    /** The largest table first, so that it does not run alone at the end. */
+    private List<CatalogTable> wanted(Connection source, Set<TableId> except) throws SQLException {
+        return SelectedTables.read(source, flow.migration()).stream()
+                .filter(table -> flow.migration().tables().follows(table.id()) && !except.contains(table.id()))
+                .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
+                .toList();
+    }
+
+    /** Large objects, and rows of extensions. */
+    private List<TableResult> beyondTables(Opening sessions) throws SQLException {
+        List<TableResult> results = new ArrayList<>(
+                new LargeObjects(flow, sessions).compare().stream().toList());
         try (Connection source = sessions.open(flow.from(), "compare");
                 Connection target = sessions.open(flow.to(), "compare")) {
             target.setAutoCommit(false);
-            return new ExtensionRows(flow).compare(source, target);
+            results.addAll(new ExtensionRows(flow).compare(source, target));
         }
+        return results;
     }
 
     /** Compares tables of the queue, one after another in one session for each side: logging in costs as much as a small table. */
