@@ -3,8 +3,12 @@ package io.wherry.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.cli.CoordinatorClient.Answer;
 import io.wherry.contract.config.Migration;
+import io.wherry.coordinator.cutover.Force;
 import java.io.PrintWriter;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +20,13 @@ import picocli.CommandLine.Spec;
         name = "cutover",
         mixinStandardHelpOptions = true,
         description = "Hands traffic over to the target; aborts on any failure before the point of no return.",
-        footer = {"", "Examples:", "  wherry cutover -f m.yaml --dry-run", "  wherry cutover -f m.yaml --yes"})
+        footer = {
+            "",
+            "Examples:",
+            "  wherry cutover -f m.yaml --dry-run",
+            "  wherry cutover -f m.yaml --yes",
+            "  wherry cutover -f m.yaml --force verify"
+        })
 final class CutoverCommand implements Callable<Integer> {
     @Mixin
     private MigrationOption migration;
@@ -26,6 +36,14 @@ final class CutoverCommand implements Callable<Integer> {
 
     @Option(names = "--yes", description = "do not ask for confirmation")
     private boolean yes;
+
+    @Option(
+            names = "--force",
+            paramLabel = "CHECK",
+            description =
+                    "verify: begin although the comparison in the window is expected to take more than half of"
+                            + " cutover.max-downtime, or a proof is older than verify.max-age; rows that differ still prevent the cutover")
+    private Set<Force> forced = EnumSet.noneOf(Force.class);
 
     @Option(names = "--json", description = "print the result as JSON")
     private boolean json;
@@ -42,8 +60,12 @@ final class CutoverCommand implements Callable<Integer> {
             out.println("nothing was done; use --yes to cut over without a confirmation");
             return ExitCode.CONFIGURATION;
         }
-        Answer answer = client.order("/api/cutover?dryRun=" + dryRun);
+        Answer answer = client.order("/api/cutover?dryRun=" + dryRun + force());
         return print(answer, out);
+    }
+
+    private String force() {
+        return forced.stream().map(force -> "&force=" + force.text()).collect(Collectors.joining());
     }
 
     private static boolean agreed(Migration migration) {

@@ -14,6 +14,7 @@ import io.wherry.contract.service.Ends;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Service;
 import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.http.HttpApi;
 import io.wherry.coordinator.journal.Journal;
@@ -36,6 +37,7 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import org.slf4j.Logger;
@@ -143,8 +145,8 @@ public final class CutoverCoordinator implements Service, Coordinator {
     }
 
     @Override
-    public CompletionStage<CutoverResult> cutover(boolean dryRun) {
-        return loop.cutover(dryRun);
+    public CompletionStage<CutoverResult> cutover(boolean dryRun, Set<Force> forced) {
+        return loop.cutover(dryRun, forced);
     }
 
     @Override

@@ -138,9 +138,10 @@ public record Migration(
      * @param load share of the time in which the proof reads from the sides, in percent
      * @param wholeWithin tables that are proven are compared whole in the window too, the fastest first, as long as that is
      *     expected to take no longer in all than this
+     * @param maxAge a cutover is refused when it would rely on a proof that began longer ago
      */
-    public record Verify(boolean witness, int load, Duration wholeWithin) {
-        public static final Verify DEFAULT = new Verify(true, 50, Duration.ofMillis(150));
+    public record Verify(boolean witness, int load, Duration wholeWithin, Duration maxAge) {
+        public static final Verify DEFAULT = new Verify(true, 50, Duration.ofMillis(150), Duration.ofHours(24));
     }
 
     /**

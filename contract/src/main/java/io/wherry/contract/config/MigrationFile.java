@@ -165,7 +165,8 @@ public final class MigrationFile {
         return new Verify(
                 section.flag("witness", Verify.DEFAULT.witness()),
                 section.number("load", Verify.DEFAULT.load(), 1, 100),
-                section.duration("whole-within", Verify.DEFAULT.wholeWithin()));
+                section.duration("whole-within", Verify.DEFAULT.wholeWithin()),
+                section.duration("max-age", Verify.DEFAULT.maxAge()));
     }
 
     private static Cutover cutover(Settings section) {

@@ -78,10 +78,12 @@ class MigrationFileTest {
     void theProofMayBeSwitchedOff() {
         Map<String, String> environment = Map.of("SECRET", "");
         assertThat(MigrationFile.parse(LEAST, environment).verify())
-                .isEqualTo(new Migration.Verify(true, 50, Duration.ofMillis(150)));
-        assertThat(MigrationFile.parse(LEAST + "verify: {witness: off, load: 100, whole-within: 0s}", environment)
+                .isEqualTo(new Migration.Verify(true, 50, Duration.ofMillis(150), Duration.ofHours(24)));
+        assertThat(MigrationFile.parse(
+                                LEAST + "verify: {witness: off, load: 100, whole-within: 0s, max-age: 90m}",
+                                environment)
                         .verify())
-                .isEqualTo(new Migration.Verify(false, 100, Duration.ZERO));
+                .isEqualTo(new Migration.Verify(false, 100, Duration.ZERO, Duration.ofMinutes(90)));
     }
 
     @Test

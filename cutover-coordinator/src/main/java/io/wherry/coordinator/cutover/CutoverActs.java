@@ -60,6 +60,7 @@ public final class CutoverActs implements AutoCloseable {
     private final CutoverMarks marks;
     private final StateMachine machine;
     private final Prover prover;
+    private final VerifyGate verifyGate;
 
     public CutoverActs(
             Flow flow,
@@ -78,6 +79,7 @@ public final class CutoverActs implements AutoCloseable {
         this.marks = new CutoverMarks(flow);
         this.machine = machine;
         this.prover = prover;
+        this.verifyGate = new VerifyGate(flow, prover);
     }
 
     /** @param row number of the journal's row for which the step acts */
@@ -93,6 +95,11 @@ public final class CutoverActs implements AutoCloseable {
     /** Closes and opens the source. */
     public FenceKeeper fence() {
         return fence;
+    }
+
+    /** Foresees the comparison in the window. */
+    public VerifyGate verifyGate() {
+        return verifyGate;
     }
 
     /** How the tables of both sides differ now. */
@@ -251,13 +258,14 @@ public final class CutoverActs implements AutoCloseable {
     }
 
     /** What a cutover would do, and what would prevent it, as the steps describe. */
-    public List<String> plan(List<Step> steps) throws SQLException {
+    public List<String> plan(List<Step> steps, Set<Force> forced) throws SQLException {
         List<String> plan = new ArrayList<>();
         try (Connection source = openSource();
                 Connection target = Sessions.open(flow.migration(), flow.to(), "plan")) {
-            Step.Sides sides = new Step.Sides(this, source, target, fence.plan(source));
+            Step.Sides sides = new Step.Sides(this, source, target, fence.plan(source), verifyGate.forecast(source));
             sides.fence().obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));
             sequences(sides).refused(source).forEach(refused -> plan.add("OBSTACLE: " + refused));
+            plan.addAll(verifyGate.planned(sides.forecast(), forced));
             SchemaDrift drift =
                     SchemaDrift.read(flow, source, target, progress.planned(), progress.names(), true, Set.of());
             drift.obstacles().forEach(obstacle -> plan.add("OBSTACLE: " + obstacle));

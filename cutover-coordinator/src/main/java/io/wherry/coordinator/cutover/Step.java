@@ -2,6 +2,7 @@ package io.wherry.coordinator.cutover;
 
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.WindowForecast;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -32,7 +33,8 @@ public record Step(State state, String title, Details details, Act act, Undo und
     }
 
     /** What a dry run knows: both sides as they are now. */
-    public record Sides(CutoverActs acts, Connection source, Connection target, Fence.Plan fence) {}
+    public record Sides(
+            CutoverActs acts, Connection source, Connection target, Fence.Plan fence, WindowForecast forecast) {}
 
     /** Lines for the plan. */
     public interface Details {

@@ -46,7 +46,7 @@ public final class Story {
                     VERIFYING,
                     "bring large objects and rows of extensions, then compare the rows that changed last, and every row of tables that"
                             + " are not proven yet",
-                    sides -> sides.acts().extensionRows().plan(sides.source(), sides.target()),
+                    Story::compared,
                     Story::verify),
             Step.of(
                     PREPARING_TARGET,
@@ -128,6 +128,13 @@ public final class Story {
             vector.put(end.getKey().toString(), end.getValue());
         }
         return Map.of("drainVector", vector);
+    }
+
+    private static List<String> compared(Step.Sides sides) throws SQLException {
+        List<String> lines = new ArrayList<>();
+        lines.add(VERIFYING + ": " + sides.forecast().line());
+        lines.addAll(sides.acts().extensionRows().plan(sides.source(), sides.target()));
+        return lines;
     }
 
     private static Map<String, ?> verify(Attempt attempt) throws SQLException, InterruptedException {

@@ -13,6 +13,7 @@ import io.wherry.contract.http.Reply;
 import io.wherry.contract.metrics.ProcessMeters;
 import io.wherry.contract.metrics.ShownSamples;
 import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.thread.MonotonicClock;
@@ -20,6 +21,7 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,6 +36,7 @@ import java.util.concurrent.ExecutionException;
  */
 public final class HttpApi implements AutoCloseable {
     private static final Set<String> CHANGING = Set.of("/api/cutover", "/api/abort", "/api/retry", "/api/reload");
+    private static final String FORCE = "force=";
     private static final int THREADS = 64;
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
 
@@ -104,10 +107,7 @@ public final class HttpApi implements AutoCloseable {
             case "/api/status" -> Reply.json(200, coordinator.status());
             case "/api/lag" -> Reply.json(200, coordinator.status().lag());
             case "/api/tables" -> Reply.json(200, coordinator.status().tables());
-            case "/api/cutover" ->
-                await(coordinator
-                        .cutover(query != null && query.contains("dryRun=true"))
-                        .thenApply(Object.class::cast));
+            case "/api/cutover" -> cutover(query == null ? "" : query);
             case "/api/abort" -> await(coordinator.abort().thenApply(aborted -> Map.of("aborting", aborted)));
             case "/api/retry" -> ordered(coordinator::retry, query);
             case "/api/reload" -> ordered(coordinator::reload, query);
@@ -117,6 +117,21 @@ public final class HttpApi implements AutoCloseable {
                         "no such path: " + path,
                         "See /api/status, /api/lag, /api/tables, /metrics, /livez, /readyz");
         };
+    }
+
+    /** @param query {@code dryRun=true}, {@code force=} and a name, both or none */
+    private Reply cutover(String query) {
+        Set<Force> forced = EnumSet.noneOf(Force.class);
+        for (String parameter : query.split("&")) {
+            if (parameter.startsWith(FORCE)) {
+                Optional<Force> named = Force.of(parameter.substring(FORCE.length()));
+                if (named.isEmpty()) {
+                    return Reply.error(400, parameter + " is not known", "Leave it out, or use force=verify");
+                }
+                forced.add(named.get());
+            }
+        }
+        return await(coordinator.cutover(query.contains("dryRun=true"), forced));
     }
 
     /** One answer after another, because each shows the status of its own moment. */

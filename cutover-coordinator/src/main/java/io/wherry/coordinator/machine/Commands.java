@@ -6,9 +6,11 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.record.Order;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverRun;
+import io.wherry.coordinator.cutover.Force;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -16,9 +18,9 @@ import java.util.concurrent.CompletionStage;
 record Commands(
         Inbox inbox, Callers callers, Control control, CutoverAdmission admission, CutoverRun run, Orders orders) {
 
-    CompletionStage<CutoverResult> cutover(boolean dryRun) {
+    CompletionStage<CutoverResult> cutover(boolean dryRun, Set<Force> forced) {
         CompletableFuture<CutoverResult> result = callers.add();
-        admission.ask(result, dryRun);
+        admission.ask(result, dryRun, forced);
         return result;
     }
 

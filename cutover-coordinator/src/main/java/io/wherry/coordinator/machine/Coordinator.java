@@ -2,10 +2,12 @@ package io.wherry.coordinator.machine;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.watch.Pulse;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 
 /** What other parts of this process may ask of its coordinator. */
@@ -26,8 +28,14 @@ public interface Coordinator {
      * Asks for the cutover; ends when it is completed, refused or aborted.
      *
      * @param dryRun only make the plan; nothing is changed
+     * @param forced what does not prevent the cutover
      */
-    CompletionStage<CutoverResult> cutover(boolean dryRun);
+    CompletionStage<CutoverResult> cutover(boolean dryRun, Set<Force> forced);
+
+    /** As {@link #cutover(boolean, Set)}, with nothing forced. */
+    default CompletionStage<CutoverResult> cutover(boolean dryRun) {
+        return cutover(dryRun, Set.of());
+    }
 
     /** Aborts a cutover in progress; false if there is none, or if it is past the point of no return. */
     CompletionStage<Boolean> abort();

@@ -8,6 +8,7 @@ import io.wherry.contract.record.Order;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.cutover.CutoverActs;
 import io.wherry.coordinator.cutover.CutoverResult;
+import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.cutover.StateMachine;
 import io.wherry.coordinator.cutover.Step;
 import io.wherry.coordinator.cutover.Story;
@@ -27,6 +28,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.slf4j.Logger;
@@ -162,8 +164,8 @@ public final class CoordinatorLoop implements AutoCloseable {
         }
     }
 
-    public CompletionStage<CutoverResult> cutover(boolean dryRun) {
-        return commands.cutover(dryRun);
+    public CompletionStage<CutoverResult> cutover(boolean dryRun, Set<Force> forced) {
+        return commands.cutover(dryRun, forced);
     }
 
     public CompletionStage<Boolean> abort() {

@@ -4,6 +4,7 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.coordinator.cutover.CutoverActs;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
+import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.cutover.Step;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.Event;
@@ -15,6 +16,8 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 
@@ -38,8 +41,8 @@ record CutoverAdmission(
     }
 
     /** Asks the coordinator's thread for a plan or a cutover. May be called by any thread. */
-    void ask(CompletableFuture<CutoverResult> result, boolean dryRun) {
-        later(result, dryRun ? this::tryAndPlan : one -> begin(one, false));
+    void ask(CompletableFuture<CutoverResult> result, boolean dryRun, Set<Force> forced) {
+        later(result, dryRun ? one -> tryAndPlan(one, forced) : one -> begin(one, forced, false));
     }
 
     private void later(CompletableFuture<CutoverResult> result, Request request) {
@@ -54,13 +57,14 @@ record CutoverAdmission(
         result.complete(new CutoverResult(Outcome.REFUSED, why, plan, 0));
     }
 
-    private void tryAndPlan(CompletableFuture<CutoverResult> result) {
-        if (control.state() != State.IN_SYNC || !workers.trial().startedFor(() -> later(result, this::plan))) {
-            plan(result);
+    private void tryAndPlan(CompletableFuture<CutoverResult> result, Set<Force> forced) {
+        if (control.state() != State.IN_SYNC
+                || !workers.trial().startedFor(() -> later(result, one -> plan(one, forced)))) {
+            plan(result, forced);
         }
     }
 
-    private void plan(CompletableFuture<CutoverResult> result) {
+    private void plan(CompletableFuture<CutoverResult> result, Set<Force> forced) {
         State state = control.state();
         String reason = state == State.IN_SYNC
                 ? ""
@@ -78,7 +82,7 @@ record CutoverAdmission(
         Threads.named("wherry-cutover-plan")
                 .newThread(() -> {
                     try {
-                        lines.addAll(acts.plan(steps));
+                        lines.addAll(acts.plan(steps, forced));
                         result.complete(new CutoverResult(Outcome.PLANNED, reason, lines, 0));
                     } catch (SQLException | RuntimeException e) {
                         result.completeExceptionally(e);
@@ -88,22 +92,29 @@ record CutoverAdmission(
     }
 
     /** @param tried whether the statements of the switch were tried for this cutover */
-    private void begin(CompletableFuture<CutoverResult> result, boolean tried) throws SQLException {
+    private void begin(CompletableFuture<CutoverResult> result, Set<Force> forced, boolean tried) throws SQLException {
         if (workers.watch().comparing()) {
-            workers.watch().afterwards(() -> later(result, one -> begin(one, tried)));
+            workers.watch().afterwards(() -> later(result, one -> begin(one, forced, tried)));
             return;
         }
+        List<String> lines = new ArrayList<>();
         Fence.Plan fence;
         String refused;
         try {
             refused = refusal();
             if (refused.isEmpty()) {
-                if (!tried && workers.trial().startedFor(() -> later(result, one -> begin(one, true)))) {
+                if (!tried && workers.trial().startedFor(() -> later(result, one -> begin(one, forced, true)))) {
                     return;
                 }
                 List<String> refusals = new ArrayList<>(workers.trial().obstacles());
                 refusals.addAll(differences());
                 refusals.addAll(acts.refusedSequences());
+                List<String> foreseen = acts.verifyGate().obstacles();
+                if (forced.contains(Force.VERIFY)) {
+                    foreseen.forEach(line -> lines.add(Force.VERIFY.overrides(line)));
+                } else {
+                    refusals.addAll(foreseen);
+                }
                 refused = String.join("; ", refusals);
             }
             fence = acts.fence().plan();
@@ -119,9 +130,12 @@ record CutoverAdmission(
             refuse(result, String.join("; ", fence.obstacles()), fence.steps());
             return;
         }
-        workers.run().begin(result, fence.steps());
+        lines.addAll(fence.steps());
+        workers.run().begin(result, lines);
         // The list of roles to let in again must be on record before any role is kept out.
-        transitions.advance(Event.CUTOVER, Map.of("fence", fence));
+        Map<String, Object> detail = new TreeMap<>(Force.detail(forced));
+        detail.put("fence", fence);
+        transitions.advance(Event.CUTOVER, detail);
         transitions.enter();
     }
 

@@ -8,7 +8,6 @@ import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -191,20 +190,11 @@ public final class Proof {
 
     /** Those of the tables whose last passes took no longer than this in all, the fastest first. */
     public Set<TableId> fastest(Set<TableId> among, Duration inAll) {
-        List<TableProof> byTime = tables.all().stream()
-                .filter(table -> among.contains(table.id()))
-                .sorted(Comparator.comparingLong(TableProof::tookNanos))
-                .toList();
-        Set<TableId> fastest = new TreeSet<>();
-        long left = inAll.toNanos();
-        for (TableProof table : byTime) {
-            left -= table.tookNanos();
-            if (left < 0) {
-                return fastest;
-            }
-            fastest.add(table.id());
-        }
-        return fastest;
+        return WindowForecast.fastest(
+                tables.all().stream()
+                        .filter(table -> among.contains(table.id()))
+                        .collect(Collectors.toMap(TableProof::id, TableProof::tookNanos)),
+                inAll);
     }
 
     private boolean isProven(TableProof table) {

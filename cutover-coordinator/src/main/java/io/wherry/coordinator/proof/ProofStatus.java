@@ -30,9 +30,16 @@ public record ProofStatus(
      * @param unproven why the table is not proven; empty when it is
      * @param dirtyKeys keys of this table that wait
      * @param ageMillis since the pass began that proved the table; 0 when it is not proven
+     * @param tookNanos what the last complete pass took, without its pauses; 0 when there was none
      */
     public record TableStatus(
-            TableId table, boolean proven, int percent, String unproven, long dirtyKeys, long ageMillis) {}
+            TableId table,
+            boolean proven,
+            int percent,
+            String unproven,
+            long dirtyKeys,
+            long ageMillis,
+            long tookNanos) {}
 
     /** Whether each table is proven. */
     public boolean proven() {

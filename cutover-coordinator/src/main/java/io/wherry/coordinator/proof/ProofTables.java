@@ -129,6 +129,8 @@ final class ProofTables {
     }
 
     private TableProof begin(CatalogFacts facts, CatalogTable source, Lsn now) {
+        // So that a table whose pass takes hours is proven again before its proof is too old for a cutover.
+        long mostPauseMillis = flow.migration().verify().maxAge().toMillis() / 2;
         TableId id = source.id();
         Lsn from = witnessed.get(id);
         String problem = facts.problem(source);
@@ -138,6 +140,7 @@ final class ProofTables {
                     null,
                     Lsn.ZERO,
                     problem.isEmpty() ? "the witness does not name its changes yet" : problem,
+                    mostPauseMillis,
                     dirty,
                     differences,
                     rowsCompared);
@@ -147,6 +150,7 @@ final class ProofTables {
         CatalogTable target = facts.onTarget().get(id);
         boolean whole = !ordered && (source.partitioned() || target.partitioned());
         ComparedTable table = ComparedTable.of(source, target, whole ? List.of() : key, flow.migration(), facts);
-        return new TableProof(id, table, Lsn.max(from, now), "waits for its pass", dirty, differences, rowsCompared);
+        return new TableProof(
+                id, table, Lsn.max(from, now), "waits for its pass", mostPauseMillis, dirty, differences, rowsCompared);
     }
 }

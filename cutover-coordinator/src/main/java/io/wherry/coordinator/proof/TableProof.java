@@ -25,6 +25,7 @@ final class TableProof {
     private final Differences differences;
     private final AtomicLong rowsOfAll;
     private final ComparedTable table;
+    private final long mostPauseMillis;
     // A pass counts only what it reads after this position has passed. It never goes back.
     private Lsn since;
     private Pass pass;
@@ -47,12 +48,14 @@ final class TableProof {
      * @param table null when the table cannot be compared
      * @param from the witness names every change that ends after this position
      * @param reason why the table is not proven yet
+     * @param mostPauseMillis longest time between two passes, ms
      */
     TableProof(
             TableId id,
             ComparedTable table,
             Lsn from,
             String reason,
+            long mostPauseMillis,
             DirtyKeys dirty,
             Differences differences,
             AtomicLong rowsOfAll) {
@@ -60,6 +63,7 @@ final class TableProof {
         this.table = table;
         this.since = from;
         this.reason = reason;
+        this.mostPauseMillis = mostPauseMillis;
         this.dirty = dirty;
         this.differences = differences;
         this.rowsOfAll = rowsOfAll;
@@ -212,7 +216,8 @@ final class TableProof {
                 failures = differences.of(id).isEmpty() ? 0 : failures;
                 collapses = 0;
                 notBefore = keyed() ? now : now + WHOLE_TIMES * (now - passBegan);
-                repeatsAfter = now + Math.max(REPEAT_MILLIS, REPEAT_TIMES * (now - passBegan));
+                long pause = Math.min(mostPauseMillis, REPEAT_TIMES * (now - passBegan));
+                repeatsAfter = now + Math.max(REPEAT_MILLIS, pause);
             }
             case DIFFERS -> {
                 differences.record(new Difference(id, List.of(), Kind.CONTENT_DIFFERS, List.of()));
@@ -255,6 +260,7 @@ final class TableProof {
                 all ? 100 : table == null ? 0 : (int) Math.min(99, 100 * rows / estimated),
                 why,
                 dirty.size(id).keys(),
-                all ? MonotonicClock.millis() - provenSince : 0);
+                all ? MonotonicClock.millis() - provenSince : 0,
+                tookNanos);
     }
 }

@@ -61,6 +61,19 @@ final class HttpApiTest {
         }
     }
 
+    @Test
+    void whatIsForcedMustBeKnown() throws Exception {
+        try (HttpApi api = started()) {
+            String token =
+                    "Bearer " + Files.readString(HttpApi.tokenFile(state)).strip();
+            for (String forced : new String[] {"everything", "", "VERIFY", "verify,fence"}) {
+                HttpResponse<String> answer = post(api, "/api/cutover?dryRun=true&force=" + forced, token, "");
+                assertThat(answer.statusCode()).as(forced).isEqualTo(400);
+                assertThat(answer.body()).contains("force=" + forced + " is not known", "force=verify");
+            }
+        }
+    }
+
     private String token() throws IOException {
         try (HttpApi api = started()) {
             assertThat(api.port()).isPositive();

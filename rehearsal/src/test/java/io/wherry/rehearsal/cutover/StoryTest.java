@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -109,7 +110,7 @@ final class StoryTest {
     }
 
     private static CutoverResult cutover(CoordinatorLoop loop, boolean dryRun) throws Exception {
-        return loop.cutover(dryRun).toCompletableFuture().get(60, TimeUnit.SECONDS);
+        return loop.cutover(dryRun, Set.of()).toCompletableFuture().get(60, TimeUnit.SECONDS);
     }
 
     private static void await(CoordinatorLoop loop, State state) {

@@ -1,0 +1,54 @@
+package io.wherry.coordinator.cutover;
+
+import io.wherry.contract.config.Flow;
+import io.wherry.contract.postgres.SelectedTables;
+import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.proof.Prover;
+import io.wherry.coordinator.proof.WindowForecast;
+import io.wherry.coordinator.proof.WindowForecast.Size;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Set;
+
+/** Foresees the comparison in the window, so that applications are not kept out for a cutover that would only be aborted. */
+public record VerifyGate(Flow flow, Prover prover) {
+    /** Why a cutover should not begin now, one line each with its remedy; empty = it may begin. */
+    public List<String> obstacles() throws SQLException {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "cutover")) {
+            return obstacles(forecast(source));
+        }
+    }
+
+    /** Lines of a dry run. */
+    List<String> planned(WindowForecast forecast, Set<Force> forced) {
+        return obstacles(forecast).stream()
+                .map(line -> forced.contains(Force.VERIFY) ? Force.VERIFY.overrides(line) : "OBSTACLE: " + line)
+                .toList();
+    }
+
+    private List<String> obstacles(WindowForecast forecast) {
+        return forecast.obstacles(
+                flow.migration().cutover().maxDowntime(),
+                flow.migration().verify().maxAge());
+    }
+
+    /** What the window would compare now. The sizes are read anew: the proof knows those of its beginning. */
+    WindowForecast forecast(Connection source) throws SQLException {
+        List<Size> sizes = SelectedTables.read(source, flow.migration()).stream()
+                .filter(table -> flow.migration().tables().follows(table.id()))
+                .map(table -> new Size(table.id(), table.rowsEstimated(), table.bytes()))
+                .toList();
+        return prover.status()
+                .map(proof -> WindowForecast.of(
+                        sizes, proof, flow.migration().verify().wholeWithin()))
+                .orElseGet(() -> WindowForecast.of(sizes, noProof()));
+    }
+
+    private String noProof() {
+        if (!flow.migration().verify().witness()) {
+            return "verify.witness is off";
+        }
+        return prover.problem().isEmpty() ? "the proof has not begun" : prover.problem();
+    }
+}
