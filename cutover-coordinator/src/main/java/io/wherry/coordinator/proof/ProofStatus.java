@@ -30,9 +30,30 @@ public record ProofStatus(
      * @param unproven why the table is not proven; empty when it is
      * @param dirtyKeys keys of this table that wait
      * @param ageMillis since the pass began that proved the table; 0 when it is not proven
+     * @param knownMillis since the last pass began of which all findings are known, or that has failed; null = there is none
+     * @param rowsEstimated of the table, by the source's statistics; -1 = never analysed
+     * @param bytes of the table, by the source's catalog
+     * @param pass the pass that runs; null = none
      */
     public record TableStatus(
-            TableId table, boolean proven, int percent, String unproven, long dirtyKeys, long ageMillis) {}
+            TableId table,
+            boolean proven,
+            int percent,
+            String unproven,
+            long dirtyKeys,
+            long ageMillis,
+            Long knownMillis,
+            long rowsEstimated,
+            long bytes,
+            PassStatus pass) {}
+
+    /**
+     * A pass that runs.
+     *
+     * @param rows compared so far
+     * @param runsMillis since it began, with its pauses
+     */
+    public record PassStatus(long rows, long runsMillis) {}
 
     /** Whether each table is proven. */
     public boolean proven() {

@@ -48,6 +48,7 @@ public final class Prover implements AutoCloseable {
     private final Flow flow;
     private final Progress progress;
     private final Repeater thread;
+    private final Requests requests = new Requests();
     private volatile Wanted wanted = Wanted.NOTHING;
     private volatile Lsn applied = Lsn.ZERO;
     private volatile String lost;
@@ -159,6 +160,16 @@ public final class Prover implements AutoCloseable {
         lost = targetLost;
     }
 
+    /** What the operator wants. */
+    public Requests requests() {
+        return requests;
+    }
+
+    /** What the coordinator wants. */
+    Wanted wanted() {
+        return wanted;
+    }
+
     /** How far the proof is; empty while there is none. */
     public Optional<ProofStatus> status() {
         return Optional.ofNullable(round).map(present -> present.proof).map(Proof::status);
@@ -202,7 +213,7 @@ public final class Prover implements AutoCloseable {
             while (!repeater.closing() && wanted != Wanted.NOTHING && !present.isOver()) {
                 long began = System.nanoTime();
                 present.forgetReloaded();
-                boolean worked = wanted == Wanted.PROOF && turned(present, source, target);
+                boolean worked = wanted == Wanted.PROOF && !requests.stopped() && turned(present, source, target);
                 repeater.pause(worked ? pauseMillis(System.nanoTime() - began) : IDLE_MILLIS);
             }
         } finally {
@@ -216,8 +227,12 @@ public final class Prover implements AutoCloseable {
         return workedNanos / 1_000_000 * (100 - load) / load;
     }
 
-    private static boolean turned(Round present, Connection source, Connection target) throws SQLException {
+    private boolean turned(Round present, Connection source, Connection target) throws SQLException {
         present.admitReloaded();
+        Set<TableId> again = requests.takeAgain();
+        if (!again.isEmpty()) {
+            present.proof.again(again);
+        }
         return present.proof.turn(source, target);
     }
 

@@ -1,8 +1,10 @@
 package io.wherry.coordinator.verify;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.name.TableNames;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.CatalogTable;
@@ -32,6 +34,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
@@ -64,6 +67,24 @@ public final class DataCompare {
     }
 
     /**
+     * Compares only these tables, without large objects and rows of extensions.
+     *
+     * @param named as {@code wherry tables} writes them
+     * @throws ConfigurationException when a table is not among those that are compared
+     */
+    public DataComparison only(List<String> named) throws SQLException, InterruptedException {
+        try (BoundSessions sessions = opening.get()) {
+            Set<TableId> all;
+            try (Connection source = sessions.open(flow.from(), "compare")) {
+                all = SelectedTables.names(source, flow.migration());
+            }
+            all.removeIf(table -> !flow.migration().tables().follows(table));
+            Set<TableId> only = TableNames.find(named, all);
+            return run(sessions, only::contains, false);
+        }
+    }
+
+    /**
      * Compares, and ends the sessions.
      *
      * @param except tables that are left out
@@ -72,11 +93,13 @@ public final class DataCompare {
      */
     public DataComparison run(Set<TableId> except) throws SQLException, InterruptedException {
         try (BoundSessions sessions = opening.get()) {
-            return run(sessions, except);
+            return run(sessions, table -> !except.contains(table), true);
         }
     }
 
-    private DataComparison run(BoundSessions sessions, Set<TableId> except) throws SQLException, InterruptedException {
+    /** @param others whether large objects and rows of extensions are compared too */
+    private DataComparison run(BoundSessions sessions, Predicate<TableId> wanted, boolean others)
+            throws SQLException, InterruptedException {
         long began = System.nanoTime();
         List<CatalogTable> tables;
         Map<TableId, CatalogTable> onTarget;
@@ -86,7 +109,7 @@ public final class DataCompare {
                 Connection target = sessions.open(flow.to(), "compare")) {
             // The largest table first, so that it does not run alone at the end.
             tables = SelectedTables.read(source, flow.migration()).stream()
-                    .filter(table -> flow.migration().tables().follows(table.id()) && !except.contains(table.id()))
+                    .filter(table -> flow.migration().tables().follows(table.id()) && wanted.test(table.id()))
                     .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                     .toList();
             onTarget = Catalog.withPartitioned(target).stream()
@@ -107,8 +130,10 @@ public final class DataCompare {
             for (Future<List<TableResult>> future : futures) {
                 results.addAll(result(future));
             }
-            new LargeObjects(flow, sessions::open).compare().ifPresent(results::add);
-            results.addAll(rowsOfExtensions(sessions));
+            if (others) {
+                new LargeObjects(flow, sessions::open).compare().ifPresent(results::add);
+                results.addAll(rowsOfExtensions(sessions));
+            }
             results.sort(Comparator.comparing(TableResult::table));
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
