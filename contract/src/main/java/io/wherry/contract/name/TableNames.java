@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** Finds the tables that an operator names (pure). */
@@ -26,8 +25,8 @@ public final class TableNames {
         if (named.isEmpty()) {
             return new TreeSet<>(known);
         }
-        Map<String, TableId> byName =
-                known.stream().collect(Collectors.toMap(TableId::toString, Function.identity(), (one, other) -> one));
+        // Two tables may be written alike, because a schema's name may hold a dot.
+        Map<String, List<TableId>> byName = known.stream().collect(Collectors.groupingBy(TableId::toString));
         Set<TableId> found = new TreeSet<>();
         List<Finding> unknown = new ArrayList<>();
         for (String text : named) {
@@ -37,7 +36,7 @@ public final class TableNames {
                 int to = end(parts, from, byName.keySet());
                 String name = String.join(",", parts.subList(from, to));
                 if (byName.containsKey(name)) {
-                    found.add(byName.get(name));
+                    found.addAll(byName.get(name));
                 } else {
                     unknown.add(Finding.error(
                             "table " + name,

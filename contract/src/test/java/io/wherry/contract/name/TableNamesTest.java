@@ -32,6 +32,13 @@ final class TableNamesTest {
     }
 
     @Test
+    void tablesThatAreWrittenAlikeAreAllMeant() {
+        TableId one = new TableId("a.b", "c");
+        TableId other = new TableId("a", "b.c");
+        assertThat(TableNames.find(List.of("a.b.c"), Set.of(one, other))).containsExactlyInAnyOrder(one, other);
+    }
+
+    @Test
     void everyUnknownNameIsTold() {
         assertThatThrownBy(() -> TableNames.find(List.of("public.a,orders", "public.Orders", ""), KNOWN))
                 .isInstanceOf(ConfigurationException.class)

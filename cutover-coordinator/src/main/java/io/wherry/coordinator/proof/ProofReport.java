@@ -134,7 +134,7 @@ public record ProofReport(
                 table.proven(),
                 table.unproven(),
                 percent,
-                table.rowsEstimated() < 0 ? null : table.rowsEstimated(),
+                isEstimated(table) ? table.rowsEstimated() : null,
                 table.dirtyKeys(),
                 differences,
                 table.proven() ? table.ageMillis() : null,
@@ -157,6 +157,11 @@ public record ProofReport(
         return runs.rows() == 0 || runs.runsMillis() < LEAST_MILLIS ? null : runs.rows() * 1000.0 / runs.runsMillis();
     }
 
+    /** Servers before 14 say of a table that was never analysed that it has no rows. */
+    private static boolean isEstimated(TableStatus table) {
+        return table.rowsEstimated() > 0 || table.rowsEstimated() == 0 && table.bytes() == 0;
+    }
+
     private static long left(TableStatus table) {
         return Math.max(
                 0,
@@ -168,7 +173,7 @@ public record ProofReport(
         List<TableStatus> waiting = tables.stream()
                 .filter(table -> !table.proven() && table.knownMillis() == null)
                 .toList();
-        if (waiting.stream().anyMatch(table -> table.rowsEstimated() < 0)) {
+        if (waiting.stream().anyMatch(table -> !isEstimated(table))) {
             return null;
         }
         // Passes may wait for one another; the one that has compared most says best how fast the servers are.

@@ -50,12 +50,16 @@ final class ProofReportTest {
 
     @Test
     void whatTheCatalogDoesNotKnowIsNotGuessed() {
-        ProofReport report = report(List.of(), comparing(BIG, -1, new PassStatus(40_000, 20_000)));
-        assertThat(report.tables().get(0))
-                .returns(null, Table::percent)
-                .returns(null, Table::rowsEstimated)
-                .returns(new Pass(40_000, 2_000L, null, null), Table::pass);
-        assertThat(report.etaSeconds()).isNull();
+        for (long unknown : new long[] {-1, 0}) {
+            TableStatus big = new TableStatus(
+                    BIG, false, 0, "is being compared", 0, 0, null, unknown, 8_192, new PassStatus(40_000, 20_000));
+            ProofReport report = report(List.of(), big);
+            assertThat(report.tables().get(0))
+                    .returns(null, Table::percent)
+                    .returns(null, Table::rowsEstimated)
+                    .returns(new Pass(40_000, 2_000L, null, null), Table::pass);
+            assertThat(report.etaSeconds()).isNull();
+        }
         assertThat(report(List.of(), comparing(BIG, 10, new PassStatus(1, 1)))
                         .tables()
                         .get(0)
