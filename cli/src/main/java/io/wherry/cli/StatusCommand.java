@@ -56,13 +56,14 @@ final class StatusCommand extends StatusView {
         }
         int differences = proof.path("differences").size();
         return String.format(
-                "proof: %d of %d tables equal, %,d rows compared, %,d changed rows to compare, the oldest is %d s old%s",
+                "proof: %d of %d tables equal, %,d rows compared, %,d changed rows to compare, the oldest is %d s old%s%s",
                 proof.path("proven").asInt(),
                 proof.path("tables").asInt(),
                 proof.path("rowsCompared").asLong(),
                 proof.path("dirtyKeys").asLong(),
                 proof.path("oldestMillis").asLong() / 1000,
-                differences == 0 ? "" : ", " + differences + " ROWS DIFFER");
+                differences == 0 ? "" : ", " + differences + " ROWS DIFFER",
+                proof.path("stopped").asBoolean() ? ", STOPPED by the operator" : "");
     }
 
     static String lag(JsonNode lag) {

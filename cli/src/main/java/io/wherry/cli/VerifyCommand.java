@@ -3,6 +3,7 @@ package io.wherry.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Masking;
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.dump.PostgresTools;
@@ -13,25 +14,72 @@ import io.wherry.coordinator.verify.DataCompare;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code wherry verify}: compares the rows or the schemas of both sides now. */
+/** {@code wherry verify}: compares both sides now, or shows and steers the proof that a coordinator carries along. */
 @Command(
         name = "verify",
         mixinStandardHelpOptions = true,
         description = {
-            "Compares every row of both sides by hashes that the databases compute. With --schema, compares",
-            "the output of pg_dump --schema-only instead. Rows that have not arrived yet count as different."
+            "Without ACTION: compares every row of both sides now, by hashes that the databases compute. No coordinator is needed,"
+                    + " and the two databases may be any two. Rows that have not arrived yet count as different. With --schema:"
+                    + " compares the output of pg_dump --schema-only instead.",
+            "With ACTION: shows or steers the proof of equality that a running coordinator carries along.",
+            "Exit code of a comparison, of status and of start --wait: 0 = equal, 8 = rows differ, 3 = not everything is proven."
         },
-        footer = {"", "Examples:", "  wherry verify -f m.yaml", "  wherry verify -f m.yaml --schema"})
+        footer = {
+            "",
+            "Examples:",
+            "  wherry verify -f m.yaml",
+            "  wherry verify -f m.yaml --tables public.orders,public.items",
+            "  wherry verify -f m.yaml --schema",
+            "  wherry verify status -f m.yaml --watch",
+            "  wherry verify start -f m.yaml",
+            "  wherry verify start -f m.yaml --tables public.orders --wait",
+            "  wherry verify stop -f m.yaml",
+            "  wherry verify resume -f m.yaml"
+        })
 final class VerifyCommand implements Callable<Integer> {
     @Mixin
     private MigrationOption migration;
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "ACTION",
+            description = {
+                "status: how far the proof is, table by table, and which rows differ",
+                "start: begins a new pass of all tables or of --tables now, and ends a stop",
+                "stop: passes and rechecks pause until resume or start, or until the coordinator starts again; a cutover would"
+                        + " then compare more in its window",
+                "resume: passes and rechecks continue"
+            })
+    private Action action;
+
+    @Option(names = "--full", description = "compare every row now; the same as no ACTION")
+    private boolean full;
+
+    @Option(
+            names = "--tables",
+            paramLabel = "TABLES",
+            description =
+                    "only these tables, named as in wherry tables, with commas between them or one option for each;"
+                            + " for a comparison now and for start")
+    private List<String> tables = new ArrayList<>();
+
+    @Option(names = "--wait", description = "with start: wait until the new pass is complete, and print its progress")
+    private boolean wait;
+
+    @Option(names = "--watch", description = "with status: repeat every two seconds, until Ctrl-C")
+    private boolean watch;
 
     @Option(names = "--schema", description = "compare the schemas instead of the rows")
     private boolean schema;
@@ -45,14 +93,61 @@ final class VerifyCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
+    /** What a running coordinator is asked for. */
+    private enum Action {
+        STATUS,
+        START,
+        STOP,
+        RESUME
+    }
+
     @Override
     public Integer call() throws SQLException, InterruptedException {
+        refuseWhatDoesNotBelong();
         Migration read = migration.read();
-        return schema ? compareSchemas(read) : compareRows(read);
+        if (schema) {
+            return compareSchemas(read);
+        }
+        if (action == null) {
+            return compareRows(read);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        VerifyActions proof = new VerifyActions(new CoordinatorClient(read, migration.directory(read)), out, json);
+        return switch (action) {
+            case STATUS -> proof.status(watch);
+            case START -> proof.start(tables, wait);
+            case STOP -> proof.stop();
+            case RESUME -> proof.resume();
+        };
+    }
+
+    /** An option that has no effect would make the operator believe that it had one. */
+    private void refuseWhatDoesNotBelong() {
+        refuse(full && schema, "--full", "is not for a comparison of schemas");
+        refuse(full && action != null, "--full", "is a comparison now");
+        refuse(schema && action != null, "--schema", "is a comparison now");
+        refuse(wait && action != Action.START, "--wait", "is only for start");
+        refuse(watch && action != Action.STATUS, "--watch", "is only for status");
+        refuse(
+                !tables.isEmpty() && (schema || action != null && action != Action.START),
+                "--tables",
+                "is only for a comparison of rows now and for start");
+    }
+
+    private void refuse(boolean wrong, String option, String why) {
+        if (wrong) {
+            throw new ConfigurationException(
+                    option,
+                    why,
+                    "Leave it out, or choose another action than "
+                            + (action == null ? "none" : action.name().toLowerCase(Locale.ROOT))
+                            + "; see wherry verify --help");
+        }
     }
 
     private int compareRows(Migration read) throws SQLException, InterruptedException {
-        DataComparison found = new DataCompare(Flow.first(read)).run();
+        DataCompare compare = new DataCompare(Flow.first(read));
+        DataComparison found = tables.isEmpty() ? compare.run() : compare.only(tables);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new String(Json.write(found), StandardCharsets.UTF_8));

@@ -25,6 +25,7 @@ import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.machine.Totals;
 import io.wherry.coordinator.preflight.TargetPreflight;
 import io.wherry.coordinator.preflight.TargetTables;
+import io.wherry.coordinator.proof.ProofControl;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
@@ -162,6 +163,11 @@ public final class CutoverCoordinator implements Service, Coordinator {
     @Override
     public List<TableId> reload(Optional<String> table) throws SQLException {
         return order(Order.Kind.RELOAD, table);
+    }
+
+    @Override
+    public ProofControl proof() {
+        return loop.proof();
     }
 
     /** Waits for the coordinator's thread, which gives the order. */

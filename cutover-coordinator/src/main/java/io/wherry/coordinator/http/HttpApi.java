@@ -17,10 +17,13 @@ import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.thread.MonotonicClock;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +31,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The coordinator over HTTP. Every client that reaches the port (loopback unless configured) may read all but secrets and values of
@@ -35,8 +41,15 @@ import java.util.concurrent.ExecutionException;
  * <token>}. Without a configured token, a token is created and kept in {@code <state>/token}, which only this user can read.
  */
 public final class HttpApi implements AutoCloseable {
-    private static final Set<String> CHANGING = Set.of("/api/cutover", "/api/abort", "/api/retry", "/api/reload");
     private static final String FORCE = "force=";
+    private static final Set<String> CHANGING = Set.of(
+            "/api/cutover",
+            "/api/abort",
+            "/api/retry",
+            "/api/reload",
+            "/api/verify/start",
+            "/api/verify/stop",
+            "/api/verify/resume");
     private static final int THREADS = 64;
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
 
@@ -111,11 +124,28 @@ public final class HttpApi implements AutoCloseable {
             case "/api/abort" -> await(coordinator.abort().thenApply(aborted -> Map.of("aborting", aborted)));
             case "/api/retry" -> ordered(coordinator::retry, query);
             case "/api/reload" -> ordered(coordinator::reload, query);
+            case "/api/verify" -> answered(() -> coordinator.proof().report());
+            case "/api/verify/start" ->
+                answered(() -> Map.of(
+                        "tables",
+                        names(coordinator
+                                .proof()
+                                .start(named(exchange.getRequestURI().getRawQuery())))));
+            case "/api/verify/stop" ->
+                answered(() -> {
+                    coordinator.proof().stop();
+                    return Map.of("stopped", true);
+                });
+            case "/api/verify/resume" ->
+                answered(() -> {
+                    coordinator.proof().resume();
+                    return Map.of("stopped", false);
+                });
             default ->
                 Reply.error(
                         404,
                         "no such path: " + path,
-                        "See /api/status, /api/lag, /api/tables, /metrics, /livez, /readyz");
+                        "See /api/status, /api/lag, /api/tables, /api/verify, /metrics, /livez, /readyz");
         };
     }
 
@@ -152,9 +182,30 @@ public final class HttpApi implements AutoCloseable {
         }
         try {
             List<TableId> tables = order.give(named ? Optional.of(query.substring(6)) : Optional.empty());
-            return Reply.json(
-                    200, Map.of("tables", tables.stream().map(TableId::toString).toList()));
+            return Reply.json(200, Map.of("tables", names(tables)));
         } catch (WherryException | SQLException e) {
+            return failed(e);
+        }
+    }
+
+    private static List<String> names(Collection<TableId> tables) {
+        return tables.stream().map(TableId::toString).toList();
+    }
+
+    /** @param query raw, with {@code tables=a,b} any number of times, or null. A name may hold any character */
+    private static List<String> named(String query) {
+        return query == null
+                ? List.of()
+                : Stream.of(query.split("&"))
+                        .filter(part -> part.startsWith("tables="))
+                        .map(part -> URLDecoder.decode(part.substring("tables=".length()), StandardCharsets.UTF_8))
+                        .toList();
+    }
+
+    private static Reply answered(Supplier<Object> question) {
+        try {
+            return Reply.json(200, question.get());
+        } catch (WherryException e) {
             return failed(e);
         }
     }
@@ -203,6 +254,14 @@ public final class HttpApi implements AutoCloseable {
     }
 
     private static Reply failed(Throwable failure) {
+        if (failure instanceof ConfigurationException wrong) {
+            return Reply.error(
+                    400,
+                    wrong.findings().stream()
+                            .map(finding -> finding.object() + ": " + finding.problem())
+                            .collect(Collectors.joining("; ")),
+                    wrong.findings().get(0).remedy());
+        }
         if (failure instanceof WherryException known) {
             return Reply.error(known instanceof DataException ? 409 : 503, known.getMessage(), known.hint());
         }

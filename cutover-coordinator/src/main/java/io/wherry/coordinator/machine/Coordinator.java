@@ -3,6 +3,7 @@ package io.wherry.coordinator.machine;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.Force;
+import io.wherry.coordinator.proof.ProofControl;
 import io.wherry.coordinator.watch.Pulse;
 import java.sql.SQLException;
 import java.util.List;
@@ -50,4 +51,7 @@ public interface Coordinator {
 
     /** Re-loads tables from the beginning; if all tables, then under a new slot. Otherwise as {@link #retry}. */
     List<TableId> reload(Optional<String> table) throws SQLException;
+
+    /** The proof that both sides hold the same rows. */
+    ProofControl proof();
 }

@@ -13,6 +13,7 @@ import io.wherry.coordinator.cutover.StateMachine;
 import io.wherry.coordinator.cutover.Step;
 import io.wherry.coordinator.cutover.Story;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.ProofControl;
 import io.wherry.coordinator.proof.Prover;
 import io.wherry.coordinator.row.DataComparison;
 import io.wherry.coordinator.sql.Term;
@@ -56,6 +57,7 @@ public final class CoordinatorLoop implements AutoCloseable {
     private final Reactions reactions;
     private final Recovery recovery;
     private final Commands commands;
+    private final ProofControl proof;
     private final Callers callers = new Callers();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
     private final Thread thread = Threads.named("wherry-coordinator").newThread(this::work);
@@ -71,6 +73,7 @@ public final class CoordinatorLoop implements AutoCloseable {
         Gate gate = new Gate(flow.migration().cutover());
         StateMachine machine = new StateMachine(steps);
         Prover prover = new Prover(flow, progress);
+        proof = new ProofControl(flow, progress, prover);
         CutoverActs acts = new CutoverActs(flow, term, progress, traffic, machine, prover, failpoints);
         Orders orders = new Orders(flow.migration(), term, progress);
         observers = new Observers(flow, term, progress, inbox::add, readiness::applying, readiness::halted, pulse);
@@ -180,6 +183,11 @@ public final class CoordinatorLoop implements AutoCloseable {
      */
     public CompletionStage<List<TableId>> order(Order.Kind kind, Optional<String> table) {
         return commands.order(kind, table);
+    }
+
+    /** The proof that both sides hold the same rows. */
+    public ProofControl proof() {
+        return proof;
     }
 
     public CompletionStage<Void> done() {

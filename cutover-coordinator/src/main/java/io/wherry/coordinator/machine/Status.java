@@ -47,6 +47,7 @@ public record Status(
      * @param differences rows that differ and are not on their way, one line each, without values
      * @param unproven the other tables, each with the reason
      * @param waitsFor why there is no proof; empty = there is one
+     * @param stopped whether the operator has stopped the proof
      */
     public record ProofView(
             int tables,
@@ -56,7 +57,8 @@ public record Status(
             long oldestMillis,
             List<String> differences,
             List<String> unproven,
-            String waitsFor) {
+            String waitsFor,
+            boolean stopped) {
         public static final ProofView NONE = none("");
 
         public ProofView {
@@ -65,10 +67,10 @@ public record Status(
         }
 
         static ProofView none(String why) {
-            return new ProofView(0, 0, 0, 0, 0, List.of(), List.of(), why);
+            return new ProofView(0, 0, 0, 0, 0, List.of(), List.of(), why, false);
         }
 
-        static ProofView of(ProofStatus status) {
+        static ProofView of(ProofStatus status, boolean stopped) {
             return new ProofView(
                     status.tables().size(),
                     (int) status.tables().stream()
@@ -82,7 +84,8 @@ public record Status(
                             .filter(table -> !table.proven())
                             .map(table -> table.table() + ": " + table.unproven() + " (" + table.percent() + " %)")
                             .toList(),
-                    "");
+                    "",
+                    stopped);
         }
     }
 

@@ -120,7 +120,8 @@ final class StatusBoard {
             proofSeenMillis = nowMillis;
             proof = workers.prover()
                     .status()
-                    .map(ProofView::of)
+                    .map(found ->
+                            ProofView.of(found, workers.prover().requests().stopped()))
                     .orElseGet(() -> ProofView.none(workers.prover().problem()));
         }
         return proof;
@@ -171,6 +172,9 @@ final class StatusBoard {
         all.addAll(workers.follower().pending());
         all.addAll(workers.trial().refused());
         all.addAll(proof.differences());
+        if (proof.stopped()) {
+            all.add("wherry verify resume; the proof is stopped, so a cutover would compare more in its window");
+        }
         all.addAll(workers.watch().pending());
         all.addAll(steps);
         return all;

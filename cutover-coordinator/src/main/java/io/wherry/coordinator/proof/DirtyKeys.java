@@ -183,6 +183,14 @@ public final class DirtyKeys implements Changes {
         }
     }
 
+    /** Whether an entry of the table is no later than this position. */
+    synchronized boolean holds(TableId table, Lsn upTo) {
+        Marks marks = tables.get(table);
+        // Not the first entry alone: one that was put back is behind later ones.
+        return marks != null
+                && marks.keys.values().stream().anyMatch(entry -> !entry.lsn().isAfter(upTo));
+    }
+
     /** Whether the table has collapsed, so that what was compared of it counts no more. */
     public synchronized boolean isWhole(TableId table) {
         Marks marks = tables.get(table);

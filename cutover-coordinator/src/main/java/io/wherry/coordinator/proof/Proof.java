@@ -72,6 +72,9 @@ public final class Proof {
         while (System.nanoTime() - began < RECHECK_NANOS && recheck(sides)) {
             compared = true;
         }
+        for (TableProof table : tables.bySize()) {
+            table.look(new SqlSides(table.table(), sides), passed.get());
+        }
         return pass(sides) || compared;
     }
 
@@ -163,6 +166,14 @@ public final class Proof {
         }
         table.fails("cannot be compared: " + e.getMessage());
         tables.suspect();
+    }
+
+    /** A new pass of these tables begins, also in place of one that runs. What is proven stays proven meanwhile. */
+    public synchronized void again(Set<TableId> which) {
+        tables.all().stream().filter(table -> which.contains(table.id())).forEach(TableProof::again);
+        // A table that could not be compared, or a row that differs, may have been repaired.
+        tables.suspect();
+        standingAsked = MonotonicClock.millis() - STANDING_MILLIS;
     }
 
     /** The table is new, loaded again, or of another shape: it is not proven until {@link #admit}. */

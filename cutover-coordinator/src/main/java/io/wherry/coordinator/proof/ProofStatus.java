@@ -31,6 +31,10 @@ public record ProofStatus(
      * @param dirtyKeys keys of this table that wait
      * @param ageMillis since the pass began that proved the table; 0 when it is not proven
      * @param tookNanos what the last complete pass took, without its pauses; 0 when there was none
+     * @param knownMillis since the last pass began of which all findings are known, or that has failed; null = there is none
+     * @param rowsEstimated of the table, by the source's statistics; -1 = never analysed
+     * @param bytes of the table, by the source's catalog
+     * @param pass the pass that runs; null = none
      */
     public record TableStatus(
             TableId table,
@@ -39,7 +43,19 @@ public record ProofStatus(
             String unproven,
             long dirtyKeys,
             long ageMillis,
-            long tookNanos) {}
+            long tookNanos,
+            Long knownMillis,
+            long rowsEstimated,
+            long bytes,
+            PassStatus pass) {}
+
+    /**
+     * A pass that runs.
+     *
+     * @param rows compared so far
+     * @param runsMillis since it began, with its pauses
+     */
+    public record PassStatus(long rows, long runsMillis) {}
 
     /** Whether each table is proven. */
     public boolean proven() {

@@ -135,15 +135,10 @@ final class ProofTables {
         Lsn from = witnessed.get(id);
         String problem = facts.problem(source);
         if (from == null || !problem.isEmpty()) {
-            return new TableProof(
-                    id,
-                    null,
-                    Lsn.ZERO,
-                    problem.isEmpty() ? "the witness does not name its changes yet" : problem,
-                    mostPauseMillis,
-                    dirty,
-                    differences,
-                    rowsCompared);
+            String why = problem.isEmpty() ? "the witness does not name its changes yet" : problem;
+            TableProof unproven =
+                    new TableProof(id, null, Lsn.ZERO, why, mostPauseMillis, dirty, differences, rowsCompared);
+            return problem.isEmpty() ? unproven : unproven.withoutPass();
         }
         List<KeyColumn> key = facts.key(source);
         boolean ordered = !key.isEmpty() && key.get(0).ordered();

@@ -11,16 +11,12 @@ import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.thread.Beside;
 import io.wherry.coordinator.thread.Repeater;
 import io.wherry.coordinator.watch.Progress;
-import io.wherry.coordinator.witness.Witness;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,8 +31,6 @@ public final class Prover implements AutoCloseable {
     private static final long IDLE_MILLIS = 200;
     private static final long IDLE_IN_WINDOW_MILLIS = 10;
     private static final long AFTER_FAILURE_MILLIS = 30_000;
-    private static final long MOST_BYTES = 64L << 20;
-    private static final int MOST_KEYS_OF_A_TABLE = 200_000;
 
     /** What the coordinator wants now. */
     public enum Wanted {
@@ -50,102 +44,22 @@ public final class Prover implements AutoCloseable {
         PROOF
     }
 
+    /**
+     * What the coordinator's thread knows.
+     *
+     * @param applied everything that committed up to it is on the target
+     * @param lost commits that the target has lost, as text; null = none
+     */
+    record Offer(Wanted wanted, Lsn applied, String lost) {}
+
     private final Flow flow;
     private final Progress progress;
     private final Repeater thread;
-    private volatile Wanted wanted = Wanted.NOTHING;
-    private volatile Lsn applied = Lsn.ZERO;
-    private volatile String lost;
-    private volatile Round round;
+    private final Requests requests = new Requests();
+    private volatile Offer offered = new Offer(Wanted.NOTHING, Lsn.ZERO, null);
+    private volatile ProofRound round;
     private volatile BoundSessions sessions;
     private volatile String problem = "";
-
-    /** One proof with its witness. */
-    private final class Round implements AutoCloseable {
-        private final DirtyKeys dirty = new DirtyKeys(MOST_BYTES, MOST_KEYS_OF_A_TABLE);
-        private final Witness witness = new Witness(flow, dirty);
-        private final BoundSessions opened;
-        private final BothSides sides;
-        private final Map<TableId, Integer> epochs = new ConcurrentHashMap<>(progress.wanted());
-        private final String lostBefore = lost;
-        private final Lsn appliedBefore = applied;
-        private Set<TableId> missing;
-        private volatile Proof proof;
-        private volatile Lsn fence = Lsn.ZERO;
-
-        Round(BoundSessions opened, BothSides sides) {
-            this.opened = opened;
-            this.sides = sides;
-        }
-
-        /** Waits for the transactions that have written and still run. */
-        void begin() {
-            Lsn from = witness.start();
-            missing = missing();
-            proof = new Proof(flow, dirty, this::passed, from, witness.published());
-        }
-
-        /**
-         * Everything up to here is on the target, and named. Only a heartbeat that has arrived since the round began counts.
-         * Counterexample: a target that has lost its last commits still has the position that it had reached before.
-         */
-        private Lsn passed() {
-            Lsn onTarget = applied.isAfter(appliedBefore) ? Lsn.max(applied, fence) : fence;
-            Lsn named = witness.position();
-            return onTarget.isAfter(named) ? named : onTarget;
-        }
-
-        private Set<TableId> missing() {
-            Set<TableId> tables = new HashSet<>(progress.wanted().keySet());
-            tables.removeIf(table -> !flow.migration().tables().follows(table));
-            tables.removeAll(witness.published());
-            return tables;
-        }
-
-        /**
-         * Whether another round must begin. Counterexample without the loss: the target was proven and then lost commits; what is
-         * applied again is not named again.
-         *
-         * @throws RetryableException when the witness has ended
-         */
-        boolean isOver() {
-            witness.problem().ifPresent(failure -> {
-                throw new RetryableException("read", "the witness' slot", failure, "");
-            });
-            if (lost != null && !lost.equals(lostBefore)) {
-                LOG.warn("The proof begins again: the target has lost commits ({})", lost);
-                return true;
-            }
-            // A table that was missing from the beginning would be missing again.
-            return wanted == Wanted.PROOF && !missing.containsAll(missing());
-        }
-
-        /** A table that was loaded again holds other rows on the target than those that were compared. */
-        void forgetReloaded() {
-            Map<TableId, Integer> now = progress.wanted();
-            epochs.forEach((table, epoch) -> {
-                if (!epoch.equals(now.get(table))) {
-                    proof.forget(table);
-                }
-            });
-        }
-
-        /** All tables are loaded: those that were forgotten may be compared again. */
-        void admitReloaded() {
-            Lsn from = witness.position();
-            progress.wanted().forEach((table, epoch) -> {
-                if (!epoch.equals(epochs.put(table, epoch))
-                        && witness.published().contains(table)) {
-                    proof.admit(table, from);
-                }
-            });
-        }
-
-        @Override
-        public void close() {
-            witness.close();
-        }
-    }
 
     public Prover(Flow flow, Progress progress) {
         this.flow = flow;
@@ -166,14 +80,22 @@ public final class Prover implements AutoCloseable {
      * @param targetLost commits that the target has lost, as text; null = none. The proof then begins again
      */
     public void offer(Wanted now, Lsn appliedUpTo, String targetLost) {
-        wanted = now;
-        applied = appliedUpTo;
-        lost = targetLost;
+        offered = new Offer(now, appliedUpTo, targetLost);
+    }
+
+    /** What the operator wants. */
+    public Requests requests() {
+        return requests;
+    }
+
+    /** What the coordinator wants. */
+    Wanted wanted() {
+        return offered.wanted();
     }
 
     /** How far the proof is; empty while there is none. */
     public Optional<ProofStatus> status() {
-        return Optional.ofNullable(round).map(present -> present.proof).map(Proof::status);
+        return Optional.ofNullable(round).map(ProofRound::proof).map(Proof::status);
     }
 
     /** Why there is no proof, or not yet; empty = there is one. */
@@ -182,7 +104,7 @@ public final class Prover implements AutoCloseable {
     }
 
     private void work(Repeater repeater) throws InterruptedException {
-        if (wanted != Wanted.PROOF) {
+        if (wanted() != Wanted.PROOF) {
             repeater.pause(IDLE_MILLIS);
             return;
         }
@@ -190,7 +112,7 @@ public final class Prover implements AutoCloseable {
             prove(repeater);
         } catch (SQLException | WherryException e) {
             problem = String.valueOf(e.getMessage());
-            if (!repeater.closing() && wanted != Wanted.NOTHING) {
+            if (!repeater.closing() && wanted() != Wanted.NOTHING) {
                 LOG.warn("The proof begins again: {}", problem);
                 repeater.pause(AFTER_FAILURE_MILLIS);
             }
@@ -202,7 +124,8 @@ public final class Prover implements AutoCloseable {
                 Connection source = opened.open(flow.from(), "proof");
                 Connection target = opened.open(flow.to(), "proof");
                 Beside beside = new Beside("wherry-proof-source");
-                Round present = new Round(opened, new BothSides(source, target, beside))) {
+                ProofRound present =
+                        new ProofRound(flow, progress, () -> offered, opened, new BothSides(source, target, beside))) {
             sessions = opened;
             round = present;
             if (repeater.closing()) {
@@ -212,13 +135,13 @@ public final class Prover implements AutoCloseable {
             problem = "the witness waits for the transactions that now write on the source";
             present.begin();
             problem = "";
-            while (!repeater.closing() && wanted != Wanted.NOTHING && !present.isOver()) {
+            while (!repeater.closing() && wanted() != Wanted.NOTHING && !present.isOver()) {
                 long began = System.nanoTime();
                 present.forgetReloaded();
                 boolean worked =
-                        switch (wanted) {
-                            case PROOF -> turned(present);
-                            case CHANGES -> present.proof.recheckSome(present.sides);
+                        switch (wanted()) {
+                            case PROOF -> !requests.stopped() && turned(present);
+                            case CHANGES -> present.proof().recheckSome(present.sides());
                             default -> false;
                         };
                 repeater.pause(pauseMillis(worked, System.nanoTime() - began));
@@ -230,7 +153,7 @@ public final class Prover implements AutoCloseable {
 
     /** So that the work takes its share of the time; in the window applications wait, so all of it. */
     private long pauseMillis(boolean worked, long workedNanos) {
-        if (wanted == Wanted.CHANGES) {
+        if (wanted() == Wanted.CHANGES) {
             return worked ? 0 : IDLE_IN_WINDOW_MILLIS;
         }
         if (!worked) {
@@ -240,9 +163,13 @@ public final class Prover implements AutoCloseable {
         return workedNanos / 1_000_000 * (100 - load) / load;
     }
 
-    private static boolean turned(Round present) throws SQLException {
+    private boolean turned(ProofRound present) throws SQLException {
         present.admitReloaded();
-        return present.proof.turn(present.sides);
+        Set<TableId> again = requests.takeAgain();
+        if (!again.isEmpty()) {
+            present.proof().again(again);
+        }
+        return present.proof().turn(present.sides());
     }
 
     /**
@@ -251,17 +178,17 @@ public final class Prover implements AutoCloseable {
      * verify.whole-within}.
      */
     public Set<TableId> proven(Lsn fence, Window window) throws InterruptedException {
-        Round present = round;
+        ProofRound present = round;
         if (present == null
-                || present.proof == null
-                || !present.witness.await(fence, Duration.ofMillis(Math.max(0, window.leftMillis() / 2)))) {
+                || present.proof() == null
+                || !present.reaches(fence, Duration.ofMillis(Math.max(0, window.leftMillis() / 2)))) {
             return Set.of();
         }
-        present.fence = fence;
         present.forgetReloaded();
-        Set<TableId> proven = present.proof.proven();
-        proven.retainAll(present.witness.published());
-        proven.removeAll(present.proof.fastest(proven, flow.migration().verify().wholeWithin()));
+        Set<TableId> proven = present.proof().proven();
+        proven.retainAll(present.published());
+        proven.removeAll(
+                present.proof().fastest(proven, flow.migration().verify().wholeWithin()));
         return proven;
     }
 
@@ -275,20 +202,20 @@ public final class Prover implements AutoCloseable {
         if (tables.isEmpty()) {
             return List.of();
         }
-        Round present = round;
+        ProofRound present = round;
         if (present == null) {
             throw new RetryableException("compare", "", "the proof has begun again", "Cut over again");
         }
         AtomicBoolean comparing = new AtomicBoolean(true);
         window.atEnd(() -> {
             if (comparing.get()) {
-                present.opened.close();
+                present.endSessions();
             }
         });
         try {
             window.check();
-            return present.proof.finish(
-                    present.sides, tables, fence, Duration.ofMillis(Math.max(1, window.leftMillis())));
+            return present.proof()
+                    .finish(present.sides(), tables, fence, Duration.ofMillis(Math.max(1, window.leftMillis())));
         } finally {
             comparing.set(false);
         }
@@ -302,7 +229,7 @@ public final class Prover implements AutoCloseable {
         if (opened != null) {
             opened.close();
         }
-        Round present = round;
+        ProofRound present = round;
         if (present != null) {
             present.close();
         }

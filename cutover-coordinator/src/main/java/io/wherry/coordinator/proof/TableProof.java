@@ -5,6 +5,7 @@ import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.Difference.Kind;
+import io.wherry.coordinator.proof.ProofStatus.PassStatus;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
 import java.util.List;
@@ -28,15 +29,18 @@ final class TableProof {
     private final long mostPauseMillis;
     // A pass counts only what it reads after this position has passed. It never goes back.
     private Lsn since;
-    private Pass pass;
-    private long passBegan;
     private long passNanos;
+    private boolean asked;
     private long notBefore = MonotonicClock.millis();
     private long repeatsAfter;
     private int failures;
     private int collapses;
 
+    private final Findings findings = new Findings();
+
     // Read by other threads.
+    private volatile Pass pass;
+    private volatile long passBegan;
     private volatile boolean proven;
     private volatile String reason;
     private volatile long provenSince;
@@ -128,7 +132,20 @@ final class TableProof {
     /** Whether a step is due. */
     boolean due() {
         long now = MonotonicClock.millis();
-        return table != null && now >= notBefore && (!proven || pass != null || dirty.isWhole(id));
+        return table != null && now >= notBefore && (asked || !proven || pass != null || dirty.isWhole(id));
+    }
+
+    /** The next step begins a new pass, also in place of one that runs. */
+    void again() {
+        asked = true;
+        notBefore = MonotonicClock.millis();
+    }
+
+    /** Looks whether everything is known that the last pass has found. */
+    void look(SqlSides sides, Lsn passed) throws SQLException {
+        if (!dirty.isWhole(id)) {
+            findings.look(id, dirty, sides, passed);
+        }
     }
 
     /** Begins the next pass although the table is proven, if it is old enough. */
@@ -157,6 +174,7 @@ final class TableProof {
             }
             proven = false;
             pass = null;
+            findings.drop();
             if (now < notBefore) {
                 reason = "changes or differs in more rows than are kept by key";
                 return false;
@@ -170,7 +188,7 @@ final class TableProof {
             }
             since = Lsn.max(since, mark);
             begin(now);
-        } else if (pass == null) {
+        } else if (pass == null || asked) {
             begin(now);
         }
         if (since.isAfter(passed)) {
@@ -179,13 +197,14 @@ final class TableProof {
         long began = System.nanoTime();
         Pass.Step step = pass.step(sides, passed);
         passNanos += System.nanoTime() - began;
-        return finish(step);
+        return finish(step, sides);
     }
 
     private void begin(long now) {
         pass = keyed()
                 ? table.ordered() > 0 ? new RangePass(table, dirty) : new BlockPass(table, dirty)
                 : new WholePass();
+        asked = false;
         passBegan = now;
         passNanos = 0;
         rows = 0;
@@ -194,7 +213,7 @@ final class TableProof {
         }
     }
 
-    private boolean finish(Pass.Step step) {
+    private boolean finish(Pass.Step step, SqlSides sides) throws SQLException {
         long now = MonotonicClock.millis();
         rowsOfAll.addAndGet(Math.max(0, pass.rows() - rows));
         rows = pass.rows();
@@ -206,6 +225,7 @@ final class TableProof {
                 return false;
             }
             case DONE -> {
+                findings.passed(passBegan, sides.now());
                 differences.equal(id, List.of());
                 provenSince = passBegan;
                 tookNanos = passNanos;
@@ -235,6 +255,7 @@ final class TableProof {
     void fails(String problem) {
         proven = false;
         pass = null;
+        findings.over(passBegan);
         reason = problem;
         if (keyed()) {
             // The keys that wait are of no use without a pass; the next pass finds them again.
@@ -242,6 +263,12 @@ final class TableProof {
         }
         notBefore = MonotonicClock.millis() + Math.min(LONGEST_PAUSE_MILLIS, PAUSE_MILLIS << Math.min(failures, 10));
         failures++;
+    }
+
+    /** The catalogs say that the table cannot be compared, so no pass will begin. */
+    TableProof withoutPass() {
+        findings.over(MonotonicClock.millis());
+        return this;
     }
 
     ProofStatus.TableStatus status() {
@@ -261,6 +288,10 @@ final class TableProof {
                 why,
                 dirty.size(id).keys(),
                 all ? MonotonicClock.millis() - provenSince : 0,
-                tookNanos);
+                tookNanos,
+                findings.ageMillis(),
+                table == null ? -1 : table.source().rowsEstimated(),
+                table == null ? 0 : table.source().bytes(),
+                pass == null ? null : new PassStatus(rows, MonotonicClock.millis() - passBegan));
     }
 }

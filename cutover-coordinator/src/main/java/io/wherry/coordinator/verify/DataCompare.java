@@ -1,8 +1,10 @@
 package io.wherry.coordinator.verify;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.name.TableNames;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.CatalogTable;
@@ -34,6 +36,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Predicate;
 
 /**
  * Compares every row of every carried table on both sides, by hashes that the databases compute; a filter limits the rows of the
@@ -64,6 +67,27 @@ public final class DataCompare {
     }
 
     /**
+     * Compares only these tables, without large objects and rows of extensions.
+     *
+     * @param named as {@code wherry tables} writes them
+     * @throws ConfigurationException when a table is not among those that are compared
+     *
+     * @throws SQLException when a side cannot be reached
+     * @throws InterruptedException when the thread is interrupted; then the sessions are ended
+     */
+    public DataComparison only(List<String> named) throws SQLException, InterruptedException {
+        try (BoundSessions sessions = new BoundSessions(flow)) {
+            Set<TableId> all;
+            try (Connection source = sessions.open(flow.from(), "compare")) {
+                all = SelectedTables.names(source, flow.migration());
+            }
+            all.removeIf(table -> !flow.migration().tables().follows(table));
+            Set<TableId> only = TableNames.find(named, all);
+            return run(sessions::open, only::contains, false);
+        }
+    }
+
+    /**
      * Compares.
      *
      * @param sessions the caller ends them, also those in which a statement still runs after a failure
@@ -72,6 +96,12 @@ public final class DataCompare {
      * @throws InterruptedException when the thread is interrupted
      */
     public DataComparison run(Opening sessions, Set<TableId> except) throws SQLException, InterruptedException {
+        return run(sessions, table -> !except.contains(table), true);
+    }
+
+    /** @param others whether large objects and rows of extensions are compared too */
+    private DataComparison run(Opening sessions, Predicate<TableId> wanted, boolean others)
+            throws SQLException, InterruptedException {
         long began = System.nanoTime();
         List<CatalogTable> tables;
         Map<TableId, CatalogTable> onTarget = new HashMap<>();
@@ -81,7 +111,7 @@ public final class DataCompare {
                 Connection target = sessions.open(flow.to(), "compare");
                 Beside beside = new Beside("wherry-compare-catalog")) {
             tables = beside.both(
-                    () -> wanted(source, except), () -> Catalog.withPartitioned(target), (ofSource, ofTarget) -> {
+                    () -> wanted(source, wanted), () -> Catalog.withPartitioned(target), (ofSource, ofTarget) -> {
                         ofTarget.forEach(table -> onTarget.put(table.id(), table));
                         return ofSource;
                     });
@@ -93,7 +123,9 @@ public final class DataCompare {
         ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE + 1, Threads.named("wherry-compare"));
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
-            futures.add(pairs.submit(() -> beyondTables(sessions)));
+            if (others) {
+                futures.add(pairs.submit(() -> beyondTables(sessions)));
+            }
             // Sessions cost more than a small table, and in the window there may be nothing left to compare.
             for (int i = 0; i < Math.min(TABLES_AT_ONCE, tables.size()); i++) {
                 futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended, sources)));
@@ -111,9 +143,9 @@ public final class DataCompare {
     }
 
     /** The largest table first, so that it does not run alone at the end. */
-    private List<CatalogTable> wanted(Connection source, Set<TableId> except) throws SQLException {
+    private List<CatalogTable> wanted(Connection source, Predicate<TableId> wanted) throws SQLException {
         return SelectedTables.read(source, flow.migration()).stream()
-                .filter(table -> flow.migration().tables().follows(table.id()) && !except.contains(table.id()))
+                .filter(table -> flow.migration().tables().follows(table.id()) && wanted.test(table.id()))
                 .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                 .toList();
     }

@@ -16,6 +16,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,6 +72,38 @@ final class HttpApiTest {
                 assertThat(answer.statusCode()).as(forced).isEqualTo(400);
                 assertThat(answer.body()).contains("force=" + forced + " is not known", "force=verify");
             }
+        }
+    }
+
+    @Test
+    void theProofIsReadFreelyAndOrderedWithTheTokenAndARefusalSaysWhy() throws Exception {
+        try (HttpApi api = started()) {
+            String bearer =
+                    "Bearer " + Files.readString(HttpApi.tokenFile(state)).strip();
+            assertThat(get(api, "/api/verify").statusCode()).isEqualTo(409);
+            assertThat(get(api, "/api/verify").body())
+                    .contains("there is no proof: the target serves, or this coordinator has just started")
+                    .contains("\"remedy\":\"See wherry status; wherry verify -f compares every row now\"");
+            for (String order : List.of("start", "start?tables=a,b", "stop", "resume")) {
+                String path = "/api/verify/" + order;
+                assertThat(get(api, path).statusCode()).as(order).isEqualTo(405);
+                assertThat(post(api, path, "", "").statusCode()).as(order).isEqualTo(401);
+                assertThat(post(api, path, bearer, "").statusCode()).as(order).isEqualTo(409);
+            }
+            assertThat(post(api, "/api/verify", bearer, "").statusCode()).isEqualTo(405);
+        }
+    }
+
+    @Test
+    void withoutAWitnessThereIsNoProof() throws Exception {
+        Migration without = MigrationFile.parse(
+                "{name: shop, source: {url: 'jdbc:postgresql://h/s', user: u}, target: {url: 'jdbc:postgresql://h/t', user: u},"
+                        + " verify: {witness: 'off'}, http: {listen: '127.0.0.1:0'}}",
+                Map.of());
+        try (HttpApi api = new HttpApi(without, state, new CutoverCoordinator(Flow.first(without), state))) {
+            api.start();
+            assertThat(get(api, "/api/verify").body())
+                    .contains("verify.witness is off", "Set verify.witness: on and restart the coordinator");
         }
     }
 

@@ -135,11 +135,13 @@ class WindowForecastTest {
     }
 
     private static TableStatus proven(String name, long dirtyKeys, Duration age, Duration took) {
-        return new TableStatus(table(name), true, 100, "", dirtyKeys, age.toMillis(), took.toNanos());
+        return new TableStatus(
+                table(name), true, 100, "", dirtyKeys, age.toMillis(), took.toNanos(), null, -1, 0, null);
     }
 
     private static TableStatus unproven(String name, Duration took) {
-        return new TableStatus(table(name), false, 40, "changes all the time", 900, 0, took.toNanos());
+        return new TableStatus(
+                table(name), false, 40, "changes all the time", 900, 0, took.toNanos(), null, -1, 0, null);
     }
 
     private static ProofStatus status(TableStatus... tables) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.DirtyKeys;
+import io.wherry.coordinator.proof.ProofStatus.TableStatus;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import java.util.ArrayList;
 import java.util.List;
@@ -251,6 +252,55 @@ final class ProofTest {
             pair.settle();
             assertThat(pair.proven()).isEqualTo(ALL);
         }
+    }
+
+    /** What somebody writes on the target is named by nobody; only another pass reads the row. */
+    @Test
+    void anotherPassIsKnownOnlyWhenItsSuspectsAreDecided() throws Exception {
+        try (ProvenPair pair = pair(FROM, TO)) {
+            pair.settle();
+            pair.turn();
+            pair.onTarget("UPDATE public.hay SET v = 'altered' WHERE id = 10");
+            pair.settle();
+            assertThat(pair.proven()).as("no pass has read the row").contains("hay");
+
+            long asked = System.nanoTime();
+            pair.proof.again(Set.of(ProvenPair.table("hay")));
+            while (status(pair, "hay").knownMillis() >= (System.nanoTime() - asked) / 1_000_000) {
+                pair.pass();
+                pair.turn();
+            }
+            assertThat(pair.differences()).containsExactly("public.hay (10) differs in v");
+            assertThat(pair.proven()).doesNotContain("hay").contains("words");
+
+            pair.onTarget("UPDATE public.hay SET v = 'v5' WHERE id = 10");
+            pair.proof.again(Set.of(ProvenPair.table("hay")));
+            pair.settle();
+            assertThat(pair.differences()).as("repaired").isEmpty();
+            assertThat(pair.proven()).isEqualTo(ALL);
+        }
+    }
+
+    /** A pass that runs has not read what the operator asks about now. */
+    @Test
+    void aPassThatRunsBeginsAgainWhenAnotherIsWanted() throws Exception {
+        try (ProvenPair pair = pair(FROM, TO)) {
+            do {
+                pair.turn();
+            } while (status(pair, "hay").pass() == null
+                    || status(pair, "hay").pass().rows() == 0);
+            pair.onTarget("DELETE FROM public.hay WHERE id = 2");
+            pair.proof.again(Set.of(ProvenPair.table("hay")));
+            pair.settle();
+            assertThat(pair.differences()).containsExactly("public.hay (2) is missing on the target");
+        }
+    }
+
+    private static TableStatus status(ProvenPair pair, String table) {
+        return pair.proof.status().tables().stream()
+                .filter(each -> each.table().equals(ProvenPair.table(table)))
+                .findFirst()
+                .orElseThrow();
     }
 
     /** Every value of a table is wrong: names have no use. */

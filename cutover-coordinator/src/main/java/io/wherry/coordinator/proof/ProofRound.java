@@ -1,0 +1,151 @@
+package io.wherry.coordinator.proof;
+
+import io.wherry.contract.config.Flow;
+import io.wherry.contract.error.RetryableException;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.proof.Prover.Offer;
+import io.wherry.coordinator.proof.Prover.Wanted;
+import io.wherry.coordinator.sql.BoundSessions;
+import io.wherry.coordinator.watch.Progress;
+import io.wherry.coordinator.witness.Witness;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One proof with its witness, and the sessions by which both sides are read. */
+final class ProofRound implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ProofRound.class);
+    private static final long MOST_BYTES = 64L << 20;
+    private static final int MOST_KEYS_OF_A_TABLE = 200_000;
+
+    private final Flow flow;
+    private final Progress progress;
+    private final Supplier<Offer> offered;
+    private final DirtyKeys dirty = new DirtyKeys(MOST_BYTES, MOST_KEYS_OF_A_TABLE);
+    private final Witness witness;
+    private final BoundSessions opened;
+    private final BothSides sides;
+    private final Map<TableId, Integer> epochs;
+    private final Offer before;
+    private Set<TableId> missing;
+    private volatile Proof proof;
+    private volatile Lsn fence = Lsn.ZERO;
+
+    ProofRound(Flow flow, Progress progress, Supplier<Offer> offered, BoundSessions opened, BothSides sides) {
+        this.flow = flow;
+        this.progress = progress;
+        this.offered = offered;
+        this.opened = opened;
+        this.sides = sides;
+        this.witness = new Witness(flow, dirty);
+        this.epochs = new ConcurrentHashMap<>(progress.wanted());
+        this.before = offered.get();
+    }
+
+    /** Waits for the transactions that have written and still run. */
+    void begin() {
+        Lsn from = witness.start();
+        missing = missing();
+        proof = new Proof(flow, dirty, this::passed, from, witness.published());
+    }
+
+    /**
+     * Everything up to here is on the target, and named. Only a heartbeat that has arrived since the round began counts.
+     * Counterexample: a target that has lost its last commits still has the position that it had reached before.
+     */
+    private Lsn passed() {
+        Lsn applied = offered.get().applied();
+        Lsn onTarget = applied.isAfter(before.applied()) ? Lsn.max(applied, fence) : fence;
+        Lsn named = witness.position();
+        return onTarget.isAfter(named) ? named : onTarget;
+    }
+
+    private Set<TableId> missing() {
+        Set<TableId> tables = new HashSet<>(progress.wanted().keySet());
+        tables.removeIf(table -> !flow.migration().tables().follows(table));
+        tables.removeAll(witness.published());
+        return tables;
+    }
+
+    /**
+     * Whether another round must begin. Counterexample without the loss: the target was proven and then lost commits; what is
+     * applied again is not named again.
+     *
+     * @throws RetryableException when the witness has ended
+     */
+    boolean isOver() {
+        witness.problem().ifPresent(failure -> {
+            throw new RetryableException("read", "the witness' slot", failure, "");
+        });
+        Offer now = offered.get();
+        if (now.lost() != null && !now.lost().equals(before.lost())) {
+            LOG.warn("The proof begins again: the target has lost commits ({})", now.lost());
+            return true;
+        }
+        // A table that was missing from the beginning would be missing again.
+        return now.wanted() == Wanted.PROOF && !missing.containsAll(missing());
+    }
+
+    /** A table that was loaded again holds other rows on the target than those that were compared. */
+    void forgetReloaded() {
+        Map<TableId, Integer> now = progress.wanted();
+        epochs.forEach((table, epoch) -> {
+            if (!epoch.equals(now.get(table))) {
+                proof.forget(table);
+            }
+        });
+    }
+
+    /** All tables are loaded: those that were forgotten may be compared again. */
+    void admitReloaded() {
+        Lsn from = witness.position();
+        progress.wanted().forEach((table, epoch) -> {
+            if (!epoch.equals(epochs.put(table, epoch)) && witness.published().contains(table)) {
+                proof.admit(table, from);
+            }
+        });
+    }
+
+    @Override
+    public void close() {
+        witness.close();
+    }
+
+    /** The proof; null until the witness has begun. */
+    Proof proof() {
+        return proof;
+    }
+
+    BothSides sides() {
+        return sides;
+    }
+
+    /** Ends the sessions, whatever these do; the proof then begins again. */
+    void endSessions() {
+        opened.close();
+    }
+
+    /**
+     * In the window, after the drain: both sides are equal up to the fence.
+     *
+     * @return false if the witness does not reach the fence in this time
+     */
+    boolean reaches(Lsn fenced, Duration within) throws InterruptedException {
+        if (!witness.await(fenced, within)) {
+            return false;
+        }
+        fence = fenced;
+        return true;
+    }
+
+    /** Tables whose changes the witness names. */
+    Set<TableId> published() {
+        return witness.published();
+    }
+}
