@@ -75,8 +75,9 @@ public final class Proof {
         while (System.nanoTime() - began < RECHECK_NANOS && recheck(source, target)) {
             compared = true;
         }
+        Lsn reached = passed.get();
         for (TableProof table : tables.bySize()) {
-            table.look(new SqlSides(table.table(), source, target), passed.get());
+            table.look(new SqlSides(table.table(), source, target), reached);
         }
         return pass(source, target) || compared;
     }
