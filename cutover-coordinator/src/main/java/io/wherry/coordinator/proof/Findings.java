@@ -50,7 +50,7 @@ final class Findings {
      * @param passed as in {@link Recheck}
      */
     void look(TableId table, DirtyKeys dirty, SqlSides sides, Lsn passed) throws SQLException {
-        if (rounds == ROUNDS || upTo.isAfter(passed) || dirty.holds(table, upTo)) {
+        if (rounds == ROUNDS || upTo.isAfter(passed) || dirty.isWhole(table) || dirty.holds(table, upTo)) {
             return;
         }
         rounds++;

@@ -72,8 +72,9 @@ public final class Proof {
         while (System.nanoTime() - began < RECHECK_NANOS && recheck(sides)) {
             compared = true;
         }
+        Lsn reached = passed.get();
         for (TableProof table : tables.bySize()) {
-            table.look(new SqlSides(table.table(), sides), passed.get());
+            table.look(new SqlSides(table.table(), sides), reached);
         }
         return pass(sides) || compared;
     }

@@ -143,9 +143,7 @@ final class TableProof {
 
     /** Looks whether everything is known that the last pass has found. */
     void look(SqlSides sides, Lsn passed) throws SQLException {
-        if (!dirty.isWhole(id)) {
-            findings.look(id, dirty, sides, passed);
-        }
+        findings.look(id, dirty, sides, passed);
     }
 
     /** Begins the next pass although the table is proven, if it is old enough. */
