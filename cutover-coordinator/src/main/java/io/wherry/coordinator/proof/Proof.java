@@ -9,6 +9,7 @@ import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,9 @@ import java.util.stream.Collectors;
  * is kept across restarts: another process begins again.
  */
 public final class Proof {
+    /** Names the system property of tests: the time from a pass of a table to the next one, in ms. */
+    public static final String REPEAT_PROPERTY = "wherry.proof.repeat-millis";
+
     /** No statement holds a snapshot for longer. */
     private static final int STATEMENT_SECONDS = 60;
 
@@ -94,9 +98,10 @@ public final class Proof {
             return;
         }
         Lsn now = new SqlSides(null, source, source).now();
+        // As suspects: no change was named since, and what still differs stands meanwhile.
         differences.all().stream()
                 .filter(difference -> !difference.key().isEmpty())
-                .forEach(difference -> dirty.changed(difference.table(), difference.key(), now));
+                .forEach(difference -> dirty.suspect(difference.table(), difference.key(), now));
         standingAsked = MonotonicClock.millis();
     }
 
@@ -129,7 +134,11 @@ public final class Proof {
                 return true;
             }
         }
-        for (TableProof table : tables.bySize()) {
+        // Not the smallest first: on a busy source the small tables would be due again before a larger one has its
+        // turn.
+        List<TableProof> waiting = new ArrayList<>(tables.bySize());
+        waiting.sort(Comparator.comparingLong(TableProof::repeatsAfter));
+        for (TableProof table : waiting) {
             if (table.repeats() && step(table, source, target)) {
                 return true;
             }

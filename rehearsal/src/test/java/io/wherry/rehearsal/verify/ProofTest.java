@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.DirtyKeys;
+import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import java.util.ArrayList;
 import java.util.List;
@@ -198,6 +199,29 @@ final class ProofTest {
         }
     }
 
+    /** Seen to refuse each cutover: a counter was repaired, and never found equal while the application counted. */
+    @Test
+    void aDifferenceOfARowThatHasChangedStandsNoLonger() throws Exception {
+        try (ProvenPair pair = pair(FROM, TO)) {
+            pair.settle();
+            pair.onTarget("UPDATE public.hay SET v = 'wrong' WHERE id = 12");
+            pair.changed("hay", "12");
+            pair.settle();
+            assertThat(pair.differences()).containsExactly("public.hay (12) differs in v");
+            for (int i = 0; i < 3; i++) {
+                pair.onSource("UPDATE public.hay SET v = 'count " + i + "' WHERE id = 12");
+                pair.changed("hay", "12");
+                pair.pass();
+                pair.turn();
+                pair.onTarget("UPDATE public.hay SET v = 'count " + i + "' WHERE id = 12");
+                assertThat(pair.differences()).isEmpty();
+                assertThat(pair.dirty.size(ProvenPair.table("hay")).keys()).isEqualTo(1);
+            }
+            pair.settle();
+            assertThat(pair.proven()).isEqualTo(ALL);
+        }
+    }
+
     @Test
     void theWindowIsNotProvenWithoutItsFence() throws Exception {
         try (ProvenPair pair = pair(FROM, TO)) {
@@ -250,6 +274,29 @@ final class ProofTest {
             pair.changed("hay", "1000");
             pair.settle();
             assertThat(pair.proven()).isEqualTo(ALL);
+        }
+    }
+
+    /** Seen to compare the smallest tables again and again, and no other. */
+    @Test
+    void theTableThatHasWaitedLongestIsComparedNext() throws Exception {
+        String manyTables = "DO $$ BEGIN FOR i IN 1..5 LOOP"
+                + " EXECUTE format('CREATE TABLE public.small_%s (id int PRIMARY KEY)', i); END LOOP; END $$;"
+                + " CREATE TABLE public.hay (id int PRIMARY KEY);"
+                + " INSERT INTO public.hay SELECT generate_series(1, 2000)";
+        System.setProperty(Proof.REPEAT_PROPERTY, "0");
+        try (ProvenPair pair = new ProvenPair(FROM, TO, manyTables, Map.of(), new DirtyKeys(1 << 24, 100))) {
+            while (pair.proven().size() < 6) {
+                pair.turn();
+            }
+            pair.onTarget("DELETE FROM public.hay WHERE id = 400");
+            for (int turn = 0; turn < 100 && pair.differences().isEmpty(); turn++) {
+                pair.pass();
+                pair.turn();
+            }
+            assertThat(pair.differences()).containsExactly("public.hay (400) is missing on the target");
+        } finally {
+            System.clearProperty(Proof.REPEAT_PROPERTY);
         }
     }
 
