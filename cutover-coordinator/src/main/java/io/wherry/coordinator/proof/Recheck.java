@@ -117,11 +117,6 @@ public final class Recheck {
     private void differs(Sides sides, Taken taken, Found source, Found target, Lsn now) throws SQLException {
         List<String> name = source.exists() ? source.key() : target.key();
         if (!taken.suspect() || !name.equals(taken.key())) {
-            // What was recorded was of earlier values. Counterexample: a counter that always changes is repaired, and
-            // is never
-            // found equal, because the target is always a moment behind.
-            differences.forget(table, taken.key());
-            differences.forget(table, name);
             dirty.suspect(table, name, now);
         } else {
             record(sides, name, source, target);
