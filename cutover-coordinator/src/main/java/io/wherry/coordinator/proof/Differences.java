@@ -9,7 +9,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * The differences that stand: each stays until a later comparison of the same key finds both sides equal. Memory is bounded. Safe
+ * The differences that stand: each stays until a later comparison of the same key finds both sides equal, or until the row has
+ * changed. Memory is bounded. Safe
  * for use by several threads.
  */
 public final class Differences {
@@ -37,7 +38,8 @@ public final class Differences {
         return wide.remove(table);
     }
 
-    synchronized void equal(TableId table, List<String> key) {
+    /** The difference of this key stands no longer. */
+    synchronized void forget(TableId table, List<String> key) {
         Map<List<String>, Difference> known = tables.get(table);
         if (known != null) {
             known.remove(key);

@@ -163,12 +163,15 @@ public final class DirtyKeys implements Changes {
      * plain.
      *
      * @param lsn position of the source's log that was read after both rows
+     * @return false when the witness has named the key since it was last taken
      */
-    public synchronized void suspect(TableId table, List<String> key, Lsn lsn) {
+    public synchronized boolean suspect(TableId table, List<String> key, Lsn lsn) {
         Marks marks = marks(table);
-        if (marks.whole == null && !marks.keys.containsKey(key)) {
+        Entry known = marks.keys.get(key);
+        if (marks.whole == null && known == null) {
             put(marks, List.copyOf(key), new Entry(lsn, true));
         }
+        return known == null || known.suspect();
     }
 
     /** Gives back entries that were taken and could not be compared. */

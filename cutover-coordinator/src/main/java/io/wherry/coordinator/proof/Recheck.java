@@ -138,9 +138,9 @@ public final class Recheck {
     }
 
     private void equal(List<String> asked, Found source) {
-        differences.equal(table, asked);
+        differences.forget(table, asked);
         if (source.exists()) {
-            differences.equal(table, source.key());
+            differences.forget(table, source.key());
         }
     }
 

@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.DirtyKeys;
+import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -199,6 +202,26 @@ final class ProofTest {
         }
     }
 
+    /** Seen to refuse each cutover: a counter was repaired, and always changed again before it could be compared. */
+    @Test
+    void aDifferenceOfARowThatHasChangedStandsNoLonger() throws Exception {
+        System.setProperty(Proof.REPEAT_PROPERTY, "0");
+        try (ProvenPair pair = pair(FROM, TO)) {
+            turnUntil(pair, () -> pair.proven().equals(ALL));
+            pair.onTarget("UPDATE public.hay SET v = 'wrong' WHERE id = 12");
+            turnUntil(pair, () -> pair.differences().equals(Set.of("public.hay (12) differs in v")));
+            pair.onSource("UPDATE public.hay SET v = 'counted' WHERE id = 12");
+            pair.changed("hay", "12");
+            pair.turn();
+            assertThat(pair.differences()).isEmpty();
+            assertThat(pair.finish("hay")).as("not equal yet").returns(1L, TableResult::differing);
+            pair.onTarget("UPDATE public.hay SET v = 'counted' WHERE id = 12");
+            turnUntil(pair, () -> pair.proven().equals(ALL));
+        } finally {
+            System.clearProperty(Proof.REPEAT_PROPERTY);
+        }
+    }
+
     @Test
     void theWindowIsNotProvenWithoutItsFence() throws Exception {
         try (ProvenPair pair = pair(FROM, TO)) {
@@ -301,6 +324,33 @@ final class ProofTest {
                 .filter(each -> each.table().equals(ProvenPair.table(table)))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /** Seen to compare the smallest tables again and again, and no other. */
+    @Test
+    void theTableThatHasWaitedLongestIsComparedNext() throws Exception {
+        String manyTables = "DO $$ BEGIN FOR i IN 1..5 LOOP"
+                + " EXECUTE format('CREATE TABLE public.small_%s (id int PRIMARY KEY)', i); END LOOP; END $$;"
+                + " CREATE TABLE public.hay (id int PRIMARY KEY);"
+                + " INSERT INTO public.hay SELECT generate_series(1, 2000)";
+        System.setProperty(Proof.REPEAT_PROPERTY, "0");
+        try (ProvenPair pair = new ProvenPair(FROM, TO, manyTables, Map.of(), new DirtyKeys(1 << 24, 100))) {
+            turnUntil(pair, () -> pair.proven().size() == 6);
+            pair.onTarget("DELETE FROM public.hay WHERE id = 400");
+            turnUntil(pair, () -> pair.differences().equals(Set.of("public.hay (400) is missing on the target")));
+        } finally {
+            System.clearProperty(Proof.REPEAT_PROPERTY);
+        }
+    }
+
+    private static void turnUntil(ProvenPair pair, BooleanSupplier wanted) throws SQLException {
+        for (int turn = 0; turn < 1_000 && !wanted.getAsBoolean(); turn++) {
+            pair.pass();
+            pair.turn();
+        }
+        assertThat(wanted.getAsBoolean())
+                .as(() -> "differences " + pair.differences())
+                .isTrue();
     }
 
     /** Every value of a table is wrong: names have no use. */
