@@ -136,8 +136,7 @@ final class ProofTables {
         String problem = facts.problem(source);
         if (from == null || !problem.isEmpty()) {
             String why = problem.isEmpty() ? "the witness does not name its changes yet" : problem;
-            TableProof unproven =
-                    new TableProof(id, null, Lsn.ZERO, why, mostPauseMillis, dirty, differences, rowsCompared);
+            TableProof unproven = new TableProof(id, null, Lsn.ZERO, why, pauses(), dirty, differences, rowsCompared);
             return problem.isEmpty() ? unproven : unproven.withoutPass();
         }
         List<KeyColumn> key = facts.key(source);
@@ -146,6 +145,10 @@ final class ProofTables {
         boolean whole = !ordered && (source.partitioned() || target.partitioned());
         ComparedTable table = ComparedTable.of(source, target, whole ? List.of() : key, flow.migration(), facts);
         return new TableProof(
-                id, table, Lsn.max(from, now), "waits for its pass", mostPauseMillis, dirty, differences, rowsCompared);
+                id, table, Lsn.max(from, now), "waits for its pass", pauses(), dirty, differences, rowsCompared);
+    }
+
+    private Pauses pauses() {
+        return new Pauses(mostPauseMillis);
     }
 }

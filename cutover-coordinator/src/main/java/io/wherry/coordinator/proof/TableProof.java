@@ -13,29 +13,16 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** The proof of one table. One thread steps, any thread may ask. */
 final class TableProof {
-    // A table that is proven is compared again after this time, or after many times of what that takes.
-    private static final long REPEAT_MILLIS = 60_000;
-    private static final int REPEAT_TIMES = 20;
-    private static final int WHOLE_TIMES = 5;
-    private static final long PAUSE_MILLIS = 10_000;
-    private static final long LONGEST_PAUSE_MILLIS = 10 * 60_000;
-
     private final TableId id;
     private final DirtyKeys dirty;
     private final Differences differences;
     private final AtomicLong rowsOfAll;
     private final ComparedTable table;
-    private final long mostPauseMillis;
-    private final Long repeatMillis = Long.getLong(Proof.REPEAT_PROPERTY);
+    private final Pauses pauses;
     // A pass counts only what it reads after this position has passed. It never goes back.
     private Lsn since;
     private long passNanos;
     private boolean asked;
-    private long notBefore = MonotonicClock.millis();
-    private long repeatsAfter;
-    private int failures;
-    private int collapses;
-
     private final Findings findings = new Findings();
 
     // Read by other threads.
@@ -52,14 +39,14 @@ final class TableProof {
      * @param table null when the table cannot be compared
      * @param from the witness names every change that ends after this position
      * @param reason why the table is not proven yet
-     * @param mostPauseMillis longest time between two passes, ms
+     * @param pauses between its passes
      */
     TableProof(
             TableId id,
             ComparedTable table,
             Lsn from,
             String reason,
-            long mostPauseMillis,
+            Pauses pauses,
             DirtyKeys dirty,
             Differences differences,
             AtomicLong rowsOfAll) {
@@ -67,7 +54,7 @@ final class TableProof {
         this.table = table;
         this.since = from;
         this.reason = reason;
-        this.mostPauseMillis = mostPauseMillis;
+        this.pauses = pauses;
         this.dirty = dirty;
         this.differences = differences;
         this.rowsOfAll = rowsOfAll;
@@ -132,13 +119,13 @@ final class TableProof {
     /** Whether a step is due. */
     boolean due() {
         long now = MonotonicClock.millis();
-        return table != null && now >= notBefore && (asked || !proven || pass != null || dirty.isWhole(id));
+        return table != null && pauses.over(now) && (asked || !proven || pass != null || dirty.isWhole(id));
     }
 
     /** The next step begins a new pass, also in place of one that runs. */
     void again() {
         asked = true;
-        notBefore = MonotonicClock.millis();
+        pauses.none();
     }
 
     /** Looks whether everything is known that the last pass has found. */
@@ -148,13 +135,13 @@ final class TableProof {
 
     /** When the next pass may begin although the table is proven, in ms of {@link MonotonicClock}. */
     long repeatsAfter() {
-        return repeatsAfter;
+        return pauses.repeatsAfter();
     }
 
     /** Begins the next pass although the table is proven, if it is old enough. */
     boolean repeats() {
         long now = MonotonicClock.millis();
-        if (proven && pass == null && now >= repeatsAfter) {
+        if (proven && pass == null && now >= pauses.repeatsAfter()) {
             begin(now);
             return true;
         }
@@ -173,12 +160,12 @@ final class TableProof {
         }
         if (dirty.isWhole(id)) {
             if (keyed() && (proven || pass != null)) {
-                notBefore = now + Math.min(LONGEST_PAUSE_MILLIS, collapses++ * PAUSE_MILLIS);
+                pauses.afterCollapse(now);
             }
             proven = false;
             pass = null;
             findings.drop();
-            if (now < notBefore) {
+            if (!pauses.over(now)) {
                 reason = "changes or differs in more rows than are kept by key";
                 return false;
             }
@@ -198,9 +185,8 @@ final class TableProof {
             return false;
         }
         if (passNanos == 0) {
-            // Until now the pass has only waited. Counterexample: the target was five minutes behind, and the next pass
-            // of a
-            // table of ten rows came after 100 minutes.
+            // Until now the pass has only waited. Counterexample: the target was five minutes behind, and the next
+            // pass of a table of ten rows came after 100 minutes.
             passBegan = now;
         }
         long began = System.nanoTime();
@@ -217,7 +203,7 @@ final class TableProof {
         passBegan = now;
         passNanos = 0;
         rows = 0;
-        if (!proven && failures == 0) {
+        if (!proven && !pauses.failed()) {
             reason = "is being compared";
         }
     }
@@ -241,12 +227,8 @@ final class TableProof {
                 provenRows = pass.rows();
                 reason = "";
                 proven = true;
-                // The pauses grow while what was found before still stands.
-                failures = differences.of(id).isEmpty() ? 0 : failures;
-                collapses = 0;
-                notBefore = keyed() ? now : now + WHOLE_TIMES * (now - passBegan);
-                long pause = Math.min(mostPauseMillis, REPEAT_TIMES * (now - passBegan));
-                repeatsAfter = now + (repeatMillis != null ? repeatMillis : Math.max(REPEAT_MILLIS, pause));
+                pauses.afterPass(
+                        now, now - passBegan, keyed(), !differences.of(id).isEmpty());
             }
             case DIFFERS -> {
                 differences.record(new Difference(id, List.of(), Kind.CONTENT_DIFFERS, List.of()));
@@ -270,8 +252,7 @@ final class TableProof {
             // The keys that wait are of no use without a pass; the next pass finds them again.
             dirty.changedWhole(id, Lsn.ZERO);
         }
-        notBefore = MonotonicClock.millis() + Math.min(LONGEST_PAUSE_MILLIS, PAUSE_MILLIS << Math.min(failures, 10));
-        failures++;
+        pauses.afterFailure(MonotonicClock.millis());
     }
 
     /** The catalogs say that the table cannot be compared, so no pass will begin. */

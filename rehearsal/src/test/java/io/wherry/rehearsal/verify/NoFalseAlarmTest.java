@@ -59,7 +59,7 @@ final class NoFalseAlarmTest {
                     });
             long written = writes.written();
             ProofView during = migration.coordinator().status().proof();
-            writes.close();
+            writes.stop();
             await().atMost(MigrationFixture.PATIENCE).pollInterval(LOOK).until(() -> {
                 ProofView proof = assertNothingIsReported(migration);
                 return proof.tables() == 8 && proof.proven() == proof.tables() && proof.dirtyKeys() == 0;

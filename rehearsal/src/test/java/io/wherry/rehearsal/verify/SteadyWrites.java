@@ -92,9 +92,14 @@ final class SteadyWrites implements AutoCloseable {
     }
 
     /** Ends after the writes in progress. @throws CompletionException when a write has failed */
-    @Override
-    public void close() {
+    /** Ends the sessions. @throws CompletionException when a session has failed */
+    void stop() {
         running = false;
         CompletableFuture.allOf(writers.toArray(CompletableFuture[]::new)).join();
+    }
+
+    @Override
+    public void close() {
+        stop();
     }
 }
