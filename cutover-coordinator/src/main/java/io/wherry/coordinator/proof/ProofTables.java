@@ -130,7 +130,6 @@ final class ProofTables {
 
     private TableProof begin(CatalogFacts facts, CatalogTable source, Lsn now) {
         // So that a table whose pass takes hours is proven again before its proof is too old for a cutover.
-        long mostPauseMillis = flow.migration().verify().maxAge().toMillis() / 2;
         TableId id = source.id();
         Lsn from = witnessed.get(id);
         String problem = facts.problem(source);
@@ -148,7 +147,8 @@ final class ProofTables {
                 id, table, Lsn.max(from, now), "waits for its pass", pauses(), dirty, differences, rowsCompared);
     }
 
+    /** A proof that the window relies on must not become older than {@code verify.max-age}. */
     private Pauses pauses() {
-        return new Pauses(mostPauseMillis);
+        return new Pauses(flow.migration().verify().maxAge().toMillis() / 2);
     }
 }
