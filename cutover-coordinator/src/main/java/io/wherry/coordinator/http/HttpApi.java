@@ -17,8 +17,6 @@ import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.machine.Coordinator;
 import io.wherry.coordinator.machine.Status;
 import io.wherry.coordinator.thread.MonotonicClock;
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -29,11 +27,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * The coordinator over HTTP. Every client that reaches the port (loopback unless configured) may read all but secrets and values of
@@ -41,15 +39,16 @@ import java.util.stream.Stream;
  * <token>}. Without a configured token, a token is created and kept in {@code <state>/token}, which only this user can read.
  */
 public final class HttpApi implements AutoCloseable {
-    private static final String FORCE = "force=";
-    private static final Set<String> CHANGING = Set.of(
-            "/api/cutover",
-            "/api/abort",
-            "/api/retry",
-            "/api/reload",
-            "/api/verify/start",
-            "/api/verify/stop",
-            "/api/verify/resume");
+    /** Paths that change something, and their parameters. */
+    private static final Map<String, Set<String>> CHANGING = Map.of(
+            "/api/cutover", new TreeSet<>(Set.of("dryRun", "force")),
+            "/api/abort", Set.of(),
+            "/api/retry", new TreeSet<>(Set.of("table", "all")),
+            "/api/reload", new TreeSet<>(Set.of("table", "all")),
+            "/api/verify/start", Set.of("tables"),
+            "/api/verify/stop", Set.of(),
+            "/api/verify/resume", Set.of());
+
     private static final int THREADS = 64;
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
 
@@ -96,7 +95,7 @@ public final class HttpApi implements AutoCloseable {
     private Reply reply(HttpExchange exchange) {
         String path = String.valueOf(exchange.getRequestURI().getPath());
         boolean post = exchange.getRequestMethod().equals("POST");
-        boolean changes = CHANGING.contains(path);
+        boolean changes = CHANGING.containsKey(path);
         if (post != changes) {
             return Reply.error(
                     405, exchange.getRequestMethod() + " is not for " + path, "Use " + (changes ? "POST" : "GET"));
@@ -113,6 +112,15 @@ public final class HttpApi implements AutoCloseable {
                             ? "Send Authorization: Bearer with http.token"
                             : "Send Authorization: Bearer with the content of " + tokenFile(stateDirectory));
         }
+        Parameters parameters = Parameters.of(exchange.getRequestURI().getRawQuery());
+        Optional<String> unknown = changes ? parameters.unknown(CHANGING.get(path)) : Optional.empty();
+        if (unknown.isPresent()) {
+            return Reply.error(
+                    400,
+                    path + " has no parameter " + unknown.get() + "; nothing was done",
+                    "Parameters of " + path + ": "
+                            + (CHANGING.get(path).isEmpty() ? "none" : String.join(", ", CHANGING.get(path))));
+        }
         return switch (path) {
             case "/livez" -> live();
             case "/readyz" -> ready(query != null && query.contains("verbose"));
@@ -120,17 +128,13 @@ public final class HttpApi implements AutoCloseable {
             case "/api/status" -> Reply.json(200, coordinator.status());
             case "/api/lag" -> Reply.json(200, coordinator.status().lag());
             case "/api/tables" -> Reply.json(200, coordinator.status().tables());
-            case "/api/cutover" -> cutover(query == null ? "" : query);
+            case "/api/cutover" -> cutover(parameters);
             case "/api/abort" -> await(coordinator.abort().thenApply(aborted -> Map.of("aborting", aborted)));
-            case "/api/retry" -> ordered(coordinator::retry, query);
-            case "/api/reload" -> ordered(coordinator::reload, query);
+            case "/api/retry" -> ordered(coordinator::retry, parameters);
+            case "/api/reload" -> ordered(coordinator::reload, parameters);
             case "/api/verify" -> answered(() -> coordinator.proof().report());
             case "/api/verify/start" ->
-                answered(() -> Map.of(
-                        "tables",
-                        names(coordinator
-                                .proof()
-                                .start(named(exchange.getRequestURI().getRawQuery())))));
+                answered(() -> Map.of("tables", names(coordinator.proof().start(parameters.all("tables")))));
             case "/api/verify/stop" ->
                 answered(() -> {
                     coordinator.proof().stop();
@@ -149,19 +153,21 @@ public final class HttpApi implements AutoCloseable {
         };
     }
 
-    /** @param query {@code dryRun=true}, {@code force=} and a name, both or none */
-    private Reply cutover(String query) {
+    /** @param parameters {@code dryRun}, {@code force}, both or none */
+    private Reply cutover(Parameters parameters) {
         Set<Force> forced = EnumSet.noneOf(Force.class);
-        for (String parameter : query.split("&")) {
-            if (parameter.startsWith(FORCE)) {
-                Optional<Force> named = Force.of(parameter.substring(FORCE.length()));
-                if (named.isEmpty()) {
-                    return Reply.error(400, parameter + " is not known", "Leave it out, or use force=verify");
-                }
-                forced.add(named.get());
+        for (String named : parameters.all("force")) {
+            Optional<Force> force = Force.of(named);
+            if (force.isEmpty()) {
+                return Reply.error(400, "force=" + named + " is not known", "Leave it out, or use force=verify");
             }
+            forced.add(force.get());
         }
-        return await(coordinator.cutover(query.contains("dryRun=true"), forced));
+        String dryRun = parameters.last("dryRun").orElse("false");
+        if (!Set.of("true", "false").contains(dryRun)) {
+            return Reply.error(400, "dryRun=" + dryRun + " is not known; nothing was done", "Use dryRun=true or false");
+        }
+        return await(coordinator.cutover(dryRun.equals("true"), forced));
     }
 
     /** One answer after another, because each shows the status of its own moment. */
@@ -174,14 +180,14 @@ public final class HttpApi implements AutoCloseable {
         List<TableId> give(Optional<String> table) throws SQLException;
     }
 
-    /** @param query {@code table=} and its name, or {@code all=true} */
-    private static Reply ordered(Giving order, String query) {
-        boolean named = query != null && query.startsWith("table=");
-        if (!named && !"all=true".equals(query)) {
+    /** @param parameters {@code table} with a name, or {@code all=true} */
+    private static Reply ordered(Giving order, Parameters parameters) {
+        Optional<String> named = parameters.last("table");
+        if (named.isPresent() == parameters.is("all", "true")) {
             return Reply.error(400, "no table was named", "Add ?table=schema.table or ?all=true");
         }
         try {
-            List<TableId> tables = order.give(named ? Optional.of(query.substring(6)) : Optional.empty());
+            List<TableId> tables = order.give(named);
             return Reply.json(200, Map.of("tables", names(tables)));
         } catch (WherryException | SQLException e) {
             return failed(e);
@@ -190,16 +196,6 @@ public final class HttpApi implements AutoCloseable {
 
     private static List<String> names(Collection<TableId> tables) {
         return tables.stream().map(TableId::toString).toList();
-    }
-
-    /** @param query raw, with {@code tables=a,b} any number of times, or null. A name may hold any character */
-    private static List<String> named(String query) {
-        return query == null
-                ? List.of()
-                : Stream.of(query.split("&"))
-                        .filter(part -> part.startsWith("tables="))
-                        .map(part -> URLDecoder.decode(part.substring("tables=".length()), StandardCharsets.UTF_8))
-                        .toList();
     }
 
     private static Reply answered(Supplier<Object> question) {

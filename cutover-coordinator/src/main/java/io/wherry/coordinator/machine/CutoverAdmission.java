@@ -9,7 +9,7 @@ import io.wherry.coordinator.cutover.Step;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.Event;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.proof.Difference;
+import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Threads;
 import java.sql.SQLException;

@@ -2,8 +2,8 @@ package io.wherry.coordinator.machine;
 
 import io.wherry.coordinator.journal.Journal;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.proof.Difference;
 import io.wherry.coordinator.proof.ProofStatus;
+import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.watch.Lag;
 import io.wherry.coordinator.watch.SlotStatus;
 import io.wherry.coordinator.watch.TableLag;

@@ -2,6 +2,8 @@ package io.wherry.coordinator.proof;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.recheck.Recheck;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
 

@@ -1,6 +1,7 @@
 package io.wherry.coordinator.proof;
 
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.recheck.Recheck;
 import java.sql.SQLException;
 
 /**

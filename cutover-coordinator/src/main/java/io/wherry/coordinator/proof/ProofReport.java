@@ -3,6 +3,7 @@ package io.wherry.coordinator.proof;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.proof.ProofStatus.PassStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
+import io.wherry.coordinator.recheck.Difference;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;

@@ -6,6 +6,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.Prover.Offer;
 import io.wherry.coordinator.proof.Prover.Wanted;
+import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.watch.Progress;
 import io.wherry.coordinator.witness.Witness;

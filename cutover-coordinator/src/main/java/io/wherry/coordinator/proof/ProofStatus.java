@@ -1,6 +1,8 @@
 package io.wherry.coordinator.proof;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.recheck.Difference;
+import io.wherry.coordinator.recheck.DirtyKeys;
 import java.util.List;
 
 /**

@@ -4,6 +4,8 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.recheck.Differences;
+import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
 import java.util.ArrayList;

@@ -2,6 +2,7 @@ package io.wherry.coordinator.proof;
 
 import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.coordinator.recheck.Sides;
 import io.wherry.coordinator.sql.Queries;
 import java.math.BigDecimal;
 import java.sql.Connection;

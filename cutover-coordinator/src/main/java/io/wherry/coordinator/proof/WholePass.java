@@ -3,6 +3,7 @@ package io.wherry.coordinator.proof;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.SqlSides.Pair;
 import io.wherry.coordinator.proof.SqlSides.Sums;
+import io.wherry.coordinator.recheck.Recheck;
 import java.sql.SQLException;
 
 /**

@@ -62,6 +62,36 @@ final class HttpApiTest {
         }
     }
 
+    /** Seen: {@code dryrun=true} began a cutover. */
+    @Test
+    void aMisspeltParameterChangesNothing() throws Exception {
+        try (HttpApi api = started()) {
+            String token =
+                    "Bearer " + Files.readString(HttpApi.tokenFile(state)).strip();
+            for (String path : new String[] {
+                "/api/cutover?dryrun=true",
+                "/api/cutover?dryRun=yes",
+                "/api/cutover?dry-run",
+                "/api/abort?now=true",
+                "/api/reload?tables=public.a",
+                "/api/reload?all=true&table=public.a",
+                "/api/verify/start?table=public.a",
+                "/api/verify/stop?tables=a"
+            }) {
+                HttpResponse<String> answer = post(api, path, token, "");
+                assertThat(answer.statusCode()).as(path + ": " + answer.body()).isEqualTo(400);
+            }
+        }
+    }
+
+    @Test
+    void aNameMayHoldAnyCharacter() {
+        assertThat(Parameters.of("table=public.Order+Items&table=a%26b%3Dc%2B%25")
+                        .all("table"))
+                .containsExactly("public.Order Items", "a&b=c+%");
+        assertThat(Parameters.of(null).all("table")).isEmpty();
+    }
+
     @Test
     void whatIsForcedMustBeKnown() throws Exception {
         try (HttpApi api = started()) {

@@ -3,11 +3,13 @@ package io.wherry.coordinator.proof;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.coordinator.proof.Difference.Kind;
 import io.wherry.coordinator.proof.ProofReport.Pass;
 import io.wherry.coordinator.proof.ProofReport.Table;
 import io.wherry.coordinator.proof.ProofStatus.PassStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
+import io.wherry.coordinator.recheck.Difference;
+import io.wherry.coordinator.recheck.Difference.Kind;
+import io.wherry.coordinator.recheck.DirtyKeys;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -6,6 +6,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
 import io.wherry.coordinator.proof.WindowForecast.Size;
 import io.wherry.coordinator.proof.WindowForecast.Whole;
+import io.wherry.coordinator.recheck.DirtyKeys;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.coordinator.proof.DirtyKeys;
-import io.wherry.coordinator.proof.DirtyKeys.Size;
-import io.wherry.coordinator.proof.DirtyKeys.Taken;
+import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.recheck.DirtyKeys.Size;
+import io.wherry.coordinator.recheck.DirtyKeys.Taken;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.coordinator.proof.DirtyKeys;
 import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
+import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import java.sql.SQLException;
 import java.util.ArrayList;

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.coordinator.proof.Difference;
-import io.wherry.coordinator.proof.Differences;
-import io.wherry.coordinator.proof.DirtyKeys;
-import io.wherry.coordinator.proof.Recheck;
-import io.wherry.coordinator.proof.Sides;
+import io.wherry.coordinator.recheck.Difference;
+import io.wherry.coordinator.recheck.Differences;
+import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.recheck.Recheck;
+import io.wherry.coordinator.recheck.Sides;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;

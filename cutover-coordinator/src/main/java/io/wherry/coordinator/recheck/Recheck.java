@@ -1,11 +1,11 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.recheck;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.coordinator.proof.Difference.Kind;
-import io.wherry.coordinator.proof.DirtyKeys.Taken;
-import io.wherry.coordinator.proof.Sides.Both;
-import io.wherry.coordinator.proof.Sides.Found;
+import io.wherry.coordinator.recheck.Difference.Kind;
+import io.wherry.coordinator.recheck.DirtyKeys.Taken;
+import io.wherry.coordinator.recheck.Sides.Both;
+import io.wherry.coordinator.recheck.Sides.Found;
 import io.wherry.coordinator.row.DataComparison.TableResult;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -66,7 +66,7 @@ import java.util.Set;
  */
 public final class Recheck {
     /** Keys of one statement. */
-    static final int BATCH = 1_000;
+    public static final int BATCH = 1_000;
 
     private static final int KEYS_SHOWN = 10;
 

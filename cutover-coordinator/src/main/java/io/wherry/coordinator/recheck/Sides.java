@@ -1,4 +1,4 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.recheck;
 
 import io.wherry.contract.postgres.Lsn;
 import java.sql.SQLException;
@@ -16,7 +16,8 @@ public interface Sides {
         /** A row that does not exist. */
         public static final Found NOTHING = new Found(List.of(), null);
 
-        boolean exists() {
+        /** Whether the row exists. */
+        public boolean exists() {
             return hash != null;
         }
     }

@@ -1,4 +1,4 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.recheck;
 
 import io.wherry.contract.name.TableId;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.recheck;
 
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
@@ -27,7 +27,7 @@ import java.util.TreeMap;
  */
 public final class DirtyKeys implements Changes {
     /** After every position that a server can report. */
-    static final Lsn LAST = new Lsn(-1);
+    public static final Lsn LAST = new Lsn(-1);
 
     // Estimated by the layout of objects in Java 17, with compact strings: map entry, entry, list, and for each value a
     // string and its array.
@@ -109,7 +109,7 @@ public final class DirtyKeys implements Changes {
     }
 
     /** Makes the table whole if it has keys: for a table that is compared only as a whole. */
-    synchronized void collapse(TableId table) {
+    public synchronized void collapse(TableId table) {
         Marks marks = tables.get(table);
         if (marks != null && !marks.keys.isEmpty()) {
             collapse(marks);
@@ -187,7 +187,7 @@ public final class DirtyKeys implements Changes {
     }
 
     /** Whether an entry of the table is no later than this position. */
-    synchronized boolean holds(TableId table, Lsn upTo) {
+    public synchronized boolean holds(TableId table, Lsn upTo) {
         Marks marks = tables.get(table);
         // Not the first entry alone: one that was put back is behind later ones.
         return marks != null

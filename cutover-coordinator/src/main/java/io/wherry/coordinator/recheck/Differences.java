@@ -1,4 +1,4 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.recheck;
 
 import io.wherry.contract.name.TableId;
 import java.util.LinkedHashMap;
@@ -15,13 +15,13 @@ import java.util.TreeSet;
  */
 public final class Differences {
     /** Beyond this number a table has no further use for names. */
-    static final int MOST_OF_A_TABLE = 1_000;
+    public static final int MOST_OF_A_TABLE = 1_000;
 
     private final Map<TableId, Map<List<String>, Difference>> tables = new TreeMap<>();
     private final Set<TableId> wide = new TreeSet<>();
 
     /** @return false when the table has no room for one more; then the table differs widely */
-    synchronized boolean record(Difference difference) {
+    public synchronized boolean record(Difference difference) {
         Map<List<String>, Difference> known =
                 tables.computeIfAbsent(difference.table(), table -> new LinkedHashMap<>());
         boolean room = known.size() < MOST_OF_A_TABLE || known.containsKey(difference.key());
@@ -34,19 +34,20 @@ public final class Differences {
     }
 
     /** Whether a difference found no room since this was last asked. */
-    synchronized boolean takeWide(TableId table) {
+    public synchronized boolean takeWide(TableId table) {
         return wide.remove(table);
     }
 
     /** The difference of this key stands no longer. */
-    synchronized void forget(TableId table, List<String> key) {
+    public synchronized void forget(TableId table, List<String> key) {
         Map<List<String>, Difference> known = tables.get(table);
         if (known != null) {
             known.remove(key);
         }
     }
 
-    synchronized void forget(TableId table) {
+    /** No difference of the table stands any longer. */
+    public synchronized void forget(TableId table) {
         tables.remove(table);
     }
 
