@@ -102,8 +102,10 @@ public final class Proof {
         }
         Lsn now = new SqlSides(null, source, source).now();
         for (Difference found : differences.all()) {
-            // What was found of a row that has changed since was of earlier values. Counterexample: the window finds that a
-            // counter differs, and the counter is repaired. While the application counts, its key is never old enough to
+            // What was found of a row that has changed since was of earlier values. Counterexample: the window finds
+            // that a
+            // counter differs, and the counter is repaired. While the application counts, its key is never old enough
+            // to
             // be compared, and each cutover would be refused.
             if (!found.key().isEmpty() && !dirty.suspect(found.table(), found.key(), now)) {
                 differences.forget(found.table(), found.key());

@@ -287,8 +287,7 @@ final class ProofTest {
         try (ProvenPair pair = new ProvenPair(FROM, TO, manyTables, Map.of(), new DirtyKeys(1 << 24, 100))) {
             turnUntil(pair, () -> pair.proven().size() == 6);
             pair.onTarget("DELETE FROM public.hay WHERE id = 400");
-            turnUntil(
-                    pair, () -> pair.differences().equals(Set.of("public.hay (400) is missing on the target")));
+            turnUntil(pair, () -> pair.differences().equals(Set.of("public.hay (400) is missing on the target")));
         } finally {
             System.clearProperty(Proof.REPEAT_PROPERTY);
         }
@@ -299,7 +298,9 @@ final class ProofTest {
             pair.pass();
             pair.turn();
         }
-        assertThat(wanted.getAsBoolean()).as(() -> "differences " + pair.differences()).isTrue();
+        assertThat(wanted.getAsBoolean())
+                .as(() -> "differences " + pair.differences())
+                .isTrue();
     }
 
     /** Every value of a table is wrong: names have no use. */
