@@ -42,31 +42,31 @@ final class NoFalseAlarmTest {
     @Test
     void nothingThatIsOnItsWayIsReported() throws Exception {
         System.setProperty(Proof.REPEAT_PROPERTY, "1000");
-        try (MigrationFixture migration = new MigrationFixture("no-false-alarm", 15, 17);
-                SteadyWrites writes = new SteadyWrites(migration)) {
+        try (MigrationFixture migration = new MigrationFixture("no-false-alarm", 15, 17)) {
             migration.file("tables: {where: {public.filtered: \"kind = 'kept'\"}}");
             Endpoint source = migration.migration().source();
             migration.execute(source, TABLES);
             migration.startAll();
             migration.awaitState(State.IN_SYNC);
-            write(writes);
-            long end = System.nanoTime() + LONG.toNanos();
-            await().atMost(LONG.plus(MigrationFixture.PATIENCE))
-                    .pollInterval(LOOK)
-                    .until(() -> {
-                        assertNothingIsReported(migration);
-                        return System.nanoTime() > end;
-                    });
-            long written = writes.written();
+            try (SteadyWrites writes = new SteadyWrites(migration)) {
+                write(writes);
+                long end = System.nanoTime() + LONG.toNanos();
+                await().atMost(LONG.plus(MigrationFixture.PATIENCE))
+                        .pollInterval(LOOK)
+                        .until(() -> {
+                            assertNothingIsReported(migration);
+                            return System.nanoTime() > end;
+                        });
+                LOG.info("{} statements in {}", writes.written(), LONG);
+            }
             ProofView during = migration.coordinator().status().proof();
-            writes.stop();
+            LOG.info("{}", during);
+            assertThat(during.rowsCompared()).as("rows compared meanwhile").isGreaterThan(100_000);
             await().atMost(MigrationFixture.PATIENCE).pollInterval(LOOK).until(() -> {
                 ProofView proof = assertNothingIsReported(migration);
                 return proof.tables() == 8 && proof.proven() == proof.tables() && proof.dirtyKeys() == 0;
             });
             migration.assertSourceEqualsTarget();
-            LOG.info("{} statements written in {}; {}", written, LONG, during);
-            assertThat(during.rowsCompared()).as("rows compared meanwhile").isGreaterThan(100_000);
         } finally {
             System.clearProperty(Proof.REPEAT_PROPERTY);
         }
