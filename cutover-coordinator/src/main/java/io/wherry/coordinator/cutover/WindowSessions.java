@@ -1,21 +1,32 @@
 package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.postgres.Catalog;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.service.Resources;
+import io.wherry.coordinator.fence.Fence;
+import io.wherry.coordinator.row.RowTypes;
+import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Opening;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
+import io.wherry.coordinator.thread.Threads;
 import io.wherry.coordinator.watch.DrainProbe;
 import io.wherry.coordinator.watch.Progress;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What one window reads with: sessions on both sides, and the probe of the drain. Opened before the fence, because applications wait
  * behind it.
  */
 final class WindowSessions implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(WindowSessions.class);
     private static final int OF_EACH_SIDE = 3;
 
     private final BoundSessions sessions;
@@ -31,6 +42,7 @@ final class WindowSessions implements AutoCloseable {
         DrainProbe opened = null;
         try {
             sessions.openAhead(OF_EACH_SIDE);
+            warm(flow);
             opened = new DrainProbe(flow.migration(), sessions.open(flow.to(), "drain"), progress);
             target = term.open("prepare");
             done = true;
@@ -41,6 +53,35 @@ final class WindowSessions implements AutoCloseable {
             }
         }
         probe = opened;
+    }
+
+    /**
+     * Asks in each session what the window will ask. The first answer in a session takes many times longer than the next, because the
+     * server reads its catalogs for that session; and so does the first run of this program's code.
+     */
+    private void warm(Flow flow) {
+        List<Thread> asking = new ArrayList<>();
+        for (int i = 0; i < OF_EACH_SIDE; i++) {
+            asking.add(Threads.named("wherry-sessions").newThread(() -> ask(flow)));
+        }
+        asking.forEach(Thread::start);
+        asking.forEach(thread -> Threads.join(thread, 0));
+    }
+
+    private void ask(Flow flow) {
+        try (Connection source = sessions.open(flow.from(), "ask");
+                Connection ofTarget = sessions.open(flow.to(), "ask")) {
+            SelectedTables.read(source, flow.migration());
+            Catalog.withPartitioned(ofTarget);
+            RowTypes.read(source, ofTarget);
+            Catalog.ofExtensions(source);
+            Catalog.ofExtensions(ofTarget);
+            Sequences.read(flow, source, ofTarget);
+            Fence.remaining(source);
+        } catch (SQLException e) {
+            // The window asks again, and then the failure counts.
+            LOG.debug("A session could not be prepared for the window", e);
+        }
     }
 
     /** Sessions that end with the window; for those that change the target, the term is checked. */
