@@ -108,8 +108,9 @@ final class VerifyCommandTest {
             JsonNode waits = awaitStatus(said -> dirtyKeys(said) == 50).json();
             assertThat(waits.path("stopped").asBoolean()).isTrue();
             assertThat(verify("status").text()).contains("STOPPED, waits for the operator: wherry verify resume");
-            assertThat(migration.coordinator().status().nextSteps())
-                    .anyMatch(step -> step.startsWith("wherry verify resume"));
+            await().atMost(MigrationFixture.PATIENCE).untilAsserted(() -> assertThat(
+                            migration.coordinator().status().nextSteps())
+                    .anyMatch(step -> step.startsWith("wherry verify resume")));
             assertThat(dirtyKeys(verify("status", "--json")))
                     .as("nothing is compared")
                     .isEqualTo(50);
