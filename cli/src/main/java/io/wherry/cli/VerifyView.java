@@ -47,7 +47,7 @@ final class VerifyView {
         return some.put("proven", proven)
                 .put("dirtyKeys", dirty)
                 .put("oldestMillis", oldest)
-                .put("complete", proven == tables.size() && differences.isEmpty());
+                .put("complete", !tables.isEmpty() && proven == tables.size() && differences.isEmpty());
     }
 
     /**

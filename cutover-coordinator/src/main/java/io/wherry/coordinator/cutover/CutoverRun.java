@@ -105,13 +105,14 @@ public final class CutoverRun {
                 done = true;
                 tell.accept(new StepDone(row, present.hasMovedOn(), detail));
             } catch (InterruptedException e) {
-                tell.accept(new StepFailed(row, String.valueOf(window == null ? null : window.endReason())));
+                failed(row, present, String.valueOf(window == null ? null : window.endReason()));
             } catch (WherryException e) {
-                tell.accept(new StepFailed(row, e.explained()));
-            } catch (Exception e) {
+                failed(row, present, e.explained());
+            } catch (Exception | Error e) {
+                // An error too: nobody else would open the source.
                 // The sessions of the step end with the window; then the window has the reason.
                 String over = window == null || !(e instanceof SQLException) ? null : window.endReason();
-                tell.accept(new StepFailed(row, over == null ? state + ": " + e.getMessage() : over));
+                failed(row, present, over == null ? state + ": " + e : over);
             } finally {
                 if (!done) {
                     present.end();
@@ -119,6 +120,11 @@ public final class CutoverRun {
             }
         });
         step.start();
+    }
+
+    /** What fails after the journal's next row was written, like the closing of a session, does not undo that row. */
+    private void failed(long row, Attempt present, String why) {
+        tell.accept(present.hasMovedOn() ? new StepDone(row, true, Map.of()) : new StepFailed(row, why));
     }
 
     /** The end of the window must not wait for a long comparison, and the comparison must not continue. */
@@ -208,6 +214,7 @@ public final class CutoverRun {
             step.interrupt();
             Threads.join(step, 0);
         }
+        attempt.end();
         try {
             acts.close();
         } catch (SQLException e) {

@@ -116,6 +116,7 @@ public final class Story {
         attempt.window().begins("sessions of the window");
         attempt.openSessions();
         attempt.window().begins("the fence");
+        attempt.window().check();
         return Map.of(
                 "fenceLsn", attempt.acts().fence().closeSource(attempt.fence(), attempt.claim(), attempt.window()));
     }

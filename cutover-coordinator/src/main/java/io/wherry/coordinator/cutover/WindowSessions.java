@@ -9,6 +9,7 @@ import io.wherry.coordinator.row.RowTypes;
 import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Opening;
+import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.thread.Threads;
@@ -28,6 +29,7 @@ import org.slf4j.LoggerFactory;
 final class WindowSessions implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(WindowSessions.class);
     private static final int OF_EACH_SIDE = 3;
+    private static final String LOCKS = "SET lock_timeout = '200ms'";
 
     private final BoundSessions sessions;
     private final Opening checked;
@@ -71,13 +73,21 @@ final class WindowSessions implements AutoCloseable {
     private void ask(Flow flow) {
         try (Connection source = sessions.open(flow.from(), "ask");
                 Connection ofTarget = sessions.open(flow.to(), "ask")) {
-            SelectedTables.read(source, flow.migration());
-            Catalog.withPartitioned(ofTarget);
-            RowTypes.read(source, ofTarget);
-            Catalog.ofExtensions(source);
-            Catalog.ofExtensions(ofTarget);
-            Sequences.read(flow, source, ofTarget);
-            Fence.remaining(source);
+            try {
+                // Not behind the lock of another session: what is asked here has no use of its own.
+                Queries.execute(source, LOCKS);
+                Queries.execute(ofTarget, LOCKS);
+                SelectedTables.read(source, flow.migration());
+                Catalog.withPartitioned(ofTarget);
+                RowTypes.read(source, ofTarget);
+                Catalog.ofExtensions(source);
+                Catalog.ofExtensions(ofTarget);
+                Sequences.read(flow, source, ofTarget);
+                Fence.remaining(source);
+            } finally {
+                Queries.execute(source, "RESET lock_timeout");
+                Queries.execute(ofTarget, "RESET lock_timeout");
+            }
         } catch (SQLException e) {
             // The window asks again, and then the failure counts.
             LOG.debug("A session could not be prepared for the window", e);
@@ -102,7 +112,7 @@ final class WindowSessions implements AutoCloseable {
     @Override
     public void close() {
         Resources.closeQuietly(target);
-        Resources.closeQuietly(probe);
         sessions.close();
+        Resources.closeQuietly(probe);
     }
 }

@@ -163,7 +163,7 @@ public final class HttpApi implements AutoCloseable {
             }
             forced.add(force.get());
         }
-        String dryRun = parameters.last("dryRun").orElse("false");
+        String dryRun = parameters.all("dryRun").isEmpty() ? "false" : String.join(",", parameters.all("dryRun"));
         if (!Set.of("true", "false").contains(dryRun)) {
             return Reply.error(400, "dryRun=" + dryRun + " is not known; nothing was done", "Use dryRun=true or false");
         }

@@ -21,6 +21,7 @@ import org.slf4j.LoggerFactory;
 record Transitions(
         Control control, StateMachine machine, Workers workers, Facts facts, Progress progress, StatusBoard board) {
     private static final Logger LOG = LoggerFactory.getLogger(Transitions.class);
+    private static final int ANSWER_MILLIS = 10_000;
 
     /** Writes the next state into the journal. The caller enters it. */
     void advance(Event event, Map<String, ?> detail) throws SQLException {
@@ -111,6 +112,8 @@ record Transitions(
             return;
         }
         workers.run().aborted(problem);
+        // Only this thread opens the source, so it must not wait for a target that does not answer.
+        control.target().setNetworkTimeout(Runnable::run, ANSWER_MILLIS);
         try {
             advance(Event.ABORT, Map.of("reason", problem));
         } catch (FencedException e) {
@@ -120,6 +123,7 @@ record Transitions(
                 throw e;
             }
         }
+        control.target().setNetworkTimeout(Runnable::run, 0);
         enter();
     }
 }

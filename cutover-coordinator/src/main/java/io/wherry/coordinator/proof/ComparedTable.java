@@ -83,7 +83,7 @@ record ComparedTable(
     private String bucket() {
         String form = key.stream().map(c -> "%s").collect(Collectors.joining(" "));
         String names = key.stream().map(KeyColumn::name).collect(Collectors.joining(", "));
-        return "(hashtext(format('" + form + "', " + names + ")) & " + (BUCKETS - 1) + ")";
+        return "(hashtext(format('" + form + "', " + names + ") COLLATE \"C\") & " + (BUCKETS - 1) + ")";
     }
 
     /** Condition with a parameter for each ordered column of the key: above ({@code >}) a key, or up to ({@code <=}) one. */

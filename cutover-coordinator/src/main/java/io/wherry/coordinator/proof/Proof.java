@@ -3,7 +3,6 @@ package io.wherry.coordinator.proof;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Recheck;
@@ -99,6 +98,7 @@ public final class Proof {
      * @throws SQLException as {@link #turn}
      */
     public synchronized boolean recheckSome(BothSides sides) throws SQLException {
+        limit(sides, Duration.ofSeconds(STATEMENT_SECONDS));
         return recheck(sides);
     }
 
@@ -118,24 +118,14 @@ public final class Proof {
         if (MonotonicClock.millis() - standingAsked < standingMillis) {
             return;
         }
-        Lsn now = new SqlSides(null, sides).now();
-        for (Difference found : differences.all()) {
-            // What was found of a row that has changed since was of earlier values. Counterexample: the window finds
-            // that a
-            // counter differs, and the counter is repaired. While the application counts, its key is never old enough
-            // to
-            // be compared, and each cutover would be refused.
-            if (!found.key().isEmpty() && !dirty.suspect(found.table(), found.key(), now)) {
-                differences.forget(found.table(), found.key());
-            }
-        }
+        differences.askAgain(dirty, new SqlSides(null, sides).now());
         standingAsked = MonotonicClock.millis();
     }
 
     private boolean recheck(BothSides both) throws SQLException {
         List<TableProof> all = tables.bySize();
         for (int i = 0; i < all.size(); i++) {
-            TableProof table = all.get(nextRecheck++ % all.size());
+            TableProof table = all.get(Math.floorMod(nextRecheck++, all.size()));
             if (table.keyed() && dirty.size(table.id()).keys() > 0) {
                 SqlSides sides = new SqlSides(table.table(), both);
                 int compared = 0;
@@ -259,7 +249,8 @@ public final class Proof {
                                     ? "its changes are not witnessed"
                                     : table.complete()
                                             ? ""
-                                            : "is not proven: " + table.status().unproven();
+                                            : "is not proven: "
+                                                    + table.status(true).unproven();
             results.put(id, problem.isEmpty() ? rest(table, sides) : new TableResult(id, 0, 0, 0, List.of(), problem));
         }
         return List.copyOf(results.values());
@@ -281,8 +272,9 @@ public final class Proof {
 
     /** How far the proof has come. */
     public ProofStatus status() {
-        List<ProofStatus.TableStatus> each =
-                tables.all().stream().map(TableProof::status).toList();
+        List<ProofStatus.TableStatus> each = tables.all().stream()
+                .map(table -> table.status(tables.isWitnessed(table.id())))
+                .toList();
         Map<TableId, DirtyKeys.Size> sizes = dirty.sizes();
         return new ProofStatus(
                 each,

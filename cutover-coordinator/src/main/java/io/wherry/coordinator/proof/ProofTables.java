@@ -138,7 +138,7 @@ final class ProofTables {
         if (from == null || !problem.isEmpty()) {
             String why = problem.isEmpty() ? "the witness does not name its changes yet" : problem;
             TableProof unproven = new TableProof(id, null, Lsn.ZERO, why, pauses(), dirty, differences, rowsCompared);
-            return problem.isEmpty() ? unproven : unproven.withoutPass();
+            return unproven.withoutPass();
         }
         List<KeyColumn> key = facts.key(source);
         boolean ordered = !key.isEmpty() && key.get(0).ordered();

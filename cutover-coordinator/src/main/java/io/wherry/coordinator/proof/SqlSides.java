@@ -147,7 +147,10 @@ final class SqlSides implements Sides {
         List<String[]> here = digests(true, key);
         List<String[]> there = digests(false, key);
         List<String> names = new ArrayList<>();
-        if (here.size() == 1 && there.size() == 1) {
+        if (here.size() > 1 || there.size() > 1) {
+            // The key stands twice: the row differs as a whole.
+            table.columns().forEach(column -> names.add(column.name()));
+        } else if (here.size() == 1 && there.size() == 1) {
             List<CatalogColumn> columns = table.columns();
             for (int i = 0; i < columns.size(); i++) {
                 if (!Objects.equals(here.get(0)[i], there.get(0)[i])) {

@@ -265,16 +265,21 @@ final class TableProof {
         return this;
     }
 
-    ProofStatus.TableStatus status() {
+    /** @param witnessed whether the witness names the table's changes; not so while the table is loaded again */
+    ProofStatus.TableStatus status(boolean witnessed) {
+        // Before proven(): a pass that fails says first that nothing is proven, then that everything is known.
+        Long known = witnessed || table == null ? findings.ageMillis() : null;
         long estimated = table == null ? 0 : Math.max(1, table.source().rowsEstimated());
-        boolean all = proven();
+        boolean all = witnessed && proven();
         String why = all
                 ? ""
-                : !reason.isEmpty()
-                        ? reason
-                        : dirty.isWhole(id)
-                                ? "changes or differs in more rows than are kept by key"
-                                : differences.of(id).size() + " differences stand";
+                : !witnessed && table != null
+                        ? "was loaded again"
+                        : !reason.isEmpty()
+                                ? reason
+                                : dirty.isWhole(id)
+                                        ? "changes or differs in more rows than are kept by key"
+                                        : differences.of(id).size() + " differences stand";
         return new ProofStatus.TableStatus(
                 id,
                 all,
@@ -283,7 +288,7 @@ final class TableProof {
                 dirty.size(id).keys(),
                 all ? MonotonicClock.millis() - provenSince : 0,
                 tookNanos,
-                findings.ageMillis(),
+                known,
                 table == null ? -1 : table.source().rowsEstimated(),
                 table == null ? 0 : table.source().bytes(),
                 pass == null ? null : new PassStatus(rows, MonotonicClock.millis() - passBegan));

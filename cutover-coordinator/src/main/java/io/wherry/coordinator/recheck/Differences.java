@@ -1,6 +1,7 @@
 package io.wherry.coordinator.recheck;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,24 @@ public final class Differences {
         Map<List<String>, Difference> known = tables.get(table);
         if (known != null) {
             known.remove(key);
+        }
+    }
+
+    /**
+     * Has every row that differs compared again.
+     *
+     * @param now position of the source's log
+     */
+    public void askAgain(DirtyKeys dirty, Lsn now) {
+        for (Difference found : all()) {
+            // What was found of a row that has changed since was of earlier values. Counterexample: the window finds
+            // that a
+            // counter differs, and the counter is repaired. While the application counts, its key is never old enough
+            // to
+            // be compared, and each cutover would be refused.
+            if (!found.key().isEmpty() && !dirty.suspect(found.table(), found.key(), now)) {
+                forget(found.table(), found.key());
+            }
         }
     }
 

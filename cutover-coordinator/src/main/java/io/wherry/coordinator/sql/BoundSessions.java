@@ -38,6 +38,7 @@ public final class BoundSessions implements AutoCloseable {
     public static final String OF_WINDOW = "window ";
 
     private static final long LATER_MILLIS = 500;
+    private static final long END_MILLIS = 2_000;
 
     private static final String END = "SELECT pg_terminate_backend(pid)::text FROM pg_catalog.pg_stat_activity"
             + " WHERE pid = ANY (?) AND usename = current_user AND application_name LIKE '" + Sessions.APPLICATION
@@ -188,7 +189,9 @@ public final class BoundSessions implements AutoCloseable {
             // On a separate thread: the closing thread may be interrupted, and then could not open a session.
             Thread ending = Threads.named("wherry-sessions-end").newThread(() -> end(left));
             ending.start();
-            Threads.join(ending, 0);
+            // Not longer: a server that does not answer must not keep the thread that waits for its session.
+            Threads.join(ending, END_MILLIS);
+            left.keySet().forEach(BoundSessions::abort);
         }
     }
 
@@ -210,7 +213,6 @@ public final class BoundSessions implements AutoCloseable {
         left.values().stream()
                 .collect(Collectors.groupingBy(Backend::server, Collectors.mapping(Backend::pid, Collectors.toList())))
                 .forEach(this::end);
-        left.keySet().forEach(BoundSessions::abort);
     }
 
     // Terminated, not cancelled: a session that starts its next query just after a cancel would run that query.

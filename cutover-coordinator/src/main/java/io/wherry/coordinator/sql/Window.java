@@ -40,18 +40,22 @@ public final class Window {
 
     /** What to do if the window ends before the work does. */
     public synchronized void atEnd(Runnable ending) {
+        if (ended) {
+            start(ending);
+        }
         endings.add(ending);
     }
 
-    /** Runs that action, once, on a separate thread. */
+    /** Runs those actions, once, each on a thread of its own: one that hangs must not hold back the others. */
     public synchronized void end() {
         if (!ended) {
             ended = true;
-            List<Runnable> all = List.copyOf(endings);
-            Threads.named("wherry-cutover-end")
-                    .newThread(() -> all.forEach(Runnable::run))
-                    .start();
+            endings.forEach(Window::start);
         }
+    }
+
+    private static void start(Runnable ending) {
+        Threads.named("wherry-cutover-end").newThread(ending).start();
     }
 
     /**

@@ -119,7 +119,6 @@ public final class DataCompare {
             types = RowTypes.read(source, target);
         }
         Queue<CatalogTable> queue = new ConcurrentLinkedQueue<>(tables);
-        ExecutorService sources = Executors.newFixedThreadPool(TABLES_AT_ONCE, Threads.named("wherry-compare-source"));
         ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE + 1, Threads.named("wherry-compare"));
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
@@ -128,7 +127,7 @@ public final class DataCompare {
             }
             // Sessions cost more than a small table, and in the window there may be nothing left to compare.
             for (int i = 0; i < Math.min(TABLES_AT_ONCE, tables.size()); i++) {
-                futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended, sources)));
+                futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended)));
             }
             List<TableResult> results = new ArrayList<>();
             for (Future<List<TableResult>> future : futures) {
@@ -138,7 +137,6 @@ public final class DataCompare {
             return new DataComparison(results, (System.nanoTime() - began) / 1e9);
         } finally {
             pairs.shutdownNow();
-            sources.shutdownNow();
         }
     }
 
@@ -168,21 +166,20 @@ public final class DataCompare {
             Queue<CatalogTable> queue,
             Map<TableId, CatalogTable> onTarget,
             RowTypes types,
-            boolean extended,
-            ExecutorService sources)
+            boolean extended)
             throws SQLException, InterruptedException {
         List<TableResult> results = new ArrayList<>();
         try (Connection source = sessions.open(flow.from(), "compare");
-                Connection target = sessions.open(flow.to(), "compare")) {
+                Connection target = sessions.open(flow.to(), "compare");
+                Beside beside = new Beside("wherry-compare-source")) {
             for (CatalogTable table = queue.poll(); table != null; table = queue.poll()) {
                 results.add(compare(
                         sessions,
                         table,
                         onTarget.get(table.id()),
                         (ofSourceSql, ofTargetSql) -> {
-                            Future<Sums> ofSource = sources.submit(() -> sums(source, ofSourceSql));
-                            Sums ofTarget = sums(target, ofTargetSql);
-                            return new Both(result(ofSource), ofTarget);
+                            return beside.both(
+                                    () -> sums(source, ofSourceSql), () -> sums(target, ofTargetSql), Both::new);
                         },
                         types,
                         extended));

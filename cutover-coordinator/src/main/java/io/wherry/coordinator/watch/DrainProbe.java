@@ -25,6 +25,9 @@ import org.apache.kafka.common.TopicPartition;
  * cutover's sentinel. Not safe for use by several threads.
  */
 public final class DrainProbe implements AutoCloseable {
+    // Without a limit, the closing waits for a broker that is away.
+    private static final Duration CLOSE = Duration.ofSeconds(1);
+
     private final Connection target;
     private final Progress progress;
     private final Admin kafka;
@@ -90,6 +93,6 @@ public final class DrainProbe implements AutoCloseable {
 
     @Override
     public void close() {
-        kafka.close();
+        kafka.close(CLOSE);
     }
 }

@@ -72,6 +72,7 @@ final class HttpApiTest {
                 "/api/cutover?dryrun=true",
                 "/api/cutover?dryRun=yes",
                 "/api/cutover?dry-run",
+                "/api/cutover?dryRun=true&dryRun=false",
                 "/api/abort?now=true",
                 "/api/reload?tables=public.a",
                 "/api/reload?all=true&table=public.a",

@@ -277,6 +277,20 @@ final class ProofTest {
         }
     }
 
+    /** Seen in a review: the key that stands twice was read again and again, and the table stayed proven. */
+    @Test
+    void aKeyThatStandsTwiceIsADifference() throws Exception {
+        try (ProvenPair pair = pair(FROM, TO)) {
+            pair.settle();
+            pair.onTarget("ALTER TABLE public.hay DROP CONSTRAINT hay_pkey");
+            pair.onTarget("INSERT INTO public.hay SELECT * FROM public.hay WHERE id = 10");
+            pair.proof.again(Set.of(ProvenPair.table("hay")));
+            pair.settle();
+            assertThat(pair.differences()).hasSize(1).allMatch(line -> line.startsWith("public.hay (10) differs in "));
+            assertThat(pair.proven()).doesNotContain("hay");
+        }
+    }
+
     /** What somebody writes on the target is named by nobody; only another pass reads the row. */
     @Test
     void anotherPassIsKnownOnlyWhenItsSuspectsAreDecided() throws Exception {
