@@ -7,7 +7,7 @@ import io.wherry.embedded.ChildProcesses;
 import io.wherry.embedded.EmbeddedPostgres;
 import io.wherry.rehearsal.PostgresClientInstaller;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
-import io.wherry.rehearsal.fixture.PoolerStandIn;
+import io.wherry.rehearsal.servers.PoolerStandIn;
 import io.wherry.rehearsal.servers.TestExtension;
 import java.nio.file.Files;
 import java.nio.file.Path;

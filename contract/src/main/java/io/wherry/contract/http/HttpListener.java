@@ -84,8 +84,16 @@ public final class HttpListener implements AutoCloseable {
     }
 
     private Reply reply(HttpExchange exchange) throws IOException {
-        if (exchange.getRequestBody().readNBytes(LARGEST_BODY + 1).length > LARGEST_BODY) {
+        int body = exchange.getRequestBody().readNBytes(LARGEST_BODY + 1).length;
+        if (body > LARGEST_BODY) {
             return Reply.error(413, "the body is too large", "No call needs a body");
+        }
+        if (body > 0) {
+            // Counterexample: curl -d dryRun=true sends the parameter as a body, and would begin a cutover.
+            return Reply.error(
+                    400,
+                    "a body has no meaning here; nothing was done",
+                    "Write parameters behind a ?, as in ?dryRun=true");
         }
         if (!hosts.include(exchange.getRequestHeaders().getFirst("Host"))) {
             return Reply.error(

@@ -112,7 +112,7 @@ public final class CutoverRun {
                 // An error too: nobody else would open the source.
                 // The sessions of the step end with the window; then the window has the reason.
                 String over = window == null || !(e instanceof SQLException) ? null : window.endReason();
-                failed(row, present, over == null ? state + ": " + e : over);
+                failed(row, present, over == null ? state + ": " + said(e) : over);
             } finally {
                 if (!done) {
                     present.end();
@@ -120,6 +120,11 @@ public final class CutoverRun {
             }
         });
         step.start();
+    }
+
+    /** The message of an error alone would not say what has happened: {@code Java heap space}. */
+    private static String said(Throwable failure) {
+        return failure instanceof Error || failure.getMessage() == null ? failure.toString() : failure.getMessage();
     }
 
     /** What fails after the journal's next row was written, like the closing of a session, does not undo that row. */

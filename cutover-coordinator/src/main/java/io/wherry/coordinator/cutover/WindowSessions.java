@@ -8,8 +8,9 @@ import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.row.RowTypes;
 import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.BoundSessions;
+import io.wherry.coordinator.sql.FreeConnections;
+import io.wherry.coordinator.sql.LockLimit;
 import io.wherry.coordinator.sql.Opening;
-import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.sql.Window;
 import io.wherry.coordinator.thread.Threads;
@@ -17,6 +18,7 @@ import io.wherry.coordinator.watch.DrainProbe;
 import io.wherry.coordinator.watch.Progress;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
@@ -29,7 +31,7 @@ import org.slf4j.LoggerFactory;
 final class WindowSessions implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(WindowSessions.class);
     private static final int OF_EACH_SIDE = 3;
-    private static final String LOCKS = "SET lock_timeout = '200ms'";
+    private static final Duration LOCK = Duration.ofMillis(200);
 
     private final BoundSessions sessions;
     private final Opening checked;
@@ -43,8 +45,10 @@ final class WindowSessions implements AutoCloseable {
         boolean done = false;
         DrainProbe opened = null;
         try {
-            sessions.openAhead(OF_EACH_SIDE);
-            warm(flow);
+            if (roomBesideApplications(flow)) {
+                sessions.openAhead(OF_EACH_SIDE);
+                warm(flow);
+            }
             opened = new DrainProbe(flow.migration(), sessions.open(flow.to(), "drain"), progress);
             target = term.open("prepare");
             done = true;
@@ -55,6 +59,13 @@ final class WindowSessions implements AutoCloseable {
             }
         }
         probe = opened;
+    }
+
+    /** Before the fence the applications are connected, and must not be refused because of these sessions; behind it there is room. */
+    private boolean roomBesideApplications(Flow flow) throws SQLException {
+        try (Connection source = sessions.open(flow.from(), "ask")) {
+            return FreeConnections.in(source) > 2 * OF_EACH_SIDE;
+        }
     }
 
     /**
@@ -73,21 +84,20 @@ final class WindowSessions implements AutoCloseable {
     private void ask(Flow flow) {
         try (Connection source = sessions.open(flow.from(), "ask");
                 Connection ofTarget = sessions.open(flow.to(), "ask")) {
-            try {
-                // Not behind the lock of another session: what is asked here has no use of its own.
-                Queries.execute(source, LOCKS);
-                Queries.execute(ofTarget, LOCKS);
-                SelectedTables.read(source, flow.migration());
-                Catalog.withPartitioned(ofTarget);
-                RowTypes.read(source, ofTarget);
-                Catalog.ofExtensions(source);
-                Catalog.ofExtensions(ofTarget);
-                Sequences.read(flow, source, ofTarget);
-                Fence.remaining(source);
-            } finally {
-                Queries.execute(source, "RESET lock_timeout");
-                Queries.execute(ofTarget, "RESET lock_timeout");
-            }
+            // Not behind the lock of another session: what is asked here has no use of its own.
+            LockLimit.within(
+                    LOCK,
+                    () -> {
+                        SelectedTables.read(source, flow.migration());
+                        Catalog.withPartitioned(ofTarget);
+                        RowTypes.read(source, ofTarget);
+                        Catalog.ofExtensions(source);
+                        Catalog.ofExtensions(ofTarget);
+                        Sequences.read(flow, source, ofTarget);
+                        return Fence.remaining(source);
+                    },
+                    source,
+                    ofTarget);
         } catch (SQLException e) {
             // The window asks again, and then the failure counts.
             LOG.debug("A session could not be prepared for the window", e);

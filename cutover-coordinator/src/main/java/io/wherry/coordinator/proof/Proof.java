@@ -74,7 +74,7 @@ public final class Proof {
      */
     public synchronized boolean turn(BothSides sides) throws SQLException {
         limit(sides, Duration.ofSeconds(STATEMENT_SECONDS));
-        tables.refresh(sides);
+        boolean known = tables.refresh(sides);
         askAgainForStanding(sides);
         // More than one batch: on a busy source more rows change while a part of a pass is compared than one batch
         // holds.
@@ -87,7 +87,7 @@ public final class Proof {
         for (TableProof table : tables.bySize()) {
             table.look(new SqlSides(table.table(), sides), reached);
         }
-        return pass(sides) || compared;
+        return known && pass(sides) || compared;
     }
 
     /**

@@ -6,8 +6,10 @@ import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.sql.LockLimit;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -21,6 +23,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /** Which tables are compared, and from which position on the witness names their changes. One thread reads the catalogs. */
 final class ProofTables {
     private static final long CATALOG_MILLIS = 60_000;
+    private static final Duration LOCK = Duration.ofSeconds(2);
+    private static final long LOCKED_MILLIS = 5_000;
 
     private final Flow flow;
     private final DirtyKeys dirty;
@@ -32,6 +36,7 @@ final class ProofTables {
     private List<TableProof> bySize = List.of();
     private volatile boolean stale = true;
     private long read;
+    private long lockedUntil;
 
     ProofTables(Flow flow, DirtyKeys dirty, Differences differences) {
         this.flow = flow;
@@ -78,17 +83,37 @@ final class ProofTables {
         return rowsCompared.get();
     }
 
-    /** Reads the catalogs when this is due. */
-    void refresh(BothSides sides) throws SQLException {
-        if (!stale && MonotonicClock.millis() - read < CATALOG_MILLIS) {
-            return;
+    /**
+     * Reads the catalogs when this is due.
+     *
+     * @return false when another session's lock prevents that. Then what is known is older, and no pass may rely on it
+     */
+    boolean refresh(BothSides sides) throws SQLException {
+        long began = MonotonicClock.millis();
+        if (!stale && began - read < CATALOG_MILLIS) {
+            return true;
+        }
+        if (began < lockedUntil) {
+            return false;
         }
         stale = false;
         boolean done = false;
         try {
-            build(CatalogFacts.read(flow, sides.source(), sides.target()), new SqlSides(null, sides).now());
+            CatalogFacts facts = LockLimit.within(
+                    LOCK,
+                    () -> CatalogFacts.read(flow, sides.source(), sides.target()),
+                    sides.source(),
+                    sides.target());
+            build(facts, new SqlSides(null, sides).now());
             read = MonotonicClock.millis();
             done = true;
+            return true;
+        } catch (SQLException e) {
+            if (!LockLimit.reached(e)) {
+                throw e;
+            }
+            lockedUntil = MonotonicClock.millis() + LOCKED_MILLIS;
+            return false;
         } finally {
             // Not "stale = !done": a table may have been forgotten meanwhile.
             if (!done) {

@@ -79,11 +79,14 @@ public final class BoundSessions implements AutoCloseable {
             return opened(endpoint, purpose);
         }
         String named = (endpoint.equals(flow.from()) ? OF_WINDOW : "") + purpose;
-        Lent lent = take(endpoint).orElse(null);
-        if (lent == null) {
-            lent = lent(endpoint, named);
+        for (Optional<Lent> kept = take(endpoint); kept.isPresent(); kept = take(endpoint)) {
+            try {
+                return lend(kept.get(), named);
+            } catch (SQLException e) {
+                LOG.debug("A session has ended while nobody used it", e);
+            }
         }
-        return lend(lent, named);
+        return lend(lent(endpoint, named), named);
     }
 
     /**

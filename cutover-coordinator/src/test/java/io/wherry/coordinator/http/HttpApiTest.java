@@ -82,6 +82,8 @@ final class HttpApiTest {
                 HttpResponse<String> answer = post(api, path, token, "");
                 assertThat(answer.statusCode()).as(path + ": " + answer.body()).isEqualTo(400);
             }
+            HttpResponse<String> body = post(api, "/api/cutover", token, "dryRun=true");
+            assertThat(body.statusCode()).as(body.body()).isEqualTo(400);
         }
     }
 

@@ -60,6 +60,9 @@ final class StoryTest {
                                 if (done.size() == 1) {
                                     throw new IllegalStateException("no such scheduler");
                                 }
+                                if (done.size() == 3) {
+                                    throw new NoClassDefFoundError("org/example/Cron");
+                                }
                                 return Map.of("jobs", 3);
                             },
                             attempt -> {
@@ -93,8 +96,14 @@ final class StoryTest {
                 logIn(servers);
 
                 await(loop, State.IN_SYNC);
+                CutoverResult failed = cutover(loop, false);
+                assertThat(failed.outcome()).as("an error aborts too").isEqualTo(Outcome.ABORTED);
+                assertThat(failed.reason()).contains("NoClassDefFoundError: org/example/Cron");
+                logIn(servers);
+
+                await(loop, State.IN_SYNC);
                 assertThat(cutover(loop, false).outcome()).isEqualTo(Outcome.COMPLETED);
-                assertThat(done).containsExactly("stopped", "started", "stopped");
+                assertThat(done).containsExactly("stopped", "started", "stopped", "started", "stopped");
                 try (Connection target = servers.openTarget()) {
                     assertThat(Queries.string(
                                     target, "SELECT detail ->> 'jobs' FROM wherry.journal WHERE state = 'VERIFYING'"))

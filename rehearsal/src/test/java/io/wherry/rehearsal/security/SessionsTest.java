@@ -9,7 +9,7 @@ import io.wherry.contract.postgres.KeptAliveSockets;
 import io.wherry.contract.postgres.PoolerException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.rehearsal.fixture.MigrationFixture;
-import io.wherry.rehearsal.fixture.PoolerStandIn;
+import io.wherry.rehearsal.servers.PoolerStandIn;
 import java.net.Socket;
 import java.sql.Connection;
 import java.sql.ResultSet;

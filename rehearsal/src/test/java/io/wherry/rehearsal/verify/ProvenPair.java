@@ -84,6 +84,11 @@ final class ProvenPair implements AutoCloseable {
                 .orElseThrow());
     }
 
+    /** Another session on the source. */
+    Connection openSource() throws SQLException {
+        return servers.openSource();
+    }
+
     void onSource(String sql) throws SQLException {
         Queries.execute(source, sql);
     }

@@ -4,15 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.cutover.Force;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.machine.StateTime;
 import io.wherry.coordinator.machine.Status.ProofView;
+import io.wherry.coordinator.sql.Queries;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
+import java.sql.Connection;
 import java.util.Set;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
@@ -56,6 +59,17 @@ class VerifyGateTest {
             assertThat(migration.coordinator().states())
                     .extracting(StateTime::state)
                     .doesNotContain(State.FENCING);
+
+            try (Connection other =
+                    Sessions.open(migration.migration(), migration.migration().source(), "test")) {
+                other.setAutoCommit(false);
+                Queries.execute(other, "LOCK TABLE public.small IN ACCESS EXCLUSIVE MODE");
+                assertThat(asked(false, Set.of()).reason())
+                        .contains(
+                                "another session has locked a table",
+                                "FROM pg_locks WHERE mode = 'AccessExclusiveLock'");
+                other.rollback();
+            }
 
             CutoverResult begun = asked(false, Set.of(Force.VERIFY));
             assertThat(begun.outcome()).as(begun.reason()).isIn(Outcome.ABORTED, Outcome.COMPLETED);
