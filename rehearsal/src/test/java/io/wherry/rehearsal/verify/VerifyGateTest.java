@@ -68,6 +68,11 @@ class VerifyGateTest {
                         .contains(
                                 "another session has locked a table",
                                 "FROM pg_locks WHERE mode = 'AccessExclusiveLock'");
+                assertThat(Queries.strings(
+                                other,
+                                "SELECT relation::regclass::text FROM pg_locks WHERE mode = 'AccessExclusiveLock'"))
+                        .as("what the remedy shows")
+                        .contains("public.small");
                 other.rollback();
             }
 
