@@ -72,6 +72,15 @@ final class LimitsTest extends Refusals {
         execute(older, "postgres", "CREATE TABLE whole (id int) PARTITION BY LIST (id)");
         check(url(older, "postgres"), url(target, "empty"), "tables: {whole: [public.whole]}");
 
+        EmbeddedPostgres scarce = start(processes, 15, Map.of("max_replication_slots", "2", "max_wal_senders", "2"));
+        execute(
+                scarce,
+                "postgres",
+                "CREATE TABLE kept (id int PRIMARY KEY, name text)",
+                "ALTER SYSTEM SET synchronous_standby_names = '*'",
+                "SELECT pg_reload_conf()");
+        check(url(scarce, "postgres"), url(target, "empty"), "");
+
         Path place = processes.temporaryDirectory("wherry-limits");
         EmbeddedPostgres replica = EmbeddedPostgres.start(
                 processes,

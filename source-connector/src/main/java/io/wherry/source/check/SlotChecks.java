@@ -33,26 +33,28 @@ final class SlotChecks {
     private void slot() throws SQLException {
         String name = group.slot();
         Optional<ReplicationSlot.State> slot = ReplicationSlot.find(session, name);
+        namedStandbys(slot.isPresent());
         if (slot.isPresent()) {
             existing(name, slot.get());
             return;
         }
-        if (values.number(
-                        "SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_replication_slots')"
-                                + " - (SELECT count(*) FROM pg_catalog.pg_replication_slots)")
-                < 1) {
+        long slots = free("max_replication_slots", "pg_replication_slots");
+        if (slots < 1) {
             error(
                     "max_replication_slots",
                     "no replication slot is free",
                     "Drop a slot that is not needed (see pg_replication_slots), or raise the setting and restart the source");
+        } else if (slots < wanted()) {
+            scarce("max_replication_slots", slots);
         }
-        if (values.number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'max_wal_senders')"
-                        + " - (SELECT count(*) FROM pg_catalog.pg_stat_replication)")
-                < 2) {
+        long senders = free("max_wal_senders", "pg_stat_replication");
+        if (senders < 2) {
             error(
                     "max_wal_senders",
                     "fewer than two wal senders are free",
                     "ALTER SYSTEM SET max_wal_senders = 10, then restart the source");
+        } else if (senders < wanted()) {
+            scarce("max_wal_senders", senders);
         }
         long old = values.number("SELECT count(*) FROM pg_catalog.pg_stat_activity"
                 + " WHERE backend_xid IS NOT NULL AND xact_start < now() - interval '1 minute'");
@@ -63,6 +65,48 @@ final class SlotChecks {
                             + SourceWaits.oldest(session).map(Holder::text).orElse("no longer open"),
                     "See pg_stat_activity (backend_xid, xact_start) for the others"));
         }
+    }
+
+    private long free(String setting, String used) throws SQLException {
+        return values.number("SELECT (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = '" + setting
+                + "') - (SELECT count(*) FROM pg_catalog." + used + ")");
+    }
+
+    /** The stream of the changes has one; a table that is loaded later takes one for a moment, and the witness one all the time. */
+    private int wanted() {
+        return group.migration().verify().witness() ? 3 : 2;
+    }
+
+    private void scarce(String setting, long free) throws SQLException {
+        long enough = values.number("SELECT setting::int FROM pg_catalog.pg_settings WHERE name = '" + setting + "'")
+                + wanted()
+                - free;
+        String needs = "the stream of the changes needs one, and a table that is loaded later another for a moment";
+        findings.add(Finding.warning(
+                setting,
+                free + " are free: " + needs
+                        + (wanted() == 3
+                                ? "; the witness of the comparison then begins only when a third is free, and until then a"
+                                        + " cutover compares every row in its window"
+                                : ""),
+                "ALTER SYSTEM SET " + setting + " = " + enough + ", then restart the source"));
+    }
+
+    /**
+     * With {@code *} the server may take any client that streams for a standby, and each COMMIT of an application would wait until
+     * Kafka has its changes (PostgreSQL documentation, section 19.6.2). A migration that has begun continues: its slot holds WAL.
+     */
+    private void namedStandbys(boolean begun) throws SQLException {
+        if (!values.flag("SELECT pg_catalog.current_setting('synchronous_standby_names') LIKE '%*%'")) {
+            return;
+        }
+        findings.add(new Finding(
+                begun ? Finding.Severity.WARNING : Finding.Severity.ERROR,
+                "synchronous_standby_names",
+                "counts every client that streams as a standby, so applications would wait for the source-connector at each"
+                        + " COMMIT",
+                "Name the standbys on the source: ALTER SYSTEM SET synchronous_standby_names = 'NAME'; SELECT"
+                        + " pg_reload_conf()"));
     }
 
     private void existing(String name, ReplicationSlot.State slot) throws SQLException {
