@@ -125,7 +125,10 @@ final class LimitsTest extends Refusals {
                     url(target, "empty").replace(":" + target.port(), ":" + ignoring.port()),
                     "");
         }
-        check(url(source, "kept"), url(target, "used"), "tables: {where: {public.filtered: \"id > 1\"}}");
+        check(
+                url(source, "kept"),
+                url(target, "used"),
+                "tables: {where: {public.filtered: \"id > 1\", public.kept: \"to_jsonb(name) ? 'a'\"}}");
     }
 
     private void rights(EmbeddedPostgres source, EmbeddedPostgres target) throws Exception {

@@ -12,6 +12,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.sql.Types;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -59,8 +60,17 @@ public final class FilterChecks {
                     "Remove it from tables.where or from tables.whole"));
             return;
         }
-        try (Statement statement = session.createStatement()) {
-            statement.execute("SELECT FROM ONLY " + table.id().quoted() + " WHERE (" + condition + ") LIMIT 0");
+        String rows = "SELECT FROM ONLY " + table.id().quoted() + " WHERE (" + condition + ") LIMIT 0";
+        try (Statement statement = session.createStatement();
+                PreparedStatement prepared = session.prepareStatement(rows)) {
+            statement.execute(rows);
+            if (hasParameter(prepared)) {
+                findings.add(Finding.error(
+                        name,
+                        "its row filter uses an operator with a question mark, which the driver takes for a parameter",
+                        "Write the operator's function in tables.where: jsonb_exists(a, b) instead of a ? b"));
+                return;
+            }
         } catch (SQLException e) {
             findings.add(Finding.error(
                     name,
@@ -96,6 +106,15 @@ public final class FilterChecks {
         } else if (table.replicaIdentity() != ReplicaIdentity.FULL
                 && !table.identity().isEmpty()) {
             warnOfValuesStoredApart(session, table, findings);
+        }
+    }
+
+    private static boolean hasParameter(PreparedStatement statement) {
+        try {
+            statement.setNull(1, Types.OTHER);
+            return true;
+        } catch (SQLException none) {
+            return false;
         }
     }
 
