@@ -12,6 +12,7 @@ import io.wherry.contract.record.Json;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.machine.Status.ProofView;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
@@ -149,6 +150,7 @@ class RandomMigrationTest {
                     .ignoreException(DataException.class)
                     .untilAsserted(() ->
                             assertThat(migration.compareSchemas().notFollowed()).isEmpty());
+            awaitProof(migration);
             // The state may be older than the last statements; a cutover that is refused has changed nothing.
             CutoverResult result = await("gate met")
                     .atMost(MigrationFixture.PATIENCE)
@@ -185,6 +187,15 @@ class RandomMigrationTest {
                         .hasMessageContaining("violates foreign key constraint");
             }
         }
+    }
+
+    /** Nothing changes any more, so every table is proven, and no difference stands; the comparison of the data comes later. */
+    private static void awaitProof(MigrationFixture migration) {
+        await("the proof").atMost(MigrationFixture.PATIENCE).untilAsserted(() -> {
+            ProofView proof = migration.coordinator().status().proof();
+            assertThat(proof.differences()).isEmpty();
+            assertThat(proof.proven()).as(proof.toString()).isPositive().isEqualTo(proof.tables());
+        });
     }
 
     private static void awaitColumns(MigrationFixture migration) {
