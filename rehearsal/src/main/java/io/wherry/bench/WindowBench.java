@@ -96,19 +96,19 @@ public final class WindowBench implements Bench {
             WriteLog log = new WriteLog();
             Predicate<CatalogTable> which =
                     table -> options.keyless() || !table.primaryKey().isEmpty();
-            try (Traffic traffic = new Traffic(servers::application, owner, 1, options.rate(), log, which);
-                    Services services =
-                            new Services(migration, servers.directory().resolve("state"));
+            Traffic traffic = new Traffic(servers::application, owner, 1, options.rate(), log, which);
+            try (Services services = new Services(migration, servers.directory().resolve("state"));
                     Connection target = Sessions.open(migration, migration.target(), "bench")) {
                 results.setting("target", "PostgreSQL " + version(target));
                 // Also at Ctrl-C, the services end before the servers that they use.
                 servers.processes().beforeClose(services::close);
-                traffic.start();
-                services.start();
-                for (int window = 1; window <= options.windows(); window++) {
-                    window(rows, window, services, target, log);
+                try (traffic) {
+                    traffic.start();
+                    services.start();
+                    for (int window = 1; window <= options.windows(); window++) {
+                        window(rows, window, services, target, log);
+                    }
                 }
-                traffic.close();
                 long lost = traffic.lost(target);
                 results.compared(
                         title(rows), lost == 0 ? "" : lost + " acknowledged transactions are not on the target");
