@@ -2,6 +2,7 @@ package io.wherry.rehearsal.cli;
 
 import io.wherry.bench.Bench;
 import io.wherry.bench.BenchReport;
+import io.wherry.bench.CatchupBench;
 import io.wherry.bench.PassBench;
 import io.wherry.bench.WindowBench;
 import io.wherry.cli.ExitCode;
@@ -9,6 +10,7 @@ import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.record.Json;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -23,7 +25,11 @@ import picocli.CommandLine.Spec;
         description =
                 "Measures Wherry beside what others do for the same, on temporary embedded servers of its own. Both run"
                         + " in turns, and both sides are compared after each run. Figures count only on a machine that does nothing else.",
-        subcommands = {BenchCommand.PassCommand.class, BenchCommand.WindowCommand.class},
+        subcommands = {
+            BenchCommand.PassCommand.class,
+            BenchCommand.WindowCommand.class,
+            BenchCommand.CatchupCommand.class
+        },
         footer = {"", "Example:", "  wherry bench pass --rows 1000000"})
 public final class BenchCommand implements Runnable {
     @Spec
@@ -165,6 +171,58 @@ public final class BenchCommand implements Runnable {
             return new WindowBench(
                     new WindowBench.Options(rows, rate, windows, !leaveKeyless, sourceVersion, targetVersion),
                     progress);
+        }
+    }
+
+    /** {@code wherry bench catchup}. */
+    @Command(
+            name = "catchup",
+            mixinStandardHelpOptions = true,
+            description = "A backlog of changes, applied by Wherry through Kafka and by native logical replication.",
+            footer = {"", "Example:", "  wherry bench catchup --kind update --rows 500000 --changes 500000 --rounds 5"})
+    static final class CatchupCommand extends OneBench {
+        @Option(
+                names = "--kind",
+                defaultValue = "insert",
+                description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})",
+                completionCandidates = Kinds.class)
+        private String kind;
+
+        @Option(
+                names = "--rows",
+                defaultValue = "500000",
+                description = "rows of the table before the backlog, 2000 or more (default: ${DEFAULT-VALUE})")
+        private long rows;
+
+        @Option(
+                names = "--changes",
+                defaultValue = "1000000",
+                description = "rows that the backlog changes (default: ${DEFAULT-VALUE})")
+        private long changes;
+
+        @Option(
+                names = "--rounds",
+                defaultValue = "5",
+                description = "runs of each way, in turns (default: ${DEFAULT-VALUE})")
+        private int rounds;
+
+        /** For the help. */
+        static final class Kinds implements Iterable<String> {
+            @Override
+            public Iterator<String> iterator() {
+                return CatchupBench.kinds().iterator();
+            }
+        }
+
+        @Override
+        Bench bench(PrintWriter progress) {
+            atLeastOne(rows / 2_000, changes, rounds);
+            if (!CatchupBench.kinds().contains(kind)) {
+                throw new ConfigurationException(
+                        "--kind", "'" + kind + "' is not a kind of changes", "Give one of " + CatchupBench.kinds());
+            }
+            return new CatchupBench(
+                    new CatchupBench.Options(kind, rows, changes, rounds, sourceVersion, targetVersion), progress);
         }
     }
 }
