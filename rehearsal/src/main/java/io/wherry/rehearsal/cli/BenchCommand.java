@@ -5,6 +5,7 @@ import io.wherry.bench.BenchReport;
 import io.wherry.bench.CatchupBench;
 import io.wherry.bench.PassBench;
 import io.wherry.bench.WindowBench;
+import io.wherry.bench.WitnessBench;
 import io.wherry.cli.ExitCode;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.record.Json;
@@ -28,6 +29,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             BenchCommand.PassCommand.class,
             BenchCommand.WindowCommand.class,
+            BenchCommand.WitnessCommand.class,
             BenchCommand.CatchupCommand.class
         },
         footer = {"", "Example:", "  wherry bench pass --rows 1000000"})
@@ -170,6 +172,54 @@ public final class BenchCommand implements Runnable {
             rows.forEach(this::atLeastOne);
             return new WindowBench(
                     new WindowBench.Options(rows, rate, windows, !leaveKeyless, sourceVersion, targetVersion),
+                    progress);
+        }
+    }
+
+    /** {@code wherry bench witness}. */
+    @Command(
+            name = "witness",
+            mixinStandardHelpOptions = true,
+            description =
+                    "What the proof costs: the witness on the source while applications write, and a pass at full load"
+                            + " while a backlog is applied; each with and without.",
+            footer = {"", "Example:", "  wherry bench witness --rate 10000 --seconds 60 --rounds 3"})
+    static final class WitnessCommand extends OneBench {
+        @Option(
+                names = "--rate",
+                defaultValue = "10000",
+                description = "rows a second, in transactions of ten (default: ${DEFAULT-VALUE})")
+        private int rate;
+
+        @Option(
+                names = "--seconds",
+                defaultValue = "60",
+                description = "of writing in each run (default: ${DEFAULT-VALUE})")
+        private int seconds;
+
+        @Option(
+                names = "--rows",
+                defaultValue = "500000",
+                description = "rows of each of the two tables (default: ${DEFAULT-VALUE})")
+        private long rows;
+
+        @Option(
+                names = "--changes",
+                defaultValue = "500000",
+                description = "updates of the backlog (default: ${DEFAULT-VALUE})")
+        private long changes;
+
+        @Option(
+                names = "--rounds",
+                defaultValue = "3",
+                description = "runs of each way, in turns (default: ${DEFAULT-VALUE})")
+        private int rounds;
+
+        @Override
+        Bench bench(PrintWriter progress) {
+            atLeastOne(rate, seconds, rows, changes, rounds);
+            return new WitnessBench(
+                    new WitnessBench.Options(rate, seconds, rows, changes, rounds, sourceVersion, targetVersion),
                     progress);
         }
     }
