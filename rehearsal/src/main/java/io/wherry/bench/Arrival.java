@@ -25,6 +25,12 @@ record Arrival(double startSeconds, double seconds, Cpu.Used cpu) {
 
     /** @param begunNanos when whatever applies the backlog was started */
     static Arrival await(Connection target, Workload workload, Cpu cpu, long begunNanos, Check check) throws Exception {
+        return await(target, workload, cpu, begunNanos, check, () -> {});
+    }
+
+    /** @param atFirst runs when the first change is there, and counts with the time */
+    static Arrival await(Connection target, Workload workload, Cpu cpu, long begunNanos, Check check, Runnable atFirst)
+            throws Exception {
         List<String> tables = workload.tables();
         Waits.until("the first change", LIMIT, POLL_MILLIS, () -> {
             check.running();
@@ -32,6 +38,7 @@ record Arrival(double startSeconds, double seconds, Cpu.Used cpu) {
         });
         Cpu.Used before = cpu.now();
         long first = System.nanoTime();
+        atFirst.run();
         List<String> left = new ArrayList<>(tables);
         Waits.until("the last change", LIMIT, POLL_MILLIS, () -> {
             check.running();

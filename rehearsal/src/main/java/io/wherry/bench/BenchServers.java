@@ -93,6 +93,11 @@ final class BenchServers implements AutoCloseable {
         RehearsalDatabase.create(target, database);
     }
 
+    /** Creates an empty database of this name on the target. */
+    void createOnTarget(String database) {
+        RehearsalDatabase.create(target, database);
+    }
+
     /** Runs statements in the database on both sides, so that both hold the same. */
     void onBoth(String database, List<String> statements) throws SQLException {
         run(true, database, statements);
@@ -110,19 +115,28 @@ final class BenchServers implements AutoCloseable {
 
     /** Drops both databases and their slots. */
     void drop(String database) throws SQLException {
-        for (boolean onSource : new boolean[] {true, false}) {
-            try (Connection server = open(onSource, "postgres")) {
-                Queries.strings(
-                        server,
-                        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = ?",
-                        database);
-                Queries.strings(
-                        server,
-                        "SELECT pg_drop_replication_slot(slot_name)::text FROM pg_replication_slots"
-                                + " WHERE database = ? AND NOT active AND NOT temporary",
-                        database);
-                Queries.execute(server, "DROP DATABASE " + Identifiers.quote(database));
-            }
+        dropSlots(database);
+        dropOn(true, database);
+        dropOn(false, database);
+    }
+
+    /** Drops a database of one side, with the sessions in it. */
+    void dropOn(boolean onSource, String database) throws SQLException {
+        try (Connection server = open(onSource, "postgres")) {
+            Queries.strings(
+                    server, "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = ?", database);
+            Queries.execute(server, "DROP DATABASE " + Identifiers.quote(database));
+        }
+    }
+
+    /** Drops the slots of a database of the source that no process reads. */
+    void dropSlots(String database) throws SQLException {
+        try (Connection server = open(true, "postgres")) {
+            Queries.strings(
+                    server,
+                    "SELECT pg_drop_replication_slot(slot_name)::text FROM pg_replication_slots"
+                            + " WHERE database = ? AND NOT active AND NOT temporary",
+                    database);
         }
     }
 
@@ -179,9 +193,14 @@ final class BenchServers implements AutoCloseable {
      * @param maxLag the proof pauses while the lag is above this
      */
     Migration migration(String database, List<String> tables, Verify verify, Duration maxLag) {
+        return migration(database, database, tables, verify, maxLag);
+    }
+
+    /** As above, from another database of the source. */
+    Migration migration(String database, String from, List<String> tables, Verify verify, Duration maxLag) {
         return new Migration(
                 database,
-                endpoint(true, database),
+                endpoint(true, from),
                 endpoint(false, database),
                 TargetSchemaMode.CREATE,
                 new Tables(tables, List.of()),
@@ -195,6 +214,18 @@ final class BenchServers implements AutoCloseable {
                         maxLag, Duration.ofSeconds(1), Duration.ofMinutes(2), FenceMode.NO_LOGIN, new Switch.None()),
                 new Http("127.0.0.1", FreePorts.next(), Optional.empty()),
                 Map.of());
+    }
+
+    /** For programs that take one text; the password is in the environment variable PGPASSWORD. */
+    String uri(boolean onSource, String database) {
+        return "postgresql://" + RehearsalDatabase.OPERATOR + "@127.0.0.1:"
+                + server(onSource).port() + "/" + database;
+    }
+
+    /** The connection of a subscription on the target. */
+    String subscribed(String database) {
+        return "host=127.0.0.1 port=" + source.port() + " dbname=" + database + " user=" + RehearsalDatabase.OPERATOR
+                + " password=" + RehearsalDatabase.PASSWORD;
     }
 
     private Endpoint endpoint(boolean onSource, String database) {

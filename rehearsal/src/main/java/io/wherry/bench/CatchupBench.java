@@ -3,7 +3,6 @@ package io.wherry.bench;
 import io.wherry.bench.BenchReport.Run;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Verify;
-import io.wherry.rehearsal.RehearsalDatabase;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -122,9 +121,7 @@ public final class CatchupBench implements Bench {
             servers.run(
                     false,
                     name,
-                    List.of("CREATE SUBSCRIPTION " + name + " CONNECTION 'host=127.0.0.1 port="
-                            + servers.server(true).port() + " dbname=" + name + " user=" + RehearsalDatabase.OPERATOR
-                            + " password=" + RehearsalDatabase.PASSWORD
+                    List.of("CREATE SUBSCRIPTION " + name + " CONNECTION '" + servers.subscribed(name)
                             + "' PUBLICATION bench WITH (copy_data = false, enabled = false, create_slot = true)"));
             long written = workload.write(source, options.changes(), options.rows());
             servers.checkpoint();

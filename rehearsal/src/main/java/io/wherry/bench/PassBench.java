@@ -13,6 +13,7 @@ import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.Beside;
 import io.wherry.embedded.ServerException;
+import io.wherry.rehearsal.RehearsalDatabase;
 import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -213,12 +214,11 @@ public final class PassBench implements Bench {
                         "--data-only",
                         "--table=" + table.name(),
                         "--file=/dev/null",
-                        "--dbname=postgresql://" + servers.server(true).superuser() + "@127.0.0.1:"
-                                + servers.server(true).port() + "/" + DATABASE)
+                        "--dbname=" + servers.uri(true, DATABASE))
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
-        builder.environment().put("PGPASSWORD", servers.server(true).password());
+        builder.environment().put("PGPASSWORD", RehearsalDatabase.PASSWORD);
         int code = builder.start().waitFor();
         if (code != 0) {
             throw new ServerException("pg_dump of " + table.name() + " ended with exit code " + code);

@@ -14,7 +14,7 @@ final class Passes implements AutoCloseable {
 
     private final CutoverCoordinator coordinator;
     private final String table;
-    private final long rowsBefore;
+    private volatile long rowsBefore;
     private final Thread thread = new Thread(this::keep, "bench-passes");
     private volatile boolean ended;
 
@@ -22,7 +22,7 @@ final class Passes implements AutoCloseable {
     Passes(CutoverCoordinator coordinator, String table, boolean wanted) {
         this.coordinator = coordinator;
         this.table = table;
-        rowsBefore = coordinator.status().proof().rowsCompared();
+        count();
         thread.setDaemon(true);
         if (wanted) {
             thread.start();
@@ -58,7 +58,12 @@ final class Passes implements AutoCloseable {
                 .anyMatch(pass -> pass != null);
     }
 
-    /** Rows that the proof has compared since this object was made. */
+    /** Counts the compared rows from now on. */
+    void count() {
+        rowsBefore = coordinator.status().proof().rowsCompared();
+    }
+
+    /** Rows that the proof has compared since {@link #count}. */
     long rowsCompared() {
         return Math.max(0, coordinator.status().proof().rowsCompared() - rowsBefore);
     }
