@@ -1,5 +1,6 @@
 package io.wherry.bench;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Map;
 
@@ -71,6 +72,7 @@ public record BenchReport(
     public record Figure(String name, double value, String unit, String wanted, Boolean met) {}
 
     /** Whether every comparison found both sides equal, and there was one. */
+    @JsonProperty
     public boolean equal() {
         return comparisons > 0 && differences.isEmpty();
     }
