@@ -8,13 +8,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Waits for a backlog at the target, the same way for ours and for the peer.
+ * How a backlog came to the target, seen in the same way for ours and for the peer.
  *
  * @param startSeconds from the start of whatever applies the backlog until its first change was there
- * @param seconds from then until the last change was there
- * @param cpu used in these seconds
+ * @param sinceSlot from the moment at which a process read the slot until the last change was there, s
+ * @param seconds from the first change until the last change was there
+ * @param cpu used in {@code seconds}
  */
-record Arrival(double startSeconds, double seconds, Cpu.Used cpu) {
+record Arrival(double startSeconds, double sinceSlot, double seconds, Cpu.Used cpu) {
     private static final Duration LIMIT = Duration.ofHours(2);
     private static final long POLL_MILLIS = 10;
 
@@ -23,45 +24,63 @@ record Arrival(double startSeconds, double seconds, Cpu.Used cpu) {
         void running() throws Exception;
     }
 
-    /** @param begunNanos when whatever applies the backlog was started */
-    static Arrival await(Connection target, Workload workload, Cpu cpu, long begunNanos, Check check) throws Exception {
-        return await(target, workload, cpu, begunNanos, check, () -> {});
+    /**
+     * Where the backlog waits and where it arrives.
+     *
+     * @param slot on the source
+     */
+    record Place(Connection source, String slot, Connection target, Workload workload) {
+        private boolean slotIsRead() throws SQLException {
+            return Queries.truth(
+                    source, "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE active AND slot_name = ?)", slot);
+        }
+
+        private boolean any() throws SQLException {
+            for (String table : workload.tables()) {
+                if (has(table, Workload.FIRST)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private boolean has(String table, int id) throws SQLException {
+            return Queries.truth(target, "SELECT EXISTS (SELECT FROM " + table + " WHERE id = " + id + ")");
+        }
     }
 
-    /** @param atFirst runs when the first change is there, and counts with the time */
-    static Arrival await(Connection target, Workload workload, Cpu cpu, long begunNanos, Check check, Runnable atFirst)
-            throws Exception {
-        List<String> tables = workload.tables();
+    /**
+     * Waits for the last change.
+     *
+     * @param begunNanos when whatever applies the backlog was started
+     * @param atFirst runs when the first change is there
+     */
+    static Arrival await(Place place, Cpu cpu, long begunNanos, Check check, Runnable atFirst) throws Exception {
+        Waits.until("a reader of the slot", LIMIT, POLL_MILLIS, () -> {
+            check.running();
+            return place.slotIsRead() || place.any();
+        });
+        long read = System.nanoTime();
         Waits.until("the first change", LIMIT, POLL_MILLIS, () -> {
             check.running();
-            return any(target, tables);
+            return place.any();
         });
         Cpu.Used before = cpu.now();
         long first = System.nanoTime();
         atFirst.run();
-        List<String> left = new ArrayList<>(tables);
+        List<String> left = new ArrayList<>(place.workload().tables());
         Waits.until("the last change", LIMIT, POLL_MILLIS, () -> {
             check.running();
-            while (!left.isEmpty() && has(target, left.get(0), Workload.LAST)) {
+            while (!left.isEmpty() && place.has(left.get(0), Workload.LAST)) {
                 left.remove(0);
             }
             return left.isEmpty();
         });
         long last = System.nanoTime();
         return new Arrival(
-                (first - begunNanos) / 1e9, (last - first) / 1e9, cpu.now().since(before));
-    }
-
-    private static boolean any(Connection target, List<String> tables) throws SQLException {
-        for (String table : tables) {
-            if (has(target, table, Workload.FIRST)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private static boolean has(Connection target, String table, int id) throws SQLException {
-        return Queries.truth(target, "SELECT EXISTS (SELECT FROM " + table + " WHERE id = " + id + ")");
+                (first - begunNanos) / 1e9,
+                (last - read) / 1e9,
+                (last - first) / 1e9,
+                cpu.now().since(before));
     }
 }

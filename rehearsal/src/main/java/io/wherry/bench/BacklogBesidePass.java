@@ -59,7 +59,11 @@ final class BacklogBesidePass {
         pipeline.startCapture();
         try (Passes passes = new Passes(pipeline.coordinator(), "bench.still", pass)) {
             Arrival arrival = Arrival.await(
-                    live.target(), Workload.UPDATE, servers.cpu(), begun, pipeline::requireRunning, passes::count);
+                    new Arrival.Place(live.source(), live.slots().get(0), live.target(), Workload.UPDATE),
+                    servers.cpu(),
+                    begun,
+                    pipeline::requireRunning,
+                    passes::count);
             long compared = passes.rowsCompared();
             if (pass && compared == 0) {
                 throw new ServerException("no pass ran while the backlog was applied: "

@@ -64,7 +64,7 @@ public final class WindowBench implements Bench {
 
     @Override
     public BenchReport run() throws Exception {
-        results.setting("rows", options.rows());
+        results.setting("rows", options.rows().stream().map(String::valueOf).collect(Collectors.joining(", ")));
         results.setting("transactions/s", options.rate());
         results.setting("windows", options.windows());
         results.setting("traffic on tables without key", options.keyless() ? "yes" : "no");

@@ -9,12 +9,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code wherry bench catchup} with few changes of each kind, but for updates, which the bench of the witness has. */
+/** {@code wherry bench catchup} with few changes. A mixture holds inserts; the bench of the witness has updates. */
 @EveryThirdDay(2)
 @Tag("embedded-only")
 class CatchupBenchTest {
     @ParameterizedTest
-    @ValueSource(strings = {"insert", "mixed", "tpcb"})
+    @ValueSource(strings = {"mixed", "tpcb"})
     void aBacklogIsMeasuredBesideNativeReplication(String kind, @TempDir Path directory) throws Exception {
         SmallBench bench =
                 SmallBench.run(directory, "catchup", "--kind=" + kind, "--rows=2000", "--changes=6000", "--rounds=1");
