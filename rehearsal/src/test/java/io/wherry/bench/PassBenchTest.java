@@ -18,7 +18,7 @@ class PassBenchTest {
         assertThat(bench.figure("CPU a row and side, pass / md5 aggregate, no parallel workers"))
                 .isPositive();
         assertThat(bench.report().path("runs")).hasSize(2 * 6);
-        // Seen to fail when the children of a server that have ended did not count: the backend of pg_dump.
+        // Its backend has ended when the run ends.
         assertThat(bench.cpu("pg_dump --data-only", "source")).isPositive();
         assertThat(bench.cpu("pg_dump --data-only", Cpu.TOOLS)).isPositive();
         assertThat(bench.cpu("pass of the proof", "target")).isPositive();
