@@ -43,8 +43,8 @@ final class Results {
 
     void run(Run run) {
         runs.add(run);
-        say(run.subject() + ", " + run.way() + ", round " + run.round() + ": " + number(run.seconds()) + " s, CPU "
-                + cpu(run.cpuSeconds()));
+        String cpu = run.cpuSeconds().isEmpty() ? "" : ", CPU " + cpu(run.cpuSeconds());
+        say(run.subject() + ", " + run.way() + ", round " + run.round() + ": " + number(run.seconds()) + " s" + cpu);
     }
 
     private static String cpu(Map<String, Double> seconds) {

@@ -128,9 +128,12 @@ public final class WindowBench implements Bench {
     private void window(long rows, int window, Services services, Connection target, WriteLog log) throws Exception {
         boolean real = window == options.windows();
         for (int refusals = 0; refusals < MOST_REFUSALS; refusals++) {
+            long writtenBefore = log.count();
+            long waitBegan = System.nanoTime();
             awaitProof(services);
             refuseSwitch(target, !real);
             long began = System.nanoTime();
+            double rate = (log.count() - writtenBefore) * 1e9 / (began - waitBegan);
             CutoverResult result =
                     services.coordinator().cutover(false).toCompletableFuture().join();
             if (result.outcome() == Outcome.REFUSED) {
@@ -159,6 +162,7 @@ public final class WindowBench implements Bench {
             more.put("fence to switch row ms", fenced);
             result.parts().forEach(part -> more.merge(part.stage() + ": " + named(part), part.millis(), Double::sum));
             more.put("real", real ? 1.0 : 0.0);
+            more.put("transactions/s before", rate);
             if (real) {
                 // The gap is known once a write has followed it.
                 long acknowledged = log.count();
@@ -245,6 +249,10 @@ public final class WindowBench implements Bench {
         results.atMost(title + ": check (VERIFYING), median", median(title, "VERIFYING ms"), "ms", CHECK_MILLIS);
         results.atMost(
                 title + ": fence to switch row, median", median(title, "fence to switch row ms"), "ms", SWITCH_MILLIS);
+        results.figure(
+                title + ": transactions/s that the applications reached before the window, median",
+                median(title, "transactions/s before"),
+                "");
         results.figure(title + ": DRAINING, median", median(title, "DRAINING ms"), "ms");
         results.figure(title + ": PREPARING_TARGET, median", median(title, "PREPARING_TARGET ms"), "ms");
         results.figure(title + ": check / bar", median(title, "VERIFYING ms") / CHECK_MILLIS, "");
