@@ -37,6 +37,7 @@ import java.util.stream.Collectors;
 public final class WindowBench implements Bench {
     private static final Duration LIMIT = Duration.ofHours(6);
     private static final long POLL_MILLIS = 50;
+    private static final long STEADY_NANOS = 5_000_000_000L;
     private static final int MOST_REFUSALS = 20;
     private static final String REFUSER = "wherry_bench_refuses_the_switch";
     private static final String FENCE = "the fence";
@@ -76,7 +77,8 @@ public final class WindowBench implements Bench {
                 "A state's time is the sum of its parts. Fence to switch row is the time from the begin of the fence to the"
                         + " end of the statement that writes the switch row. FENCING holds the opening of sessions too, during which"
                         + " applications still write.");
-        results.note("Both servers, the broker, the registry, Wherry and the traffic share the machine.");
+        results.note("Both servers, the broker, the registry, Wherry and the traffic share the machine. The traffic"
+                + " begins when the target is in sync, and runs for five seconds at least before each window.");
         for (long rows : options.rows()) {
             measure(rows);
         }
@@ -103,8 +105,10 @@ public final class WindowBench implements Bench {
                 // Also at Ctrl-C, the services end before the servers that they use.
                 servers.processes().beforeClose(services::close);
                 try (traffic) {
-                    traffic.start();
                     services.start();
+                    // Not during the load, which is not measured here: every transaction is remembered until the end.
+                    Waits.until("in sync", LIMIT, POLL_MILLIS, () -> inSync(services));
+                    traffic.start();
                     for (int window = 1; window <= options.windows(); window++) {
                         window(rows, window, services, target, log);
                     }
@@ -185,6 +189,8 @@ public final class WindowBench implements Bench {
     }
 
     private void awaitProof(Services services) throws Exception {
+        long began = System.nanoTime();
+        Waits.until("steady traffic", LIMIT, POLL_MILLIS, () -> System.nanoTime() - began > STEADY_NANOS);
         ProofAwaited still =
                 new ProofAwaited(() -> services.coordinator().status().proof());
         Waits.until("in sync", LIMIT, POLL_MILLIS, () -> inSync(services));
