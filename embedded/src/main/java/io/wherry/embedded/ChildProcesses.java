@@ -7,6 +7,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Owner of the server processes and temporary directories of one run.
@@ -114,6 +116,13 @@ public final class ChildProcesses implements AutoCloseable {
             var unused = process.onExit().thenAccept(this::forget);
         }
         return child;
+    }
+
+    /** Numbers of the processes that run, by the name of each server; of several of one name, the one started last. */
+    public synchronized Map<String, Long> pids() {
+        Map<String, Long> pids = new TreeMap<>();
+        children.forEach(child -> pids.put(child.name(), child.pid()));
+        return pids;
     }
 
     private synchronized void forget(Process ended) {

@@ -194,6 +194,11 @@ public final class EmbeddedPostgres implements PostgresServer, AutoCloseable {
         server.resume();
     }
 
+    /** Number of the postmaster's process. */
+    public long pid() {
+        return server.pid();
+    }
+
     /** Whether the server's process lives. */
     public boolean isRunning() {
         return server.isAlive();

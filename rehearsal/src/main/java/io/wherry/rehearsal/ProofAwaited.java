@@ -8,14 +8,15 @@ import java.util.function.Supplier;
  * Whether an operator would wait no longer for the proof: all tables are proven, or no row was compared for a while. A table that
  * always changes and has no key is never proven while applications write.
  */
-final class ProofAwaited implements BooleanSupplier {
+public final class ProofAwaited implements BooleanSupplier {
     private static final long STILL_NANOS = 10_000_000_000L;
 
     private final Supplier<ProofView> proof;
     private long rows = -1;
     private long movedNanos;
 
-    ProofAwaited(Supplier<ProofView> proof) {
+    /** @param proof the proof as the status shows it now */
+    public ProofAwaited(Supplier<ProofView> proof) {
         this.proof = proof;
     }
 

@@ -21,6 +21,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +62,18 @@ public final class Traffic implements AutoCloseable {
     /** @param log gets each acknowledged transaction */
     public Traffic(Supplier<Endpoint> database, Connection catalog, long seed, int rate, WriteLog log)
             throws SQLException {
+        this(database, catalog, seed, rate, log, table -> true);
+    }
+
+    /** @param which tables are written to */
+    public Traffic(
+            Supplier<Endpoint> database,
+            Connection catalog,
+            long seed,
+            int rate,
+            WriteLog log,
+            Predicate<CatalogTable> which)
+            throws SQLException {
         this.database = database;
         this.seed = seed;
         this.perWriterNanos = 1e9 * WRITERS / rate;
@@ -70,6 +83,7 @@ public final class Traffic implements AutoCloseable {
         this.tables = Catalog.tables(catalog).stream()
                 .filter(t ->
                         !t.id().schema().equals("rehearsal") && !t.writable().isEmpty())
+                .filter(which)
                 .toList();
         this.foreignColumns = foreignColumns(catalog);
     }

@@ -11,6 +11,7 @@ import io.wherry.soak.SoakReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -38,9 +39,28 @@ class DocumentationTest {
             if (!name.equals("help")) {
                 text.append("## wherry ").append(name).append("\n\n```\n");
                 text.append(command.getUsageMessage(Ansi.OFF).stripTrailing()).append("\n```\n\n");
+                command.getSubcommands().forEach((part, below) -> text.append("### wherry " + name + " " + part)
+                        .append("\n\n```\n")
+                        .append(below.getUsageMessage(Ansi.OFF).stripTrailing())
+                        .append("\n```\n\n"));
             }
         });
         assertGenerated("commands.md", "commands", text.toString());
+    }
+
+    /** The smoke tests of the benches run the same commands with fewer rows. */
+    @Test
+    void benchesOfTheDocumentsAreAccepted() throws IOException {
+        List<String> commands = Files.readAllLines(DOCS.resolve("performance.md")).stream()
+                .filter(line -> line.startsWith("./wherry bench "))
+                .toList();
+        assertThat(commands).hasSizeGreaterThanOrEqualTo(5);
+        for (String command : commands) {
+            String[] arguments = command.replaceAll("#.*", "").strip().split(" ");
+            CommandLine.ParseResult parsed =
+                    RehearsalCommandLine.commandLine().parseArgs(Arrays.copyOfRange(arguments, 1, arguments.length));
+            assertThat(parsed.subcommand().subcommand()).as(command).isNotNull();
+        }
     }
 
     @Test

@@ -34,7 +34,7 @@ class ArchitectureTest {
             .layer("cli")
             .definedBy("io.wherry.cli..")
             .layer("rehearsal")
-            .definedBy("io.wherry.rehearsal..", "io.wherry.soak..", "io.wherry.random..")
+            .definedBy("io.wherry.rehearsal..", "io.wherry.bench..", "io.wherry.soak..", "io.wherry.random..")
             .whereLayer("source")
             .mayOnlyBeAccessedByLayers("cli", "rehearsal")
             .whereLayer("sink")

@@ -84,13 +84,14 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             new Room("sql", "sessions and small questions"),
             new Room("thread", "threads and clocks"));
 
-    /** Rehearsals and soaks, which no production process carries. */
+    /** Rehearsals, soaks and benches, which no production process carries. */
     public static final Rooms REHEARSAL = new Rooms(
             "rehearsal",
             "io.wherry",
             false,
             List.of(
-                    new Room("rehearsal.cli", "`wherry rehearse` and `wherry soak`"),
+                    new Room("rehearsal.cli", "`wherry rehearse`, `wherry soak` and `wherry bench`"),
+                    new Room("bench", "measurements beside what others do for the same"),
                     new Room("soak", "random faults under random histories"),
                     new Room("rehearsal", "rehearsals with live traffic"),
                     new Room("random", "random schemas and histories")));

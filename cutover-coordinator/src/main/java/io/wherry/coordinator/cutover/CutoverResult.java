@@ -1,5 +1,6 @@
 package io.wherry.coordinator.cutover;
 
+import io.wherry.coordinator.sql.Window;
 import java.util.List;
 
 /**
@@ -8,10 +9,13 @@ import java.util.List;
  * @param reason why the cutover was refused or aborted; empty otherwise
  * @param plan what was or would be done
  * @param windowSeconds from the fence to the switch row; 0 unless completed
+ * @param parts of the window and how long each took, also the part in which it was aborted; none when no window began
  */
-public record CutoverResult(Outcome outcome, String reason, List<String> plan, double windowSeconds) {
+public record CutoverResult(
+        Outcome outcome, String reason, List<String> plan, double windowSeconds, List<Window.Part> parts) {
     public CutoverResult {
         plan = List.copyOf(plan);
+        parts = List.copyOf(parts);
     }
 
     /** Ways to end. */

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -98,6 +99,9 @@ public final class CutoverRun {
         LOG.info("{}", state);
         long row = present.journal().last().id();
         Window window = present.window();
+        if (window != null) {
+            window.enters(state.name());
+        }
         step = Threads.named("wherry-cutover-" + state).newThread(() -> {
             boolean done = false;
             try {
@@ -129,6 +133,9 @@ public final class CutoverRun {
 
     /** What fails after the journal's next row was written, like the closing of a session, does not undo that row. */
     private void failed(long row, Attempt present, String why) {
+        if (present.window() != null) {
+            present.window().partEnds();
+        }
         tell.accept(present.hasMovedOn() ? new StepDone(row, true, Map.of()) : new StepFailed(row, why));
     }
 
@@ -196,16 +203,20 @@ public final class CutoverRun {
 
     public void finish(Outcome outcome, String reason, Journal journal) {
         comparison = comparison();
+        List<Window.Part> parts = List.of();
         if (window() != null) {
+            parts = window().parts();
             // Not on the coordinator's thread: a server that does not answer must not delay its decisions.
             Threads.named("wherry-cutover-end").newThread(attempt::end).start();
-            LOG.info("Times of the window: {}", String.join("; ", window().times()));
+            LOG.info(
+                    "Times of the window: {}",
+                    parts.stream().map(Window.Part::toString).collect(Collectors.joining("; ")));
         }
         attempt = new Attempt(acts, null);
         retryMillis = FIRST_RETRY_MILLIS;
         if (asked != null) {
-            asked.complete(
-                    new CutoverResult(outcome, reason, plan, outcome == Outcome.COMPLETED ? seconds(journal) : 0));
+            asked.complete(new CutoverResult(
+                    outcome, reason, plan, outcome == Outcome.COMPLETED ? seconds(journal) : 0, parts));
             asked = null;
         }
         if (outcome == Outcome.COMPLETED) {

@@ -54,7 +54,7 @@ record CutoverAdmission(
     }
 
     private static void refuse(CompletableFuture<CutoverResult> result, String why, List<String> plan) {
-        result.complete(new CutoverResult(Outcome.REFUSED, why, plan, 0));
+        result.complete(new CutoverResult(Outcome.REFUSED, why, plan, 0, List.of()));
     }
 
     private void tryAndPlan(CompletableFuture<CutoverResult> result, Set<Force> forced) {
@@ -83,7 +83,7 @@ record CutoverAdmission(
                 .newThread(() -> {
                     try {
                         lines.addAll(acts.plan(steps, forced));
-                        result.complete(new CutoverResult(Outcome.PLANNED, reason, lines, 0));
+                        result.complete(new CutoverResult(Outcome.PLANNED, reason, lines, 0, List.of()));
                     } catch (SQLException | RuntimeException e) {
                         result.completeExceptionally(e);
                     }

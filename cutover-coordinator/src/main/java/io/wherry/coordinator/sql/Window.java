@@ -13,10 +13,28 @@ public final class Window {
     private volatile String givenUp;
     private volatile String waitsFor = "";
     private final List<Runnable> endings = new ArrayList<>();
-    private final List<String> times = new ArrayList<>();
+    private final List<Part> parts = new ArrayList<>();
+    private final long openedNanos = System.nanoTime();
+    private String stage = "";
+    private String stageOfPart = "";
     private String waited = "";
     private long began;
     private boolean ended;
+
+    /**
+     * A part of the window that has ended.
+     *
+     * @param stage of the cutover, a state's name
+     * @param name what the window waited for, as text for people
+     * @param beganMillis since the window began, ms
+     * @param millis how long it took, ms
+     */
+    public record Part(String stage, String name, double beganMillis, double millis) {
+        @Override
+        public String toString() {
+            return name + " " + (long) millis + " ms";
+        }
+    }
 
     public Window(Duration allowed) {
         this.allowed = allowed;
@@ -58,24 +76,35 @@ public final class Window {
         Threads.named("wherry-cutover-end").newThread(ending).start();
     }
 
+    /** Another stage of the cutover begins. @param name of its state */
+    public synchronized void enters(String name) {
+        stage = name;
+    }
+
     /**
      * A part of the window begins, and the part before it has ended.
      *
      * @param part what the window waits for from now on, as text for people; empty = nothing that counts
      */
     public synchronized void begins(String part) {
-        long now = System.nanoTime();
-        if (!waited.isEmpty()) {
-            times.add(waited + " " + (now - began) / 1_000_000 + " ms");
-        }
+        partEnds();
         waited = part;
-        began = now;
+        stageOfPart = stage;
+        began = System.nanoTime();
         waitsFor = part;
     }
 
-    /** How long each part took that has ended, as text for people. */
-    public synchronized List<String> times() {
-        return List.copyOf(times);
+    /** The present part has ended, perhaps by a failure; what the window waited for stays on record for the failure's reason. */
+    public synchronized void partEnds() {
+        if (!waited.isEmpty()) {
+            parts.add(new Part(stageOfPart, waited, (began - openedNanos) / 1e6, (System.nanoTime() - began) / 1e6));
+        }
+        waited = "";
+    }
+
+    /** The parts that have ended, in their order. */
+    public synchronized List<Part> parts() {
+        return List.copyOf(parts);
     }
 
     /** More about what the present part waits for, as text for people. */

@@ -3,7 +3,8 @@ package io.wherry.rehearsal.cli;
 import io.wherry.cli.Wherry;
 import picocli.CommandLine;
 
-/** The command line with the commands of rehearsals: {@code wherry rehearse}, {@code wherry soak} and {@code wherry traffic}. */
+/** The command line with the commands of rehearsals: {@code wherry rehearse}, {@code wherry soak}, {@code wherry bench}
+ * and {@code wherry traffic}. */
 public final class RehearsalCommandLine {
     private RehearsalCommandLine() {}
 
@@ -13,6 +14,6 @@ public final class RehearsalCommandLine {
 
     /** All commands. */
     public static CommandLine commandLine() {
-        return Wherry.commandLine(new RehearseCommand(), new SoakCommand(), new TrafficCommand());
+        return Wherry.commandLine(new RehearseCommand(), new SoakCommand(), new BenchCommand(), new TrafficCommand());
     }
 }
