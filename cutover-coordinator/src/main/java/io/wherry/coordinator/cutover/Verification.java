@@ -18,6 +18,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** The comparison within the window. */
 record Verification(Flow flow, Opening sessions, Prover prover) {
@@ -38,14 +39,13 @@ record Verification(Flow flow, Opening sessions, Prover prover) {
             new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
             target.commit();
         }
-        window.begins("the witness to reach " + fence);
-        Set<TableId> proven = prover.proven(fence, window);
-        window.begins("the comparison of the rows that changed last");
-        List<TableResult> results = new ArrayList<>(prover.finish(window, fence, proven));
-        window.begins("the comparison of all rows of the tables that are not proven");
-        DataComparison whole = new DataCompare(flow).run(sessions, proven);
+        Prover.Settled settled = prover.settle(fence, window);
+        List<TableResult> results = new ArrayList<>(settled.tables());
+        Set<TableId> known = results.stream().map(TableResult::table).collect(Collectors.toSet());
+        window.begins("the comparison of all rows of other tables");
+        DataComparison whole = new DataCompare(flow).run(sessions, known);
         results.addAll(whole.tables());
         window.begins("");
-        return new Verified(new DataComparison(results, whole.seconds()), proven.size());
+        return new Verified(new DataComparison(results, whole.seconds()), settled.proven());
     }
 }

@@ -19,10 +19,13 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 
 /** Which tables are compared, and from which position on the witness names their changes. One thread reads the catalogs. */
 final class ProofTables {
     private static final long CATALOG_MILLIS = 60_000;
+    private static final long LOOK_MILLIS = 5_000;
+    private static final long LOOK_TIMES = 50;
     private static final Duration LOCK = Duration.ofSeconds(2);
     private static final long LOCKED_MILLIS = 5_000;
 
@@ -34,8 +37,10 @@ final class ProofTables {
     private final Map<TableId, TableProof> tables = new ConcurrentSkipListMap<>();
     private final Set<TableId> forgotten = ConcurrentHashMap.newKeySet();
     private List<TableProof> bySize = List.of();
+    private Shapes shapes = Shapes.NONE;
     private volatile boolean stale = true;
     private long read;
+    private long lookAfter;
     private long lockedUntil;
 
     ProofTables(Flow flow, DirtyKeys dirty, Differences differences) {
@@ -65,6 +70,10 @@ final class ProofTables {
         return witnessed.containsKey(table) && !forgotten.contains(table);
     }
 
+    boolean isProven(TableProof table) {
+        return isWitnessed(table.id()) && table.proven();
+    }
+
     /** The table's proof; null when the catalogs do not list the table. */
     TableProof get(TableId table) {
         return tables.get(table);
@@ -90,7 +99,7 @@ final class ProofTables {
      */
     boolean refresh(BothSides sides) throws SQLException {
         long began = MonotonicClock.millis();
-        if (!stale && began - read < CATALOG_MILLIS) {
+        if (!stale && began - read < CATALOG_MILLIS && !altered(sides, began)) {
             return true;
         }
         if (began < lockedUntil) {
@@ -99,12 +108,18 @@ final class ProofTables {
         stale = false;
         boolean done = false;
         try {
+            Shapes before = Shapes.read(sides);
             CatalogFacts facts = LockLimit.within(
                     LOCK,
                     () -> CatalogFacts.read(flow, sides.source(), sides.target()),
                     sides.source(),
                     sides.target());
             build(facts, new SqlSides(null, sides).now());
+            // What has changed meanwhile may be in the facts or not.
+            shapes = before;
+            if (!before.equals(Shapes.read(sides))) {
+                stale = true;
+            }
             read = MonotonicClock.millis();
             done = true;
             return true;
@@ -120,6 +135,29 @@ final class ProofTables {
                 stale = true;
             }
         }
+    }
+
+    /** So that a table that is altered is not called proven for long: the window would not rely on that, and compare it whole. */
+    private boolean altered(BothSides sides, long now) throws SQLException {
+        if (now < lookAfter) {
+            return false;
+        }
+        stale = !Shapes.read(sides).equals(shapes);
+        long ended = MonotonicClock.millis();
+        lookAfter = ended + Math.max(LOOK_MILLIS, LOOK_TIMES * (ended - now));
+        return stale;
+    }
+
+    /**
+     * The tables whose statements fit both catalogs as they are now. For the window, in which nobody alters a table any more; before,
+     * the next {@link #refresh} may be a minute away.
+     */
+    Set<TableId> current(BothSides sides) throws SQLException {
+        Shapes now = Shapes.read(sides);
+        return tables.values().stream()
+                .filter(table -> table.table() != null && shapes.agreeOn(table.table(), now))
+                .map(TableProof::id)
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** @param now read after the catalogs */
@@ -162,7 +200,8 @@ final class ProofTables {
         String problem = facts.problem(source);
         if (from == null || !problem.isEmpty()) {
             String why = problem.isEmpty() ? "the witness does not name its changes yet" : problem;
-            TableProof unproven = new TableProof(id, null, Lsn.ZERO, why, pauses(), dirty, differences, rowsCompared);
+            TableProof unproven =
+                    new TableProof(id, null, Lsn.ZERO, why, pauses(), wholeTime(), dirty, differences, rowsCompared);
             return unproven.withoutPass();
         }
         List<KeyColumn> key = facts.key(source);
@@ -171,7 +210,19 @@ final class ProofTables {
         boolean whole = !ordered && (source.partitioned() || target.partitioned());
         ComparedTable table = ComparedTable.of(source, target, whole ? List.of() : key, flow.migration(), facts);
         return new TableProof(
-                id, table, Lsn.max(from, now), "waits for its pass", pauses(), dirty, differences, rowsCompared);
+                id,
+                table,
+                Lsn.max(from, now),
+                "waits for its pass",
+                pauses(),
+                wholeTime(),
+                dirty,
+                differences,
+                rowsCompared);
+    }
+
+    private WholeTime wholeTime() {
+        return new WholeTime(flow.migration().verify().wholeWithin());
     }
 
     /** A proof that the window relies on must not become older than {@code verify.max-age}. */
