@@ -91,7 +91,7 @@ public final class DataCompare {
      * Compares.
      *
      * @param sessions the caller ends them, also those in which a statement still runs after a failure
-     * @param except tables that are left out
+     * @param except tables that are left out; {@link LargeObjects#TABLE} leaves out the large objects
      * @throws SQLException when a side cannot be reached
      * @throws InterruptedException when the thread is interrupted
      */
@@ -109,7 +109,7 @@ public final class DataCompare {
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
             if (others) {
-                futures.add(pairs.submit(() -> beyondTables(sessions)));
+                futures.add(pairs.submit(() -> beyondTables(sessions, wanted)));
             }
             // Sessions cost more than a small table, and in the window there may be nothing left to compare.
             for (int i = 0; i < Math.min(TABLES_AT_ONCE, catalogs.tables().size()); i++) {
@@ -162,9 +162,11 @@ public final class DataCompare {
     }
 
     /** Large objects, and rows of extensions. */
-    private List<TableResult> beyondTables(Opening sessions) throws SQLException {
-        List<TableResult> results = new ArrayList<>(
-                new LargeObjects(flow, sessions).compare().stream().toList());
+    private List<TableResult> beyondTables(Opening sessions, Predicate<TableId> wanted) throws SQLException {
+        List<TableResult> results = new ArrayList<>();
+        if (wanted.test(LargeObjects.TABLE)) {
+            new LargeObjects(flow, sessions).compare().ifPresent(results::add);
+        }
         try (Connection source = sessions.open(flow.from(), "compare");
                 Connection target = sessions.open(flow.to(), "compare")) {
             target.setAutoCommit(false);
