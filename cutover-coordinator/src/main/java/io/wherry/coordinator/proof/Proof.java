@@ -175,7 +175,7 @@ public final class Proof {
 
     /** Another shape of the table, a missing right, an unreadable value or too many rows fails this table, and no other. */
     private void failed(TableProof table, SQLException e) throws SQLException {
-        if (!TableProof.concernsOne(e) && !Pass.CANCELED.equals(e.getSQLState())) {
+        if (!Pass.concernsOne(e) && !Pass.CANCELED.equals(e.getSQLState())) {
             throw e;
         }
         table.fails("cannot be compared: " + e.getMessage());
@@ -221,8 +221,8 @@ public final class Proof {
      * @param within limit for each statement
      * @throws SQLException when a side fails
      */
-    synchronized ProofInWindow.Plan plan(BothSides sides, Set<TableId> witnessed, Duration wholeWithin, Duration within)
-            throws SQLException {
+    public synchronized ProofInWindow.Plan plan(
+            BothSides sides, Set<TableId> witnessed, Duration wholeWithin, Duration within) throws SQLException {
         limit(sides, within);
         return inWindow.plan(sides, witnessed, wholeWithin);
     }
@@ -248,7 +248,8 @@ public final class Proof {
      * @return results of those that are equal; the others must be compared by other means
      * @throws SQLException when a side fails, or the time is over
      */
-    synchronized List<TableResult> whole(BothSides sides, Set<TableId> which, Duration within) throws SQLException {
+    public synchronized List<TableResult> whole(BothSides sides, Set<TableId> which, Duration within)
+            throws SQLException {
         limit(sides, within);
         return inWindow.whole(sides, which);
     }

@@ -5,6 +5,7 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.SqlSides.Pair;
 import io.wherry.coordinator.proof.SqlSides.Sums;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.whole.WholeChoice;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,7 +17,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** What the window compares of the tables that a proof knows, while nobody writes on either side. */
-final class ProofInWindow {
+public final class ProofInWindow {
     private final ProofTables tables;
 
     ProofInWindow(ProofTables tables) {
@@ -29,7 +30,7 @@ final class ProofInWindow {
      * @param rest proven tables, of which only the rows that changed last are compared
      * @param whole tables of which every row is compared here. All others are left to another comparison
      */
-    record Plan(Set<TableId> rest, Set<TableId> whole) {}
+    public record Plan(Set<TableId> rest, Set<TableId> whole) {}
 
     /**
      * Plans by the catalogs as they are now: a table that was altered a moment ago is in neither set.
@@ -44,7 +45,7 @@ final class ProofInWindow {
             boolean relied = tables.isProven(table) && witnessed.contains(id);
             (relied ? proven : unproven).put(id, table.wholeNanos());
         }
-        WindowChoice choice = WindowChoice.of(proven, unproven, wholeWithin);
+        WholeChoice choice = WholeChoice.of(proven, unproven, wholeWithin);
         Set<TableId> rest = new TreeSet<>(proven.keySet());
         rest.removeAll(choice.anyway());
         Set<TableId> whole = new LinkedHashSet<>(choice.inTurn());
@@ -106,7 +107,7 @@ final class ProofInWindow {
                     equal.add(new TableResult(id, rows, rows, 0, List.of(), ""));
                 }
             } catch (SQLException e) {
-                if (!TableProof.concernsOne(e)) {
+                if (!Pass.concernsOne(e)) {
                     throw e;
                 }
             }

@@ -8,6 +8,8 @@ import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.LockLimit;
 import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.whole.TableShapes;
+import io.wherry.coordinator.whole.WholeTime;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,7 +39,7 @@ final class ProofTables {
     private final Map<TableId, TableProof> tables = new ConcurrentSkipListMap<>();
     private final Set<TableId> forgotten = ConcurrentHashMap.newKeySet();
     private List<TableProof> bySize = List.of();
-    private Shapes shapes = Shapes.NONE;
+    private TableShapes shapes = TableShapes.NONE;
     private volatile boolean stale = true;
     private long read;
     private long lookAfter;
@@ -108,7 +110,7 @@ final class ProofTables {
         stale = false;
         boolean done = false;
         try {
-            Shapes before = Shapes.read(sides);
+            TableShapes before = shapes(sides);
             CatalogFacts facts = LockLimit.within(
                     LOCK,
                     () -> CatalogFacts.read(flow, sides.source(), sides.target()),
@@ -117,7 +119,7 @@ final class ProofTables {
             build(facts, new SqlSides(null, sides).now());
             // What has changed meanwhile may be in the facts or not.
             shapes = before;
-            if (!before.equals(Shapes.read(sides))) {
+            if (!before.equals(shapes(sides))) {
                 stale = true;
             }
             read = MonotonicClock.millis();
@@ -142,7 +144,7 @@ final class ProofTables {
         if (now < lookAfter) {
             return false;
         }
-        stale = !Shapes.read(sides).equals(shapes);
+        stale = !shapes(sides).equals(shapes);
         long ended = MonotonicClock.millis();
         lookAfter = ended + Math.max(LOOK_MILLIS, LOOK_TIMES * (ended - now));
         return stale;
@@ -153,11 +155,22 @@ final class ProofTables {
      * the next {@link #refresh} may be a minute away.
      */
     Set<TableId> current(BothSides sides) throws SQLException {
-        Shapes now = Shapes.read(sides);
+        TableShapes now = shapes(sides);
         return tables.values().stream()
-                .filter(table -> table.table() != null && shapes.agreeOn(table.table(), now))
+                .filter(table -> fits(table.table(), now))
                 .map(TableProof::id)
                 .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** False for a table whose statements depend on the fields of a type that somebody may alter. */
+    private boolean fits(ComparedTable table, TableShapes now) {
+        return table != null
+                && !table.readsFieldsOfTypes()
+                && shapes.agreeOn(table.source().oid(), table.target().oid(), now);
+    }
+
+    private static TableShapes shapes(BothSides sides) throws SQLException {
+        return TableShapes.read(sides.source(), sides.target(), sides.beside());
     }
 
     /** @param now read after the catalogs */

@@ -10,6 +10,7 @@ import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Recheck;
 import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.whole.WholeTime;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -63,12 +64,6 @@ final class TableProof {
         this.dirty = dirty;
         this.differences = differences;
         this.rowsOfAll = rowsOfAll;
-    }
-
-    /** Whether a failure is one of this table: another shape, a missing right, or a value that cannot be read. */
-    static boolean concernsOne(SQLException failure) {
-        String state = String.valueOf(failure.getSQLState());
-        return state.startsWith("42") || state.startsWith("22");
     }
 
     TableId id() {
@@ -180,7 +175,9 @@ final class TableProof {
             if (mark == null) {
                 reason = "changes are on their way to a table that is compared as a whole";
                 return whole.measured(
-                        sides, table.source().rowsEstimated(), table.source().bytes());
+                        sides::sums,
+                        table.source().rowsEstimated(),
+                        table.source().bytes());
             }
             since = Lsn.max(since, mark);
             begin(now);
@@ -229,7 +226,7 @@ final class TableProof {
                 findings.passed(passBegan, sides.now());
                 differences.forget(id, List.of());
                 provenSince = passBegan;
-                whole.passed(sides, passNanos, !keyed());
+                whole.passed(sides::sums, passNanos, !keyed());
                 provenRows = pass.rows();
                 reason = "";
                 proven = true;

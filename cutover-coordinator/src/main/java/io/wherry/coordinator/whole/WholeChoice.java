@@ -1,4 +1,4 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.whole;
 
 import io.wherry.contract.name.TableId;
 import java.time.Duration;
@@ -15,9 +15,9 @@ import java.util.TreeMap;
  * @param inTurn tables that are not proven and are compared one after another in the proof's sessions, the fastest first. All others
  *     take so long that two at a time are faster, or nobody knows how long
  */
-record WindowChoice(Set<TableId> anyway, Set<TableId> inTurn) {
+public record WholeChoice(Set<TableId> anyway, Set<TableId> inTurn) {
     /** Whether the table is compared whole in the proof's sessions. */
-    boolean contains(TableId table) {
+    public boolean contains(TableId table) {
         return anyway.contains(table) || inTurn.contains(table);
     }
 
@@ -32,12 +32,12 @@ record WindowChoice(Set<TableId> anyway, Set<TableId> inTurn) {
      * @param unproven time of each other table, ns; not above 0 = unknown
      * @param wholeWithin {@code verify.whole-within}
      */
-    static WindowChoice of(Map<TableId, Long> proven, Map<TableId, Long> unproven, Duration wholeWithin) {
+    public static WholeChoice of(Map<TableId, Long> proven, Map<TableId, Long> unproven, Duration wholeWithin) {
         Map<TableId, Long> known = new TreeMap<>(unproven);
         known.values().removeIf(nanos -> nanos <= 0);
         long needed = known.values().stream().mapToLong(Long::longValue).sum();
         long kept = (long) (KEPT * wholeWithin.toNanos());
-        return new WindowChoice(
+        return new WholeChoice(
                 fastest(proven, Math.max(kept, wholeWithin.toNanos() - needed)), fastest(known, IN_TURN.toNanos()));
     }
 

@@ -1,11 +1,12 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.cutover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.cutover.WindowForecast.Size;
+import io.wherry.coordinator.cutover.WindowForecast.Whole;
+import io.wherry.coordinator.proof.ProofStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
-import io.wherry.coordinator.proof.WindowForecast.Size;
-import io.wherry.coordinator.proof.WindowForecast.Whole;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import java.time.Duration;
 import java.util.List;

@@ -1,6 +1,7 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.whole;
 
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.Beside;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
@@ -14,8 +15,8 @@ import java.util.Map;
  * @param ofSource by the table's oid
  * @param ofTarget by the table's oid
  */
-record Shapes(Map<Long, String> ofSource, Map<Long, String> ofTarget) {
-    static final Shapes NONE = new Shapes(Map.of(), Map.of());
+public record TableShapes(Map<Long, String> ofSource, Map<Long, String> ofTarget) {
+    public static final TableShapes NONE = new TableShapes(Map.of(), Map.of());
 
     // Dropped columns too: a column that is dropped and made again is another one.
     private static final String SHAPES = """
@@ -31,8 +32,9 @@ record Shapes(Map<Long, String> ofSource, Map<Long, String> ofTarget) {
                AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'wherry')
             """;
 
-    static Shapes read(BothSides sides) throws SQLException {
-        return sides.beside().both(() -> of(sides.source()), () -> of(sides.target()), Shapes::new);
+    /** @param beside the thread on which the source is asked */
+    public static TableShapes read(Connection source, Connection target, Beside beside) throws SQLException {
+        return beside.both(() -> of(source), () -> of(target), TableShapes::new);
     }
 
     private static Map<Long, String> of(Connection side) throws SQLException {
@@ -41,14 +43,9 @@ record Shapes(Map<Long, String> ofSource, Map<Long, String> ofTarget) {
         return shapes;
     }
 
-    /**
-     * Whether the table had the same shape on both sides when these and the other shapes were read. False for a table whose statements
-     * depend on the fields of a type that somebody may alter.
-     */
-    boolean agreeOn(ComparedTable table, Shapes other) {
-        return !table.readsFieldsOfTypes()
-                && same(ofSource, other.ofSource, table.source().oid())
-                && same(ofTarget, other.ofTarget, table.target().oid());
+    /** Whether the table of these oids had the same shape on both sides when these and the other shapes were read. */
+    public boolean agreeOn(long source, long target, TableShapes other) {
+        return same(ofSource, other.ofSource, source) && same(ofTarget, other.ofTarget, target);
     }
 
     private static boolean same(Map<Long, String> shapes, Map<Long, String> others, long oid) {

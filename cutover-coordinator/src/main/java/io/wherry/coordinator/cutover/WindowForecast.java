@@ -1,8 +1,11 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.proof.ProofStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
+import io.wherry.coordinator.whole.WholeChoice;
+import io.wherry.coordinator.whole.WholeTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -27,12 +30,6 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
     /** Tables that the window compares at the same time, where it does not compare them one after another. */
     private static final int TABLES_AT_ONCE = 2;
 
-    // A million rows took one to three seconds (ADR 48).
-    private static final double ROWS_PER_MILLI = 500;
-    // 5,000 tables of one row took 6 s, two at a time (docs/performance.md).
-    private static final double MILLIS_OF_A_TABLE = 2;
-    // Assumed, not measured: for wide rows, and for tables that were never analyzed.
-    private static final double BYTES_PER_MILLI = 100_000;
     // Assumed: some thousand rows that changed are a part of 6 s (docs/performance.md).
     private static final double MILLIS_OF_A_ROW = 0.2;
 
@@ -80,7 +77,7 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
                 (status.proven() ? proven : unproven).put(size.table(), status.wholeNanos());
             }
         }
-        WindowChoice choice = WindowChoice.of(proven, unproven, wholeWithin);
+        WholeChoice choice = WholeChoice.of(proven, unproven, wholeWithin);
         List<Whole> whole = new ArrayList<>();
         List<TableStatus> relied = new ArrayList<>();
         for (Size size : sizes) {
@@ -109,10 +106,10 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
                         .map(size -> new Whole(size.table(), millis(size), why))
                         .toList(),
                 List.of(),
-                new WindowChoice(Set.of(), Set.of()));
+                new WholeChoice(Set.of(), Set.of()));
     }
 
-    private static WindowForecast of(List<Whole> whole, List<TableStatus> relied, WindowChoice choice) {
+    private static WindowForecast of(List<Whole> whole, List<TableStatus> relied, WholeChoice choice) {
         List<Whole> slowestFirst = whole.stream()
                 .sorted(Comparator.comparingDouble(Whole::millis).reversed().thenComparing(Whole::table))
                 .toList();
@@ -138,12 +135,7 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
     }
 
     private static double millis(Size size) {
-        return millis(size.rows(), size.bytes());
-    }
-
-    /** Expected time of a comparison of which nothing is known but the table's size, ms. */
-    static double millis(long rows, long bytes) {
-        return MILLIS_OF_A_TABLE + Math.max(rows / ROWS_PER_MILLI, bytes / BYTES_PER_MILLI);
+        return WholeTime.expectedMillis(size.rows(), size.bytes());
     }
 
     /** The forecast as one line for people. */
