@@ -101,7 +101,8 @@ final class ProofTables {
      */
     boolean refresh(BothSides sides) throws SQLException {
         long began = MonotonicClock.millis();
-        if (!stale && began - read < CATALOG_MILLIS && !altered(sides, began)) {
+        look(sides, began);
+        if (!stale && began - read < CATALOG_MILLIS) {
             return true;
         }
         if (began < lockedUntil) {
@@ -119,7 +120,7 @@ final class ProofTables {
             build(facts, new SqlSides(null, sides).now());
             // What has changed meanwhile may be in the facts or not.
             shapes = before;
-            if (!before.equals(shapes(sides))) {
+            if (altered(shapes(sides))) {
                 stale = true;
             }
             read = MonotonicClock.millis();
@@ -140,14 +141,24 @@ final class ProofTables {
     }
 
     /** So that a table that is altered is not called proven for long: the window would not rely on that, and compare it whole. */
-    private boolean altered(BothSides sides, long now) throws SQLException {
-        if (now < lookAfter) {
-            return false;
+    private void look(BothSides sides, long now) throws SQLException {
+        if (!stale && now >= lookAfter) {
+            // Not "stale |= …", which would forget what another thread says meanwhile.
+            if (altered(shapes(sides))) {
+                stale = true;
+            }
+            long ended = MonotonicClock.millis();
+            lookAfter = ended + Math.max(LOOK_MILLIS, LOOK_TIMES * (ended - now));
         }
-        stale = !shapes(sides).equals(shapes);
-        long ended = MonotonicClock.millis();
-        lookAfter = ended + Math.max(LOOK_MILLIS, LOOK_TIMES * (ended - now));
-        return stale;
+    }
+
+    /** Whether a table that is compared has another shape. Others may come and go. */
+    private boolean altered(TableShapes now) {
+        return tables.values().stream().anyMatch(table -> table.table() != null && !agree(table.table(), now));
+    }
+
+    private boolean agree(ComparedTable table, TableShapes now) {
+        return shapes.agreeOn(table.source().oid(), table.target().oid(), now);
     }
 
     /**
@@ -164,9 +175,7 @@ final class ProofTables {
 
     /** False for a table whose statements depend on the fields of a type that somebody may alter. */
     private boolean fits(ComparedTable table, TableShapes now) {
-        return table != null
-                && !table.readsFieldsOfTypes()
-                && shapes.agreeOn(table.source().oid(), table.target().oid(), now);
+        return table != null && !table.readsFieldsOfTypes() && agree(table, now);
     }
 
     private static TableShapes shapes(BothSides sides) throws SQLException {
