@@ -141,7 +141,7 @@ public record Migration(
      * @param maxAge a cutover is refused when it would rely on a proof that began longer ago
      */
     public record Verify(boolean witness, int load, Duration wholeWithin, Duration maxAge) {
-        public static final Verify DEFAULT = new Verify(true, 50, Duration.ofMillis(150), Duration.ofHours(24));
+        public static final Verify DEFAULT = new Verify(true, 50, Duration.ofMillis(100), Duration.ofHours(24));
     }
 
     /**

@@ -78,7 +78,7 @@ class MigrationFileTest {
     void theProofMayBeSwitchedOff() {
         Map<String, String> environment = Map.of("SECRET", "");
         assertThat(MigrationFile.parse(LEAST, environment).verify())
-                .isEqualTo(new Migration.Verify(true, 50, Duration.ofMillis(150), Duration.ofHours(24)));
+                .isEqualTo(new Migration.Verify(true, 50, Duration.ofMillis(100), Duration.ofHours(24)));
         assertThat(MigrationFile.parse(
                                 LEAST + "verify: {witness: off, load: 100, whole-within: 0s, max-age: 90m}",
                                 environment)

@@ -180,8 +180,8 @@ public final class CutoverActs implements AutoCloseable {
             new ExtensionRows(flow).bring(source, target, ExtensionTables.When.SWITCH);
             window.begins("sequences");
             Sequences.read(flow, source, target).carry(source, target);
-            window.begins("definitions");
             for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
+                window.begins("definitions, " + ddl.kind());
                 window.waitsFor(ddl.kind() + " " + ddl.name());
                 window.check();
                 DdlStore.run(target, ddl);

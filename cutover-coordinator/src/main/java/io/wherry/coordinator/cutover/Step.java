@@ -2,7 +2,6 @@ package io.wherry.coordinator.cutover;
 
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.State;
-import io.wherry.coordinator.proof.WindowForecast;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;

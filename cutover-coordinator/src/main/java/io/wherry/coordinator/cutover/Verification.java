@@ -17,7 +17,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** The comparison within the window. */
 record Verification(Flow flow, Opening sessions, Prover prover) {
@@ -25,12 +27,13 @@ record Verification(Flow flow, Opening sessions, Prover prover) {
     record Verified(DataComparison comparison, int proven) {}
 
     /**
-     * Brings the last large objects to the target, then compares what the proof has left, every row of the tables that
-     * are not proven, and every large object.
+     * Brings the last large objects to the target and compares all of them, then compares what the proof has left, and every row of
+     * the tables that are not proven.
      */
     Verified run(Lsn fence, Window window) throws SQLException, InterruptedException {
-        window.begins("the large objects that have changed");
-        new LargeObjects(flow, sessions).synchronize();
+        long began = System.nanoTime();
+        window.begins("large objects");
+        Optional<TableResult> largeObjects = new LargeObjects(flow, sessions).settle();
         window.begins("rows of extensions");
         try (Connection source = sessions.open(flow.from(), "extensions");
                 Connection target = sessions.open(flow.to(), Databases.CHANGES + "extensions")) {
@@ -38,14 +41,14 @@ record Verification(Flow flow, Opening sessions, Prover prover) {
             new ExtensionRows(flow).bring(source, target, ExtensionTables.When.EARLY);
             target.commit();
         }
-        window.begins("the witness to reach " + fence);
-        Set<TableId> proven = prover.proven(fence, window);
-        window.begins("the comparison of the rows that changed last");
-        List<TableResult> results = new ArrayList<>(prover.finish(window, fence, proven));
-        window.begins("the comparison of all rows of the tables that are not proven");
-        DataComparison whole = new DataCompare(flow).run(sessions, proven);
-        results.addAll(whole.tables());
+        Prover.Settled settled = prover.settle(fence, window);
+        List<TableResult> results = new ArrayList<>(settled.tables());
+        largeObjects.ifPresent(results::add);
+        Set<TableId> known = results.stream().map(TableResult::table).collect(Collectors.toSet());
+        known.add(LargeObjects.TABLE);
+        window.begins("the comparison of all rows of other tables");
+        results.addAll(new DataCompare(flow).run(sessions, known).tables());
         window.begins("");
-        return new Verified(new DataComparison(results, whole.seconds()), proven.size());
+        return new Verified(new DataComparison(results, (System.nanoTime() - began) / 1e9), settled.proven());
     }
 }

@@ -88,6 +88,7 @@ final class WindowSessions implements AutoCloseable {
             LockLimit.within(
                     LOCK,
                     () -> {
+                        SelectedTables.names(source, flow.migration());
                         SelectedTables.read(source, flow.migration());
                         Catalog.withPartitioned(ofTarget);
                         RowTypes.read(source, ofTarget);

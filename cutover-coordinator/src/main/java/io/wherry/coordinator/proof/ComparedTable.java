@@ -3,6 +3,7 @@ package io.wherry.coordinator.proof;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogColumn;
+import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.coordinator.row.RowHash;
 import io.wherry.coordinator.row.RowTypes;
@@ -41,6 +42,24 @@ record ComparedTable(
 
     TableId id() {
         return source.id();
+    }
+
+    /** Whether these are the tables that the statements were made for. */
+    boolean isOf(CatalogTable onSource, CatalogTable onTarget) {
+        return same(source, onSource) && same(target, onTarget);
+    }
+
+    private static boolean same(CatalogTable one, CatalogTable other) {
+        return one.oid() == other.oid()
+                && one.identity().equals(other.identity())
+                && CatalogColumns.shape(one.columns()) == CatalogColumns.shape(other.columns());
+    }
+
+    /** Whether a statement names the fields of a type that is not the server's own, as it does where versions write floats differently. */
+    boolean readsFieldsOfTypes() {
+        return columns.stream()
+                .anyMatch(column -> !column.type().schema().equals("pg_catalog")
+                        && types.floating().containsKey(column.typeOid()));
     }
 
     /** How many of the key's first columns every server orders alike. */

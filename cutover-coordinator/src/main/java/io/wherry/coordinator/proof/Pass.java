@@ -24,6 +24,12 @@ sealed interface Pass permits RangePass, BlockPass, WholePass {
     /** SQLSTATE of a statement that was cancelled, by its time limit or by another session. */
     String CANCELED = "57014";
 
+    /** Whether a failure is one of this table: another shape, a missing right, or a value that cannot be read. */
+    static boolean concernsOne(SQLException failure) {
+        String state = String.valueOf(failure.getSQLState());
+        return state.startsWith("42") || state.startsWith("22");
+    }
+
     /** What a step has come to. */
     enum Kind {
         MORE,

@@ -16,7 +16,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -45,6 +44,7 @@ public final class Proof {
     private final Supplier<Lsn> passed;
     private final Differences differences = new Differences();
     private final ProofTables tables;
+    private final ProofInWindow inWindow;
     private long standingAsked = MonotonicClock.millis();
     private int nextRecheck;
     private BothSides limitedSides;
@@ -62,6 +62,7 @@ public final class Proof {
         this.dirty = dirty;
         this.passed = passed;
         this.tables = new ProofTables(flow, dirty, differences);
+        this.inWindow = new ProofInWindow(tables);
         witnessed.forEach(table -> tables.admit(table, from));
     }
 
@@ -174,8 +175,7 @@ public final class Proof {
 
     /** Another shape of the table, a missing right, an unreadable value or too many rows fails this table, and no other. */
     private void failed(TableProof table, SQLException e) throws SQLException {
-        String state = String.valueOf(e.getSQLState());
-        if (!state.startsWith("42") && !state.startsWith("22") && !state.equals(Pass.CANCELED)) {
+        if (!Pass.concernsOne(e) && !Pass.CANCELED.equals(e.getSQLState())) {
             throw e;
         }
         table.fails("cannot be compared: " + e.getMessage());
@@ -208,22 +208,23 @@ public final class Proof {
     /** Tables of which every row is equal or waits among the dirty keys, and of which no difference stands. */
     public Set<TableId> proven() {
         return tables.all().stream()
-                .filter(this::isProven)
+                .filter(tables::isProven)
                 .map(TableProof::id)
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** Those of the tables whose last passes took no longer than this in all, the fastest first. */
-    public Set<TableId> fastest(Set<TableId> among, Duration inAll) {
-        return WindowForecast.fastest(
-                tables.all().stream()
-                        .filter(table -> among.contains(table.id()))
-                        .collect(Collectors.toMap(TableProof::id, TableProof::tookNanos)),
-                inAll);
-    }
-
-    private boolean isProven(TableProof table) {
-        return tables.isWitnessed(table.id()) && table.proven();
+    /**
+     * Decides how the window compares the tables, in the window. It waits for a turn that runs.
+     *
+     * @param witnessed tables whose changes the witness has named up to the fence
+     * @param wholeWithin {@code verify.whole-within}
+     * @param within limit for each statement
+     * @throws SQLException when a side fails
+     */
+    public synchronized ProofInWindow.Plan plan(
+            BothSides sides, Set<TableId> witnessed, Duration wholeWithin, Duration within) throws SQLException {
+        limit(sides, within);
+        return inWindow.plan(sides, witnessed, wholeWithin);
     }
 
     /**
@@ -237,37 +238,20 @@ public final class Proof {
     public synchronized List<TableResult> finish(BothSides sides, Set<TableId> which, Lsn fence, Duration within)
             throws SQLException {
         limit(sides, within);
-        Lsn now = passed.get();
-        Map<TableId, TableResult> results = new TreeMap<>();
-        for (TableId id : which) {
-            TableProof table = tables.get(id);
-            String problem = table == null
-                    ? "is not among the tables that are compared"
-                    : fence.isAfter(now)
-                            ? "is proven up to " + now + " only, and the fence stands at " + fence
-                            : !tables.isWitnessed(id)
-                                    ? "its changes are not witnessed"
-                                    : table.complete()
-                                            ? ""
-                                            : "is not proven: "
-                                                    + table.status(true).unproven();
-            results.put(id, problem.isEmpty() ? rest(table, sides) : new TableResult(id, 0, 0, 0, List.of(), problem));
-        }
-        return List.copyOf(results.values());
+        return inWindow.rest(sides, which, fence, passed.get());
     }
 
-    /** Compares what is left of the table; counted with the rows that the pass has compared. */
-    private static TableResult rest(TableProof table, BothSides sides) throws SQLException {
-        TableResult rest = table.keyed()
-                ? table.recheck().all(new SqlSides(table.table(), sides))
-                : new TableResult(table.id(), 0, 0, 0, List.of(), "");
-        return new TableResult(
-                table.id(),
-                table.provenRows() + rest.sourceRows(),
-                table.provenRows() + rest.targetRows(),
-                rest.differing(),
-                rest.keys(),
-                rest.problem());
+    /**
+     * Compares every row of these tables, in the window.
+     *
+     * @param which of the window's plan
+     * @return results of those that are equal; the others must be compared by other means
+     * @throws SQLException when a side fails, or the time is over
+     */
+    public synchronized List<TableResult> whole(BothSides sides, Set<TableId> which, Duration within)
+            throws SQLException {
+        limit(sides, within);
+        return inWindow.whole(sides, which);
     }
 
     /** How far the proof has come. */

@@ -32,7 +32,7 @@ public record ProofStatus(
      * @param unproven why the table is not proven; empty when it is
      * @param dirtyKeys keys of this table that wait
      * @param ageMillis since the pass began that proved the table; 0 when it is not proven
-     * @param tookNanos what the last complete pass took, without its pauses; 0 when there was none
+     * @param wholeNanos how long a comparison of all rows takes; 0 = unknown
      * @param knownMillis since the last pass began of which all findings are known, or that has failed; null = there is none
      * @param rowsEstimated of the table, by the source's statistics; -1 = never analysed
      * @param bytes of the table, by the source's catalog
@@ -45,7 +45,7 @@ public record ProofStatus(
             String unproven,
             long dirtyKeys,
             long ageMillis,
-            long tookNanos,
+            long wholeNanos,
             Long knownMillis,
             long rowsEstimated,
             long bytes,

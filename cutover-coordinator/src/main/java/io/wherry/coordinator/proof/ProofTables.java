@@ -8,6 +8,8 @@ import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.LockLimit;
 import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.whole.TableShapes;
+import io.wherry.coordinator.whole.WholeTime;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,10 +21,13 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 
 /** Which tables are compared, and from which position on the witness names their changes. One thread reads the catalogs. */
 final class ProofTables {
     private static final long CATALOG_MILLIS = 60_000;
+    private static final long LOOK_MILLIS = 5_000;
+    private static final long LOOK_TIMES = 50;
     private static final Duration LOCK = Duration.ofSeconds(2);
     private static final long LOCKED_MILLIS = 5_000;
 
@@ -34,8 +39,10 @@ final class ProofTables {
     private final Map<TableId, TableProof> tables = new ConcurrentSkipListMap<>();
     private final Set<TableId> forgotten = ConcurrentHashMap.newKeySet();
     private List<TableProof> bySize = List.of();
+    private TableShapes shapes = TableShapes.NONE;
     private volatile boolean stale = true;
     private long read;
+    private long lookAfter;
     private long lockedUntil;
 
     ProofTables(Flow flow, DirtyKeys dirty, Differences differences) {
@@ -65,6 +72,10 @@ final class ProofTables {
         return witnessed.containsKey(table) && !forgotten.contains(table);
     }
 
+    boolean isProven(TableProof table) {
+        return isWitnessed(table.id()) && table.proven();
+    }
+
     /** The table's proof; null when the catalogs do not list the table. */
     TableProof get(TableId table) {
         return tables.get(table);
@@ -90,6 +101,7 @@ final class ProofTables {
      */
     boolean refresh(BothSides sides) throws SQLException {
         long began = MonotonicClock.millis();
+        look(sides, began);
         if (!stale && began - read < CATALOG_MILLIS) {
             return true;
         }
@@ -99,12 +111,18 @@ final class ProofTables {
         stale = false;
         boolean done = false;
         try {
+            TableShapes before = shapes(sides);
             CatalogFacts facts = LockLimit.within(
                     LOCK,
                     () -> CatalogFacts.read(flow, sides.source(), sides.target()),
                     sides.source(),
                     sides.target());
             build(facts, new SqlSides(null, sides).now());
+            // What has changed meanwhile may be in the facts or not.
+            shapes = before;
+            if (altered(shapes(sides))) {
+                stale = true;
+            }
             read = MonotonicClock.millis();
             done = true;
             return true;
@@ -120,6 +138,48 @@ final class ProofTables {
                 stale = true;
             }
         }
+    }
+
+    /** So that a table that is altered is not called proven for long: the window would not rely on that, and compare it whole. */
+    private void look(BothSides sides, long now) throws SQLException {
+        if (!stale && now >= lookAfter) {
+            // Not "stale |= …", which would forget what another thread says meanwhile.
+            if (altered(shapes(sides))) {
+                stale = true;
+            }
+            long ended = MonotonicClock.millis();
+            lookAfter = ended + Math.max(LOOK_MILLIS, LOOK_TIMES * (ended - now));
+        }
+    }
+
+    /** Whether a table that is compared has another shape. Others may come and go. */
+    private boolean altered(TableShapes now) {
+        return tables.values().stream().anyMatch(table -> table.table() != null && !agree(table.table(), now));
+    }
+
+    private boolean agree(ComparedTable table, TableShapes now) {
+        return shapes.agreeOn(table.source().oid(), table.target().oid(), now);
+    }
+
+    /**
+     * The tables whose statements fit both catalogs as they are now. For the window, in which nobody alters a table any more; before,
+     * the next {@link #refresh} may be a minute away.
+     */
+    Set<TableId> current(BothSides sides) throws SQLException {
+        TableShapes now = shapes(sides);
+        return tables.values().stream()
+                .filter(table -> fits(table.table(), now))
+                .map(TableProof::id)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** False for a table whose statements depend on the fields of a type that somebody may alter. */
+    private boolean fits(ComparedTable table, TableShapes now) {
+        return table != null && !table.readsFieldsOfTypes() && agree(table, now);
+    }
+
+    private static TableShapes shapes(BothSides sides) throws SQLException {
+        return TableShapes.read(sides.source(), sides.target(), sides.beside());
     }
 
     /** @param now read after the catalogs */
@@ -162,7 +222,8 @@ final class ProofTables {
         String problem = facts.problem(source);
         if (from == null || !problem.isEmpty()) {
             String why = problem.isEmpty() ? "the witness does not name its changes yet" : problem;
-            TableProof unproven = new TableProof(id, null, Lsn.ZERO, why, pauses(), dirty, differences, rowsCompared);
+            TableProof unproven =
+                    new TableProof(id, null, Lsn.ZERO, why, pauses(), wholeTime(), dirty, differences, rowsCompared);
             return unproven.withoutPass();
         }
         List<KeyColumn> key = facts.key(source);
@@ -171,7 +232,19 @@ final class ProofTables {
         boolean whole = !ordered && (source.partitioned() || target.partitioned());
         ComparedTable table = ComparedTable.of(source, target, whole ? List.of() : key, flow.migration(), facts);
         return new TableProof(
-                id, table, Lsn.max(from, now), "waits for its pass", pauses(), dirty, differences, rowsCompared);
+                id,
+                table,
+                Lsn.max(from, now),
+                "waits for its pass",
+                pauses(),
+                wholeTime(),
+                dirty,
+                differences,
+                rowsCompared);
+    }
+
+    private WholeTime wholeTime() {
+        return new WholeTime(flow.migration().verify().wholeWithin());
     }
 
     /** A proof that the window relies on must not become older than {@code verify.max-age}. */

@@ -14,6 +14,7 @@ import io.wherry.coordinator.watch.Progress;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -173,39 +174,29 @@ public final class Prover implements AutoCloseable {
     }
 
     /**
-     * Within the window, after the drain: the tables that need no whole comparison, because {@link #finish} compares what is left
-     * of them. Empty if the witness cannot reach the fence in time. Without those that can be compared whole in {@code
-     * verify.whole-within}.
+     * What the proof has compared in the window.
+     *
+     * @param tables each equal, or with what differs; every row of all other tables must be compared by other means
+     * @param proven how many of these were not compared whole
      */
-    public Set<TableId> proven(Lsn fence, Window window) throws InterruptedException {
+    public record Settled(List<TableResult> tables, int proven) {}
+
+    /**
+     * Within the window, after the drain: compares the rows of proven tables that changed last, and every row of other tables that take
+     * little time. Both sides stand still. Uses the sessions of the proof, which know these tables, and ends these sessions if the window
+     * ends before the comparison. Compares nothing if the witness cannot reach the fence in time.
+     *
+     * @throws RetryableException when the window has ended
+     */
+    public Settled settle(Lsn fence, Window window) throws SQLException, InterruptedException {
+        window.begins("the witness to reach " + fence);
         ProofRound present = round;
         if (present == null
                 || present.proof() == null
                 || !present.reaches(fence, Duration.ofMillis(Math.max(0, window.leftMillis() / 2)))) {
-            return Set.of();
+            return new Settled(List.of(), 0);
         }
         present.forgetReloaded();
-        Set<TableId> proven = present.proof().proven();
-        proven.retainAll(present.published());
-        proven.removeAll(
-                present.proof().fastest(proven, flow.migration().verify().wholeWithin()));
-        return proven;
-    }
-
-    /**
-     * Compares the rows of these tables that changed last. Both sides stand still. Uses the sessions of the proof, which know these
-     * tables, and ends these sessions if the window ends before the comparison.
-     *
-     * @throws RetryableException when the proof has ended since {@link #proven}
-     */
-    public List<TableResult> finish(Window window, Lsn fence, Set<TableId> tables) throws SQLException {
-        if (tables.isEmpty()) {
-            return List.of();
-        }
-        ProofRound present = round;
-        if (present == null) {
-            throw new RetryableException("compare", "", "the proof has begun again", "Cut over again");
-        }
         AtomicBoolean comparing = new AtomicBoolean(true);
         window.atEnd(() -> {
             if (comparing.get()) {
@@ -213,12 +204,28 @@ public final class Prover implements AutoCloseable {
             }
         });
         try {
-            window.check();
-            return present.proof()
-                    .finish(present.sides(), tables, fence, Duration.ofMillis(Math.max(1, window.leftMillis())));
+            return settle(present, fence, window);
         } finally {
             comparing.set(false);
         }
+    }
+
+    private Settled settle(ProofRound present, Lsn fence, Window window) throws SQLException {
+        Proof proof = present.proof();
+        BothSides sides = present.sides();
+        window.begins("the plan of the comparison");
+        window.check();
+        Duration wholeWithin = flow.migration().verify().wholeWithin();
+        ProofInWindow.Plan plan = proof.plan(sides, present.published(), wholeWithin, left(window));
+        window.begins("the comparison of the rows that changed last");
+        List<TableResult> results = new ArrayList<>(proof.finish(sides, plan.rest(), fence, left(window)));
+        window.begins("the comparison of all rows of tables that take little time");
+        results.addAll(proof.whole(sides, plan.whole(), left(window)));
+        return new Settled(results, plan.rest().size());
+    }
+
+    private static Duration left(Window window) {
+        return Duration.ofMillis(Math.max(1, window.leftMillis()));
     }
 
     @Override

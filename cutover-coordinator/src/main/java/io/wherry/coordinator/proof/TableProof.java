@@ -1,7 +1,6 @@
 package io.wherry.coordinator.proof;
 
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.ProofStatus.PassStatus;
@@ -11,6 +10,7 @@ import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Recheck;
 import io.wherry.coordinator.thread.MonotonicClock;
+import io.wherry.coordinator.whole.WholeTime;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -23,6 +23,7 @@ final class TableProof {
     private final AtomicLong rowsOfAll;
     private final ComparedTable table;
     private final Pauses pauses;
+    private final WholeTime whole;
     // A pass counts only what it reads after this position has passed. It never goes back.
     private Lsn since;
     private long passNanos;
@@ -35,7 +36,6 @@ final class TableProof {
     private volatile boolean proven;
     private volatile String reason;
     private volatile long provenSince;
-    private volatile long tookNanos;
     private volatile long provenRows;
     private volatile long rows;
 
@@ -51,6 +51,7 @@ final class TableProof {
             Lsn from,
             String reason,
             Pauses pauses,
+            WholeTime whole,
             DirtyKeys dirty,
             Differences differences,
             AtomicLong rowsOfAll) {
@@ -59,6 +60,7 @@ final class TableProof {
         this.since = from;
         this.reason = reason;
         this.pauses = pauses;
+        this.whole = whole;
         this.dirty = dirty;
         this.differences = differences;
         this.rowsOfAll = rowsOfAll;
@@ -83,7 +85,7 @@ final class TableProof {
 
     /** Whether the catalogs still describe the tables that this proof is of. */
     boolean isOf(CatalogTable source, CatalogTable target) {
-        return table != null && target != null && same(table.source(), source) && same(table.target(), target);
+        return table != null && target != null && table.isOf(source, target);
     }
 
     /** Whether another table has a name of these now. */
@@ -91,12 +93,6 @@ final class TableProof {
         return table != null
                 && (table.source().oid() != source.oid()
                         || target != null && table.target().oid() != target.oid());
-    }
-
-    private static boolean same(CatalogTable one, CatalogTable other) {
-        return one.oid() == other.oid()
-                && one.identity().equals(other.identity())
-                && CatalogColumns.shape(one.columns()) == CatalogColumns.shape(other.columns());
     }
 
     /** Whether every row is equal, or waits among the dirty keys, and no difference stands. */
@@ -110,9 +106,9 @@ final class TableProof {
         return !dirty.isWhole(id) && proven;
     }
 
-    /** What the last complete pass took, without its pauses. */
-    long tookNanos() {
-        return tookNanos;
+    /** How long a comparison of all rows takes; 0 = unknown. */
+    long wholeNanos() {
+        return whole.nanos();
     }
 
     /** Rows of the last complete pass. */
@@ -178,7 +174,10 @@ final class TableProof {
             Lsn mark = dirty.takeWhole(id, keyed() ? DirtyKeys.LAST : passed).orElse(null);
             if (mark == null) {
                 reason = "changes are on their way to a table that is compared as a whole";
-                return false;
+                return whole.measured(
+                        sides::sums,
+                        table.source().rowsEstimated(),
+                        table.source().bytes());
             }
             since = Lsn.max(since, mark);
             begin(now);
@@ -227,7 +226,7 @@ final class TableProof {
                 findings.passed(passBegan, sides.now());
                 differences.forget(id, List.of());
                 provenSince = passBegan;
-                tookNanos = passNanos;
+                whole.passed(sides::sums, passNanos, !keyed());
                 provenRows = pass.rows();
                 reason = "";
                 proven = true;
@@ -287,7 +286,7 @@ final class TableProof {
                 why,
                 dirty.size(id).keys(),
                 all ? MonotonicClock.millis() - provenSince : 0,
-                tookNanos,
+                whole.nanos(),
                 known,
                 table == null ? -1 : table.source().rowsEstimated(),
                 table == null ? 0 : table.source().bytes(),

@@ -82,11 +82,14 @@ public final class Window {
     }
 
     /**
-     * A part of the window begins, and the part before it has ended.
+     * A part of the window begins, and the part before it has ended. The part that runs does not begin again.
      *
      * @param part what the window waits for from now on, as text for people; empty = nothing that counts
      */
     public synchronized void begins(String part) {
+        if (part.equals(waited)) {
+            return;
+        }
         partEnds();
         waited = part;
         stageOfPart = stage;

@@ -91,7 +91,7 @@ public final class DataCompare {
      * Compares.
      *
      * @param sessions the caller ends them, also those in which a statement still runs after a failure
-     * @param except tables that are left out
+     * @param except tables that are left out; {@link LargeObjects#TABLE} leaves out the large objects
      * @throws SQLException when a side cannot be reached
      * @throws InterruptedException when the thread is interrupted
      */
@@ -103,31 +103,17 @@ public final class DataCompare {
     private DataComparison run(Opening sessions, Predicate<TableId> wanted, boolean others)
             throws SQLException, InterruptedException {
         long began = System.nanoTime();
-        List<CatalogTable> tables;
-        Map<TableId, CatalogTable> onTarget = new HashMap<>();
-        RowTypes types;
-        boolean extended;
-        try (Connection source = sessions.open(flow.from(), "compare");
-                Connection target = sessions.open(flow.to(), "compare");
-                Beside beside = new Beside("wherry-compare-catalog")) {
-            tables = beside.both(
-                    () -> wanted(source, wanted), () -> Catalog.withPartitioned(target), (ofSource, ofTarget) -> {
-                        ofTarget.forEach(table -> onTarget.put(table.id(), table));
-                        return ofSource;
-                    });
-            extended = Math.min(ServerVersion.major(source), ServerVersion.major(target)) >= 11;
-            types = RowTypes.read(source, target);
-        }
-        Queue<CatalogTable> queue = new ConcurrentLinkedQueue<>(tables);
+        Catalogs catalogs = catalogs(sessions, wanted);
+        Queue<CatalogTable> queue = new ConcurrentLinkedQueue<>(catalogs.tables());
         ExecutorService pairs = Executors.newFixedThreadPool(TABLES_AT_ONCE + 1, Threads.named("wherry-compare"));
         try {
             List<Future<List<TableResult>>> futures = new ArrayList<>();
             if (others) {
-                futures.add(pairs.submit(() -> beyondTables(sessions)));
+                futures.add(pairs.submit(() -> beyondTables(sessions, wanted)));
             }
             // Sessions cost more than a small table, and in the window there may be nothing left to compare.
-            for (int i = 0; i < Math.min(TABLES_AT_ONCE, tables.size()); i++) {
-                futures.add(pairs.submit(() -> compareAll(sessions, queue, onTarget, types, extended)));
+            for (int i = 0; i < Math.min(TABLES_AT_ONCE, catalogs.tables().size()); i++) {
+                futures.add(pairs.submit(() -> compareAll(sessions, queue, catalogs)));
             }
             List<TableResult> results = new ArrayList<>();
             for (Future<List<TableResult>> future : futures) {
@@ -140,18 +126,47 @@ public final class DataCompare {
         }
     }
 
+    /** @param tables of the source that are compared */
+    private record Catalogs(
+            List<CatalogTable> tables, Map<TableId, CatalogTable> onTarget, RowTypes types, boolean extended) {}
+
+    private Catalogs catalogs(Opening sessions, Predicate<TableId> wanted) throws SQLException {
+        try (Connection source = sessions.open(flow.from(), "compare");
+                Connection target = sessions.open(flow.to(), "compare");
+                Beside beside = new Beside("wherry-compare-catalog")) {
+            // In the window there may be nothing left to compare, and then nobody waits for the catalogs.
+            if (SelectedTables.names(source, flow.migration()).stream().noneMatch(table -> compares(table, wanted))) {
+                return new Catalogs(List.of(), Map.of(), new RowTypes(Map.of(), Map.of()), false);
+            }
+            Map<TableId, CatalogTable> onTarget = new HashMap<>();
+            List<CatalogTable> tables = beside.both(
+                    () -> wanted(source, wanted), () -> Catalog.withPartitioned(target), (ofSource, ofTarget) -> {
+                        ofTarget.forEach(table -> onTarget.put(table.id(), table));
+                        return ofSource;
+                    });
+            boolean extended = Math.min(ServerVersion.major(source), ServerVersion.major(target)) >= 11;
+            return new Catalogs(tables, onTarget, RowTypes.read(source, target), extended);
+        }
+    }
+
+    private boolean compares(TableId table, Predicate<TableId> wanted) {
+        return flow.migration().tables().follows(table) && wanted.test(table);
+    }
+
     /** The largest table first, so that it does not run alone at the end. */
     private List<CatalogTable> wanted(Connection source, Predicate<TableId> wanted) throws SQLException {
         return SelectedTables.read(source, flow.migration()).stream()
-                .filter(table -> flow.migration().tables().follows(table.id()) && wanted.test(table.id()))
+                .filter(table -> compares(table.id(), wanted))
                 .sorted(Comparator.comparingLong(CatalogTable::bytes).reversed())
                 .toList();
     }
 
     /** Large objects, and rows of extensions. */
-    private List<TableResult> beyondTables(Opening sessions) throws SQLException {
-        List<TableResult> results = new ArrayList<>(
-                new LargeObjects(flow, sessions).compare().stream().toList());
+    private List<TableResult> beyondTables(Opening sessions, Predicate<TableId> wanted) throws SQLException {
+        List<TableResult> results = new ArrayList<>();
+        if (wanted.test(LargeObjects.TABLE)) {
+            new LargeObjects(flow, sessions).compare().ifPresent(results::add);
+        }
         try (Connection source = sessions.open(flow.from(), "compare");
                 Connection target = sessions.open(flow.to(), "compare")) {
             target.setAutoCommit(false);
@@ -161,12 +176,7 @@ public final class DataCompare {
     }
 
     /** Compares tables of the queue, one after another in one session for each side: logging in costs as much as a small table. */
-    private List<TableResult> compareAll(
-            Opening sessions,
-            Queue<CatalogTable> queue,
-            Map<TableId, CatalogTable> onTarget,
-            RowTypes types,
-            boolean extended)
+    private List<TableResult> compareAll(Opening sessions, Queue<CatalogTable> queue, Catalogs catalogs)
             throws SQLException, InterruptedException {
         List<TableResult> results = new ArrayList<>();
         try (Connection source = sessions.open(flow.from(), "compare");
@@ -176,13 +186,13 @@ public final class DataCompare {
                 results.add(compare(
                         sessions,
                         table,
-                        onTarget.get(table.id()),
+                        catalogs.onTarget().get(table.id()),
                         (ofSourceSql, ofTargetSql) -> {
                             return beside.both(
                                     () -> sums(source, ofSourceSql), () -> sums(target, ofTargetSql), Both::new);
                         },
-                        types,
-                        extended));
+                        catalogs.types(),
+                        catalogs.extended()));
             }
         }
         return results;

@@ -7,9 +7,12 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.proof.BothSides;
 import io.wherry.coordinator.proof.Proof;
+import io.wherry.coordinator.proof.ProofInWindow;
+import io.wherry.coordinator.proof.ProofStatus.TableStatus;
 import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.row.DataComparison.TableResult;
@@ -43,6 +46,11 @@ final class ProvenPair implements AutoCloseable {
      * @param where the filters of tables
      */
     ProvenPair(int from, int to, String sql, Map<String, String> where, DirtyKeys dirty) throws SQLException {
+        this(from, to, sql, new Tables(List.of("*"), List.of(), where, List.of(), List.of()), dirty);
+    }
+
+    /** @param selected the tables */
+    ProvenPair(int from, int to, String sql, Tables selected, DirtyKeys dirty) throws SQLException {
         this.dirty = dirty;
         servers = new TwoServers(from, to);
         for (var server : List.of(servers.source, servers.target)) {
@@ -55,7 +63,7 @@ final class ProvenPair implements AutoCloseable {
                 as.source(),
                 as.target(),
                 as.schema(),
-                new Tables(List.of("*"), List.of(), where, List.of(), List.of()),
+                selected,
                 as.kafka(),
                 as.registryUrl(),
                 as.load(),
@@ -66,12 +74,7 @@ final class ProvenPair implements AutoCloseable {
         target = Sessions.open(migration, migration.target(), "test");
         sides = new BothSides(source, target, beside);
         passed = now();
-        Set<TableId> tables = Queries.strings(
-                        source,
-                        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
-                .stream()
-                .map(ProvenPair::table)
-                .collect(Collectors.toSet());
+        Set<TableId> tables = SelectedTables.names(source, migration);
         proof = new Proof(Flow.first(migration), dirty, () -> passed, passed, tables);
     }
 
@@ -136,6 +139,22 @@ final class ProvenPair implements AutoCloseable {
     TableResult finish(String table) throws SQLException {
         pass();
         return proof.finish(sides, Set.of(table(table)), passed, LIMIT).get(0);
+    }
+
+    /** How the window would compare the tables now, if all changes were named. */
+    ProofInWindow.Plan plan(Duration wholeWithin) throws SQLException {
+        return proof.plan(
+                sides,
+                proof.status().tables().stream().map(TableStatus::table).collect(Collectors.toSet()),
+                wholeWithin,
+                LIMIT);
+    }
+
+    /** The tables of these that the window finds equal when it compares every row. */
+    Set<String> equalAsWhole(Set<TableId> which) throws SQLException {
+        return proof.whole(sides, which, LIMIT).stream()
+                .map(result -> result.table().table())
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     @Override

@@ -1,11 +1,12 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.cutover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.cutover.WindowForecast.Size;
+import io.wherry.coordinator.cutover.WindowForecast.Whole;
+import io.wherry.coordinator.proof.ProofStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
-import io.wherry.coordinator.proof.WindowForecast.Size;
-import io.wherry.coordinator.proof.WindowForecast.Whole;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import java.time.Duration;
 import java.util.List;
@@ -60,8 +61,10 @@ class WindowForecastTest {
         assertThat(forecast.changedRows())
                 .as("those of tables that are compared whole do not count")
                 .isEqualTo(1_000);
-        assertThat(forecast.millis()).isEqualTo(1_002 + 200);
-        assertThat(forecast.line()).isEqualTo("compares 3 of 4 tables whole, and 1000 rows that changed, about 1.2 s");
+        assertThat(forecast.millis())
+                .as("a table of which the time is known, then two others at a time, then the rows that changed")
+                .isEqualTo(400 + 1_002 + 200);
+        assertThat(forecast.line()).isEqualTo("compares 3 of 4 tables whole, and 1000 rows that changed, about 1.6 s");
     }
 
     @Test
@@ -74,6 +77,42 @@ class WindowForecastTest {
                 HALF_A_SECOND);
         assertThat(forecast.whole()).containsExactly(new Whole(table("slow"), 201, "fits verify.whole-within"));
         assertThat(forecast.relied()).extracting(TableStatus::table).containsExactly(table("fast"));
+    }
+
+    @Test
+    void provenTablesAreComparedAnywayInTheTimeThatTheOthersLeaveAtLeastAQuarter() {
+        assertThat(anywayBeside(Duration.ofMillis(170))).containsExactly(table("a"), table("b"));
+        assertThat(anywayBeside(Duration.ofMillis(171))).containsExactly(table("a"));
+        assertThat(anywayBeside(Duration.ofMinutes(1))).as("a quarter, 100 ms").containsExactly(table("a"));
+    }
+
+    private static List<TableId> anywayBeside(Duration unproven) {
+        return WindowForecast.of(
+                        List.of(size("a", 0, 0), size("b", 0, 0), size("log", 0, 0)),
+                        status(
+                                proven("a", 0, DAY, Duration.ofMillis(100)),
+                                proven("b", 0, DAY, Duration.ofMillis(130)),
+                                unproven("log", unproven)),
+                        Duration.ofMillis(400))
+                .whole()
+                .stream()
+                .filter(whole -> whole.why().equals("fits verify.whole-within"))
+                .map(Whole::table)
+                .sorted()
+                .toList();
+    }
+
+    @Test
+    void tablesOfWhichTheTimeIsKnownAreComparedOneAfterAnotherForASecondAtMost() {
+        List<Size> sizes = List.of(size("a", 0, 0), size("b", 0, 0), size("c", 0, 0), size("d", 0, 0));
+        ProofStatus status = status(
+                unproven("a", Duration.ofMillis(300)),
+                unproven("b", Duration.ofMillis(600)),
+                unproven("c", Duration.ofMillis(700)),
+                unproven("d", Duration.ofMillis(800)));
+        assertThat(WindowForecast.of(sizes, status, HALF_A_SECOND).millis())
+                .as("c and d at the same time")
+                .isEqualTo(300 + 600 + 800);
     }
 
     @Test

@@ -1,8 +1,11 @@
-package io.wherry.coordinator.proof;
+package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.name.TableId;
+import io.wherry.coordinator.proof.ProofStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
+import io.wherry.coordinator.whole.WholeChoice;
+import io.wherry.coordinator.whole.WholeTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -11,7 +14,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -25,15 +27,9 @@ import java.util.stream.Collectors;
  * @param millis time that all of it will take, ms
  */
 public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long changedRows, long millis) {
-    /** Tables that the window compares at the same time. */
+    /** Tables that the window compares at the same time, where it does not compare them one after another. */
     private static final int TABLES_AT_ONCE = 2;
 
-    // A million rows took one to three seconds (ADR 48).
-    private static final double ROWS_PER_MILLI = 500;
-    // 5,000 tables of one row took 6 s, two at a time (docs/performance.md).
-    private static final double MILLIS_OF_A_TABLE = 2;
-    // Assumed, not measured: for wide rows, and for tables that were never analyzed.
-    private static final double BYTES_PER_MILLI = 100_000;
     // Assumed: some thousand rows that changed are a part of 6 s (docs/performance.md).
     private static final double MILLIS_OF_A_ROW = 0.2;
 
@@ -74,28 +70,29 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
         Map<TableId, TableStatus> known =
                 proof.tables().stream().collect(Collectors.toMap(TableStatus::table, Function.identity()));
         Map<TableId, Long> proven = new TreeMap<>();
+        Map<TableId, Long> unproven = new TreeMap<>();
         for (Size size : sizes) {
             TableStatus status = known.get(size.table());
-            if (status != null && status.proven()) {
-                proven.put(size.table(), status.tookNanos());
+            if (status != null) {
+                (status.proven() ? proven : unproven).put(size.table(), status.wholeNanos());
             }
         }
-        Set<TableId> anyway = fastest(proven, wholeWithin);
+        WholeChoice choice = WholeChoice.of(proven, unproven, wholeWithin);
         List<Whole> whole = new ArrayList<>();
         List<TableStatus> relied = new ArrayList<>();
         for (Size size : sizes) {
             TableStatus status = known.get(size.table());
             if (status == null) {
                 whole.add(new Whole(size.table(), millis(size), "the proof does not know it yet"));
-            } else if (!status.proven() || anyway.contains(size.table())) {
-                double millis = status.tookNanos() > 0 ? status.tookNanos() / 1e6 : millis(size);
+            } else if (!status.proven() || choice.anyway().contains(size.table())) {
+                double millis = status.wholeNanos() > 0 ? status.wholeNanos() / 1e6 : millis(size);
                 whole.add(new Whole(
                         size.table(), millis, status.proven() ? "fits verify.whole-within" : status.unproven()));
             } else {
                 relied.add(status);
             }
         }
-        return of(whole, relied);
+        return of(whole, relied, choice);
     }
 
     /**
@@ -108,15 +105,21 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
                 sizes.stream()
                         .map(size -> new Whole(size.table(), millis(size), why))
                         .toList(),
-                List.of());
+                List.of(),
+                new WholeChoice(Set.of(), Set.of()));
     }
 
-    private static WindowForecast of(List<Whole> whole, List<TableStatus> relied) {
+    private static WindowForecast of(List<Whole> whole, List<TableStatus> relied, WholeChoice choice) {
         List<Whole> slowestFirst = whole.stream()
                 .sorted(Comparator.comparingDouble(Whole::millis).reversed().thenComparing(Whole::table))
                 .toList();
+        double one = 0;
         double[] lanes = new double[TABLES_AT_ONCE];
         for (Whole table : slowestFirst) {
+            if (choice.contains(table.table())) {
+                one += table.millis();
+                continue;
+            }
             int free = 0;
             for (int lane = 1; lane < lanes.length; lane++) {
                 free = lanes[lane] < lanes[free] ? lane : free;
@@ -128,27 +131,11 @@ public record WindowForecast(List<Whole> whole, List<TableStatus> relied, long c
             longest = Math.max(longest, lane);
         }
         long rows = relied.stream().mapToLong(TableStatus::dirtyKeys).sum();
-        return new WindowForecast(slowestFirst, relied, rows, (long) Math.ceil(longest + rows * MILLIS_OF_A_ROW));
+        return new WindowForecast(slowestFirst, relied, rows, (long) Math.ceil(one + longest + rows * MILLIS_OF_A_ROW));
     }
 
     private static double millis(Size size) {
-        return MILLIS_OF_A_TABLE + Math.max(size.rows() / ROWS_PER_MILLI, size.bytes() / BYTES_PER_MILLI);
-    }
-
-    /** Those of the tables that took no longer than this in all, the fastest first. */
-    static Set<TableId> fastest(Map<TableId, Long> nanos, Duration inAll) {
-        List<Map.Entry<TableId, Long>> byTime =
-                nanos.entrySet().stream().sorted(Map.Entry.comparingByValue()).toList();
-        Set<TableId> fastest = new TreeSet<>();
-        long left = inAll.toNanos();
-        for (Map.Entry<TableId, Long> table : byTime) {
-            left -= table.getValue();
-            if (left < 0) {
-                return fastest;
-            }
-            fastest.add(table.getKey());
-        }
-        return fastest;
+        return WholeTime.expectedMillis(size.rows(), size.bytes());
     }
 
     /** The forecast as one line for people. */
