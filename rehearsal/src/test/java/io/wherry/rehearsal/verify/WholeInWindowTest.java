@@ -16,6 +16,7 @@ import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -152,6 +153,41 @@ final class WholeInWindowTest {
             }
             assertThat(pair.proven()).doesNotContain("keyless");
             assertThat(names(pair.plan(NOTHING_FOR_CHOICE).whole())).containsExactly("keyless");
+        }
+    }
+
+    @Test
+    void theEndOfTheWindowEndsAComparisonThatWaitsForALock() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("locked-in-window", 15, 17)) {
+            migration.file("verify: {whole-within: 1m}");
+            migration.configure("max-downtime: 2m", "max-downtime: 15s");
+            Endpoint source = migration.migration().source();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.small (id int PRIMARY KEY)",
+                    "INSERT INTO public.small SELECT generate_series(1, 50)");
+            migration.startAll();
+            migration.awaitState(State.IN_SYNC);
+            await("the proof")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.coordinator().status().proof().proven() == 1);
+            // Otherwise a pass may wait for the lock, and not the window.
+            migration.coordinator().proof().stop();
+            try (Connection holding = DriverManager.getConnection(
+                    migration.target().jdbcUrl(migration.database()),
+                    migration.target().superuser(),
+                    migration.target().password())) {
+                holding.setAutoCommit(false);
+                Queries.execute(holding, "LOCK TABLE public.small IN ACCESS EXCLUSIVE MODE");
+                CutoverResult aborted = migration.cutOver();
+                assertThat(aborted.outcome()).as(aborted.reason()).isEqualTo(Outcome.ABORTED);
+                assertThat(aborted.reason())
+                        .contains(
+                                "max-downtime (15000 ms) passed while waiting for the comparison of all rows of tables"
+                                        + " that take little time");
+            }
+            migration.execute(source, "INSERT INTO public.small VALUES (51)");
+            migration.cutOverAndCompare();
         }
     }
 
