@@ -4,6 +4,7 @@ import io.wherry.bench.BenchReport.Run;
 import io.wherry.cli.Preflight;
 import io.wherry.cli.Services;
 import io.wherry.contract.config.Migration;
+import io.wherry.contract.config.Migration.Views;
 import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.cutover.CutoverResult;
@@ -52,10 +53,17 @@ public final class WindowBench implements Bench {
      * @param rows of the sample database, approximately; each number is a migration of its own
      * @param rate transactions a second
      * @param windows of each migration
+     * @param views when the target's materialized views are refreshed
      * @param keyless whether the traffic writes to tables without a key too, which the window then compares whole
      */
     public record Options(
-            List<Long> rows, int rate, int windows, boolean keyless, int sourceVersion, int targetVersion) {}
+            List<Long> rows,
+            int rate,
+            int windows,
+            Views views,
+            boolean keyless,
+            int sourceVersion,
+            int targetVersion) {}
 
     /** @param progress gets a line for each window */
     public WindowBench(Options options, PrintWriter progress) {
@@ -69,6 +77,7 @@ public final class WindowBench implements Bench {
         results.setting("transactions/s", options.rate());
         results.setting("windows", options.windows());
         results.setting("traffic on tables without key", options.keyless() ? "yes" : "no");
+        results.setting("materialized views", options.views() == Views.AFTER ? "after" : "in-window");
         results.note("Windows that were real cutovers: 1 of " + options.windows()
                 + " of each size, the last one. In each of the"
                 + " others the target refused the switch row, after everything that comes before it; then Wherry aborted, and"
@@ -87,8 +96,8 @@ public final class WindowBench implements Bench {
 
     private void measure(long rows) throws Exception {
         results.say("starting servers, and filling the source with about " + rows + " rows");
-        try (RehearsalServers servers =
-                        new RehearsalServers(options.sourceVersion(), options.targetVersion(), Optional.empty(), rows);
+        try (RehearsalServers servers = new RehearsalServers(
+                        options.sourceVersion(), options.targetVersion(), Optional.empty(), rows, options.views());
                 Connection owner =
                         Sessions.open(servers.migration(), servers.migration().source(), "bench")) {
             Migration migration = servers.migration();

@@ -10,6 +10,7 @@ import io.wherry.contract.config.Migration.Load;
 import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
+import io.wherry.contract.config.Migration.Views;
 import io.wherry.coordinator.dump.PostgresTools;
 import io.wherry.embedded.Cache;
 import io.wherry.embedded.ChildProcesses;
@@ -46,6 +47,11 @@ public final class RehearsalServers implements AutoCloseable {
      * @param rows of the sample, when there is no dump
      */
     public RehearsalServers(int sourceVersion, int targetVersion, Optional<Path> dump, long rows) {
+        this(sourceVersion, targetVersion, dump, rows, Views.IN_WINDOW);
+    }
+
+    /** @param views when the migration refreshes the target's materialized views */
+    public RehearsalServers(int sourceVersion, int targetVersion, Optional<Path> dump, long rows, Views views) {
         try {
             registry = EmbeddedRegistry.start(processes, directory.resolve("registry"));
             tools = new PostgresClientInstaller(Cache.standard()).ensure(Math.max(sourceVersion, targetVersion));
@@ -58,7 +64,7 @@ public final class RehearsalServers implements AutoCloseable {
             RehearsalDatabase.fill(source, NAME, dump, rows, tools);
             kafka = EmbeddedKafka.start(processes, directory.resolve("kafka"));
             registry.awaitReady();
-            migration = describe();
+            migration = describe(views);
         } catch (RuntimeException e) {
             processes.close();
             throw e;
@@ -74,7 +80,7 @@ public final class RehearsalServers implements AutoCloseable {
         return migration;
     }
 
-    private Migration describe() {
+    private Migration describe(Views views) {
         List<String> command = List.of(
                 "sh",
                 "-c",
@@ -94,7 +100,9 @@ public final class RehearsalServers implements AutoCloseable {
                         Duration.ofSeconds(2),
                         Duration.ofSeconds(3),
                         Duration.ofMinutes(2),
+                        views,
                         FenceMode.NO_LOGIN,
+                        List.of(),
                         new Switch.Command(command)),
                 new Http("127.0.0.1", FreePorts.next(), Optional.empty()));
     }

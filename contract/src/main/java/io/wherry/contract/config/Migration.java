@@ -148,18 +148,26 @@ public record Migration(
      * @param maxLag end-to-end lag under which the target counts as in sync
      * @param stableFor how long the lag must stay under {@code maxLag}
      * @param maxDowntime from the fence to the switch row; past it the cutover aborts and the source serves again
+     * @param views when the materialized views of the target are refreshed
      * @param fenceExcept roles that the fence leaves alone, because ours may not keep them out: the operator answers for them
      */
     public record Cutover(
             Duration maxLag,
             Duration stableFor,
             Duration maxDowntime,
+            Views views,
             FenceMode fence,
             List<String> fenceExcept,
             Switch traffic) {
         public Cutover(Duration maxLag, Duration stableFor, Duration maxDowntime, FenceMode fence, Switch traffic) {
-            this(maxLag, stableFor, maxDowntime, fence, List.of(), traffic);
+            this(maxLag, stableFor, maxDowntime, Views.IN_WINDOW, fence, List.of(), traffic);
         }
+    }
+
+    /** When materialized views are refreshed: before the applications reach the target, or right after. */
+    public enum Views {
+        IN_WINDOW,
+        AFTER
     }
 
     /** How other roles are kept from writing on the source during the switch. */

@@ -16,6 +16,7 @@ import io.wherry.contract.config.Migration.Switch;
 import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.config.Migration.Verify;
+import io.wherry.contract.config.Migration.Views;
 import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.error.Finding;
 import java.io.IOException;
@@ -174,6 +175,7 @@ public final class MigrationFile {
                 section.duration("max-lag", Duration.ofSeconds(2)),
                 section.duration("stable-for", Duration.ofSeconds(30)),
                 section.duration("max-downtime", Duration.ofSeconds(10)),
+                section.choice("materialized-views", Views.IN_WINDOW, Views.class),
                 section.section("fence").choice("mode", FenceMode.NO_LOGIN, FenceMode.class),
                 section.section("fence").texts("except"),
                 traffic(section.section("switch")));

@@ -4,6 +4,7 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Backoff;
+import io.wherry.coordinator.carry.MaterializedViews;
 import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
@@ -17,6 +18,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -28,8 +30,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The work after COMPLETED, with applications on the target: reports which roles can log in where, and validates foreign keys. None
- * of this touches traffic. What the target refuses is reported and stays as it is; after a lock timeout or a lost session Wherry
+ * The work after COMPLETED, with applications on the target: reports which roles can log in where, refreshes the materialized views
+ * that were left for this time, and validates foreign keys. None of this touches traffic. What the target refuses is reported and stays as it is; after a lock timeout or a lost session Wherry
  * tries again.
  */
 public final class AfterSwitch implements AutoCloseable {
@@ -100,12 +102,12 @@ public final class AfterSwitch implements AutoCloseable {
                 }
                 long pause = backoff.next().toMillis();
                 LOG.warn("Work after the cutover; Wherry tries again in {} ms: {}", pause, waits);
-                left = "foreign keys are not yet validated on the target; Wherry tries again: " + waits
+                left = "statements are still to run on the target; Wherry tries again: " + waits
                         + "; applications can work meanwhile";
                 TimeUnit.MILLISECONDS.sleep(pause);
             }
         } catch (InterruptedException e) {
-            LOG.debug("ended before the foreign keys were validated", e);
+            LOG.debug("ended before all statements had run", e);
         }
     }
 
@@ -128,10 +130,12 @@ public final class AfterSwitch implements AutoCloseable {
             }
             List<Ddl> pending = new ArrayList<>(DdlStore.pending(target, Stage.AFTER));
             pending.removeIf(this::isRefused);
+            // Applications cannot read a view before its refresh, and a validation may take hours.
+            pending.sort(Comparator.comparing(ddl -> !isView(ddl)));
             target.setAutoCommit(false);
             while (!pending.isEmpty() && !closing) {
-                left = pending.size() + " statements for foreign keys are still to run on the target, now "
-                        + object(pending.get(0)) + "; applications can work meanwhile";
+                left = pending.size() + " statements are still to run on the target, now "
+                        + pending.get(0).kind() + " " + object(pending.get(0)) + "; applications can work meanwhile";
                 run(target, pending.remove(0));
                 pending.stream().filter(this::isRefused).forEach(this::leave);
                 pending.removeIf(this::isRefused);
@@ -158,12 +162,27 @@ public final class AfterSwitch implements AutoCloseable {
                 throw e;
             }
             refused.add(key(ddl));
-            report(Sentence.of(
-                    "foreign key of " + object(ddl)
-                            + ": the target checks new rows, but refused to validate the existing rows: "
-                            + withoutRows(e),
-                    "Correct the rows, then on the target: " + statement(ddl)));
+            report(isView(ddl) ? viewRefused(ddl, e) : keyRefused(ddl, e));
         }
+    }
+
+    private static boolean isView(Ddl ddl) {
+        return ddl.kind().equals(MaterializedViews.KIND);
+    }
+
+    private static String viewRefused(Ddl ddl, SQLException e) {
+        return Sentence.of(
+                "materialized view " + ddl.name() + ": has no rows yet, because the target refused to refresh it: "
+                        + withoutRows(e),
+                "Correct the cause, then on the target: REFRESH MATERIALIZED VIEW " + ddl.name());
+    }
+
+    private static String keyRefused(Ddl ddl, SQLException e) {
+        return Sentence.of(
+                "foreign key of " + object(ddl)
+                        + ": the target checks new rows, but refused to validate the existing rows: "
+                        + withoutRows(e),
+                "Correct the rows, then on the target: " + statement(ddl));
     }
 
     /** The key of a partitioned table is built from its partitions' keys. */

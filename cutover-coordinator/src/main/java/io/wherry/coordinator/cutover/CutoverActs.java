@@ -13,7 +13,6 @@ import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.carry.ExtensionRows;
 import io.wherry.coordinator.carry.ExtensionTables;
 import io.wherry.coordinator.dump.DdlStore;
-import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.fence.FenceKeeper;
@@ -180,12 +179,7 @@ public final class CutoverActs implements AutoCloseable {
             new ExtensionRows(flow).bring(source, target, ExtensionTables.When.SWITCH);
             window.begins("sequences");
             Sequences.read(flow, source, target).carry(source, target);
-            for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
-                window.begins("definitions, " + ddl.kind());
-                window.waitsFor(ddl.kind() + " " + ddl.name());
-                window.check();
-                DdlStore.run(target, ddl);
-            }
+            definitions().run(target, window);
             window.begins("the check of the fence");
             List<String> intruders = Fence.remaining(source);
             if (!intruders.isEmpty()) {
@@ -279,6 +273,10 @@ public final class CutoverActs implements AutoCloseable {
                     .forEach(ddl -> plan.add("target, once completed: " + ddl.kind() + " " + ddl.name()));
             return plan;
         }
+    }
+
+    SwitchDefinitions definitions() {
+        return new SwitchDefinitions(flow);
     }
 
     Sequences sequences(Step.Sides sides) throws SQLException {

@@ -8,8 +8,6 @@ import static io.wherry.coordinator.journal.State.VERIFYING;
 
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
-import io.wherry.coordinator.dump.DdlStore;
-import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.fence.Fence;
 import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.row.DataComparison;
@@ -152,8 +150,7 @@ public final class Story {
     private static List<String> prepared(Step.Sides sides) throws SQLException {
         List<String> lines = new ArrayList<>();
         lines.add("target: set the values of " + sides.acts().sequences(sides).carried() + " sequences");
-        DdlStore.pending(sides.target(), Stage.SWITCH)
-                .forEach(ddl -> lines.add("target: " + ddl.kind() + " " + ddl.name()));
+        lines.addAll(sides.acts().definitions().plan(sides.target()));
         return lines;
     }
 

@@ -149,7 +149,7 @@ public final class SwitchTrial implements AutoCloseable {
             List<Ddl> statements = new ArrayList<>(pending);
             statements.removeAll(refreshes);
             attempt(target, statements, "0", found);
-            if (!refreshes.isEmpty()) {
+            if (!refreshes.isEmpty() && migration.cutover().views() == Migration.Views.IN_WINDOW) {
                 // In a separate transaction: otherwise the locks of foreign keys would block the sink-applier for
                 // the time of the refresh.
                 List<Ddl> views = new ArrayList<>(statements);
@@ -185,7 +185,8 @@ public final class SwitchTrial implements AutoCloseable {
     private static String tooLong(Ddl refresh, String limit) {
         return "materialized view " + refresh.name() + ": the target cannot refresh it within cutover.max-downtime, "
                 + limit
-                + ". Raise cutover.max-downtime; or drop the view on both sides, and re-create it after the cutover";
+                + ". Set cutover.materialized-views: after, which refreshes it once applications are on the target; or raise"
+                + " cutover.max-downtime";
     }
 
     private static String refusal(Ddl ddl, SQLException e) {

@@ -74,6 +74,16 @@ public final class DdlStore {
                 table.table());
     }
 
+    /** Statements of this kind that wait for the switch run after it, within the caller's transaction. */
+    public static void postpone(Connection target, String kind) throws SQLException {
+        Queries.update(
+                target,
+                "UPDATE wherry.ddl SET stage = ? WHERE done_at IS NULL AND stage = ? AND kind = ?",
+                Stage.AFTER.name(),
+                Stage.SWITCH.name(),
+                kind);
+    }
+
     /** Runs one statement and marks it done, within the caller's transaction. */
     public static void run(Connection target, Ddl ddl) throws SQLException {
         long began = System.nanoTime();

@@ -45,8 +45,8 @@ public final class DeferredDdl {
          */
         SWITCH,
         /**
-         * Once the cutover is completed, with applications on the target: validation of foreign keys, which only reads. A failure
-         * is reported, and then later statements of the same name do not run.
+         * Once the cutover is completed, with applications on the target: validation of foreign keys, which only reads, and the
+         * refresh of materialized views that could wait. A failure is reported, and then later statements of the same name do not run.
          */
         AFTER
     }

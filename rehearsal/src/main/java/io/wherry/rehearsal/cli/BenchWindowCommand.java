@@ -2,6 +2,7 @@ package io.wherry.rehearsal.cli;
 
 import io.wherry.bench.Bench;
 import io.wherry.bench.WindowBench;
+import io.wherry.contract.config.Migration.Views;
 import java.io.PrintWriter;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -39,11 +40,24 @@ final class BenchWindowCommand extends OneBench {
                     "the traffic leaves tables without a key alone, so that the window need not compare them whole")
     private boolean leaveKeyless;
 
+    @Option(
+            names = "--views-after",
+            description = "with cutover.materialized-views: after, so that the window does not refresh them")
+    private boolean viewsAfter;
+
     @Override
     Bench bench(PrintWriter progress) {
         atLeastOne(rate, windows);
         rows.forEach(this::atLeastOne);
         return new WindowBench(
-                new WindowBench.Options(rows, rate, windows, !leaveKeyless, sourceVersion, targetVersion), progress);
+                new WindowBench.Options(
+                        rows,
+                        rate,
+                        windows,
+                        viewsAfter ? Views.AFTER : Views.IN_WINDOW,
+                        !leaveKeyless,
+                        sourceVersion,
+                        targetVersion),
+                progress);
     }
 }

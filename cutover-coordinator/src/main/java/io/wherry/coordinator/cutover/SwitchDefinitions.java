@@ -1,0 +1,43 @@
+package io.wherry.coordinator.cutover;
+
+import io.wherry.contract.config.Flow;
+import io.wherry.contract.config.Migration.Views;
+import io.wherry.coordinator.carry.MaterializedViews;
+import io.wherry.coordinator.dump.DdlStore;
+import io.wherry.coordinator.dump.DeferredDdl.Ddl;
+import io.wherry.coordinator.dump.DeferredDdl.Stage;
+import io.wherry.coordinator.sql.Window;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+
+/** The definitions that the target gets with the switch: foreign keys, triggers, rules, policies, and rows of materialized views. */
+record SwitchDefinitions(Flow flow) {
+    /** Runs them, within the transaction of the switch row. */
+    void run(Connection target, Window window) throws SQLException {
+        if (viewsWait()) {
+            DdlStore.postpone(target, MaterializedViews.KIND);
+        }
+        for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
+            window.begins("definitions, " + ddl.kind());
+            window.waitsFor(ddl.kind() + " " + ddl.name());
+            window.check();
+            DdlStore.run(target, ddl);
+        }
+    }
+
+    /** One line for each. */
+    List<String> plan(Connection target) throws SQLException {
+        return DdlStore.pending(target, Stage.SWITCH).stream()
+                .map(ddl -> (waits(ddl) ? "target, once completed: " : "target: ") + ddl.kind() + " " + ddl.name())
+                .toList();
+    }
+
+    private boolean viewsWait() {
+        return flow.migration().cutover().views() == Views.AFTER;
+    }
+
+    private boolean waits(Ddl ddl) {
+        return viewsWait() && ddl.kind().equals(MaterializedViews.KIND);
+    }
+}
