@@ -39,6 +39,11 @@ public final class Differences {
         return wide.remove(table);
     }
 
+    /** Whether a difference of this key stands. */
+    public synchronized boolean stands(TableId table, List<String> key) {
+        return tables.getOrDefault(table, Map.of()).containsKey(key);
+    }
+
     /** The difference of this key stands no longer. */
     public synchronized void forget(TableId table, List<String> key) {
         Map<List<String>, Difference> known = tables.get(table);
