@@ -116,7 +116,7 @@ public final class ProofControl {
     }
 
     /**
-     * Has the rows that differ sent again, as they are on the source.
+     * Has the rows that differ sent again, as they are on the source, and rows that differed and have changed since.
      *
      * @param tables by name; none = all
      * @param dryRun only says what would be repaired
@@ -138,7 +138,7 @@ public final class ProofControl {
                     "See wherry status; order the repair when the proof continues");
         }
         RepairSecret secret = dryRun ? null : secret();
-        List<Difference> standing = proof.status().differences().stream()
+        List<Difference> standing = proof.repairs().suspected().stream()
                 .filter(difference -> meant.contains(difference.table()))
                 .toList();
         if (!dryRun) {

@@ -107,7 +107,7 @@ public record ProofReport(
      * A row whose repair was ordered.
      *
      * @param key values of the key
-     * @param state one of {@link Repairs.State}
+     * @param state one of {@link RepairBook.State}
      * @param why the row is not repaired; otherwise empty
      */
     public record Repaired(String table, List<String> key, String state, String why) {}
@@ -120,7 +120,7 @@ public record ProofReport(
     /** @param values of the rows that differ; none = they are not shown */
     static ProofReport of(
             ProofStatus status,
-            List<Repairs.Status> repairs,
+            List<RepairBook.Status> repairs,
             Map<Difference, List<ShownValues.Value>> values,
             boolean stopped,
             String waitsFor) {

@@ -6,21 +6,18 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.RepairSecret;
+import io.wherry.coordinator.proof.RepairBook.Arrived;
+import io.wherry.coordinator.proof.RepairBook.State;
 import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Sides.Both;
 import io.wherry.coordinator.repair.Sending;
 import io.wherry.coordinator.repair.SourceRows;
-import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,54 +33,15 @@ import org.slf4j.LoggerFactory;
  */
 public final class Repairs {
     private static final Logger LOG = LoggerFactory.getLogger(Repairs.class);
-    /** Rows of one transaction, which keeps them locked. */
-    private static final int BATCH = 50;
-
     private static final long WORK_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-    private static final long PAUSE_MILLIS = 200;
-    private static final long LOCKED_MILLIS = 60_000;
     private static final long CHANGING_MILLIS = 30_000;
+    private static final String NOT_BY_KEY = "the table is not compared by key any more";
 
     private final Flow flow;
     private final DirtyKeys dirty;
     private final Differences differences;
     private final ProofTables tables;
-    private final Map<TableId, Map<List<String>, Entry>> ordered = new TreeMap<>();
-    private RepairSecret secret;
-
-    /** How far the repair of a row is. */
-    public enum State {
-        /** The row is yet to be sent. */
-        WAITING,
-        /** The row is in the stream, and is yet to be found equal. */
-        SENT,
-        /** Both sides were equal after the repair. */
-        EQUAL,
-        /** Both sides differ after the repair. */
-        DIFFERS,
-        /** The row changes too often to be compared outside the window. */
-        CHANGES,
-        /** The row cannot be repaired. */
-        REFUSED;
-
-        /** Whether nothing more will become known. */
-        public boolean isLast() {
-            return this != WAITING && this != SENT;
-        }
-    }
-
-    /** @param why the row is refused; otherwise empty */
-    public record Status(TableId table, List<String> key, State state, String why) {}
-
-    private static final class Entry {
-        private final long orderedMillis = MonotonicClock.millis();
-        private State state = State.WAITING;
-        private String why = "";
-        private boolean tried;
-        private long notBefore;
-        private Lsn sent = Lsn.ZERO;
-        private long passedMillis;
-    }
+    private final RepairBook book = new RepairBook();
 
     Repairs(Flow flow, DirtyKeys dirty, Differences differences, ProofTables tables) {
         this.flow = flow;
@@ -92,45 +50,19 @@ public final class Repairs {
         this.tables = tables;
     }
 
+    /** The rows that a repair of all tables would send. */
+    List<Difference> suspected() {
+        return differences.suspected();
+    }
+
     /** Orders the repair of these rows. What became of rows of earlier orders is forgotten. */
-    synchronized void order(List<Difference> rows, RepairSecret proves) {
-        secret = proves;
-        ordered.values().forEach(of -> of.values().removeIf(entry -> entry.state.isLast()));
-        for (Difference row : rows) {
-            ordered.computeIfAbsent(row.table(), id -> new LinkedHashMap<>()).put(row.key(), new Entry());
-        }
+    void order(List<Difference> rows, RepairSecret secret) {
+        book.order(rows, secret);
     }
 
     /** How far the repair of each row is, by table. */
-    public synchronized List<Status> status() {
-        List<Status> all = new ArrayList<>();
-        ordered.forEach(
-                (table, of) -> of.forEach((key, entry) -> all.add(new Status(table, key, entry.state, entry.why))));
-        return all;
-    }
-
-    /**
-     * Works for up to half a second, beside one statement.
-     *
-     * @param passed as in {@link io.wherry.coordinator.recheck.Recheck}
-     * @return whether a row was sent
-     * @throws SQLException when a side fails. The proof must then begin again: what was sent is not known
-     */
-    boolean work(BothSides sides, Lsn passed) throws SQLException {
-        long began = System.nanoTime();
-        boolean worked = false;
-        for (TableId id : tablesWith(State.SENT)) {
-            compare(id, sides, passed);
-        }
-        for (TableId id : tablesWith(State.WAITING)) {
-            List<List<String>> next = next(id);
-            while (!next.isEmpty() && System.nanoTime() - began < WORK_NANOS) {
-                send(id, next, sides);
-                worked = true;
-                next = next(id);
-            }
-        }
-        return worked;
+    List<RepairBook.Status> status() {
+        return book.status();
     }
 
     /** How the table is compared; empty when it is not. */
@@ -138,112 +70,83 @@ public final class Repairs {
         return Optional.ofNullable(tables.get(table)).map(TableProof::table);
     }
 
-    private synchronized Set<TableId> tablesWith(State state) {
-        Map<TableId, Map<List<String>, Entry>> some = new TreeMap<>(ordered);
-        some.values().removeIf(of -> of.values().stream().noneMatch(entry -> entry.state == state));
-        return some.keySet();
-    }
-
-    /** Rows that could not be locked together are tried one by one. */
-    private synchronized List<List<String>> next(TableId id) {
-        long now = MonotonicClock.millis();
-        List<List<String>> next = new ArrayList<>();
-        for (Map.Entry<List<String>, Entry> each : ordered.get(id).entrySet()) {
-            Entry entry = each.getValue();
-            if (entry.state == State.WAITING && entry.notBefore <= now && next.size() < BATCH) {
-                if (entry.tried && next.isEmpty()) {
-                    return List.of(each.getKey());
-                }
-                if (!entry.tried) {
-                    next.add(each.getKey());
-                }
+    /**
+     * Works for up to half a second, beside one transaction and one comparison.
+     *
+     * @param passed as in {@link io.wherry.coordinator.recheck.Recheck}
+     * @return whether a row was sent
+     * @throws SQLException when a side fails. The proof must then begin again: what was sent is not known
+     */
+    boolean work(BothSides sides, Lsn passed) throws SQLException {
+        for (TableId id : book.tables(State.SENT)) {
+            List<Arrived> arrived = book.arrived(id, passed);
+            if (!arrived.isEmpty()) {
+                compare(id, arrived, sides);
             }
         }
-        return next;
+        long began = System.nanoTime();
+        boolean worked = false;
+        for (TableId id : book.tables(State.WAITING)) {
+            List<List<String>> next = book.next(id);
+            while (!next.isEmpty() && System.nanoTime() - began < WORK_NANOS) {
+                send(id, next, sides);
+                worked = true;
+                next = book.next(id);
+            }
+        }
+        return worked;
     }
 
     private void send(TableId id, List<List<String>> keys, BothSides both) throws SQLException {
         TableProof table = tables.get(id);
         if (table == null || !table.keyed()) {
-            keys.forEach(key -> set(id, key, State.REFUSED, "the table is not compared by key any more"));
+            keys.forEach(key -> book.set(id, key, State.REFUSED, NOT_BY_KEY));
             return;
         }
         SqlSides sides = new SqlSides(table.table(), both);
         SourceRows rows = new SourceRows(both.source(), table.table().repaired());
-        Sending sending = rows.send(keys, secret(), flow.migration().name(), flow.generation());
+        Sending sending = rows.send(keys, book.secret(), flow.migration().name(), flow.generation());
         if (sending instanceof Sending.Sent sent) {
-            // After the commit. A message that removes a row has everything before it in its past, and is compared
-            // with what came after.
             Lsn now = sides.now();
-            sent.keys().forEach(key -> sent(id, key, now));
-            sent.tooLarge().forEach(key -> set(id, key, State.REFUSED, "the row is too large; " + Remedies.reload(id)));
-            // Whoever inserted such a row did so before the message or after; in both cases sending the row is right.
-            rows.existing(sent.absent()).forEach(key -> set(id, key, State.WAITING, ""));
+            for (List<String> key : sent.keys()) {
+                dirty.changed(id, key, now);
+                book.sent(id, key, now);
+            }
+            String reload = "the row is too large for a message; " + Remedies.reload(id);
+            sent.tooLarge().forEach(key -> book.set(id, key, State.REFUSED, reload));
+            // Inserted before the message or after it; in both cases it is right to send the row.
+            rows.existing(sent.absent()).forEach(key -> book.set(id, key, State.WAITING, ""));
             LOG.info(
-                    "{}: {} rows were sent for repair, position {}",
+                    "{}: {} rows were sent for repair before position {}",
                     id,
                     sent.keys().size(),
                     now);
         } else if (sending instanceof Sending.Later later) {
-            keys.forEach(key -> later(id, key, later.why()));
+            keys.forEach(key -> book.later(id, key, later.why()));
         } else if (sending instanceof Sending.Refused refused) {
-            keys.forEach(key -> set(id, key, State.REFUSED, refused.why()));
+            keys.forEach(key -> book.set(id, key, State.REFUSED, refused.why()));
         }
     }
 
-    private synchronized RepairSecret secret() {
-        return secret;
-    }
-
-    private synchronized void sent(TableId id, List<String> key, Lsn now) {
-        dirty.changed(id, key, now);
-        Entry entry = ordered.get(id).get(key);
-        entry.state = State.SENT;
-        entry.sent = now;
-        entry.passedMillis = 0;
-    }
-
-    private synchronized void later(TableId id, List<String> key, String why) {
-        Entry entry = ordered.get(id).get(key);
-        long now = MonotonicClock.millis();
-        entry.tried = true;
-        entry.notBefore = now + PAUSE_MILLIS;
-        if (now - entry.orderedMillis > LOCKED_MILLIS) {
-            set(id, key, State.REFUSED, why + "; order the repair again later");
-        }
-    }
-
-    private synchronized void set(TableId id, List<String> key, State state, String why) {
-        Entry entry = ordered.get(id).get(key);
-        entry.state = state;
-        entry.why = why;
-        if (state == State.REFUSED) {
-            LOG.warn("{} ({}) is not repaired: {}", id, String.join(",", key), why);
-        }
-    }
-
-    private void compare(TableId id, BothSides both, Lsn passed) throws SQLException {
-        List<List<String>> arrived = arrived(id, passed);
+    private void compare(TableId id, List<Arrived> arrived, BothSides both) throws SQLException {
         TableProof table = tables.get(id);
-        if (arrived.isEmpty()) {
-            return;
-        }
         if (table == null || !table.keyed()) {
-            arrived.forEach(key -> set(id, key, State.REFUSED, "the table is not compared by key any more"));
+            arrived.forEach(row -> book.set(id, row.key(), State.REFUSED, NOT_BY_KEY));
             return;
         }
         try {
-            Both found = new SqlSides(table.table(), both).onBoth(arrived);
+            SqlSides sides = new SqlSides(table.table(), both);
+            Both found = sides.onBoth(arrived.stream().map(Arrived::key).toList());
             for (int i = 0; i < arrived.size(); i++) {
-                List<String> key = arrived.get(i);
+                Arrived row = arrived.get(i);
                 boolean equal = found.source().get(i).sameAs(found.target().get(i));
-                boolean stands = differences.stands(id, key);
-                if (equal && !stands) {
-                    set(id, key, State.EQUAL, "");
-                } else if (!equal && stands && !dirty.holds(id, key)) {
-                    set(id, key, State.DIFFERS, "");
-                } else if (changesFor(id, key) > CHANGING_MILLIS) {
-                    set(id, key, State.CHANGES, "");
+                boolean stands = differences.stands(id, row.key());
+                if (!stands && (equal || isRepaired(row, sides))) {
+                    book.set(id, row.key(), State.EQUAL, "");
+                } else if (!equal && stands && !dirty.holds(id, row.key())) {
+                    book.set(id, row.key(), State.DIFFERS, "");
+                } else if (row.millis() > CHANGING_MILLIS) {
+                    book.set(id, row.key(), State.CHANGES, "");
                 }
             }
         } catch (SQLException e) {
@@ -251,26 +154,15 @@ public final class Repairs {
             if (!state.startsWith("42") && !state.startsWith("22")) {
                 throw e;
             }
-            arrived.forEach(key -> set(id, key, State.REFUSED, "the row cannot be compared, SQLSTATE " + state));
+            arrived.forEach(
+                    row -> book.set(id, row.key(), State.REFUSED, "the row cannot be compared, SQLSTATE " + state));
         }
     }
 
-    /** Keys whose message the target has applied. */
-    private synchronized List<List<String>> arrived(TableId id, Lsn passed) {
-        List<List<String>> arrived = new ArrayList<>();
-        ordered.get(id).forEach((key, entry) -> {
-            if (entry.state == State.SENT && !entry.sent.isAfter(passed)) {
-                arrived.add(key);
-            }
-        });
-        return arrived;
-    }
-
-    /** Time since the message was first seen as applied, in ms. */
-    private synchronized long changesFor(TableId id, List<String> key) {
-        Entry entry = ordered.get(id).get(key);
-        long now = MonotonicClock.millis();
-        entry.passedMillis = entry.passedMillis == 0 ? now : entry.passedMillis;
-        return now - entry.passedMillis;
+    /** Of a row that always changes: whether the columns that differed are equal now. */
+    private static boolean isRepaired(Arrived row, SqlSides sides) throws SQLException {
+        List<String> now = sides.differing(row.key());
+        // None: the row was equal meanwhile, or one side has no such row.
+        return !row.columns().isEmpty() && !now.isEmpty() && Collections.disjoint(now, row.columns());
     }
 }
