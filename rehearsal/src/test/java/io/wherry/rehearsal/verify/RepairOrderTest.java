@@ -1,10 +1,8 @@
 package io.wherry.rehearsal.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Repair;
 import io.wherry.contract.record.Repair.Address;
@@ -14,11 +12,8 @@ import io.wherry.contract.record.Repair.Row;
 import io.wherry.contract.record.RepairSecret;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
-import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.repair.RepairSecrets;
-import io.wherry.coordinator.repair.RepairedTable;
 import io.wherry.coordinator.repair.Sending;
-import io.wherry.coordinator.repair.SourceRows;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
@@ -26,13 +21,13 @@ import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** A repair has its place among the changes of the source, once, and only the coordinator can write one. */
@@ -48,8 +43,7 @@ final class RepairOrderTest {
     private MigrationFixture migration;
     private Endpoint source;
     private Endpoint target;
-    private RepairedTable hay;
-    private RepairSecret secret;
+    private SentRows sent;
 
     private void start(MigrationFixture fixture) throws Exception {
         migration = fixture;
@@ -57,29 +51,6 @@ final class RepairOrderTest {
         source = migration.migration().source();
         target = migration.migration().target();
         migration.execute(source, TABLE);
-    }
-
-    /** The migration's topics exist. */
-    private void awaitInSync() throws Exception {
-        migration.awaitState(State.IN_SYNC);
-        secret = RepairSecrets.of(migration.migration());
-        hay = new RepairedTable(
-                migration.number(source, "SELECT 'public.hay'::regclass::oid::bigint"),
-                new TableId("public", "hay"),
-                "ONLY \"public\".\"hay\"",
-                'd',
-                List.of("id"),
-                "\"id\" = ?::pg_catalog.text::pg_catalog.int4",
-                "");
-    }
-
-    private Sending send(Connection session, int from, int to) throws SQLException {
-        List<List<String>> keys = new ArrayList<>();
-        for (int id = from; id <= to; id++) {
-            keys.add(List.of(Integer.toString(id)));
-        }
-        return new SourceRows(session, hay)
-                .send(keys, secret, migration.name, migration.flow().generation());
     }
 
     /**
@@ -91,7 +62,7 @@ final class RepairOrderTest {
         try (MigrationFixture fixture = new MigrationFixture("repairorder", 15, 15)) {
             start(fixture);
             migration.startAll();
-            awaitInSync();
+            sent = new SentRows(migration);
             AtomicInteger changed = new AtomicInteger();
             Endpoint application =
                     RehearsalDatabase.endpoint(migration.source(), migration.database(), RehearsalDatabase.APPLICATION);
@@ -106,17 +77,20 @@ final class RepairOrderTest {
                     throw new CompletionException(e);
                 }
             });
-            int sent = 0;
+            int rows = 0;
             try (Connection session = Sessions.open(migration.migration(), source, "test")) {
                 while (!writer.isDone()) {
                     int next = Math.min(ROWS, changed.get() + 1);
-                    Sending sending = send(session, next, Math.min(ROWS, next + 9));
-                    sent += sending instanceof Sending.Sent all ? all.keys().size() : 0;
+                    int[] ids = IntStream.rangeClosed(next, Math.min(ROWS, next + 9))
+                            .toArray();
+                    rows += sent.send(session, ids) instanceof Sending.Sent all
+                            ? all.keys().size()
+                            : 0;
                 }
             }
             writer.join();
-            assertThat(sent).isGreaterThan(ROWS / 10);
-            awaitArrival();
+            assertThat(rows).isGreaterThan(ROWS / 10);
+            sent.awaitArrival();
             assertThat(migration.number(target, "SELECT count(*) FROM public.hay WHERE v = 'after'"))
                     .isEqualTo(ROWS);
         }
@@ -130,15 +104,15 @@ final class RepairOrderTest {
             migration.startCoordinator();
             migration.startSink();
             migration.startProcess("source");
-            awaitInSync();
+            sent = new SentRows(migration);
             migration.kill("source");
             migration.execute(
                     target, "UPDATE public.hay SET v = 'rogue' WHERE id <= 3", "DELETE FROM public.hay WHERE id = 4");
             migration.execute(target, "INSERT INTO public.hay VALUES (-1, 'rogue')");
             migration.execute(source, "UPDATE public.hay SET v = 'changed' WHERE id = 1");
             try (Connection session = Sessions.open(migration.migration(), source, "test")) {
-                assertThat(send(session, 1, 4)).isInstanceOf(Sending.Sent.class);
-                assertThat(send(session, -1, -1)).isInstanceOf(Sending.Sent.class);
+                assertThat(sent.send(session, 1, 2, 3, 4)).isInstanceOf(Sending.Sent.class);
+                assertThat(sent.send(session, -1)).isInstanceOf(Sending.Sent.class);
                 migration.execute(source, "UPDATE public.hay SET v = 'changed' WHERE id = 2");
                 migration.execute(source, "DELETE FROM public.hay WHERE id = 3");
             }
@@ -148,7 +122,7 @@ final class RepairOrderTest {
                 assertThat(migration.awaitEnd(key)).isEqualTo(Failpoints.EXIT_CODE);
             }
             migration.startSource();
-            awaitArrival();
+            sent.awaitArrival();
             assertThat(migration.text(
                             target,
                             "SELECT string_agg(id || ' ' || v, ', ' ORDER BY id) FROM public.hay WHERE id <= 5"))
@@ -163,36 +137,36 @@ final class RepairOrderTest {
         try (MigrationFixture fixture = new MigrationFixture("repairforged", 15, 15)) {
             start(fixture);
             migration.startAll();
-            awaitInSync();
+            sent = new SentRows(migration);
             Relation relation = new Relation(
-                    hay.oid(),
+                    sent.table.oid(),
                     "public",
                     "hay",
                     'd',
                     List.of(new Column("id", true, 23, -1), new Column("v", false, 25, -1)));
             List<Row> rows = List.of(new Row(true, Arrays.asList("1", "forged")));
-            assertThat(secret).as("it is created once").isEqualTo(RepairSecrets.of(migration.migration()));
+            assertThat(sent.secret).as("it is created once").isEqualTo(RepairSecrets.of(migration.migration()));
             try (Connection session = Sessions.open(migration.migration(), source, "test")) {
                 session.setAutoCommit(false);
                 emit(session, Repair.encode(RepairSecret.random(), address(session), relation, rows));
                 emit(session, new byte[0]);
                 emit(session, new byte[200]);
                 // A message that somebody has read in the log, and writes again.
-                byte[] seen = Repair.encode(secret, address(session), relation, rows);
+                byte[] seen = Repair.encode(sent.secret, address(session), relation, rows);
                 session.commit();
                 emit(session, seen);
                 session.commit();
             }
             migration.execute(source, "UPDATE public.hay SET v = 'last' WHERE id = 2");
-            awaitArrival();
+            sent.awaitArrival();
             assertThat(migration.text(target, "SELECT v FROM public.hay WHERE id = 1"))
                     .isEqualTo("before");
             try (Connection session = Sessions.open(migration.migration(), source, "test")) {
                 session.setAutoCommit(false);
-                emit(session, Repair.encode(secret, address(session), relation, rows));
+                emit(session, Repair.encode(sent.secret, address(session), relation, rows));
                 session.commit();
             }
-            awaitArrival();
+            sent.awaitArrival();
             assertThat(migration.text(target, "SELECT v FROM public.hay WHERE id = 1"))
                     .as("with the secret the same message is taken")
                     .isEqualTo("forged");
@@ -208,15 +182,5 @@ final class RepairOrderTest {
         Queries.string(
                 session, "SELECT pg_logical_emit_message(true, 'wherry.repair', CAST(? AS bytea))::text", (Object)
                         content);
-    }
-
-    /** A row that is written now comes after everything before. */
-    private void awaitArrival() throws Exception {
-        migration.execute(source, "INSERT INTO public.hay VALUES (100000, 'mark')");
-        await().atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.number(target, "SELECT count(*) FROM public.hay WHERE id = 100000") == 1);
-        migration.execute(source, "DELETE FROM public.hay WHERE id = 100000");
-        await().atMost(MigrationFixture.PATIENCE)
-                .until(() -> migration.number(target, "SELECT count(*) FROM public.hay WHERE id = 100000") == 0);
     }
 }

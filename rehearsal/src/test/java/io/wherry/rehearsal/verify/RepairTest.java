@@ -118,6 +118,13 @@ final class RepairTest {
                     .contains("public.keyless: NOT REPAIRED", "wherry reload --table public.keyless");
             assertThat(dry.code()).isEqualTo(ExitCode.DATA_DIFFER);
 
+            assertThat(verify("stop").code()).isEqualTo(ExitCode.DONE);
+            Said stopped = verify("--repair");
+            assertThat(stopped.text()).contains("the proof is stopped", "wherry verify resume");
+            assertThat(stopped.code()).isEqualTo(ExitCode.FAILED);
+            assertThat(verify("resume").code()).isEqualTo(ExitCode.DONE);
+            assertThat(verify("--repair", "--tables", "public.nothing").code()).isEqualTo(ExitCode.CONFIGURATION);
+
             writes.every(100, (session, number) -> session.execute("UPDATE public.hot SET n = n + 1 WHERE id = 1"));
             writes.every(100, (session, number) -> session.execute("UPDATE public.hay SET v = v WHERE id <= 10"));
             writes.every(
@@ -137,6 +144,9 @@ final class RepairTest {
             assertThat(nothing.text()).contains("no row is known to differ");
             assertThat(nothing.code()).isEqualTo(ExitCode.DONE);
             migration.cutOverAndCompare();
+            Said late = verify("--repair");
+            assertThat(late.text()).contains("the target serves");
+            assertThat(late.code()).isEqualTo(ExitCode.FAILED);
         }
     }
 
