@@ -30,6 +30,7 @@ public final class ProofControl {
 
     private static final Logger LOG = LoggerFactory.getLogger(ProofControl.class);
     private static final int MESSAGES_SINCE = 14;
+    private static final int KEY_CHARACTERS = 100;
 
     private final Flow flow;
     private final Progress progress;
@@ -147,10 +148,15 @@ public final class ProofControl {
             LOG.info(
                     "The operator orders the repair of {} rows: {}",
                     rows.size(),
-                    rows.stream().map(row -> row.table() + " " + row.keyText()).collect(Collectors.joining(", ")));
+                    rows.stream().map(ProofControl::shortly).collect(Collectors.joining(", ")));
             proof.repairs().order(rows, secret);
         }
         return RepairOrder.of(standing, dryRun);
+    }
+
+    private static String shortly(Difference row) {
+        String key = row.keyText();
+        return row.table() + " " + (key.length() > KEY_CHARACTERS ? key.substring(0, KEY_CHARACTERS) + "…" : key);
     }
 
     private RepairSecret secret() {

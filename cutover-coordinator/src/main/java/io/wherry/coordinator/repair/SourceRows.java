@@ -36,16 +36,22 @@ import java.util.Set;
  * <p><b>A row that does not exist</b> cannot be locked, so an insert of its key may commit between the last look and the message. Then
  * the target loses the row. The caller looks again after the commit, and has the key compared after the message.
  *
- * <p>Applications wait for at most {@value #LOCK_MILLIS} ms beside the few statements of this transaction: for as long this session may
- * stand in the queue of a lock, with the locks that it has. A session that stops in between is ended by its server.
+ * <p>While this session waits for one lock, applications wait for those that it has: for {@value #LOCK_MILLIS} ms, and for {@value
+ * #LOCKS_MILLIS} ms in all. Beside that they wait for the few statements of the transaction. A session that stops in between is ended
+ * by its server.
  */
 public final class SourceRows {
     static final int LOCK_MILLIS = 100;
+    static final int LOCKS_MILLIS = 500;
 
     // The commit waits for no standby: a standby that does not answer would keep the rows locked.
     private static final String LIMITS = "SELECT set_config('lock_timeout', '" + LOCK_MILLIS + "', true),"
-            + " set_config('statement_timeout', '2000', true), set_config('synchronous_commit', 'local', true),"
+            + " set_config('statement_timeout', '" + LOCKS_MILLIS
+            + "', true), set_config('synchronous_commit', 'local', true),"
             + " set_config('idle_in_transaction_session_timeout', '2000', true)";
+    /** A row may be large, and the way to the source long. */
+    private static final String LOCKED = "SELECT set_config('statement_timeout', '5000', true)";
+
     private static final String RELATION = """
             SELECT a.attname, a.atttypid::bigint, a.atttypmod, n.nspname, c.relname, pg_current_xact_id()::text
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
@@ -113,6 +119,7 @@ public final class SourceRows {
                 row -> locked.put(row.getInt(1), new Locked(row.getBoolean(2), row.getLong(3))),
                 table.lock(keys.size(), held.columns()),
                 twice(keys));
+        Queries.list(source, row -> true, LOCKED);
         List<List<String>> sent = new ArrayList<>();
         List<List<String>> absent = new ArrayList<>();
         List<List<String>> tooLarge = new ArrayList<>();

@@ -19,7 +19,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** A repair that cannot be made now, or not at all, harms neither the applications nor the table. */
-@EveryThirdDay(1)
+@EveryThirdDay(2)
 final class RepairRefusedTest {
     private MigrationFixture migration;
     private SentRows rows;
