@@ -150,6 +150,50 @@ final class RepairTest {
         }
     }
 
+    /** The source has other partitions than the target, and one of them has its columns in another order. */
+    @Test
+    void aTableThatIsCarriedWholeIsRepairedToo() throws Exception {
+        try (MigrationFixture fixture = new MigrationFixture("repairwhole", 15, 15)) {
+            migration = fixture;
+            migration.file("verify: {whole-within: 0s}\ntables: {whole: [public.parted]}");
+            migration.configure("target: {", "target: {schema: existing, ");
+            Endpoint source = migration.migration().source();
+            Endpoint target = migration.migration().target();
+            migration.execute(
+                    source,
+                    "CREATE TABLE public.parted (k int PRIMARY KEY, v text) PARTITION BY RANGE (k)",
+                    "CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES FROM (0) TO (100)",
+                    "CREATE TABLE public.parted_2 (v text, k int PRIMARY KEY)",
+                    "ALTER TABLE public.parted ATTACH PARTITION public.parted_2 FOR VALUES FROM (100) TO (200)",
+                    "INSERT INTO public.parted SELECT i, 'v' || i FROM generate_series(1, 190) i");
+            migration.execute(
+                    target,
+                    "CREATE TABLE public.parted (k int PRIMARY KEY, v text) PARTITION BY HASH (k)",
+                    "CREATE TABLE public.half_1 PARTITION OF public.parted FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+                    "CREATE TABLE public.half_2 PARTITION OF public.parted FOR VALUES WITH (MODULUS 2, REMAINDER 1)");
+            migration.startAll();
+            migration.awaitState(State.IN_SYNC);
+            await().atMost(MigrationFixture.PATIENCE)
+                    .until(() -> verify("status").code() == ExitCode.DONE);
+            migration.execute(
+                    target,
+                    "UPDATE public.parted SET v = 'rogue' WHERE k IN (7, 107)",
+                    "DELETE FROM public.parted WHERE k = 108",
+                    "INSERT INTO public.parted VALUES (199, 'rogue')");
+            assertThat(verify("start", "--wait").code()).isEqualTo(ExitCode.DATA_DIFFER);
+            Said repaired = verify("--repair", "--wait", "--json");
+            assertThat(repaired.code()).as(repaired.text()).isEqualTo(ExitCode.DONE);
+            assertThat(repaired.json().path("rows").asInt()).isEqualTo(4);
+            assertThat(repaired.json().path("repairs"))
+                    .hasSize(4)
+                    .allSatisfy(row -> assertThat(row.path("state").asText()).isEqualTo("EQUAL"));
+            migration.execute(source, "UPDATE public.parted SET v = v || '!' WHERE k IN (8, 108)");
+            assertThat(verify("start", "--wait").code()).isEqualTo(ExitCode.DONE);
+            String all = "SELECT md5(string_agg(k || v, ',' ORDER BY k)) FROM public.parted";
+            assertThat(migration.text(target, all)).isEqualTo(migration.text(source, all));
+        }
+    }
+
     private void execute(Endpoint side, String sql) {
         try {
             migration.execute(side, sql);

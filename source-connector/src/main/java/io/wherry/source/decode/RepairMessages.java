@@ -76,7 +76,7 @@ public final class RepairMessages {
             return true;
         }
         long now = System.nanoTime();
-        if (readNanos != null && known.isPresent() && now - readNanos < AGAIN_NANOS) {
+        if (readNanos != null && now - readNanos < AGAIN_NANOS) {
             return false;
         }
         readNanos = now;
