@@ -14,10 +14,13 @@ import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.repair.RepairSecrets;
 import io.wherry.coordinator.repair.Sending;
+import io.wherry.coordinator.repair.SourceRows;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -129,6 +132,51 @@ final class RepairOrderTest {
                     .isEqualTo("1 changed, 2 changed, 4 before, 5 before");
             migration.assertSourceEqualsTarget();
         }
+    }
+
+    /** Nothing locks a row that does not exist, so an application may insert it at any moment. */
+    @Test
+    void aRowThatIsInsertedWhileItsAbsenceIsSentIsThereInTheEnd() throws Exception {
+        try (MigrationFixture fixture = new MigrationFixture("repairabsent", 15, 15)) {
+            start(fixture);
+            migration.startAll();
+            sent = new SentRows(migration);
+            migration.execute(target, "INSERT INTO public.hay VALUES (-1, 'rogue'), (-2, 'rogue')");
+            try (Connection session = Sessions.open(migration.migration(), source, "test")) {
+                Connection early = before(session, "prepareStatement", "pg_logical_emit_message", -1);
+                assertThat(sent.send(early, -1)).as("seen in time").isInstanceOf(Sending.Later.class);
+                assertThat(sent.send(session, -1))
+                        .isEqualTo(new Sending.Sent(List.of(List.of("-1")), List.of(), List.of()));
+
+                Connection late = before(session, "commit", "", -2);
+                List<List<String>> key = List.of(List.of("-2"));
+                assertThat(sent.send(late, -2)).isEqualTo(new Sending.Sent(key, key, List.of()));
+                sent.awaitArrival();
+                assertThat(sent.onTarget("id, v", "-1, -2")).isEqualTo("-1 inserted");
+                assertThat(new SourceRows(session, sent.table).existing(key))
+                        .as("the coordinator looks again")
+                        .containsExactly(key.get(0));
+                assertThat(sent.send(session, -2)).isInstanceOf(Sending.Sent.class);
+                sent.awaitArrival();
+                assertThat(sent.onTarget("id, v", "-1, -2")).isEqualTo("-2 inserted, -1 inserted");
+            }
+        }
+    }
+
+    /** The session; before a call of this method, with this text in its first argument, an application inserts the row. */
+    private Connection before(Connection session, String method, String text, int id) {
+        return (Connection) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {Connection.class}, (proxy, called, arguments) -> {
+                    if (called.getName().equals(method)
+                            && (text.isEmpty() || String.valueOf(arguments[0]).contains(text))) {
+                        migration.execute(source, "INSERT INTO public.hay VALUES (" + id + ", 'inserted')");
+                    }
+                    try {
+                        return called.invoke(session, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 
     /** Every role may write a logical message. */
