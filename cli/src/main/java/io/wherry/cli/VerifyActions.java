@@ -27,9 +27,9 @@ final class VerifyActions {
     }
 
     /** Returns the exit code; with {@code watch}, only when the coordinator refuses to answer. */
-    int status(boolean watch) throws InterruptedException {
+    int status(boolean watch, boolean values) throws InterruptedException {
         while (true) {
-            Answer answer = client.read("/api/verify", false);
+            Answer answer = client.read("/api/verify", values);
             if (answer.failed()) {
                 return refused(answer);
             }
@@ -49,10 +49,7 @@ final class VerifyActions {
     int start(List<String> tables, boolean wait) throws InterruptedException {
         // Before the order: a pass that begins while the answer is on its way counts.
         long began = System.nanoTime();
-        Answer answer = client.order("/api/verify/start"
-                + tables.stream()
-                        .map(name -> "tables=" + URLEncoder.encode(name, StandardCharsets.UTF_8))
-                        .collect(Collectors.joining("&", tables.isEmpty() ? "" : "?", "")));
+        Answer answer = client.order("/api/verify/start?" + query(tables));
         if (answer.failed()) {
             return refused(answer);
         }
@@ -63,6 +60,13 @@ final class VerifyActions {
         }
         say(answer.body(), "a new pass of " + meant.size() + " tables begins; see wherry verify status");
         return ExitCode.DONE;
+    }
+
+    /** The tables as parameters of a call. */
+    static String query(List<String> tables) {
+        return tables.stream()
+                .map(name -> "tables=" + URLEncoder.encode(name, StandardCharsets.UTF_8))
+                .collect(Collectors.joining("&"));
     }
 
     /** Waits for passes that began after the order was given. */

@@ -34,7 +34,11 @@ import picocli.CommandLine.Spec;
                     + " and the two databases may be any two. Rows that have not arrived yet count as different. With --schema:"
                     + " compares the output of pg_dump --schema-only instead.",
             "With ACTION: shows or steers the proof of equality that a running coordinator carries along.",
-            "Exit code of a comparison, of status and of start --wait: 0 = equal, 8 = rows differ, 3 = not everything is proven."
+            "--repair brings rows right that the proof has found to differ: the source sends them again, and the target applies them"
+                    + " among its other changes.",
+            "Exit code of a comparison, of status and of start --wait: 0 = equal, 8 = rows differ, 3 = not everything is proven.",
+            "Exit code of --repair: 0 = all was ordered, or with --wait found equal; 8 = a row cannot be repaired, or still differs;"
+                    + " 3 = a row changes too often to be compared."
         },
         footer = {
             "",
@@ -46,7 +50,10 @@ import picocli.CommandLine.Spec;
             "  wherry verify start -f m.yaml",
             "  wherry verify start -f m.yaml --tables public.orders --wait",
             "  wherry verify stop -f m.yaml",
-            "  wherry verify resume -f m.yaml"
+            "  wherry verify resume -f m.yaml",
+            "  wherry verify status -f m.yaml --show-values",
+            "  wherry verify --repair -f m.yaml --dry-run",
+            "  wherry verify --repair -f m.yaml --tables public.orders --wait"
         })
 final class VerifyCommand implements Callable<Integer> {
     @Mixin
@@ -60,7 +67,8 @@ final class VerifyCommand implements Callable<Integer> {
                 "start: begins a new pass of all tables or of --tables now, and ends a stop",
                 "stop: passes and rechecks pause until resume or start, or until the coordinator starts again; a cutover would"
                         + " then compare more in its window",
-                "resume: passes and rechecks continue"
+                "resume: passes and rechecks continue",
+                "repair: the same as --repair"
             })
     private Action action;
 
@@ -68,14 +76,28 @@ final class VerifyCommand implements Callable<Integer> {
     private boolean full;
 
     @Option(
+            names = "--repair",
+            description =
+                    "send the rows again that differ, of all tables or of --tables; see wherry verify status for these rows")
+    private boolean repair;
+
+    @Option(names = "--dry-run", description = "with --repair: only print what would be repaired")
+    private boolean dryRun;
+
+    @Option(
             names = "--tables",
             paramLabel = "TABLES",
             description =
                     "only these tables, named as in wherry tables, with commas between them or one option for each;"
-                            + " for a comparison now and for start")
+                            + " for a comparison now, for start and for --repair")
     private List<String> tables = new ArrayList<>();
 
-    @Option(names = "--wait", description = "with start: wait until the new pass is complete, and print its progress")
+    @Option(
+            names = "--wait",
+            description = {
+                "with start: wait until the new pass is complete, and print its progress",
+                "with --repair: wait until each row is found equal, or is known to differ still"
+            })
     private boolean wait;
 
     @Option(names = "--watch", description = "with status: repeat every two seconds, until Ctrl-C")
@@ -87,7 +109,12 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = "--json", description = "print the result as JSON")
     private boolean json;
 
-    @Option(names = "--show-values", description = "with passwords in definitions")
+    @Option(
+            names = "--show-values",
+            description = {
+                "with status: also print the values of columns that differ, read now, at most 200 characters of each",
+                "with --schema: with passwords in definitions"
+            })
     private boolean showValues;
 
     @Spec
@@ -98,11 +125,16 @@ final class VerifyCommand implements Callable<Integer> {
         STATUS,
         START,
         STOP,
-        RESUME
+        RESUME,
+        REPAIR
     }
 
     @Override
     public Integer call() throws SQLException, InterruptedException {
+        if (repair) {
+            refuse(action != null && action != Action.REPAIR, "--repair", "is an action of its own");
+            action = Action.REPAIR;
+        }
         refuseWhatDoesNotBelong();
         Migration read = migration.read();
         if (schema) {
@@ -114,10 +146,13 @@ final class VerifyCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         VerifyActions proof = new VerifyActions(new CoordinatorClient(read, migration.directory(read)), out, json);
         return switch (action) {
-            case STATUS -> proof.status(watch);
+            case STATUS -> proof.status(watch, showValues);
             case START -> proof.start(tables, wait);
             case STOP -> proof.stop();
             case RESUME -> proof.resume();
+            case REPAIR ->
+                new VerifyRepair(new CoordinatorClient(read, migration.directory(read)), out, json)
+                        .repair(tables, dryRun, wait);
         };
     }
 
@@ -126,12 +161,18 @@ final class VerifyCommand implements Callable<Integer> {
         refuse(full && schema, "--full", "is not for a comparison of schemas");
         refuse(full && action != null, "--full", "is a comparison now");
         refuse(schema && action != null, "--schema", "is a comparison now");
-        refuse(wait && action != Action.START, "--wait", "is only for start");
+        refuse(wait && action != Action.START && action != Action.REPAIR, "--wait", "is only for start and --repair");
+        refuse(dryRun && action != Action.REPAIR, "--dry-run", "is only for --repair");
+        refuse(dryRun && wait, "--dry-run", "has nothing to wait for");
+        refuse(
+                showValues && !schema && action != Action.STATUS,
+                "--show-values",
+                "is only for status and for a comparison of schemas");
         refuse(watch && action != Action.STATUS, "--watch", "is only for status");
         refuse(
-                !tables.isEmpty() && (schema || action != null && action != Action.START),
+                !tables.isEmpty() && (schema || action != null && action != Action.START && action != Action.REPAIR),
                 "--tables",
-                "is only for a comparison of rows now and for start");
+                "is only for a comparison of rows now, for start and for --repair");
     }
 
     private void refuse(boolean wrong, String option, String why) {

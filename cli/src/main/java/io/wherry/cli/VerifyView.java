@@ -112,6 +112,13 @@ final class VerifyView {
             lines.append("difference: ")
                     .append(difference.path("explained").asText())
                     .append('\n');
+            difference.path("values").forEach(value -> lines.append("    ")
+                    .append(value.path("column").asText())
+                    .append(": source ")
+                    .append(value.path("source"))
+                    .append(", target ")
+                    .append(value.path("target"))
+                    .append('\n'));
         }
         return lines.toString();
     }

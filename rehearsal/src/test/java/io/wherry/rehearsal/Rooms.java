@@ -73,6 +73,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             new Room("verify", "compares rows"),
             new Room("proof", "equality by induction: passes, and what the operator asks"),
             new Room("whole", "which tables are compared whole, and how long that takes"),
+            new Room("repair", "rows of the source, sent again"),
             new Room("recheck", "the rows that changed, and their comparison by key"),
             new Room("witness", "names the keys that change, by a slot of its own"),
             new Room("follow", "indexes and schema changes onto the target"),

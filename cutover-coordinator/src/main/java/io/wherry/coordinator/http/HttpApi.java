@@ -30,6 +30,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
@@ -41,13 +42,22 @@ import java.util.stream.Collectors;
 public final class HttpApi implements AutoCloseable {
     /** Paths that change something, and their parameters. */
     private static final Map<String, Set<String>> CHANGING = Map.of(
-            "/api/cutover", new TreeSet<>(Set.of("dryRun", "force")),
-            "/api/abort", Set.of(),
-            "/api/retry", new TreeSet<>(Set.of("table", "all")),
-            "/api/reload", new TreeSet<>(Set.of("table", "all")),
-            "/api/verify/start", Set.of("tables"),
-            "/api/verify/stop", Set.of(),
-            "/api/verify/resume", Set.of());
+            "/api/cutover",
+            new TreeSet<>(Set.of("dryRun", "force")),
+            "/api/abort",
+            Set.of(),
+            "/api/retry",
+            new TreeSet<>(Set.of("table", "all")),
+            "/api/reload",
+            new TreeSet<>(Set.of("table", "all")),
+            "/api/verify/start",
+            Set.of("tables"),
+            "/api/verify/stop",
+            Set.of(),
+            "/api/verify/resume",
+            Set.of(),
+            "/api/verify/repair",
+            new TreeSet<>(Set.of("tables", "dryRun")));
 
     private static final int THREADS = 64;
     private static final Set<String> ALWAYS_FREE = Set.of("/livez", "/readyz");
@@ -132,9 +142,10 @@ public final class HttpApi implements AutoCloseable {
             case "/api/abort" -> await(coordinator.abort().thenApply(aborted -> Map.of("aborting", aborted)));
             case "/api/retry" -> ordered(coordinator::retry, parameters);
             case "/api/reload" -> ordered(coordinator::reload, parameters);
-            case "/api/verify" -> answered(() -> coordinator.proof().report());
+            case "/api/verify" -> answered(() -> coordinator.proof().report(shows(query)));
             case "/api/verify/start" ->
                 answered(() -> Map.of("tables", names(coordinator.proof().start(parameters.all("tables")))));
+            case "/api/verify/repair" -> repair(parameters);
             case "/api/verify/stop" ->
                 answered(() -> {
                     coordinator.proof().stop();
@@ -163,11 +174,20 @@ public final class HttpApi implements AutoCloseable {
             }
             forced.add(force.get());
         }
+        return whetherDry(parameters, dryRun -> await(coordinator.cutover(dryRun, forced)));
+    }
+
+    /** @param parameters {@code tables}, {@code dryRun}, both or none */
+    private Reply repair(Parameters parameters) {
+        return whetherDry(
+                parameters, dryRun -> answered(() -> coordinator.proof().repair(parameters.all("tables"), dryRun)));
+    }
+
+    private static Reply whetherDry(Parameters parameters, Function<Boolean, Reply> order) {
         String dryRun = parameters.all("dryRun").isEmpty() ? "false" : String.join(",", parameters.all("dryRun"));
-        if (!Set.of("true", "false").contains(dryRun)) {
-            return Reply.error(400, "dryRun=" + dryRun + " is not known; nothing was done", "Use dryRun=true or false");
-        }
-        return await(coordinator.cutover(dryRun.equals("true"), forced));
+        return Set.of("true", "false").contains(dryRun)
+                ? order.apply(dryRun.equals("true"))
+                : Reply.error(400, "dryRun=" + dryRun + " is not known; nothing was done", "Use dryRun=true or false");
     }
 
     /** One answer after another, because each shows the status of its own moment. */

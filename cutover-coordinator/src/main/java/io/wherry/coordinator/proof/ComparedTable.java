@@ -5,6 +5,7 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.CatalogTable;
+import io.wherry.coordinator.repair.RepairedTable;
 import io.wherry.coordinator.row.RowHash;
 import io.wherry.coordinator.row.RowTypes;
 import java.util.ArrayList;
@@ -156,6 +157,23 @@ record ComparedTable(
                         .map(c -> RowHash.digest(RowHash.row(List.of(c), types), extended))
                         .collect(Collectors.joining(", "))
                 + "] FROM " + rows(onSource) + where(onSource, equal(i -> "?"));
+    }
+
+    /** One value of one row; one parameter for each column of the key. */
+    String row(boolean onSource, String value) {
+        return "SELECT " + value + " FROM " + rows(onSource) + where(onSource, equal(i -> "?"));
+    }
+
+    /** How rows on the source are read for a repair. */
+    RepairedTable repaired() {
+        return new RepairedTable(
+                source.oid(),
+                id(),
+                source.rows(),
+                source.replicaIdentity().code(),
+                source.identity(),
+                String.join(" AND ", equal(i -> "?")),
+                filter);
     }
 
     private List<String> equal(IntFunction<String> value) {

@@ -45,6 +45,7 @@ public final class Proof {
     private final Differences differences = new Differences();
     private final ProofTables tables;
     private final ProofInWindow inWindow;
+    private final Repairs repairs;
     private long standingAsked = MonotonicClock.millis();
     private int nextRecheck;
     private BothSides limitedSides;
@@ -63,6 +64,7 @@ public final class Proof {
         this.passed = passed;
         this.tables = new ProofTables(flow, dirty, differences);
         this.inWindow = new ProofInWindow(tables);
+        this.repairs = new Repairs(flow, dirty, differences, tables);
         witnessed.forEach(table -> tables.admit(table, from));
     }
 
@@ -88,6 +90,7 @@ public final class Proof {
         for (TableProof table : tables.bySize()) {
             table.look(new SqlSides(table.table(), sides), reached);
         }
+        compared |= repairs.work(sides, reached);
         return known && pass(sides) || compared;
     }
 
@@ -101,6 +104,11 @@ public final class Proof {
     public synchronized boolean recheckSome(BothSides sides) throws SQLException {
         limit(sides, Duration.ofSeconds(STATEMENT_SECONDS));
         return recheck(sides);
+    }
+
+    /** The operator's repairs. */
+    public Repairs repairs() {
+        return repairs;
     }
 
     private void limit(BothSides sides, Duration statement) throws SQLException {

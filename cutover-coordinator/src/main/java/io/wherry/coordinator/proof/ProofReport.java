@@ -1,5 +1,6 @@
 package io.wherry.coordinator.proof;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.proof.ProofStatus.PassStatus;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
@@ -23,6 +24,7 @@ import java.util.stream.Collectors;
  * @param oldestMillis age of the oldest table's proof, ms
  * @param tables by name
  * @param differences rows that differ and are not on their way
+ * @param repairs rows of the last order to repair, and of earlier ones that are not decided
  */
 public record ProofReport(
         boolean complete,
@@ -34,13 +36,15 @@ public record ProofReport(
         Long etaSeconds,
         long oldestMillis,
         List<Table> tables,
-        List<Found> differences) {
+        List<Found> differences,
+        List<Repaired> repairs) {
     /** Before this time a rate would be an accident. */
     private static final long LEAST_MILLIS = 500;
 
     public ProofReport {
         tables = List.copyOf(tables);
         differences = List.copyOf(differences);
+        repairs = List.copyOf(repairs);
     }
 
     /**
@@ -84,20 +88,42 @@ public record ProofReport(
      * @param kind one of {@link Difference.Kind}
      * @param columns that differ; empty when the row is on one side only
      * @param explained the same in one line
+     * @param values of these columns, or of all columns of a row that is on one side only; null unless they were asked for
      */
-    public record Found(String table, List<String> key, String kind, List<String> columns, String explained) {
+    public record Found(
+            String table,
+            List<String> key,
+            String kind,
+            List<String> columns,
+            String explained,
+            @JsonInclude(JsonInclude.Include.NON_NULL) List<ShownValues.Value> values) {
         public Found {
             key = List.copyOf(key);
             columns = List.copyOf(columns);
         }
     }
 
+    /**
+     * A row whose repair was ordered.
+     *
+     * @param key values of the key
+     * @param state one of {@link RepairBook.State}
+     * @param why the row is not repaired; otherwise empty
+     */
+    public record Repaired(String table, List<String> key, String state, String why) {}
+
     /** There is no proof, for this reason. */
     static ProofReport none(boolean stopped, String waitsFor) {
-        return new ProofReport(false, stopped, waitsFor, 0, 0, 0, null, 0, List.of(), List.of());
+        return new ProofReport(false, stopped, waitsFor, 0, 0, 0, null, 0, List.of(), List.of(), List.of());
     }
 
-    static ProofReport of(ProofStatus status, boolean stopped, String waitsFor) {
+    /** @param values of the rows that differ; none = they are not shown */
+    static ProofReport of(
+            ProofStatus status,
+            List<RepairBook.Status> repairs,
+            Map<Difference, List<ShownValues.Value>> values,
+            boolean stopped,
+            String waitsFor) {
         Map<TableId, Long> differences =
                 status.differences().stream().collect(Collectors.groupingBy(Difference::table, Collectors.counting()));
         List<Table> tables = status.tables().stream()
@@ -120,7 +146,15 @@ public record ProofReport(
                                 found.key(),
                                 found.kind().name(),
                                 found.columns(),
-                                found.explained()))
+                                found.explained(),
+                                values.get(found)))
+                        .toList(),
+                repairs.stream()
+                        .map(each -> new Repaired(
+                                each.table().toString(),
+                                each.key(),
+                                each.state().name(),
+                                each.why()))
                         .toList());
     }
 

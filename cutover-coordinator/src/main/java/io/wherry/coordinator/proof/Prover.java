@@ -96,7 +96,12 @@ public final class Prover implements AutoCloseable {
 
     /** How far the proof is; empty while there is none. */
     public Optional<ProofStatus> status() {
-        return Optional.ofNullable(round).map(ProofRound::proof).map(Proof::status);
+        return proof().map(Proof::status);
+    }
+
+    /** The proof; empty while there is none. */
+    Optional<Proof> proof() {
+        return Optional.ofNullable(round).map(ProofRound::proof);
     }
 
     /** Why there is no proof, or not yet; empty = there is one. */

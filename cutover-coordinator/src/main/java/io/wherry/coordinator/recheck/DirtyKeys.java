@@ -194,6 +194,12 @@ public final class DirtyKeys implements Changes {
                 && marks.keys.values().stream().anyMatch(entry -> !entry.lsn().isAfter(upTo));
     }
 
+    /** Whether the key waits for its comparison. */
+    public synchronized boolean holds(TableId table, List<String> key) {
+        Marks marks = tables.get(table);
+        return marks != null && (marks.whole != null || marks.keys.containsKey(key));
+    }
+
     /** Whether the table has collapsed, so that what was compared of it counts no more. */
     public synchronized boolean isWhole(TableId table) {
         Marks marks = tables.get(table);

@@ -100,7 +100,7 @@ public final class Recheck {
             for (int i = 0; i < taken.size(); i++) {
                 Found source = found.source().get(i);
                 Found target = found.target().get(i);
-                if (equal(source, target)) {
+                if (source.sameAs(target)) {
                     equal(taken.get(i).key(), source);
                 } else {
                     now = now == null ? sides.now() : now;
@@ -142,10 +142,6 @@ public final class Recheck {
         if (source.exists()) {
             differences.forget(table, source.key());
         }
-    }
-
-    private static boolean equal(Found source, Found target) {
-        return source.exists() ? source.hash().equals(target.hash()) : !target.exists();
     }
 
     /** A key of another shape is of another identity than the one this comparison knows: the table's pass must begin again. */
@@ -210,7 +206,7 @@ public final class Recheck {
                 Found other = found.target().get(i);
                 source += one.exists() ? 1 : 0;
                 target += other.exists() ? 1 : 0;
-                if (equal(one, other)) {
+                if (one.sameAs(other)) {
                     Recheck.this.equal(keys.get(i), one);
                 } else {
                     differing++;

@@ -20,6 +20,11 @@ public interface Sides {
         public boolean exists() {
             return hash != null;
         }
+
+        /** Whether both rows are equal, or neither exists. */
+        public boolean sameAs(Found other) {
+            return exists() ? hash.equals(other.hash) : !other.exists();
+        }
     }
 
     /** The rows of these keys on the source, as far as the table's filter wants them, in the order of the keys. */

@@ -11,6 +11,7 @@ import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.recheck.Difference.Kind;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 final class ProofReportTest {
@@ -27,7 +28,11 @@ final class ProofReportTest {
 
     private static ProofReport report(List<Difference> differences, TableStatus... tables) {
         return ProofReport.of(
-                new ProofStatus(List.of(tables), new DirtyKeys.Size(2, 0, 0), differences, 40_000, 5_000), false, "");
+                new ProofStatus(List.of(tables), new DirtyKeys.Size(2, 0, 0), differences, 40_000, 5_000),
+                List.of(),
+                Map.of(),
+                false,
+                "");
     }
 
     @Test
@@ -88,6 +93,6 @@ final class ProofReportTest {
         assertThat(differs.tables().get(0).differences()).isEqualTo(1);
         assertThat(differs.differences())
                 .containsExactly(new ProofReport.Found(
-                        "public.small", List.of("7"), "DIFFERS", List.of("v"), "public.small (7) differs in v"));
+                        "public.small", List.of("7"), "DIFFERS", List.of("v"), "public.small (7) differs in v", null));
     }
 }

@@ -21,6 +21,7 @@ import io.wherry.contract.record.Position;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.rehearsal.fixture.SharedBroker;
 import io.wherry.source.control.Route;
+import io.wherry.source.decode.RowMark;
 import io.wherry.source.decode.RowPlace;
 import io.wherry.source.decode.SourceTransactions;
 import io.wherry.source.publish.ChangePublisher;
@@ -124,7 +125,7 @@ class OpenTransactionsTest {
         try {
             try (ChangePublisher publisher = publisher(migration, topic, Duration.ofSeconds(8))) {
                 assertThat(publisher.begin(100, 0)).isEqualTo(SourceTransactions.Start.WHOLE);
-                publisher.row(first, route, 0, KEY, change(100));
+                publisher.row(first, route, 0, KEY, change(100), RowMark.NONE);
                 await("committed without another row").until(() -> {
                     publisher.quiet();
                     return Positions.last(group).isPresent();
@@ -132,11 +133,11 @@ class OpenTransactionsTest {
                 assertThat(Positions.last(group).orElseThrow().part())
                         .isEqualTo(new Position.Part(new Lsn(100), new Lsn(50), 1, 1));
                 assertThat(Positions.cover(group.flow(), new Lsn(100))).isFalse();
-                publisher.row(new RowPlace(50, 2, 2), route, 0, KEY, change(100));
+                publisher.row(new RowPlace(50, 2, 2), route, 0, KEY, change(100), RowMark.NONE);
             }
             try (ChangePublisher publisher = publisher(migration, topic)) {
                 assertThat(publisher.begin(100, 0).after()).contains(first);
-                publisher.row(new RowPlace(50, 2, 2), route, 0, KEY, change(100));
+                publisher.row(new RowPlace(50, 2, 2), route, 0, KEY, change(100), RowMark.NONE);
                 publisher.commit(100, 101);
                 assertThat(publisher.awaitCommitted(new Lsn(101), Duration.ofMinutes(1)))
                         .isTrue();
@@ -157,12 +158,12 @@ class OpenTransactionsTest {
         Route route = new Route(TABLE, topic, 1);
         try (ChangePublisher publisher = publisher(migration, topic, Duration.ofSeconds(8))) {
             publisher.begin(100, 0);
-            publisher.row(new RowPlace(50, 1, 1), route, 0, KEY, change(100));
+            publisher.row(new RowPlace(50, 1, 1), route, 0, KEY, change(100), RowMark.NONE);
             await("a part").until(() -> {
                 publisher.quiet();
                 return Positions.last(Flow.first(migration).groups().get(0)).isPresent();
             });
-            assertThatThrownBy(() -> publisher.row(new RowPlace(49, 1, 2), route, 0, KEY, change(100)))
+            assertThatThrownBy(() -> publisher.row(new RowPlace(49, 1, 2), route, 0, KEY, change(100), RowMark.NONE))
                     .isInstanceOf(DataException.class)
                     .hasMessageContaining("the source sent the row of 0/31 after that of 0/32");
             assertThatThrownBy(() -> publisher.commit(100, 101)).isInstanceOf(DataException.class);
@@ -190,7 +191,7 @@ class OpenTransactionsTest {
     private static void commit(Migration migration, String topic, long lsn) throws InterruptedException {
         try (ChangePublisher publisher = publisher(migration, topic)) {
             assertThat(publisher.begin(lsn, 0)).isEqualTo(SourceTransactions.Start.WHOLE);
-            publisher.row(new RowPlace(lsn - 1, 1, 1), new Route(TABLE, topic, 1), 0, KEY, change(lsn));
+            publisher.row(new RowPlace(lsn - 1, 1, 1), new Route(TABLE, topic, 1), 0, KEY, change(lsn), RowMark.NONE);
             publisher.commit(lsn, lsn + 1);
             assertThat(publisher.awaitCommitted(new Lsn(lsn + 1), Duration.ofMinutes(1)))
                     .isTrue();

@@ -10,7 +10,9 @@ import io.wherry.source.control.ColumnNumbers;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
 import io.wherry.source.decode.Origin;
+import io.wherry.source.decode.RepairMessages;
 import io.wherry.source.decode.RowDecoder;
+import io.wherry.source.decode.RowMark;
 import io.wherry.source.decode.RowPlace;
 import io.wherry.source.decode.SourceTransactions;
 import java.io.ByteArrayOutputStream;
@@ -24,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 
 /** Updates of one table as the server sends them, to measure the cost of a row. */
@@ -83,6 +86,7 @@ public final class WireRows {
                 new Rows(sink),
                 new CaptureCounts(),
                 new Origin("3.6.3.Final", "shop", "shop", 1),
+                new RepairMessages("shop", 1, Optional::empty),
                 Clock.systemUTC());
         decoder.take(ByteBuffer.wrap(relation), 0);
         for (int i = 0; i < messages.size(); i++) {
@@ -105,18 +109,13 @@ public final class WireRows {
         }
 
         @Override
-        public void row(RowPlace place, Route route, int partition, byte[] key, byte[] value) {
+        public void row(RowPlace place, Route route, int partition, byte[] key, byte[] value, RowMark mark) {
             sink.row(key, value);
         }
 
         @Override
-        public void barrier(RowPlace place, Route route, byte[] key, byte[] value) {
+        public void barrier(RowPlace place, Route route, byte[] key, byte[] value, RowMark mark) {
             throw new IllegalStateException("one partition has no barriers");
-        }
-
-        @Override
-        public void breakOff(RowPlace place, Route route, byte[] value) {
-            throw new IllegalStateException("no table is carried whole");
         }
 
         @Override

@@ -26,6 +26,7 @@ public final class BatchPlan {
     /** Then ON CONFLICT DO UPDATE could not write every column of an existing row. */
     private final boolean alwaysOutsideKey;
 
+    private final RepairPlan repairs;
     private final List<Step> steps = new ArrayList<>();
     private final Map<Object, Row> rows = new LinkedHashMap<>();
     private final List<String[]> keylessInserts = new ArrayList<>();
@@ -39,6 +40,7 @@ public final class BatchPlan {
     private BatchPlan(BoundTable table) {
         this.table = table;
         this.text = new StatementText(table);
+        this.repairs = new RepairPlan(table, text);
         this.alwaysOutsideKey =
                 table.columns().stream().anyMatch(c -> !c.inKey() && c.target().alwaysIdentity());
     }
@@ -51,12 +53,17 @@ public final class BatchPlan {
     public static List<Step> of(BoundTable table, List<Change> changes, boolean singly) {
         BatchPlan plan = new BatchPlan(table);
         for (Change change : changes) {
+            boolean repair = change.kind() == Kind.REPAIR;
+            if (!repair || !table.foldable()) {
+                plan.flushRepairs();
+            }
             plan.add(change);
-            if (singly || !table.foldable() && !table.keyless()) {
+            if (!repair && (singly || !table.foldable() && !table.keyless())) {
                 plan.flush();
             }
         }
         plan.flush();
+        plan.flushRepairs();
         return plan.steps;
     }
 
@@ -64,6 +71,9 @@ public final class BatchPlan {
         if (change.kind() == Kind.TRUNCATE) {
             flush();
             steps.add(new Step.Truncate());
+        } else if (change.kind() == Kind.REPAIR) {
+            flush();
+            repairs.add(change);
         } else if (table.keyless()) {
             addKeyless(change);
         } else {
@@ -88,7 +98,7 @@ public final class BatchPlan {
                 }
             }
             case UPDATE -> update(change);
-            case TRUNCATE, BREAK -> throw new IllegalArgumentException("a barrier, not a row");
+            case TRUNCATE, BREAK, REPAIR -> throw new IllegalArgumentException("a barrier, not a row");
         }
     }
 
@@ -143,6 +153,12 @@ public final class BatchPlan {
         List<String> arrays = new ArrayList<>(arrays(set, List.<String[]>of(after)));
         arrays.addAll(arrays(table.key(), List.<String[]>of(before)));
         steps.add(new Step.Rows(update(set), arrays, 1, true));
+    }
+
+    private void flushRepairs() {
+        if (!repairs.isEmpty()) {
+            steps.add(repairs.take());
+        }
     }
 
     private void flush() {
@@ -236,7 +252,7 @@ public final class BatchPlan {
                 .toList();
     }
 
-    private static List<String> arrays(List<BoundColumn> columns, List<String[]> rows) {
+    static List<String> arrays(List<BoundColumn> columns, List<String[]> rows) {
         ArrayLiteral[] arrays = new ArrayLiteral[columns.size()];
         Arrays.setAll(arrays, i -> new ArrayLiteral());
         for (String[] row : rows) {

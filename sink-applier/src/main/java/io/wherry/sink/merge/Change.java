@@ -7,7 +7,7 @@ import io.wherry.contract.postgres.TableShape;
  *
  * @param shape the same object for every event written with one schema
  * @param before the old row; only the identity columns are known if the table has some; null when the event has no old row
- * @param after the new row; null for DELETE, TRUNCATE and BREAK
+ * @param after the new row; null for DELETE, TRUNCATE, BREAK and a REPAIR of a row that is not to exist
  * @param commitLsn of the source transaction, unsigned
  * @param order of the event within the transaction
  */
@@ -23,7 +23,9 @@ public record Change(TableShape shape, Kind kind, String[] before, String[] afte
         DELETE,
         TRUNCATE,
         /** Rows were added or removed that no event names. */
-        BREAK
+        BREAK,
+        /** No row has changed; this says what the row of a key is: {@code after}, or none when that is null. */
+        REPAIR
     }
 
     public static boolean isUnchanged(String value) {

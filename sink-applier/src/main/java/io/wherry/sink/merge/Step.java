@@ -14,6 +14,14 @@ public sealed interface Step {
      */
     record Rows(String sql, List<String> arrays, int rows, boolean counted) implements Step {}
 
+    /**
+     * Brings rows right. A repair that the target refuses changes nothing: then the rows stay as they were.
+     *
+     * @param together statements for all rows
+     * @param singly statements for each row by itself, to be tried when the target refuses all rows together; empty for one row
+     */
+    record Repair(List<Rows> together, List<List<Rows>> singly) implements Step {}
+
     /** Empties the table. */
     record Truncate() implements Step {}
 }

@@ -7,10 +7,12 @@ import io.wherry.contract.postgres.TableShape;
 import io.wherry.contract.postgres.TableShape.Column;
 import io.wherry.contract.record.Break;
 import io.wherry.contract.record.ChangeSchemas;
+import io.wherry.contract.record.Repair;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.Change.Kind;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -88,7 +90,7 @@ public final class ChangeDecoder {
             lastTable = table;
         }
         try {
-            return change(new AvroReader(value, HEADER_BYTES), last, Break.isMarked(record));
+            return change(new AvroReader(value, HEADER_BYTES), last, marked(record));
         } catch (RuntimeException e) {
             throw foreign(where(record), "its body cannot be read: " + e.getMessage(), e);
         }
@@ -103,7 +105,16 @@ public final class ChangeDecoder {
         return writer;
     }
 
-    private Change change(AvroReader in, Writer writer, boolean isBreak) {
+    /** What the record's mark makes of the change; null = it has none. */
+    private static Kind marked(ConsumerRecord<byte[], byte[]> record) {
+        if (Break.isMarked(record)) {
+            return Kind.BREAK;
+        }
+        return Repair.isMarked(record) ? Kind.REPAIR : null;
+    }
+
+    /** @param marked what the change is by the mark of its record; null = what its op says */
+    private Change change(AvroReader in, Writer writer, Kind marked) {
         String[] before = row(in, writer, writer.known);
         String[] after = row(in, writer, writer.all);
         long order = in.number();
@@ -116,7 +127,7 @@ public final class ChangeDecoder {
             writer.sourceEnd = in.since(from);
         }
         char op = in.letter();
-        Kind kind = isBreak ? Kind.BREAK : kind(op);
+        Kind kind = marked == null ? kind(op) : marked;
         in.skipNumbers(1);
         unchanged(in, writer, after);
         require(in.atEnd(), "it is longer than its schema says");
@@ -169,8 +180,16 @@ public final class ChangeDecoder {
                     case DELETE ->
                         after == null && (before != null || shape.identity().isEmpty());
                     case TRUNCATE, BREAK -> before == null && after == null;
+                    case REPAIR -> isRepair(before, after, shape);
                 };
         require(fits, "its rows do not fit its op");
+    }
+
+    /** Either a whole row or a key. */
+    private static boolean isRepair(String[] before, String[] after, TableShape shape) {
+        return !shape.identity().isEmpty()
+                && (before == null) != (after == null)
+                && (after == null || Arrays.stream(after).noneMatch(Change::isUnchanged));
     }
 
     private static void require(boolean holds, String problem) {

@@ -3,6 +3,7 @@ package io.wherry.sink.write;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.sink.merge.BatchPlan;
 import io.wherry.sink.merge.Change;
@@ -14,6 +15,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.sql.Statement;
 import java.sql.Types;
 import java.util.HashMap;
@@ -32,6 +34,10 @@ public final class TableWriter {
             SELECT EXISTS (SELECT FROM pg_constraint
                             WHERE contype = 'f' AND confrelid = CAST(? AS regclass) AND conrelid <> confrelid)
             """;
+
+    // Classes of SQLSTATE: a constraint, a value.
+    private static final String REFUSED_ROW = "23";
+    private static final String REFUSED_VALUE = "22";
 
     private final Connection target;
     private final Map<TableId, Map<TableShape, BoundTable>> bound = new HashMap<>();
@@ -119,8 +125,47 @@ public final class TableWriter {
     private void execute(TableId table, Step step) throws SQLException {
         if (step instanceof Step.Rows rows) {
             execute(table, rows);
+        } else if (step instanceof Step.Repair repair) {
+            repair(table, repair);
         } else {
             truncate(table);
+        }
+    }
+
+    /**
+     * A row that cannot be repaired stays as it was, and the table goes on: the proof finds the row again. Example: another row of
+     * the target, which nobody has found yet, holds the row's value of a unique column.
+     */
+    private void repair(TableId table, Step.Repair step) throws SQLException {
+        if (attempt(table, step.together())) {
+            return;
+        }
+        int left = step.singly().isEmpty() ? 1 : 0;
+        for (List<Step.Rows> row : step.singly()) {
+            left += attempt(table, row) ? 0 : 1;
+        }
+        if (left > 0) {
+            LOG.warn("{}: {} rows cannot be repaired, and stay as they were", table, left);
+        }
+    }
+
+    private boolean attempt(TableId table, List<Step.Rows> statements) throws SQLException {
+        Savepoint before = target.setSavepoint();
+        try {
+            for (Step.Rows statement : statements) {
+                execute(table, statement);
+            }
+            target.releaseSavepoint(before);
+            return true;
+        } catch (SQLException e) {
+            String state = String.valueOf(Sessions.state(e));
+            if (!state.startsWith(REFUSED_ROW) && !state.startsWith(REFUSED_VALUE)) {
+                throw e;
+            }
+            // Not the server's words, which hold values.
+            LOG.info("{}: a repair was refused by the target, SQLSTATE {}", table, state);
+            target.rollback(before);
+            return false;
         }
     }
 

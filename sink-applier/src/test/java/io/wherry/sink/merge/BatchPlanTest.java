@@ -108,6 +108,28 @@ final class BatchPlanTest {
     }
 
     @Test
+    void repairsFollowWhatCameBeforeAndAllRowsAreDeletedBeforeOneIsInserted() {
+        List<Step> steps = plan(
+                keyed,
+                insert("1", "a", null),
+                repair(null, "1", "b", null),
+                repair(null, "2", "c", null),
+                repair(row("3", UNCHANGED, UNCHANGED)),
+                repair(null, "2", "d", null),
+                insert("1", "e", null));
+        assertThat(steps).hasSize(3);
+        Step.Repair repair = (Step.Repair) steps.get(1);
+        assertThat(repair.together()).extracting(Step.Rows::counted).containsExactly(false, false);
+        assertThat(repair.together().get(0).sql()).startsWith("DELETE FROM ONLY");
+        assertThat(repair.together().get(0).arrays()).containsExactly("{\"1\",\"2\",\"3\"}");
+        assertThat(repair.together().get(1).arrays())
+                .as("the last repair of a row counts")
+                .containsExactly("{\"1\",\"2\"}", "{\"b\",\"d\"}", "{NULL,NULL}");
+        assertThat(repair.singly()).extracting(List::size).containsExactly(2, 2, 1);
+        assertThat(arrays(steps.get(2))).containsExactly("{\"1\"}", "{\"e\"}", "{NULL}");
+    }
+
+    @Test
     void aKeyChangeIsABarrierAndKeepsAbsentColumns() {
         List<Step> steps = plan(
                 keyed,
@@ -293,6 +315,10 @@ final class BatchPlanTest {
 
     private static Change delete(String key) {
         return new Change(null, Kind.DELETE, row(key, UNCHANGED, UNCHANGED), null, 1, 1);
+    }
+
+    private static Change repair(String[] before, String... after) {
+        return new Change(null, Kind.REPAIR, before, after.length == 0 ? null : after, 1, 1);
     }
 
     private static Change truncate() {

@@ -6,6 +6,7 @@ import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Order;
+import io.wherry.contract.record.RepairSecret;
 import io.wherry.contract.record.SwitchDecided;
 import io.wherry.source.control.ControlTopic.ChunkLoaded;
 import io.wherry.source.control.ControlTopic.PartitionSeen;
@@ -36,6 +37,7 @@ public final class ControlLog {
     private Optional<SourceIdentity> source = Optional.empty();
     private Optional<SlotMade> slotMade = Optional.empty();
     private Optional<SwitchDecided> switched = Optional.empty();
+    private Optional<RepairSecret> repairSecret = Optional.empty();
     private boolean slotWanted;
 
     public void see(ConsumerRecord<byte[], byte[]> record) {
@@ -64,6 +66,7 @@ public final class ControlLog {
             }
             case Order.KEY -> follow(Json.read(record, Order.class));
             case SwitchDecided.KEY -> switched = Optional.of(Json.read(record, SwitchDecided.class));
+            case RepairSecret.KEY -> repairSecret = Optional.of(Json.read(record, RepairSecret.class));
             case ControlTopic.SOURCE -> {
                 if (source.isEmpty()) {
                     source = Optional.of(Json.read(record, SourceIdentity.class));
@@ -98,6 +101,11 @@ public final class ControlLog {
     /** The database with which the migration started. */
     public Optional<SourceIdentity> source() {
         return source;
+    }
+
+    /** The secret that proves the coordinator's repairs; empty = none was ever ordered. */
+    public Optional<RepairSecret> repairSecret() {
+        return repairSecret;
     }
 
     /** The switch of a cutover to the target: after it nothing more may be captured. */

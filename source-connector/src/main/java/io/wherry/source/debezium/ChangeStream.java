@@ -17,9 +17,11 @@ import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.contract.service.Resources;
 import io.wherry.source.control.CaptureCounts;
+import io.wherry.source.control.ControlTopic;
 import io.wherry.source.control.Routes;
 import io.wherry.source.decode.Origin;
 import io.wherry.source.decode.RelationShapes;
+import io.wherry.source.decode.RepairMessages;
 import io.wherry.source.decode.RowDecoder;
 import io.wherry.source.publish.ChangePublisher;
 import io.wherry.source.server.TableFiles;
@@ -83,8 +85,11 @@ public final class ChangeStream implements AutoCloseable {
         List<String> topics = routes.topics();
         publisher = new ChangePublisher(group, registry, topics, timeline, transactionTimeout, failpoints);
         shapes = new RelationShapes(group, files, wholes);
+        RepairMessages repairs = new RepairMessages(
+                group.migration().name(), group.flow().generation(), () -> ControlTopic.read(group.migration())
+                        .repairSecret());
         RowDecoder decoder =
-                new RowDecoder(routes, registry, shapes, publisher, counts, origin(group), Clock.systemUTC());
+                new RowDecoder(routes, registry, shapes, publisher, counts, origin(group), repairs, Clock.systemUTC());
         TaskInputs.offer(engineName, new TaskInputs(decoder, EngineSettings.application(group), timeline, pulse));
         engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
                 .using(EngineSettings.of(group, engineName, options))

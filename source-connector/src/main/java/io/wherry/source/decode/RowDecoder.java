@@ -2,6 +2,7 @@ package io.wherry.source.decode;
 
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.record.ChangeSchemas;
+import io.wherry.contract.record.Repair;
 import io.wherry.source.control.CaptureCounts;
 import io.wherry.source.control.Route;
 import io.wherry.source.control.Routes;
@@ -13,6 +14,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +32,7 @@ public final class RowDecoder {
     private final Shapes shapes;
     private final SourceTransactions rows;
     private final TableStreams streams;
+    private final RepairMessages repairs;
     private final Tuple before = new Tuple();
     private final Tuple after = new Tuple();
     private final Clock clock;
@@ -57,6 +60,7 @@ public final class RowDecoder {
 
     /**
      * @param routes where each table's changes go
+     * @param repairs finds those among the logical messages
      * @param clock for the time at which a transaction arrives
      */
     public RowDecoder(
@@ -66,15 +70,17 @@ public final class RowDecoder {
             SourceTransactions rows,
             CaptureCounts counts,
             Origin origin,
+            RepairMessages repairs,
             Clock clock) {
         this.clock = clock;
+        this.repairs = repairs;
         this.shapes = shapes;
         this.rows = rows;
         streams = new TableStreams(routes, registry, shapes, counts, origin);
     }
 
     /**
-     * Takes a message about rows, and a logical message, which is left out.
+     * Takes a message about rows, and a logical message, which is left out unless it is a repair.
      *
      * @param at LSN of the WAL record of the message
      * @return false for any other message, which Debezium must see. Messages of transactions are noted here, and Debezium sees
@@ -92,8 +98,11 @@ public final class RowDecoder {
                 return true;
             }
             case 'M' -> {
-                // A logical message. Wherry's own need only their transaction, whose end comes to Debezium. Those of
+                // A logical message. A heartbeat needs only its transaction, whose end comes to Debezium. The messages
+                // of
                 // applications may have megabytes each, and Debezium's queue holds thousands.
+                message.get();
+                repair(message);
                 message.position(message.limit());
                 return true;
             }
@@ -165,11 +174,41 @@ public final class RowDecoder {
     }
 
     private void relation(RelationMessage relation) {
+        awaitVisible();
+        streams.describe(relation);
+    }
+
+    private void awaitVisible() {
         if (visible != transaction) {
             shapes.await(transaction.number());
             visible = transaction;
         }
-        streams.describe(relation);
+    }
+
+    /** Takes a logical message after its letter, if it is a repair: rows as they are on the source at this place. */
+    private void repair(ByteBuffer message) {
+        if (!start.wanted()) {
+            return;
+        }
+        Optional<ByteBuffer> found = repairs.read(message, transaction.number());
+        if (found.isEmpty() || !isWanted()) {
+            return;
+        }
+        ByteBuffer in = found.get();
+        awaitVisible();
+        TableStream table = streams.aside(RelationMessage.read(in));
+        if (!table.findRoute() || table.encoder().keySchema() < 0) {
+            return;
+        }
+        for (int rowsLeft = in.getInt(); rowsLeft > 0; rowsLeft--) {
+            RowPlace place = next();
+            boolean exists = in.get() == Repair.ROW;
+            table.read(after, in);
+            byte[] value = exists
+                    ? table.encoder().value(null, false, after, ChangeSchemas.UPDATE, source(place))
+                    : table.encoder().value(after, true, null, ChangeSchemas.DELETE, source(place));
+            table.repair(rows, place, table.encoder().key(after, null), value);
+        }
     }
 
     /** @return false when the row is left out, or when it does not name the row that it changes */
@@ -251,7 +290,7 @@ public final class RowDecoder {
 
     private void breakOff(TableStream table, RowPlace place) {
         byte[] value = table.encoder().value(null, false, null, ChangeSchemas.UPDATE, source(place));
-        rows.breakOff(place, table.route(), value);
+        table.breakOff(rows, place, value);
     }
 
     private ChangeEncoder.Source source(RowPlace place) {

@@ -40,17 +40,14 @@ public interface SourceTransactions {
      *
      * @param key null for a keyless table
      */
-    void row(RowPlace place, Route route, int partition, byte[] key, byte[] value);
+    void row(RowPlace place, Route route, int partition, byte[] key, byte[] value, RowMark mark);
 
     /**
      * A row whose place is among those of all partitions ({@link io.wherry.contract.record.Barrier}).
      *
-     * @param key null for TRUNCATE or a keyless table
+     * @param key null for TRUNCATE, a break or a keyless table
      */
-    void barrier(RowPlace place, Route route, byte[] key, byte[] value);
-
-    /** Rows of the table came or went that no record names ({@link io.wherry.contract.record.Break}). */
-    void breakOff(RowPlace place, Route route, byte[] value);
+    void barrier(RowPlace place, Route route, byte[] key, byte[] value, RowMark mark);
 
     /** @param endLsn end of the COMMIT record */
     void commit(long commitLsn, long endLsn);

@@ -131,18 +131,37 @@ final class TableStream {
      * @param place of the change within its source transaction
      */
     void send(SourceTransactions rows, RowPlace place, char operation, byte[] key, boolean keyChanges, byte[] value) {
+        send(rows, place, key, keyChanges, value, RowMark.NONE);
+        encoding().counts().count(operation);
+    }
+
+    /** Sends what the row of this key is. Not counted among the changes: no row has changed. */
+    void repair(SourceTransactions rows, RowPlace place, byte[] key, byte[] value) {
+        send(rows, place, key, false, value, RowMark.REPAIR);
+    }
+
+    /** Sends that rows of the table came or went that no record names. */
+    void breakOff(SourceTransactions rows, RowPlace place, byte[] value) {
         if (route.partitions() == 1) {
-            rows.row(place, route, 0, key, value);
+            rows.row(place, route, 0, null, value, RowMark.BREAK);
+        } else {
+            rows.barrier(place, route, null, value, RowMark.BREAK);
+        }
+    }
+
+    private void send(
+            SourceTransactions rows, RowPlace place, byte[] key, boolean keyChanges, byte[] value, RowMark mark) {
+        if (route.partitions() == 1) {
+            rows.row(place, route, 0, key, value, mark);
         } else {
             KeySchema keys = encoding().keys();
             Integer known = keys.last;
             keys.last = encoder().keySchema();
             if (key == null || keyChanges || known == null || known != encoder().keySchema()) {
-                rows.barrier(place, route, key, value);
+                rows.barrier(place, route, key, value, mark);
             } else {
-                rows.row(place, route, Math.floorMod(Arrays.hashCode(key), route.partitions()), key, value);
+                rows.row(place, route, Math.floorMod(Arrays.hashCode(key), route.partitions()), key, value, mark);
             }
         }
-        encoding().counts().count(operation);
     }
 }

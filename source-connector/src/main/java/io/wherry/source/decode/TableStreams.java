@@ -42,12 +42,19 @@ final class TableStreams {
 
     /** Takes a description of a relation, which replaces the description before it. */
     void describe(RelationMessage relation) {
+        described.put(relation.oid(), aside(relation));
+    }
+
+    /**
+     * As {@link #describe}, for a description that is not the server's. The server describes a relation again only when it has
+     * changed, so the rows that the server sends are read by the server's own description.
+     */
+    TableStream aside(RelationMessage relation) {
         Set<String> generated = shapes.generated(relation);
         Carrier carrier = shapes.carrier(relation);
-        described.put(
-                relation.oid(),
-                new TableStream(this, relation.without(generated), carrier, relation.leftOut(generated)));
+        TableStream table = new TableStream(this, relation.without(generated), carrier, relation.leftOut(generated));
         requireSameColumns(carrier.oid());
+        return table;
     }
 
     /**

@@ -9,13 +9,13 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
 import io.wherry.contract.record.Barrier.Section;
-import io.wherry.contract.record.Break;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.LargeValues;
 import io.wherry.contract.record.Position;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.source.control.Route;
 import io.wherry.source.decode.BarrierSections;
+import io.wherry.source.decode.RowMark;
 import io.wherry.source.decode.RowPlace;
 import io.wherry.source.decode.SourceTransactions;
 import java.nio.charset.StandardCharsets;
@@ -110,25 +110,19 @@ public final class ChangePublisher implements SourceTransactions, AutoCloseable 
     }
 
     @Override
-    public synchronized void row(RowPlace place, Route route, int partition, byte[] key, byte[] value) {
+    public synchronized void row(RowPlace place, Route route, int partition, byte[] key, byte[] value, RowMark mark) {
         openTransaction(place, value);
-        sendWhole(sections.row(route, partition, key, value));
+        send(List.of(sections.row(route, partition, key, value)), mark);
     }
 
     @Override
-    public synchronized void barrier(RowPlace place, Route route, byte[] key, byte[] value) {
+    public synchronized void barrier(RowPlace place, Route route, byte[] key, byte[] value, RowMark mark) {
         openTransaction(place, value);
-        sections.barrier(route, new Section(new Lsn(transactionLsn), place.order()), key, value)
-                .forEach(this::sendWhole);
+        send(sections.barrier(route, new Section(new Lsn(transactionLsn), place.order()), key, value), mark);
     }
 
-    @Override
-    public synchronized void breakOff(RowPlace place, Route route, byte[] value) {
-        openTransaction(place, value);
-        List<ProducerRecord<byte[], byte[]>> records = route.partitions() == 1
-                ? List.of(sections.row(route, 0, null, value))
-                : sections.barrier(route, new Section(new Lsn(transactionLsn), place.order()), null, value);
-        records.forEach(Break::mark);
+    private void send(List<ProducerRecord<byte[], byte[]>> records, RowMark mark) {
+        records.forEach(mark::put);
         records.forEach(this::sendWhole);
     }
 

@@ -19,6 +19,8 @@ final class KeptTransactions implements SourceTransactions {
     final List<Integer> barriers = new ArrayList<>();
     /** Indexes of the rows that were breaks. */
     final List<Integer> breaks = new ArrayList<>();
+    /** Indexes of the rows that were repairs. */
+    final List<Integer> repairs = new ArrayList<>();
 
     @Override
     public Start begin(long commitLsn, long commitMillis) {
@@ -27,7 +29,12 @@ final class KeptTransactions implements SourceTransactions {
     }
 
     @Override
-    public void row(RowPlace place, Route route, int partition, byte[] key, byte[] value) {
+    public void row(RowPlace place, Route route, int partition, byte[] key, byte[] value, RowMark mark) {
+        switch (mark) {
+            case BREAK -> breaks.add(values.size());
+            case REPAIR -> repairs.add(values.size());
+            case NONE -> {}
+        }
         orders.add(place.order());
         topics.add(route.topic());
         partitions.add(partition);
@@ -36,15 +43,9 @@ final class KeptTransactions implements SourceTransactions {
     }
 
     @Override
-    public void barrier(RowPlace place, Route route, byte[] key, byte[] value) {
+    public void barrier(RowPlace place, Route route, byte[] key, byte[] value, RowMark mark) {
         barriers.add(values.size());
-        row(place, route, 0, key, value);
-    }
-
-    @Override
-    public void breakOff(RowPlace place, Route route, byte[] value) {
-        breaks.add(values.size());
-        row(place, route, 0, null, value);
+        row(place, route, 0, key, value, mark);
     }
 
     @Override

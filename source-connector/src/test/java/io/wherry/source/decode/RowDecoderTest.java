@@ -19,6 +19,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
@@ -302,6 +303,7 @@ final class RowDecoderTest {
                 transactions,
                 counts,
                 ORIGIN,
+                new RepairMessages(ORIGIN.name(), ORIGIN.generation(), Optional::empty),
                 Clock.fixed(Instant.ofEpochMilli(NOW), ZoneOffset.UTC));
     }
 

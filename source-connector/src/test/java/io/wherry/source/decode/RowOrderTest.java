@@ -160,6 +160,7 @@ final class RowOrderTest {
                 transactions,
                 counts,
                 new Origin("3.6", "shop", "shop", Flow.FIRST_GENERATION),
+                new RepairMessages("shop", Flow.FIRST_GENERATION, Optional::empty),
                 Clock.systemUTC());
         take(decoder, relation(ITEM, "item"), relation(OTHER, "other"));
         return decoder;

@@ -1,0 +1,86 @@
+package io.wherry.source.decode;
+
+import io.wherry.contract.record.Repair;
+import io.wherry.contract.record.Repair.Address;
+import io.wherry.contract.record.RepairSecret;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds the coordinator's repairs among the logical messages of the stream. A message in their form without the proof is left out:
+ * every role of the source's database may write one. Not safe for use by several threads.
+ */
+public final class RepairMessages {
+    private static final Logger LOG = LoggerFactory.getLogger(RepairMessages.class);
+    private static final byte[] PREFIX = Repair.PREFIX.getBytes(StandardCharsets.UTF_8);
+    private static final int TRANSACTIONAL = 1;
+    /** A role that writes false messages must not make us read the control topic for each. */
+    private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final String migration;
+    private final int generation;
+    private final Supplier<Optional<RepairSecret>> secrets;
+    private Optional<RepairSecret> known = Optional.empty();
+    private Long readNanos;
+
+    /** @param secrets reads the secret of the migration; empty = no repair was ever ordered */
+    public RepairMessages(String migration, int generation, Supplier<Optional<RepairSecret>> secrets) {
+        this.migration = migration;
+        this.generation = generation;
+        this.secrets = secrets;
+    }
+
+    /**
+     * Reads the message after its letter.
+     *
+     * @param transaction number of the transaction that holds the message
+     * @return the table and its rows; empty when the message is no repair of this migration
+     */
+    Optional<ByteBuffer> read(ByteBuffer message, long transaction) {
+        boolean transactional = (message.get() & TRANSACTIONAL) != 0;
+        message.getLong();
+        if (!transactional || !skipsPrefix(message)) {
+            return Optional.empty();
+        }
+        byte[] content = new byte[message.getInt()];
+        message.get(content);
+        if (!isProven(content)) {
+            LOG.warn(
+                    "A message '{}' of the source's transaction {} is not the coordinator's; it is left out",
+                    Repair.PREFIX,
+                    transaction);
+            return Optional.empty();
+        }
+        return Repair.read(content, new Address(transaction, migration, generation));
+    }
+
+    private static boolean skipsPrefix(ByteBuffer message) {
+        int length = PREFIX.length;
+        if (message.remaining() <= length || message.get(message.position() + length) != 0) {
+            return false;
+        }
+        byte[] prefix = new byte[length];
+        message.get(prefix);
+        message.get();
+        return Arrays.equals(prefix, PREFIX);
+    }
+
+    private boolean isProven(byte[] content) {
+        if (known.isPresent() && Repair.isProven(content, known.get())) {
+            return true;
+        }
+        long now = System.nanoTime();
+        if (readNanos != null && now - readNanos < AGAIN_NANOS) {
+            return false;
+        }
+        readNanos = now;
+        known = secrets.get();
+        return known.isPresent() && Repair.isProven(content, known.get());
+    }
+}
