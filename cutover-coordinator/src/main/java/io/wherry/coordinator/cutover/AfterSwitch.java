@@ -2,6 +2,7 @@ package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Sentence;
+import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Backoff;
 import io.wherry.coordinator.dump.DdlStore;
@@ -12,6 +13,8 @@ import io.wherry.coordinator.fence.Logins;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
+import io.wherry.coordinator.watch.ControlTopicWriter;
+import io.wherry.coordinator.watch.LastSeenNote;
 import io.wherry.coordinator.watch.Observation;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -22,6 +25,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.apache.kafka.common.KafkaException;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 import org.slf4j.Logger;
@@ -89,6 +93,7 @@ public final class AfterSwitch implements AutoCloseable {
     private void work() {
         Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
         tellLogins();
+        noteLastSeen();
         try {
             while (!closing) {
                 String waits = attempt();
@@ -106,6 +111,18 @@ public final class AfterSwitch implements AutoCloseable {
             }
         } catch (InterruptedException e) {
             LOG.debug("ended before the foreign keys were validated", e);
+        }
+    }
+
+    /** The source is fenced, so these are the values that the target was given. */
+    private void noteLastSeen() {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
+                ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
+            LastSeenNote.write(control, LastSeenNote.read(flow, source));
+        } catch (SQLException | WherryException | KafkaException e) {
+            LOG.warn(
+                    "The last values of the sequences are not in Kafka, so a rebuild from the topics takes earlier ones: {}",
+                    e.getMessage());
         }
     }
 

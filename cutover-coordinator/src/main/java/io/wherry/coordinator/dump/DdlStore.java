@@ -1,6 +1,7 @@
 package io.wherry.coordinator.dump;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.SchemaEvent.Waiting;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.sql.Queries;
@@ -72,6 +73,14 @@ public final class DdlStore {
                 Stage.TABLE.name(),
                 table.schema(),
                 table.table());
+    }
+
+    /** The statements as an event of the schema has them. */
+    public static List<Waiting> waiting(List<Ddl> plan) {
+        return plan.stream()
+                .map(ddl -> new Waiting(
+                        ddl.stage().name(), ddl.kind(), ddl.name(), ddl.table().orElse(null), ddl.sql()))
+                .toList();
     }
 
     /** Runs one statement and marks it done, within the caller's transaction. */

@@ -6,6 +6,7 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.LastSeen;
 import io.wherry.coordinator.schema.SchemaAdditions.Addition;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Array;
@@ -223,11 +224,7 @@ public final class Sequences {
                 // The sequence's value on the target, which is not in use yet, may be outside the new bounds.
                 String alter = sequence.statement("ALTER") + " RESTART WITH " + sequence.start;
                 additions.add(new Addition(
-                        "sequence " + sequence.id.quoted(),
-                        sequence.id,
-                        sequence.parameters,
-                        true,
-                        target -> Queries.execute(target, alter)));
+                        "sequence " + sequence.id.quoted(), sequence.id, sequence.parameters, true, alter));
             }
         }
         return additions;
@@ -255,6 +252,16 @@ public final class Sequences {
             }
         }
         return refused;
+    }
+
+    /** The values of every sequence of the source that Wherry's role may read, for those who set them later. */
+    public static List<LastSeen.Sequence> values(Connection source) throws SQLException {
+        List<LastSeen.Sequence> values = new ArrayList<>();
+        for (Sequence sequence : Queries.list(source, Sequences::sequence, ALL)) {
+            Value value = value(source, sequence);
+            values.add(new LastSeen.Sequence(sequence.id, value.last(), value.called()));
+        }
+        return values;
     }
 
     /** How many values are set at the switch. */

@@ -154,12 +154,12 @@ final class SchemaCopyTest {
                     "CREATE TABLE public.late (id int PRIMARY KEY, boss int CONSTRAINT late_boss REFERENCES public.late)");
             try (Connection target = servers.openTarget()) {
                 target.setAutoCommit(false);
-                copy.refreshDeferred(target);
+                copy.refreshDeferred(target, Lsn.ZERO);
                 copy.add(target, Set.of(new TableId("public", "late")));
                 assertThat(Queries.string(target, "SELECT deferred FROM wherry.migration"))
                         .as("an existing object is treated as old")
                         .contains("");
-                copy.refreshDeferred(target);
+                copy.refreshDeferred(target, Lsn.ZERO);
                 target.commit();
             }
             finish(servers);

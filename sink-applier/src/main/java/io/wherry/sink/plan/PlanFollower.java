@@ -67,7 +67,7 @@ public final class PlanFollower {
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = new PlannedRelations(target);
         this.plannedCheckpoints = new PlannedCheckpoints(flow.migration(), target, epoch);
-        this.replaced = new ReplacedTables(flow.migration(), target, epoch);
+        this.replaced = new ReplacedTables(flow, target, epoch);
         this.stop = stop;
         this.failpoints = failpoints;
     }
