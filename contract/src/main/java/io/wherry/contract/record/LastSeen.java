@@ -3,6 +3,7 @@ package io.wherry.contract.record;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -14,6 +15,7 @@ import java.util.Objects;
  * @param atMillis the source's clock, ms since 1970
  * @param largeObjects how many there are
  * @param extensionTables tables of extensions that hold users' rows
+ * @param topics Kafka's id of each topic that holds rows: a topic that was deleted and re-created has another id
  */
 public record LastSeen(
         int generation,
@@ -21,7 +23,8 @@ public record LastSeen(
         long atMillis,
         List<Sequence> sequences,
         long largeObjects,
-        List<TableId> extensionTables) {
+        List<TableId> extensionTables,
+        Map<String, String> topics) {
     /** Key of these records in the control topic. */
     public static final String KEY = "last-seen";
 
@@ -30,6 +33,7 @@ public record LastSeen(
         Objects.requireNonNull(lsn, "lsn");
         sequences = List.copyOf(sequences);
         extensionTables = List.copyOf(extensionTables);
+        topics = Map.copyOf(topics);
     }
 
     /**
@@ -43,6 +47,7 @@ public record LastSeen(
     public boolean saysTheSame(LastSeen other) {
         return sequences.equals(other.sequences)
                 && largeObjects == other.largeObjects
-                && extensionTables.equals(other.extensionTables);
+                && extensionTables.equals(other.extensionTables)
+                && topics.equals(other.topics);
     }
 }

@@ -13,7 +13,7 @@ import java.util.Objects;
  * @param asOf the end of the source's log when the need was first seen; zero = with the first copy
  * @param object what the event is about, in words; of {@link Kind#FOLLOWED}, {@code "no "} and the words of another event take that
  *     one back
- * @param tables that the event makes or drops
+ * @param tables that the event makes, drops or alters
  * @param script statements that were run at once, as one text
  * @param relaxes whether the script only permits more
  * @param waiting statements that wait until tables are loaded or switched
@@ -72,8 +72,10 @@ public record SchemaEvent(
     }
 
     /** A part of a table that was altered. */
-    public static SchemaEvent followed(int generation, Lsn asOf, String object, String sql, boolean relaxes) {
-        return new SchemaEvent(generation, Kind.FOLLOWED, asOf, object, List.of(), sql, relaxes, List.of(), "", "");
+    public static SchemaEvent followed(
+            int generation, Lsn asOf, String object, TableId table, String sql, boolean relaxes) {
+        return new SchemaEvent(
+                generation, Kind.FOLLOWED, asOf, object, List.of(table), sql, relaxes, List.of(), "", "");
     }
 
     /** The statements for the switch. */

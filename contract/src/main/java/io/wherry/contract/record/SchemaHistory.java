@@ -41,6 +41,11 @@ public final class SchemaHistory {
         return List.copyOf(events.values());
     }
 
+    /** Every record of what no stream carries, in the topic's order. */
+    public List<LastSeen> seen() {
+        return List.copyOf(lastSeen);
+    }
+
     /**
      * What was seen of what no stream carries: first after the LSN, or else last before it. Empty = never.
      *

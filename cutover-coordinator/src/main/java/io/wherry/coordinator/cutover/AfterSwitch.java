@@ -117,8 +117,9 @@ public final class AfterSwitch implements AutoCloseable {
     /** The source is fenced, so these are the values that the target was given. */
     private void noteLastSeen() {
         try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "last seen");
                 ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
-            LastSeenNote.write(control, LastSeenNote.read(flow, source));
+            LastSeenNote.write(control, LastSeenNote.read(flow, source, target));
         } catch (SQLException | WherryException | KafkaException e) {
             LOG.warn(
                     "The last values of the sequences are not in Kafka, so a rebuild from the topics takes earlier ones: {}",

@@ -141,7 +141,13 @@ public final class SchemaFollower implements AutoCloseable {
         addition.run(target);
         SchemaLog.append(
                 target,
-                SchemaEvent.followed(flow.generation(), seen, addition.object(), addition.sql(), addition.relaxes()));
+                SchemaEvent.followed(
+                        flow.generation(),
+                        seen,
+                        addition.object(),
+                        addition.table(),
+                        addition.sql(),
+                        addition.relaxes()));
         done.put(addition.object(), addition.definition());
     }
 

@@ -118,12 +118,14 @@ public final class SchemaAdditions {
      * One difference.
      *
      * @param object in words
+     * @param table that the statement alters
      * @param alone the only table whose rows the difference concerns; null = rows of other tables too
      * @param definition the definition on the source; a server of another version may always word it differently
      * @param relaxes whether the statement only permits more: then it may run at once, otherwise after all earlier changes
      * @param sql that makes the target match the source
      */
-    public record Addition(String object, TableId alone, String definition, boolean relaxes, String sql) {
+    public record Addition(
+            String object, TableId table, TableId alone, String definition, boolean relaxes, String sql) {
         /** Makes the target match the source. */
         public void run(Connection target) throws SQLException {
             Queries.execute(target, sql);
@@ -196,13 +198,13 @@ public final class SchemaAdditions {
             String sql = found.statement
                     .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
                     .replace(" INHERIT ", " NO INHERIT ");
-            additions.add(new Addition(TAKEN_BACK + found.object, null, "", true, sql));
+            additions.add(new Addition(TAKEN_BACK + found.object, found.table, null, "", true, sql));
         }
     }
 
     private void add(List<Found> missing) {
-        missing.forEach(found -> additions.add(
-                new Addition(found.object, alone(found), found.definition, false, found.statement + found.definition)));
+        missing.forEach(found -> additions.add(new Addition(
+                found.object, found.table, alone(found), found.definition, false, found.statement + found.definition)));
     }
 
     /** A parent's constraint also checks its children's rows, and a table that is attached is checked together with others. */
@@ -224,7 +226,8 @@ public final class SchemaAdditions {
         for (Found found : difference(target, source, sql)) {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
-                additions.add(new Addition(TAKEN_BACK + found.object, alone(found), "", true, found.statement + drop));
+                additions.add(new Addition(
+                        TAKEN_BACK + found.object, found.table, alone(found), "", true, found.statement + drop));
             }
         }
     }

@@ -224,7 +224,12 @@ public final class Sequences {
                 // The sequence's value on the target, which is not in use yet, may be outside the new bounds.
                 String alter = sequence.statement("ALTER") + " RESTART WITH " + sequence.start;
                 additions.add(new Addition(
-                        "sequence " + sequence.id.quoted(), sequence.id, sequence.parameters, true, alter));
+                        "sequence " + sequence.id.quoted(),
+                        sequence.id,
+                        sequence.id,
+                        sequence.parameters,
+                        true,
+                        alter));
             }
         }
         return additions;

@@ -1,6 +1,7 @@
 package io.wherry.coordinator.watch;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Lsn;
@@ -34,9 +35,10 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
         try (ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
             while (!repeater.closing()) {
                 LastSeen now;
-                // A session that stays open would keep the source busy for a question a minute.
-                try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen")) {
-                    now = read(flow, source);
+                // A session that stays open would hold a connection for a question a minute.
+                try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
+                        Connection target = Sessions.open(flow.migration(), flow.to(), "last seen")) {
+                    now = read(flow, source, target);
                 }
                 if (before == null || !before.saysTheSame(now)) {
                     write(control, now);
@@ -48,10 +50,12 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
     }
 
     /** What there is now. */
-    public static LastSeen read(Flow flow, Connection source) throws SQLException {
+    public static LastSeen read(Flow flow, Connection source, Connection target) throws SQLException {
         Lsn lsn = Lsn.parse(Queries.string(source, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text")
                 .orElseThrow());
         long millis = Queries.number(source, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+        List<String> topics = Queries.strings(target, "SELECT topic FROM wherry.relation");
+        topics.add(flow.migration().topics().load());
         List<TableId> extensions = Catalog.ofExtensions(source).stream()
                 .map(table -> table.table().id())
                 .filter(flow.migration().tables()::selects)
@@ -62,7 +66,8 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
                 millis,
                 Sequences.values(source),
                 Queries.number(source, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"),
-                extensions);
+                extensions,
+                TopicIdentities.of(flow.migration(), topics));
     }
 
     /** Writes it to the control topic. */

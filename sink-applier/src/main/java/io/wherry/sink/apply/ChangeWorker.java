@@ -134,7 +134,8 @@ public final class ChangeWorker {
         for (Map.Entry<TableState, DataException> refused : batch.refused().entrySet()) {
             stopTable(refused.getKey(), refused.getValue());
         }
-        if (batch.read() == 0) {
+        // A table that ends at an earlier commit may not get a later shape.
+        if (batch.read() == 0 && !until.isSet()) {
             ahead.bind(POLL);
         }
         batch.takeGiants().ifPresent(giant -> lane.begin(giant, readingsOf(giant.tables())));

@@ -28,6 +28,12 @@ public final class Until {
         return new Until(last);
     }
 
+    /** Whether there is an end. */
+    public boolean isSet() {
+        return last != null;
+    }
+
+    /** Whether changes of the commit are not applied. */
     public boolean excludes(Lsn commitLsn) {
         return last != null && commitLsn.isAfter(last);
     }

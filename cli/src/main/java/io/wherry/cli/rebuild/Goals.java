@@ -1,0 +1,103 @@
+package io.wherry.cli.rebuild;
+
+import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.Finding;
+import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.KafkaFailures;
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.Position;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/** Decides what a rebuild makes. */
+final class Goals {
+    private static final String LET_IT_RUN = "Let the source-connector run until its position has passed the load";
+
+    private Goals() {}
+
+    /**
+     * Everything that is in Kafka now.
+     *
+     * @throws Refusal when the topics do not hold a whole database
+     */
+    static Goal now(Migration migration, History history) throws Refusal {
+        requireSchema(history);
+        Position position = history.position()
+                .orElseThrow(() ->
+                        new Refusal("topic " + migration.topics().position(), "holds no position yet", LET_IT_RUN));
+        return decide(migration, history, position.commitLsn(), position.commitMillis());
+    }
+
+    private static void requireSchema(History history) throws Refusal {
+        if (history.schema().events().isEmpty()) {
+            throw new Refusal(
+                    "schema",
+                    "the control topic does not hold the schema of the first target: an earlier version of Wherry has made it",
+                    "Migrate again under another name; a migration that this version starts keeps its schema in Kafka");
+        }
+    }
+
+    private static Goal decide(Migration migration, History history, Lsn until, long millis) throws Refusal {
+        List<Finding> findings = new ArrayList<>();
+        List<Goal.Table> tables = new ArrayList<>();
+        for (Map.Entry<TableId, LoadPlan> planned : history.tables().entrySet()) {
+            TableId id = planned.getKey();
+            LoadPlan plan = planned.getValue();
+            if (!history.loaded().contains(id)) {
+                findings.add(Finding.error(
+                        "table " + id,
+                        "its load is not complete in Kafka",
+                        "Let the source-connector finish the load, or " + Remedies.retry(id)));
+            } else if (plan.snapshotLsn().isAfter(until)) {
+                findings.add(Finding.error(
+                        "table " + id,
+                        "its last load is as of " + plan.snapshotLsn() + ", which is after " + until,
+                        LET_IT_RUN));
+            }
+            LoadPlan.Table table = History.table(plan, id);
+            tables.add(new Goal.Table(
+                    id, table.topic(), table.partitions(), Goal.epochs(id, history.plans()), plan.snapshotLsn()));
+        }
+        if (!findings.isEmpty()) {
+            throw new Refusal(findings);
+        }
+        return new Goal(
+                migration.name(),
+                until,
+                millis,
+                tables,
+                ends(migration, tables),
+                history.schema().lastSeen(until).orElse(null));
+    }
+
+    /**
+     * The ends of all records, committed or not: a commit is confirmed before its marker is in every partition. A reader of committed
+     * records comes there once each transaction has ended.
+     */
+    private static List<Goal.End> ends(Migration migration, List<Goal.Table> tables) throws Refusal {
+        List<TopicPartition> partitions = new ArrayList<>();
+        for (Goal.Table table : tables) {
+            for (int i = 0; i < table.partitions(); i++) {
+                partitions.add(new TopicPartition(table.topic(), i));
+            }
+        }
+        try (KafkaConsumer<byte[], byte[]> all =
+                KafkaClients.consumer(migration, Map.of("isolation.level", "read_uncommitted"))) {
+            return all.endOffsets(partitions).entrySet().stream()
+                    .map(end -> new Goal.End(end.getKey().topic(), end.getKey().partition(), end.getValue()))
+                    .toList();
+        } catch (UnknownTopicOrPartitionException e) {
+            throw new Refusal("topics", "a topic of a table was deleted: " + e.getMessage(), "wherry reload --all");
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("read the ends of topics", e);
+        }
+    }
+}
