@@ -1,5 +1,6 @@
 package io.wherry.cli.rebuild;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import io.wherry.sink.state.TableState;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -22,7 +23,7 @@ public record Progress(
         long tables,
         long tablesWanted,
         Long secondsLeft,
-        Start start) {
+        @JsonIgnore Start start) {
     /** Where this process found the target. */
     record Start(long nanos, long chunks, long records) {}
 

@@ -119,7 +119,8 @@ public final class AfterSwitch implements AutoCloseable {
         try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
                 Connection target = Sessions.open(flow.migration(), flow.to(), "last seen");
                 ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
-            LastSeenNote.write(control, LastSeenNote.read(flow, source, target));
+            List<String> topics = Queries.strings(target, "SELECT topic FROM wherry.relation");
+            LastSeenNote.write(control, LastSeenNote.read(flow, source, topics));
         } catch (SQLException | WherryException | KafkaException e) {
             LOG.warn(
                     "The last values of the sequences are not in Kafka, so a rebuild from the topics takes earlier ones: {}",

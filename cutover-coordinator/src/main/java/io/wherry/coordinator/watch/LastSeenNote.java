@@ -7,13 +7,19 @@ import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LastSeen;
+import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Pieces;
 import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Repeater;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * Notes in the control topic what no stream carries, as last seen: values of sequences, and how many large objects there are. Once a
@@ -32,30 +38,45 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
             return;
         }
         LastSeen before = null;
+        Set<TableId> known = Set.of();
+        long dueMillis = MonotonicClock.millis();
         try (ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
             while (!repeater.closing()) {
-                LastSeen now;
-                // A session that stays open would hold a connection for a question a minute.
-                try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
-                        Connection target = Sessions.open(flow.migration(), flow.to(), "last seen")) {
-                    now = read(flow, source, target);
+                Map<TableId, LoadPlan.Table> tables = progress.tables();
+                if (MonotonicClock.millis() >= dueMillis || !tables.keySet().equals(known)) {
+                    LastSeen now;
+                    // A session that stays open would hold a connection for a question a minute.
+                    try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen")) {
+                        now = read(
+                                flow,
+                                source,
+                                tables.values().stream()
+                                        .map(LoadPlan.Table::topic)
+                                        .toList());
+                    }
+                    if (before == null || !before.saysTheSame(now)) {
+                        write(control, now);
+                        before = now;
+                    }
+                    known = tables.keySet();
+                    dueMillis = MonotonicClock.millis() + PERIOD_MILLIS;
                 }
-                if (before == null || !before.saysTheSame(now)) {
-                    write(control, now);
-                    before = now;
-                }
-                repeater.pause(PERIOD_MILLIS);
+                repeater.pause(POLL_MILLIS);
             }
         }
     }
 
-    /** What there is now. */
-    public static LastSeen read(Flow flow, Connection source, Connection target) throws SQLException {
+    /**
+     * What there is now.
+     *
+     * @param topics of the tables
+     */
+    public static LastSeen read(Flow flow, Connection source, Collection<String> topics) throws SQLException {
         Lsn lsn = Lsn.parse(Queries.string(source, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text")
                 .orElseThrow());
         long millis = Queries.number(source, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
-        List<String> topics = Queries.strings(target, "SELECT topic FROM wherry.relation");
-        topics.add(flow.migration().topics().load());
+        Set<String> all = new HashSet<>(topics);
+        all.add(flow.migration().topics().load());
         List<TableId> extensions = Catalog.ofExtensions(source).stream()
                 .map(table -> table.table().id())
                 .filter(flow.migration().tables()::selects)
@@ -67,7 +88,7 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
                 Sequences.values(source),
                 Queries.number(source, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"),
                 extensions,
-                TopicIdentities.of(flow.migration(), topics));
+                TopicIdentities.of(flow.migration(), all));
     }
 
     /** Writes it to the control topic. */
