@@ -4,6 +4,7 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.sink.SinkApplier;
 import io.wherry.sink.state.TableState;
@@ -23,10 +24,12 @@ final class Applying {
     private final Flow flow;
     private final SchemaRegistry registry;
     private final Goal goal;
+    private final Failpoints failpoints;
     private final Consumer<Progress> shown;
 
     /** @param shown gets the progress, several times a second */
-    Applying(Flow flow, SchemaRegistry registry, Goal goal, Consumer<Progress> shown) {
+    Applying(Flow flow, SchemaRegistry registry, Goal goal, Failpoints failpoints, Consumer<Progress> shown) {
+        this.failpoints = failpoints;
         this.flow = flow;
         this.registry = registry;
         this.goal = goal;
@@ -45,7 +48,7 @@ final class Applying {
         Until until = Until.commit(goal.until());
         SinkApplier sink = new SinkApplier(flow, registry, goal.assignment(until));
         sink.start();
-        try (TableBuilds builds = new TableBuilds(flow)) {
+        try (TableBuilds builds = new TableBuilds(flow, failpoints)) {
             Map<TopicPartition, Long> vector = goal.vector();
             Progress progress = new Progress(goal, System.nanoTime());
             while (true) {

@@ -72,7 +72,7 @@ public final class Rebuild {
                 }
             }
             Goal goal = begun.isPresent() ? begun.get() : prepare(lock);
-            new Applying(flow, registry, goal, progress).run(lock);
+            new Applying(flow, registry, goal, failpoints, progress).run(lock);
             List<String> missing = new ArrayList<>(new Finish(flow, goal, failpoints, step).run());
             return result(lock, goal, false, missing);
         }

@@ -4,6 +4,8 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.service.Effect;
+import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.dump.DdlStore;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.schema.RowIndex;
@@ -29,12 +31,14 @@ final class TableBuilds implements AutoCloseable {
             + " WHERE schema_name = ? AND table_name = ? AND load_epoch = ? AND ready_at IS NULL";
 
     private final Flow flow;
+    private final Failpoints failpoints;
     private final ExecutorService workers;
     private final Set<TableState> begun = new HashSet<>();
     private final AtomicReference<Exception> failure = new AtomicReference<>();
 
-    TableBuilds(Flow flow) {
+    TableBuilds(Flow flow, Failpoints failpoints) {
         this.flow = flow;
+        this.failpoints = failpoints;
         this.workers = Executors.newFixedThreadPool(
                 Math.max(2, Math.min(MOST_AT_ONCE, flow.migration().load().readers())), task -> {
                     Thread thread = new Thread(task, "wherry-rebuild-index");
@@ -63,7 +67,7 @@ final class TableBuilds implements AutoCloseable {
         }
     }
 
-    private static void build(Connection target, TableState relation) throws SQLException {
+    private void build(Connection target, TableState relation) throws SQLException {
         TableId table = relation.table();
         Queries.execute(target, MEMORY);
         target.setAutoCommit(false);
@@ -75,7 +79,9 @@ final class TableBuilds implements AutoCloseable {
         Queries.execute(target, "ANALYZE " + table.quoted());
         RowIndex.ensure(target, table);
         Queries.update(target, READY, table.schema(), table.table(), relation.loadEpoch());
+        failpoints.before(Effect.TABLE_READY);
         target.commit();
+        failpoints.after(Effect.TABLE_READY);
     }
 
     /** Ends what is in progress with its sessions; a build that has not ended is begun again by a continuation. */
