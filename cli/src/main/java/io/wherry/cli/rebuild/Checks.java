@@ -67,10 +67,10 @@ final class Checks {
         Set<String> there = new TreeSet<>(ids.keySet());
         beginnings(there).forEach((topic, beginning) -> {
             if (beginning > 0) {
-                lost(topic, "has lost its first records, by retention or by hand");
+                gone(topic, "has lost its first records, by retention or by hand");
             }
         });
-        compacted(there).forEach(topic -> lost(topic, "is compacted, which removes records"));
+        compacted(there).forEach(topic -> gone(topic, "is compacted, which removes records"));
         goal.tables().stream()
                 .filter(table -> there.contains(table.topic()))
                 .forEach(table -> identity(table, ids, seen));
@@ -95,6 +95,13 @@ final class Checks {
                     "it is not known yet whether this is the topic that the table's changes were written to",
                     "Let the coordinator run for two minutes after the load; it notes the ids of the topics"));
         }
+    }
+
+    private void gone(String topic, String problem) {
+        findings.add(Finding.error(
+                "topic " + topic,
+                problem,
+                "These topics cannot make a database any more; migrate again under another name"));
     }
 
     private void lost(String topic, String problem) {

@@ -4,6 +4,7 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
+import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
@@ -12,10 +13,10 @@ import io.wherry.contract.record.Position;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Decides what a rebuild makes. */
 final class Goals {
@@ -30,10 +31,25 @@ final class Goals {
      */
     static Goal now(Migration migration, History history) throws Refusal {
         requireSchema(history);
-        Position position = history.position()
-                .orElseThrow(() ->
-                        new Refusal("topic " + migration.topics().position(), "holds no position yet", LET_IT_RUN));
+        List<Finding> findings = new ArrayList<>(incomplete(history));
+        if (history.position().isEmpty()) {
+            findings.add(Finding.error("topic " + migration.topics().position(), "holds no position yet", LET_IT_RUN));
+        }
+        if (!findings.isEmpty()) {
+            throw new Refusal(findings);
+        }
+        Position position = history.position().orElseThrow();
         return decide(migration, history, position.commitLsn(), position.commitMillis());
+    }
+
+    private static List<Finding> incomplete(History history) {
+        return history.tables().keySet().stream()
+                .filter(table -> !history.loaded().contains(table))
+                .map(table -> Finding.error(
+                        "table " + table,
+                        "its load is not complete in Kafka",
+                        "Let the source-connector finish the load, or " + Remedies.retry(table)))
+                .toList();
     }
 
     private static void requireSchema(History history) throws Refusal {
@@ -51,12 +67,7 @@ final class Goals {
         for (Map.Entry<TableId, LoadPlan> planned : history.tables().entrySet()) {
             TableId id = planned.getKey();
             LoadPlan plan = planned.getValue();
-            if (!history.loaded().contains(id)) {
-                findings.add(Finding.error(
-                        "table " + id,
-                        "its load is not complete in Kafka",
-                        "Let the source-connector finish the load, or " + Remedies.retry(id)));
-            } else if (plan.snapshotLsn().isAfter(until)) {
+            if (plan.snapshotLsn().isAfter(until)) {
                 findings.add(Finding.error(
                         "table " + id,
                         "its last load is as of " + plan.snapshotLsn() + ", which is after " + until,
@@ -82,10 +93,14 @@ final class Goals {
      * The ends of all records, committed or not: a commit is confirmed before its marker is in every partition. A reader of committed
      * records comes there once each transaction has ended.
      */
-    private static List<Goal.End> ends(Migration migration, List<Goal.Table> tables) throws Refusal {
+    private static List<Goal.End> ends(Migration migration, List<Goal.Table> tables) {
+        // Checks names the topics that are gone; asking for their ends would wait for a minute.
+        Set<String> there = TopicIdentities.of(
+                        migration, tables.stream().map(Goal.Table::topic).toList())
+                .keySet();
         List<TopicPartition> partitions = new ArrayList<>();
         for (Goal.Table table : tables) {
-            for (int i = 0; i < table.partitions(); i++) {
+            for (int i = 0; there.contains(table.topic()) && i < table.partitions(); i++) {
                 partitions.add(new TopicPartition(table.topic(), i));
             }
         }
@@ -94,8 +109,6 @@ final class Goals {
             return all.endOffsets(partitions).entrySet().stream()
                     .map(end -> new Goal.End(end.getKey().topic(), end.getKey().partition(), end.getValue()))
                     .toList();
-        } catch (UnknownTopicOrPartitionException e) {
-            throw new Refusal("topics", "a topic of a table was deleted: " + e.getMessage(), "wherry reload --all");
         } catch (KafkaException e) {
             throw KafkaFailures.explain("read the ends of topics", e);
         }
