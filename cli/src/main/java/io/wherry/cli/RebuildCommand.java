@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.cli.rebuild.Moment;
 import io.wherry.cli.rebuild.Progress;
 import io.wherry.cli.rebuild.Rebuild;
 import io.wherry.cli.rebuild.Refusal;
@@ -34,8 +35,9 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
-            "Example:",
-            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/shop --password-file secret"
+            "Examples:",
+            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/shop --password-file secret",
+            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/then --until 2026-05-01T12:00:00Z"
         })
 final class RebuildCommand implements Callable<Integer> {
     private static final long EVERY_NANOS = 5_000_000_000L;
@@ -59,6 +61,14 @@ final class RebuildCommand implements Callable<Integer> {
             description = "file with the role's password (default: target.password)")
     private Path password;
 
+    @Option(
+            names = "--until",
+            paramLabel = "LSN|TIME",
+            description =
+                    "stop every table at the last source commit at or before this moment: an LSN, or a time with its"
+                            + " zone such as 2026-05-01T12:00:00Z (default: as late as the topics reach)")
+    private String until;
+
     @Option(names = "--json", description = "print progress and result as JSON lines")
     private boolean json;
 
@@ -73,8 +83,11 @@ final class RebuildCommand implements Callable<Integer> {
         out = spec.commandLine().getOut();
         Migration read = migration.read();
         Endpoint endpoint = endpoint(read);
+        if (until != null) {
+            Moment.parse(until);
+        }
         try (Broker broker = Broker.start(read, migration.directory(read))) {
-            tell(new Rebuild(broker.migration(), endpoint, this::show, this::step).run());
+            tell(new Rebuild(broker.migration(), endpoint, until, this::show, this::step).run());
             return ExitCode.DONE;
         } catch (Refusal refusal) {
             tell(refusal);

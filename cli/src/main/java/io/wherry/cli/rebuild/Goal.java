@@ -21,13 +21,21 @@ import org.apache.kafka.common.TopicPartition;
  * come to the topics since.
  *
  * @param migration name of the migration
+ * @param asked the moment as the operator named it; null = as late as the topics reach
  * @param until commit LSN up to which every table is made
  * @param untilMillis time of that commit on the source's clock, ms since 1970
  * @param tables in the order of their names
  * @param ends by topic and partition, the offset up to which the partition must be read
  * @param lastSeen what no stream carries; null = was never noted
  */
-record Goal(String migration, Lsn until, long untilMillis, List<Table> tables, List<End> ends, LastSeen lastSeen) {
+record Goal(
+        String migration,
+        String asked,
+        Lsn until,
+        long untilMillis,
+        List<Table> tables,
+        List<End> ends,
+        LastSeen lastSeen) {
     Goal {
         Objects.requireNonNull(until, "until");
         tables = List.copyOf(tables);

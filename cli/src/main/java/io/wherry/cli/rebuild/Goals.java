@@ -4,6 +4,7 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
+import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
@@ -11,9 +12,12 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Position;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -30,6 +34,11 @@ final class Goals {
      * @throws Refusal when the topics do not hold a whole database
      */
     static Goal now(Migration migration, History history) throws Refusal {
+        Position position = requireWhole(migration, history);
+        return decide(migration, history, null, position.commitLsn(), position.commitMillis());
+    }
+
+    private static Position requireWhole(Migration migration, History history) throws Refusal {
         requireSchema(history);
         List<Finding> findings = new ArrayList<>(incomplete(history));
         if (history.position().isEmpty()) {
@@ -38,8 +47,54 @@ final class Goals {
         if (!findings.isEmpty()) {
             throw new Refusal(findings);
         }
-        Position position = history.position().orElseThrow();
-        return decide(migration, history, position.commitLsn(), position.commitMillis());
+        return history.position().orElseThrow();
+    }
+
+    /**
+     * Everything that committed at or before the moment.
+     *
+     * @throws Refusal when the topics do not hold the database of that moment
+     */
+    static Goal at(Migration migration, SchemaRegistry registry, History history, String asked) throws Refusal {
+        requireWhole(migration, history);
+        Set<TopicPartition> partitions = new HashSet<>();
+        history.tables().forEach((id, plan) -> partitions.addAll(partitions(History.table(plan, id))));
+        Set<String> there = TopicIdentities.of(
+                        migration,
+                        partitions.stream().map(TopicPartition::topic).toList())
+                .keySet();
+        partitions.removeIf(partition -> !there.contains(partition.topic()));
+        Commits.Last last = new Commits(migration, registry, Moment.parse(asked))
+                .find(partitions)
+                .orElse(new Commits.Last(Lsn.ZERO, 0, Lsn.ZERO));
+        requireLoadedBefore(history, last.cut());
+        // A load holds what committed up to its snapshot, and no commit comes between that and the cut.
+        Lsn until =
+                history.tables().values().stream().map(LoadPlan::snapshotLsn).reduce(last.commit(), Lsn::max);
+        return decide(migration, history, asked, until, last.millis());
+    }
+
+    private static void requireLoadedBefore(History history, Lsn cut) throws Refusal {
+        List<TableId> later = history.tables().entrySet().stream()
+                .filter(planned -> planned.getValue().snapshotLsn().isAfter(cut))
+                .map(Map.Entry::getKey)
+                .toList();
+        if (!later.isEmpty()) {
+            Lsn earliest = history.tables().values().stream()
+                    .map(LoadPlan::snapshotLsn)
+                    .reduce(Lsn.ZERO, Lsn::max);
+            throw new Refusal(
+                    "--until",
+                    "the last load of " + later.stream().map(TableId::toString).collect(Collectors.joining(", "))
+                            + " came after this moment, and holds no earlier rows",
+                    "The earliest possible moment is " + earliest);
+        }
+    }
+
+    private static List<TopicPartition> partitions(LoadPlan.Table table) {
+        return IntStream.range(0, table.partitions())
+                .mapToObj(partition -> new TopicPartition(table.topic(), partition))
+                .toList();
     }
 
     private static List<Finding> incomplete(History history) {
@@ -61,7 +116,8 @@ final class Goals {
         }
     }
 
-    private static Goal decide(Migration migration, History history, Lsn until, long millis) throws Refusal {
+    private static Goal decide(Migration migration, History history, String asked, Lsn until, long millis)
+            throws Refusal {
         List<Finding> findings = new ArrayList<>();
         List<Goal.Table> tables = new ArrayList<>();
         for (Map.Entry<TableId, LoadPlan> planned : history.tables().entrySet()) {
@@ -82,6 +138,7 @@ final class Goals {
         }
         return new Goal(
                 migration.name(),
+                asked,
                 until,
                 millis,
                 tables,

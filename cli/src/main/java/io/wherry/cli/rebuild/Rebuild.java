@@ -8,6 +8,8 @@ import io.wherry.contract.kafka.ConfluentRegistry;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LastSeen;
+import io.wherry.contract.record.SchemaEvent;
+import io.wherry.contract.record.SchemaEvent.Kind;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.sql.Queries;
@@ -37,6 +39,7 @@ public final class Rebuild {
 
     private final Flow flow;
     private final SchemaRegistry registry;
+    private final String until;
     private final Consumer<Progress> progress;
     private final Consumer<String> step;
     private final Failpoints failpoints = Failpoints.armed();
@@ -44,12 +47,15 @@ public final class Rebuild {
     /**
      * @param migration with broker and registry filled in
      * @param target the new database
+     * @param until LSN or time as of which it is wanted; null = as late as the topics reach
      * @param progress gets how far load and changes are, several times a second
      * @param step gets what is done otherwise
      */
-    public Rebuild(Migration migration, Endpoint target, Consumer<Progress> progress, Consumer<String> step) {
+    public Rebuild(
+            Migration migration, Endpoint target, String until, Consumer<Progress> progress, Consumer<String> step) {
         this.flow = new Flow(migration, Flow.FIRST_GENERATION, migration.source(), target);
         this.registry = new ConfluentRegistry(migration);
+        this.until = until;
         this.progress = progress;
         this.step = step;
     }
@@ -81,13 +87,24 @@ public final class Rebuild {
     private Goal prepare(Connection lock) throws Refusal, SQLException {
         step.accept("reading the control topic");
         History history = History.read(flow.migration());
-        Goal goal = Goals.now(flow.migration(), history);
+        Goal goal = until == null
+                ? Goals.now(flow.migration(), history)
+                : Goals.at(flow.migration(), registry, history, until);
         new Checks(flow, goal).require(lock, registry, history.schema().seen());
         step.accept("making the tables");
         failpoints.before(Effect.PLAN);
-        new Preparation(flow, goal).run(history.schema().events());
+        new Preparation(flow, goal).run(events(history, goal));
         failpoints.after(Effect.PLAN);
         return goal;
+    }
+
+    /** As of an earlier moment, without what was altered after it. Tables that were made after it have been refused. */
+    private List<SchemaEvent> events(History history, Goal goal) {
+        return history.schema().events().stream()
+                .filter(event -> until == null
+                        || event.kind() != Kind.FOLLOWED && event.kind() != Kind.DEFERRED
+                        || !event.asOf().isAfter(goal.until()))
+                .toList();
     }
 
     /** A killed predecessor's session may live for a moment. */
@@ -109,6 +126,13 @@ public final class Rebuild {
                     "target " + flow.to(),
                     "is a rebuild of another migration, " + begun.migration(),
                     "Name an empty database of its own");
+        }
+        if (until != null && !until.equals(begun.asked())) {
+            throw new Refusal(
+                    "target " + flow.to(),
+                    "is a rebuild as of another moment, "
+                            + (begun.asked() == null ? "commit " + begun.until() : begun.asked()),
+                    "Name an empty database of its own, or continue with the same --until");
         }
     }
 
