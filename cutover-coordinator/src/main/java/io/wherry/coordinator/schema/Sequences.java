@@ -6,7 +6,6 @@ import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.record.LastSeen;
 import io.wherry.coordinator.schema.SchemaAdditions.Addition;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Array;
@@ -257,16 +256,6 @@ public final class Sequences {
             }
         }
         return refused;
-    }
-
-    /** The values of every sequence of the source that Wherry's role may read, for those who set them later. */
-    public static List<LastSeen.Sequence> values(Connection source) throws SQLException {
-        List<LastSeen.Sequence> values = new ArrayList<>();
-        for (Sequence sequence : Queries.list(source, Sequences::sequence, ALL)) {
-            Value value = value(source, sequence);
-            values.add(new LastSeen.Sequence(sequence.id, value.last(), value.called()));
-        }
-        return values;
     }
 
     /** How many values are set at the switch. */

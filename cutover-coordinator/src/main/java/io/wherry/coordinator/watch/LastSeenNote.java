@@ -1,6 +1,7 @@
 package io.wherry.coordinator.watch;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
@@ -9,28 +10,39 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LastSeen;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Pieces;
-import io.wherry.coordinator.schema.Sequences;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Repeater;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Notes in the control topic what no stream carries, as last seen: values of sequences, and how many large objects there are. Once a
  * minute, if anything has changed; and with the switch ({@code CutoverActs}).
  */
 public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Work {
+    private static final Logger LOG = LoggerFactory.getLogger(LastSeenNote.class);
+    private static final String SEQUENCES = """
+            SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'wherry'
+               AND CASE c.relkind WHEN 'S' THEN has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT') END
+             ORDER BY 1, 2
+            """;
     private static final long POLL_MILLIS = 1_000;
     private static final long PERIOD_MILLIS = 60_000;
+    private static final long AFTER_FAILURE_MILLIS = 5_000;
 
     @Override
-    public void run(Repeater repeater) throws SQLException, InterruptedException {
+    public void run(Repeater repeater) throws InterruptedException {
         while (!repeater.closing() && !progress.hasLoadPlan()) {
             repeater.pause(POLL_MILLIS);
         }
@@ -40,29 +52,42 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
         LastSeen before = null;
         Set<TableId> known = Set.of();
         long dueMillis = MonotonicClock.millis();
-        try (ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
-            while (!repeater.closing()) {
-                Map<TableId, LoadPlan.Table> tables = progress.tables();
-                if (MonotonicClock.millis() >= dueMillis || !tables.keySet().equals(known)) {
-                    LastSeen now;
-                    // A session that stays open would hold a connection for a question a minute.
-                    try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen")) {
-                        now = read(
-                                flow,
-                                source,
-                                tables.values().stream()
-                                        .map(LoadPlan.Table::topic)
-                                        .toList());
-                    }
-                    if (before == null || !before.saysTheSame(now)) {
-                        write(control, now);
-                        before = now;
-                    }
-                    known = tables.keySet();
+        String problem = "";
+        while (!repeater.closing()) {
+            Map<TableId, LoadPlan.Table> tables = progress.tables();
+            if (MonotonicClock.millis() >= dueMillis
+                    || problem.isEmpty() && !tables.keySet().equals(known)) {
+                try {
+                    before = note(
+                            before,
+                            tables.values().stream().map(LoadPlan.Table::topic).toList());
+                    problem = "";
                     dueMillis = MonotonicClock.millis() + PERIOD_MILLIS;
+                } catch (SQLException | WherryException | KafkaException e) {
+                    // Told here alone: the migration does not depend on what only a rebuild needs.
+                    if (!problem.equals(e.getMessage())) {
+                        problem = String.valueOf(e.getMessage());
+                        LOG.warn("What no stream carries is not noted in Kafka; Wherry tries again: {}", problem);
+                    }
+                    dueMillis = MonotonicClock.millis() + AFTER_FAILURE_MILLIS;
                 }
-                repeater.pause(POLL_MILLIS);
+                known = tables.keySet();
             }
+            repeater.pause(POLL_MILLIS);
+        }
+    }
+
+    /** Writes what there is, if it is not what was written before. A session that stays open would hold a connection for it. */
+    private LastSeen note(LastSeen before, Collection<String> topics) throws SQLException {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen")) {
+            LastSeen now = read(flow, source, topics);
+            if (before != null && before.saysTheSame(now)) {
+                return before;
+            }
+            try (ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
+                write(control, now);
+            }
+            return now;
         }
     }
 
@@ -85,10 +110,22 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
                 flow.generation(),
                 lsn,
                 millis,
-                Sequences.values(source),
+                sequences(source),
                 Queries.number(source, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"),
                 extensions,
                 TopicIdentities.of(flow.migration(), all));
+    }
+
+    private static List<LastSeen.Sequence> sequences(Connection source) throws SQLException {
+        Queries.execute(source, "SET lock_timeout = '1s'");
+        List<LastSeen.Sequence> values = new ArrayList<>();
+        for (TableId id : Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), SEQUENCES)) {
+            values.addAll(Queries.list(
+                    source,
+                    row -> new LastSeen.Sequence(id, row.getLong(1), row.getBoolean(2)),
+                    "SELECT last_value, is_called FROM " + id.quoted()));
+        }
+        return values;
     }
 
     /** Writes it to the control topic. */

@@ -11,10 +11,12 @@ import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 
 /**
@@ -45,10 +47,27 @@ final class RebuiltDatabase {
     }
 
     String[] arguments(String... more) {
-        List<String> all = new ArrayList<>(
-                List.of("rebuild", "-f", file.toString(), "--target", endpoint().url()));
+        List<String> all = new ArrayList<>();
+        for (String word : documented().split(" ")) {
+            all.add(
+                    word.equals("m.yaml")
+                            ? file.toString()
+                            : word.startsWith("jdbc:") ? endpoint().url() : word);
+        }
+        all.remove(0);
         all.addAll(List.of(more));
         return all.toArray(String[]::new);
+    }
+
+    /** The command of docs/operations.md. */
+    private static String documented() {
+        try (Stream<String> lines = Files.lines(Path.of("..", "docs", "operations.md"))) {
+            return lines.filter(line -> line.startsWith("./wherry rebuild "))
+                    .findFirst()
+                    .orElseThrow();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Runs the command in this JVM. @return its exit code */
