@@ -50,18 +50,21 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
             return;
         }
         LastSeen before = null;
-        Set<TableId> known = Set.of();
+        Map<TableId, Integer> known = Map.of();
         long dueMillis = MonotonicClock.millis();
         String problem = "";
         while (!repeater.closing()) {
+            Map<TableId, Integer> loads = progress.wanted();
             Map<TableId, LoadPlan.Table> tables = progress.tables();
-            if (MonotonicClock.millis() >= dueMillis
-                    || problem.isEmpty() && !tables.keySet().equals(known)) {
+            // A topic's id counts for a load if it was noted after the load's snapshot.
+            boolean loaded = !loads.equals(known);
+            if (MonotonicClock.millis() >= dueMillis || problem.isEmpty() && loaded) {
                 try {
                     before = note(
-                            before,
+                            loaded ? null : before,
                             tables.values().stream().map(LoadPlan.Table::topic).toList());
                     problem = "";
+                    known = loads;
                     dueMillis = MonotonicClock.millis() + PERIOD_MILLIS;
                 } catch (SQLException | WherryException | KafkaException e) {
                     // Told here alone: the migration does not depend on what only a rebuild needs.
@@ -71,7 +74,6 @@ public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Wor
                     }
                     dueMillis = MonotonicClock.millis() + AFTER_FAILURE_MILLIS;
                 }
-                known = tables.keySet();
             }
             repeater.pause(POLL_MILLIS);
         }
