@@ -71,6 +71,12 @@ final class Checks {
             }
         });
         compacted(there).forEach(topic -> gone(topic, "is compacted, which removes records"));
+        if (there.contains(load)
+                && seen.stream()
+                        .anyMatch(one ->
+                                !one.topics().getOrDefault(load, ids.get(load)).equals(ids.get(load)))) {
+            gone(load, "was deleted and re-created");
+        }
         goal.tables().stream()
                 .filter(table -> there.contains(table.topic()))
                 .forEach(table -> identity(table, ids, seen));

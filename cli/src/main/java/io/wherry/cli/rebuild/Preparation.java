@@ -2,7 +2,6 @@ package io.wherry.cli.rebuild;
 
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
-import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TargetState;
@@ -62,6 +61,7 @@ final class Preparation {
                     }
                 }
                 DdlStore.append(target, followed);
+                requireTables(target);
                 Journal.first(target, flow.generation());
                 Store.begin(target, goal);
                 target.commit();
@@ -78,6 +78,23 @@ final class Preparation {
                         e);
             }
         }
+    }
+
+    /** Otherwise the load of the table would wait for good. */
+    private void requireTables(Connection target) throws SQLException {
+        for (Goal.Table table : goal.tables()) {
+            if (!exists(target, table.id())) {
+                throw new DataException(
+                        "make table",
+                        table.id().toString(),
+                        "the schema in the control topic does not have the table",
+                        "Nothing was changed. Let the coordinator run until the table is on the first target");
+            }
+        }
+    }
+
+    private static boolean exists(Connection target, TableId table) throws SQLException {
+        return Queries.truth(target, "SELECT pg_catalog.to_regclass(?) IS NOT NULL", table.quoted());
     }
 
     private void apply(Connection target, SchemaEvent event) throws SQLException {
@@ -113,10 +130,7 @@ final class Preparation {
     private static void drop(Connection target, List<TableId> tables) throws SQLException {
         List<TableId> there = new ArrayList<>();
         for (TableId table : tables) {
-            if (Queries.truth(
-                    target,
-                    "SELECT pg_catalog.to_regclass(?) IS NOT NULL",
-                    Identifiers.quote(table.schema()) + "." + Identifiers.quote(table.table()))) {
+            if (exists(target, table)) {
                 there.add(table);
             }
         }
