@@ -3,6 +3,7 @@ package io.wherry.rehearsal.rebuild;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.wherry.cli.ExitCode;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
@@ -79,6 +80,33 @@ class RebuildTest {
                     .isGreaterThan(migration.number(source, "SELECT max(id) FROM public.altered"));
             assertThat(rebuilt.rebuild()).isZero();
             assertThat(rebuilt.said()).contains("This database was rebuilt already");
+        }
+    }
+
+    @Test
+    void tablesOfTheOperatorAreFilledAndNotMade() throws Exception {
+        try (MigrationFixture migration = new MigrationFixture("filled", 15, 15)) {
+            migration.file("");
+            migration.configure("password: rehearsal}\nkafka", "password: rehearsal, schema: existing}\nkafka");
+            Endpoint source = migration.migration().source();
+            String table = "CREATE TABLE public.\"Own\" (id serial PRIMARY KEY, v text)";
+            migration.execute(
+                    source, table, "INSERT INTO public.\"Own\" (v) SELECT 'v' || i FROM generate_series(1, 50) i");
+            migration.execute(migration.migration().target(), table);
+            migration.startAll();
+            migration.awaitState(State.IN_SYNC);
+            migration.execute(source, "UPDATE public.\"Own\" SET v = 'changed' WHERE id < 10");
+            migration.awaitState(State.IN_SYNC);
+            RebuiltDatabase.awaitSchemaInKafka(migration);
+            migration.stopServices();
+            RebuiltDatabase rebuilt = new RebuiltDatabase(migration, "filled_rebuilt");
+
+            assertThat(rebuilt.rebuild()).isEqualTo(ExitCode.NOT_IN_SYNC);
+            assertThat(rebuilt.said()).contains("table public.Own: does not exist on the target");
+
+            migration.execute(rebuilt.endpoint(), table);
+            rebuilt.assertDone(rebuilt.rebuild());
+            rebuilt.assertEqualsSource();
         }
     }
 }
