@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
             RetryCommand.Reload.class,
             CutoverCommand.class,
             AbortCommand.class,
+            RebuildCommand.class,
             CommandLine.HelpCommand.class
         },
         exitCodeListHeading = "%nExit codes:%n",

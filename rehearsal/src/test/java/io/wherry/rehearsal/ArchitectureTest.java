@@ -77,6 +77,11 @@ class ArchitectureTest {
                             + " step could be reached without the journal");
 
     @ArchTest
+    static final ArchRule CLI_ROOMS = Rooms.CLI
+            .arrows()
+            .because("what a command does must be usable without the command line, as its tests use it");
+
+    @ArchTest
     static final ArchRule REHEARSAL_ROOMS =
             Rooms.REHEARSAL.arrows().because("histories are generated without knowing what runs them");
 

@@ -86,6 +86,14 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
             new Room("sql", "sessions and small questions"),
             new Room("thread", "threads and clocks"));
 
+    /** The command line. */
+    public static final Rooms CLI = of(
+            "cli",
+            "io.wherry.cli",
+            new Room("", "the commands, and what one process needs to run the services"),
+            new Room("rebuild", "another target from the topics alone"),
+            new Room("log", "the log's format"));
+
     /** Rehearsals, soaks and benches, which no production process carries. */
     public static final Rooms REHEARSAL = new Rooms(
             "rehearsal",
@@ -99,7 +107,7 @@ public record Rooms(String module, String parent, boolean whole, List<Room> room
                     new Room("random", "random schemas and histories")));
 
     /** All modules that have rooms. */
-    public static final List<Rooms> ALL = List.of(CONTRACT, SOURCE, SINK, COORDINATOR, REHEARSAL);
+    public static final List<Rooms> ALL = List.of(CONTRACT, SOURCE, SINK, COORDINATOR, CLI, REHEARSAL);
 
     /**
      * One package.

@@ -41,6 +41,7 @@ final class ApplySession implements AutoCloseable {
 
     private final Flow flow;
     private final SchemaRegistry registry;
+    private final Assignment assignment;
     private final Connection lease;
     private final long epoch;
     private final Failpoints failpoints;
@@ -58,9 +59,16 @@ final class ApplySession implements AutoCloseable {
     }
 
     /** @param lease session that holds the lock */
-    ApplySession(Flow flow, SchemaRegistry registry, Connection lease, long epoch, Failpoints failpoints) {
+    ApplySession(
+            Flow flow,
+            SchemaRegistry registry,
+            Assignment assignment,
+            Connection lease,
+            long epoch,
+            Failpoints failpoints) {
         this.flow = flow;
         this.registry = registry;
+        this.assignment = assignment;
         this.lease = lease;
         this.epoch = epoch;
         this.failpoints = failpoints;
@@ -77,9 +85,12 @@ final class ApplySession implements AutoCloseable {
      */
     void run(StopSignal closing, Turns turns) throws SQLException {
         stopTablesOfLostTopics();
-        LostCommits.look(lease, flow.migration(), epoch);
+        if (assignment.inGroup()) {
+            LostCommits.look(lease, flow.migration(), epoch);
+        }
         Connection forPlans = sessions.open("plans");
-        start("plans", () -> new PlanFollower(flow, registry, forPlans, epoch, stop, failpoints).run());
+        start("plans", () -> new PlanFollower(flow, registry, forPlans, epoch, assignment.plans(), stop, failpoints)
+                .run());
         for (int i = 0; i < flow.migration().apply().workers(); i++) {
             int number = i;
             ChangeWorker worker = new ChangeWorker(
@@ -90,11 +101,14 @@ final class ApplySession implements AutoCloseable {
                     () -> sessions.openWriter("giants " + number),
                     () -> relations,
                     stop,
-                    offsets);
+                    offsets,
+                    assignment.until());
             start("worker-" + i, worker::run);
         }
-        // Only now: what the group showed before has told what the target has lost.
-        start("group", () -> new GroupMember(flow.migration(), sessions, offsets, stop, failpoints).run());
+        if (assignment.inGroup()) {
+            // Only now: what the group showed before has told what the target has lost.
+            start("group", () -> new GroupMember(flow.migration(), sessions, offsets, stop, failpoints).run());
+        }
         Checkpoints checkpoints = new Checkpoints(lease, epoch);
         do {
             turns.made(System.nanoTime());

@@ -33,10 +33,10 @@ final class Lease {
     }
 
     /** @throws ConfigurationException when the target belongs to a migration of another name */
-    static void requireOurs(Connection session, Migration migration) throws SQLException {
+    static void requireOurs(Connection session, String owner) throws SQLException {
         try (Statement statement = session.createStatement();
                 ResultSet row = statement.executeQuery("SELECT name FROM wherry.migration")) {
-            if (row.next() && !row.getString(1).equals(migration.name())) {
+            if (row.next() && !row.getString(1).equals(owner)) {
                 throw new ConfigurationException(
                         "target",
                         "belongs to another migration, " + row.getString(1),

@@ -43,6 +43,7 @@ public final class SinkApplier implements Service {
 
     private final Flow flow;
     private final SchemaRegistry registry;
+    private final Assignment assignment;
     private final Failpoints failpoints = Failpoints.armed();
     private final StopSignal closing = new StopSignal();
     private final CompletableFuture<Void> done = new CompletableFuture<>();
@@ -57,8 +58,14 @@ public final class SinkApplier implements Service {
 
     /** With the caller's registry. */
     public SinkApplier(Flow flow, SchemaRegistry registry) {
+        this(flow, registry, Assignment.all(flow.migration()));
+    }
+
+    /** With an assignment that is not the migration's own. */
+    public SinkApplier(Flow flow, SchemaRegistry registry, Assignment assignment) {
         this.flow = flow;
         this.registry = registry;
+        this.assignment = assignment;
     }
 
     @Override
@@ -129,7 +136,8 @@ public final class SinkApplier implements Service {
                     return endSwitched();
                 }
                 LOG.info("Applying to {} as epoch {}", flow.to(), epoch.getAsLong());
-                ApplySession session = new ApplySession(flow, registry, lease, epoch.getAsLong(), failpoints);
+                ApplySession session =
+                        new ApplySession(flow, registry, assignment, lease, epoch.getAsLong(), failpoints);
                 try {
                     session.run(closing, turns);
                 } catch (FencedException e) {
@@ -176,7 +184,7 @@ public final class SinkApplier implements Service {
                 return false;
             }
         }
-        Lease.requireOurs(lease, flow.migration());
+        Lease.requireOurs(lease, assignment.owner());
         boolean reported = false;
         while (!Lease.tryLock(lease, flow.migration())) {
             turns.made(System.nanoTime());

@@ -65,6 +65,9 @@ public final class TargetState {
             "CREATE TABLE IF NOT EXISTS wherry.ddl (id int PRIMARY KEY, stage text NOT NULL, kind text NOT NULL,"
                     + " name text NOT NULL, schema_name text, table_name text, sql text NOT NULL,"
                     + " done_at timestamptz, seconds double precision)",
+            // Events of the schema that are not in the control topic yet; see SchemaLog.
+            "CREATE TABLE IF NOT EXISTS wherry.schema_event (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+                    + " event text NOT NULL)",
             // One row: the epoch that may write. Lower ones are fenced. The switch row's transaction raises it too.
             "CREATE TABLE IF NOT EXISTS wherry.applier (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
                     + " epoch bigint NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp(),"

@@ -2,6 +2,7 @@ package io.wherry.coordinator.cutover;
 
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Sentence;
+import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Backoff;
 import io.wherry.coordinator.carry.MaterializedViews;
@@ -13,6 +14,8 @@ import io.wherry.coordinator.fence.Logins;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
+import io.wherry.coordinator.watch.ControlTopicWriter;
+import io.wherry.coordinator.watch.LastSeenNote;
 import io.wherry.coordinator.watch.Observation;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -24,6 +27,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.apache.kafka.common.KafkaException;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 import org.slf4j.Logger;
@@ -91,6 +95,7 @@ public final class AfterSwitch implements AutoCloseable {
     private void work() {
         Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
         tellLogins();
+        noteLastSeen();
         try {
             while (!closing) {
                 String waits = attempt();
@@ -108,6 +113,20 @@ public final class AfterSwitch implements AutoCloseable {
             }
         } catch (InterruptedException e) {
             LOG.debug("ended before all statements had run", e);
+        }
+    }
+
+    /** The source is fenced, so these are the values that the target was given. */
+    private void noteLastSeen() {
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
+                Connection target = Sessions.open(flow.migration(), flow.to(), "last seen");
+                ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
+            List<String> topics = Queries.strings(target, "SELECT topic FROM wherry.relation");
+            LastSeenNote.write(control, LastSeenNote.read(flow, source, topics));
+        } catch (SQLException | WherryException | KafkaException e) {
+            LOG.warn(
+                    "The last values of the sequences are not in Kafka, so a rebuild from the topics takes earlier ones: {}",
+                    e.getMessage());
         }
     }
 

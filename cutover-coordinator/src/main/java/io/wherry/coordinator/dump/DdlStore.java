@@ -1,12 +1,14 @@
 package io.wherry.coordinator.dump;
 
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.SchemaEvent.Waiting;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -82,6 +84,50 @@ public final class DdlStore {
                 Stage.AFTER.name(),
                 Stage.SWITCH.name(),
                 kind);
+    }
+
+    /** Deletes the statements of a table that is dropped. */
+    public static void forget(Connection target, TableId table) throws SQLException {
+        Queries.update(
+                target,
+                "DELETE FROM wherry.ddl WHERE schema_name = ? AND table_name = ? AND stage = ?",
+                table.schema(),
+                table.table(),
+                Stage.TABLE.name());
+    }
+
+    /** The statements of an event of the schema. */
+    public static List<Ddl> plan(List<Waiting> waiting) {
+        List<Ddl> plan = new ArrayList<>();
+        for (Waiting one : waiting) {
+            plan.add(new Ddl(
+                    plan.size() + 1,
+                    Stage.valueOf(one.stage()),
+                    one.kind(),
+                    one.name(),
+                    Optional.ofNullable(one.table()),
+                    one.sql()));
+        }
+        return plan;
+    }
+
+    /** The statements as an event of the schema has them. */
+    public static List<Waiting> waiting(List<Ddl> plan) {
+        return plan.stream()
+                .map(ddl -> new Waiting(
+                        ddl.stage().name(), ddl.kind(), ddl.name(), ddl.table().orElse(null), ddl.sql()))
+                .toList();
+    }
+
+    /**
+     * Whether the statement attaches an index to a parent index that does not exist, although everything before it in the dump has
+     * been run. Counterexample without this check: an index is created on a partitioned table, and a partition is added at once.
+     * The parent's index is created only when the new partition is ready, and the partition would wait for the parent's index.
+     * Created later, the parent's index includes the partition's (PostgreSQL's documentation, CREATE INDEX, ONLY).
+     */
+    public static boolean lacksParent(Connection target, Ddl ddl) throws SQLException {
+        Optional<String> parent = DeferredDdl.parentIndex(ddl);
+        return parent.isPresent() && !Queries.truth(target, "SELECT to_regclass(?) IS NOT NULL", parent.get());
     }
 
     /** Runs one statement and marks it done, within the caller's transaction. */

@@ -39,6 +39,11 @@ public final class DeferredDdl {
         /** When all tables are loaded and indexed: partitioned parents, whose indexes contain their children's. */
         PARENT,
         /**
+         * What the coordinator has brought to the first target since the copy. Only in a rebuild: there it comes after all changes,
+         * because it may reject rows that were valid before.
+         */
+        FOLLOWED,
+        /**
          * In the transaction of the switch row: foreign keys, triggers, rules, policies. Earlier they would disturb the
          * sink-applier: a foreign key makes TRUNCATE of one table fail, and a trigger fires if the role may not set
          * session_replication_role.

@@ -7,7 +7,6 @@ import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.carry.LargeObjects;
 import io.wherry.coordinator.dump.DdlStore;
-import io.wherry.coordinator.dump.DeferredDdl;
 import io.wherry.coordinator.dump.DeferredDdl.Ddl;
 import io.wherry.coordinator.dump.DeferredDdl.Stage;
 import io.wherry.coordinator.schema.RowIndex;
@@ -159,24 +158,13 @@ public final class IndexBuilder implements AutoCloseable {
                 .synchronize();
     }
 
-    /**
-     * Whether the statement attaches an index to a parent index that does not exist, although everything before it in the dump has
-     * been run. Counterexample without this check: an index is created on a partitioned table, and a partition is added at once.
-     * The parent's index is created only when the new partition is ready, and the partition would wait for the parent's index.
-     * Created later, the parent's index includes the partition's (PostgreSQL's documentation, CREATE INDEX, ONLY).
-     */
-    private static boolean lacksParent(Connection target, Ddl ddl) throws SQLException {
-        Optional<String> parent = DeferredDdl.parentIndex(ddl);
-        return parent.isPresent() && !Queries.truth(target, "SELECT to_regclass(?) IS NOT NULL", parent.get());
-    }
-
     private static void runEach(Connection target, List<Ddl> pending) throws SQLException {
         Queries.execute(target, MEMORY);
         // Statements of the dump name everything in full, and set what else they need; each job starts with
         // settings reset.
         target.setAutoCommit(false);
         for (Ddl ddl : pending) {
-            if (lacksParent(target, ddl)) {
+            if (DdlStore.lacksParent(target, ddl)) {
                 DdlStore.forget(target, ddl);
             } else {
                 DdlStore.run(target, ddl);

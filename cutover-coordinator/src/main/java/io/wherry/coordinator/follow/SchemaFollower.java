@@ -4,8 +4,9 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.SchemaEvent;
+import io.wherry.contract.record.SchemaLog;
 import io.wherry.coordinator.dump.PostgresTools;
-import io.wherry.coordinator.schema.SchemaAdditions;
 import io.wherry.coordinator.schema.SchemaAdditions.Addition;
 import io.wherry.coordinator.schema.SchemaCopy;
 import io.wherry.coordinator.schema.SchemaDrift;
@@ -117,23 +118,42 @@ public final class SchemaFollower implements AutoCloseable {
             return;
         }
         if (!drift.fresh().isEmpty() && due(TABLES)) {
-            begin(TABLES, target -> new SchemaCopy(flow, tools()).add(target, drift.fresh()));
+            begin(TABLES, target -> new SchemaCopy(flow, tools()).add(target, drift.fresh(), drift.asOf()));
         }
         if (built == Extent.SOME) {
             return;
         }
         boolean all = built == Extent.ALL;
         if (all && drift.deferred() && due(DEFERRED)) {
-            begin(DEFERRED, target -> new SchemaCopy(flow, tools()).refreshDeferred(target));
+            begin(DEFERRED, target -> new SchemaCopy(flow, tools()).refreshDeferred(target, drift.asOf()));
         }
         additions.stream()
                 .filter(addition -> due(addition.object()) && (all || addition.alone() != null))
                 .filter(addition ->
                         addition.mayRun(firstSeen.get(addition.object()), applied, others.lsn(), others.stopped()))
-                .forEach(addition -> begin(addition.object(), target -> {
-                    addition.work().run(target);
-                    done.put(addition.object(), addition.definition());
-                }));
+                .forEach(addition -> {
+                    Lsn seen = firstSeen.get(addition.object());
+                    begin(addition.object(), target -> follow(target, addition, seen));
+                });
+    }
+
+    private void follow(Connection target, Addition addition, Lsn seen) throws SQLException {
+        addition.run(target);
+        SchemaLog.append(
+                target,
+                SchemaEvent.followed(
+                        flow.generation(),
+                        seen,
+                        addition.object(),
+                        addition.table(),
+                        addition.sql(),
+                        addition.relaxes()));
+        done.put(addition.object(), addition.definition());
+    }
+
+    /** What is done on the target. */
+    private interface Work {
+        void run(Connection target) throws SQLException;
     }
 
     /** A default that was given to the target in the source's words, and that the target prints in other words. */
@@ -150,7 +170,7 @@ public final class SchemaFollower implements AutoCloseable {
         return SchemaCopy.tools(flow);
     }
 
-    private void begin(String object, SchemaAdditions.Work work) {
+    private void begin(String object, Work work) {
         running.add(object);
         worker.execute(() -> {
             String problem = null;

@@ -98,6 +98,9 @@ public final class SchemaAdditions {
     private static final String RESUME =
             "UPDATE wherry.relation SET stopped_because = NULL WHERE stopped_because LIKE '%(SQLSTATE 23%'";
 
+    /** Before the words for an object that the source has no more. */
+    private static final String TAKEN_BACK = "no ";
+
     private final Connection source;
     private final Connection target;
     private final Set<TableId> tables;
@@ -115,12 +118,25 @@ public final class SchemaAdditions {
      * One difference.
      *
      * @param object in words
+     * @param table that the statement alters
      * @param alone the only table whose rows the difference concerns; null = rows of other tables too
      * @param definition the definition on the source; a server of another version may always word it differently
      * @param relaxes whether the statement only permits more: then it may run at once, otherwise after all earlier changes
-     * @param work on the target
+     * @param sql that makes the target match the source
      */
-    public record Addition(String object, TableId alone, String definition, boolean relaxes, Work work) {
+    public record Addition(
+            String object, TableId table, TableId alone, String definition, boolean relaxes, String sql) {
+        /** Makes the target match the source. */
+        public void run(Connection target) throws SQLException {
+            Queries.execute(target, sql);
+            if (relaxes && object.startsWith(TAKEN_BACK)) {
+                // Rows that need the relaxed schema may have arrived before Wherry saw the change, and have stopped the
+                // altered table or another one: a default partition takes the rows of a detached partition. A table
+                // that has another problem stops again.
+                Queries.update(target, RESUME);
+            }
+        }
+
         /**
          * @param firstSeen end of the source's log when the difference was first seen
          * @param applied everything up to here is on the target
@@ -131,11 +147,6 @@ public final class SchemaAdditions {
                     || applied.isAfter(firstSeen)
                     || alone != null && !stopped.contains(alone) && others.isAfter(firstSeen);
         }
-    }
-
-    /** Makes the target match the source. */
-    public interface Work {
-        void run(Connection target) throws SQLException;
     }
 
     /**
@@ -187,26 +198,13 @@ public final class SchemaAdditions {
             String sql = found.statement
                     .replace(" ATTACH PARTITION ", " DETACH PARTITION ")
                     .replace(" INHERIT ", " NO INHERIT ");
-            additions.add(new Addition("no " + found.object, null, "", true, to -> relax(to, sql)));
+            additions.add(new Addition(TAKEN_BACK + found.object, found.table, null, "", true, sql));
         }
-    }
-
-    /**
-     * Rows that need the relaxed schema may have arrived before Wherry saw the change, and have stopped the altered table or
-     * another one: a default partition takes the rows of a detached partition. A table that has another problem stops again.
-     */
-    private static void relax(Connection target, String sql) throws SQLException {
-        Queries.execute(target, sql);
-        Queries.update(target, RESUME);
     }
 
     private void add(List<Found> missing) {
         missing.forEach(found -> additions.add(new Addition(
-                found.object,
-                alone(found),
-                found.definition,
-                false,
-                to -> Queries.execute(to, found.statement + found.definition))));
+                found.object, found.table, alone(found), found.definition, false, found.statement + found.definition)));
     }
 
     /** A parent's constraint also checks its children's rows, and a table that is attached is checked together with others. */
@@ -229,7 +227,7 @@ public final class SchemaAdditions {
             boolean changed = missing.stream().anyMatch(one -> one.object.equals(found.object));
             if (!changed && common.contains(found.statement)) {
                 additions.add(new Addition(
-                        "no " + found.object, alone(found), "", true, to -> relax(to, found.statement + drop)));
+                        TAKEN_BACK + found.object, found.table, alone(found), "", true, found.statement + drop));
             }
         }
     }

@@ -4,10 +4,13 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TargetState;
+import io.wherry.contract.record.SchemaEvent;
+import io.wherry.contract.record.SchemaLog;
 import io.wherry.coordinator.carry.ExtensionRows;
 import io.wherry.coordinator.carry.ExtensionTables;
 import io.wherry.coordinator.dump.DdlStore;
@@ -90,15 +93,39 @@ public final class SchemaCopy {
                     dump.deferred());
             List<Entry> preData = dump.preData(target, known);
             String script = DumpScript.script(preData, flow.publications(), superuser);
-            if (!script.isEmpty()) {
-                Optional<String> path = Databases.searchPath(target);
-                Queries.execute(target, script);
-                restore(target, path);
-            }
+            create(target, script);
             extensionRows(target);
-            DdlStore.insert(target, dump.deferred(target, known));
+            List<Ddl> deferred = dump.deferred(target, known);
+            DdlStore.insert(target, deferred);
             Journal.first(target, flow.generation());
+            SchemaLog.append(target, copied(target, script, deferred));
             target.commit();
+        }
+    }
+
+    private SchemaEvent copied(Connection target, String script, List<Ddl> deferred) throws SQLException {
+        boolean create = flow.migration().schema() == Migration.TargetSchemaMode.CREATE;
+        try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema")) {
+            return new SchemaEvent(
+                    flow.generation(),
+                    create ? SchemaEvent.Kind.CREATED : SchemaEvent.Kind.EXISTING,
+                    Lsn.ZERO,
+                    "",
+                    List.of(),
+                    script,
+                    false,
+                    DdlStore.waiting(deferred),
+                    target.getCatalog(),
+                    Databases.searchPath(source).orElse(""));
+        }
+    }
+
+    /** Runs the script of the pre-data section in an empty database; part of the caller's transaction. */
+    public static void create(Connection target, String script) throws SQLException {
+        if (!script.isEmpty()) {
+            Optional<String> path = Databases.searchPath(target);
+            Queries.execute(target, script);
+            restore(target, path);
         }
     }
 
@@ -123,9 +150,10 @@ public final class SchemaCopy {
      * Creates tables and sequences that were added to the source later, with the partitioned tables to which they belong. The rest
      * of their dump goes into {@code wherry.ddl}. Part of the caller's transaction.
      *
+     * @param asOf end of the source's log when the tables were first seen
      * @throws SQLException when the target refuses a statement, for example because it lacks a type
      */
-    public void add(Connection target, Set<TableId> wanted) throws SQLException {
+    public void add(Connection target, Set<TableId> wanted, Lsn asOf) throws SQLException {
         Set<TableId> tables = new HashSet<>(wanted);
         // The caller has compared the sides some time ago.
         tables.removeAll(SelectedTables.namesWithPartitioned(target, flow.migration()));
@@ -141,10 +169,11 @@ public final class SchemaCopy {
                 Set.copyOf(Queries.list(target, row -> new TableId(row.getString(1), row.getString(2)), PARTITIONED)));
         Set<TableId> all = new HashSet<>(parents);
         all.addAll(tables);
+        List<String> scripts = new ArrayList<>();
         for (TableId table : all) {
             if (!Queries.truth(
                     target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ?)", table.schema())) {
-                Queries.execute(target, "CREATE SCHEMA " + Identifiers.quote(table.schema()));
+                run(target, "CREATE SCHEMA " + Identifiers.quote(table.schema()) + ";\n", scripts);
             }
         }
         SchemaDump dump = dump(all);
@@ -153,14 +182,14 @@ public final class SchemaCopy {
         Map<Boolean, List<Entry>> preData = dump.preData(target, known).stream()
                 .collect(Collectors.partitioningBy(entry -> entry.kind().equals("TABLE ATTACH")));
         List<Entry> later = new ArrayList<>(dump.postData(known));
-        Queries.execute(target, DumpScript.script(preData.get(false), flow.publications(), superuser));
+        run(target, DumpScript.script(preData.get(false), flow.publications(), superuser), scripts);
         later.addAll(preData.get(true));
         List<Ddl> waiting = new ArrayList<>();
         boolean forSwitch = false;
         for (Ddl ddl : DeferredDdl.plan(
                 later, flow.publications(), tables, List.of(), dump.keys().on(target))) {
             if (ddl.stage() == Stage.PARENT && !ddl.kind().equals("INDEX ATTACH")) {
-                Queries.execute(target, ddl.sql());
+                run(target, ddl.sql() + "\n", scripts);
             } else if (AT_SWITCH.contains(ddl.stage())) {
                 forSwitch = true;
             } else {
@@ -169,7 +198,7 @@ public final class SchemaCopy {
         }
         try (Connection source = Sessions.open(flow.migration(), flow.from(), "schema")) {
             for (String owner : Sequences.read(flow, source, target).owners(tables)) {
-                Queries.execute(target, owner);
+                run(target, owner + ";\n", scripts);
             }
         }
         DdlStore.append(target, waiting);
@@ -179,18 +208,40 @@ public final class SchemaCopy {
             // key would be created twice, and the switch would fail.
             Queries.update(target, "UPDATE wherry.migration SET deferred = ''");
         }
+        SchemaLog.append(
+                target,
+                new SchemaEvent(
+                        flow.generation(),
+                        SchemaEvent.Kind.ADDED,
+                        asOf,
+                        "",
+                        List.copyOf(all),
+                        String.join("", scripts),
+                        false,
+                        DdlStore.waiting(waiting),
+                        target.getCatalog(),
+                        ""));
+    }
+
+    private static void run(Connection target, String sql, List<String> scripts) throws SQLException {
+        Queries.execute(target, sql);
+        scripts.add(sql);
     }
 
     /**
      * Replaces the statements for the switch in {@code wherry.ddl} by those of the present source. Part of the caller's transaction.
+     *
+     * @param asOf end of the source's log when the need was first seen
      */
-    public void refreshDeferred(Connection target) throws SQLException {
+    public void refreshDeferred(Connection target, Lsn asOf) throws SQLException {
         SchemaDump dump = dump(Set.of());
         List<Ddl> waiting = new ArrayList<>(dump.deferred(target, Databases.settings(target)));
         waiting.removeIf(ddl -> !AT_SWITCH.contains(ddl.stage()));
         DdlStore.forget(target, AT_SWITCH);
         DdlStore.append(target, waiting);
         Queries.update(target, "UPDATE wherry.migration SET deferred = ?", dump.deferred());
+        SchemaLog.append(
+                target, SchemaEvent.deferred(flow.generation(), asOf, DdlStore.waiting(waiting), target.getCatalog()));
     }
 
     /** Loads the source's whole schema into an empty database, without data and without Wherry's state; for comparisons. */

@@ -225,9 +225,10 @@ public final class Sequences {
                 additions.add(new Addition(
                         "sequence " + sequence.id.quoted(),
                         sequence.id,
+                        sequence.id,
                         sequence.parameters,
                         true,
-                        target -> Queries.execute(target, alter)));
+                        alter));
             }
         }
         return additions;

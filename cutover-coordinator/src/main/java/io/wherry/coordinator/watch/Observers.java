@@ -93,6 +93,8 @@ public final class Observers implements AutoCloseable {
                 thread("target", this::watchTarget),
                 thread("schema", this::watchSchema),
                 thread("known target", new TargetNote(flow, term, progress)),
+                thread("schema events", new SchemaSender(flow, term, progress)),
+                thread("last seen", new LastSeenNote(flow, progress)),
                 thread("heartbeat", new Arrivals(flow, progress, tell, applying, newest)));
         this.threads = Stream.concat(positions, others).toList();
     }

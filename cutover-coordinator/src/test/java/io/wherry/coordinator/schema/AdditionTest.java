@@ -35,6 +35,6 @@ final class AdditionTest {
     }
 
     private static Addition of(TableId alone, boolean relaxes) {
-        return new Addition("NOT NULL of a column", alone, "", relaxes, target -> {});
+        return new Addition("NOT NULL of a column", ONE, alone, "", relaxes, "");
     }
 }

@@ -6,6 +6,7 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.ReplicaIdentities;
 import io.wherry.contract.record.ReplicaIdentities.Changed;
 import io.wherry.coordinator.dump.DdlStore;
@@ -154,12 +155,12 @@ final class SchemaCopyTest {
                     "CREATE TABLE public.late (id int PRIMARY KEY, boss int CONSTRAINT late_boss REFERENCES public.late)");
             try (Connection target = servers.openTarget()) {
                 target.setAutoCommit(false);
-                copy.refreshDeferred(target);
-                copy.add(target, Set.of(new TableId("public", "late")));
+                copy.refreshDeferred(target, Lsn.ZERO);
+                copy.add(target, Set.of(new TableId("public", "late")), Lsn.ZERO);
                 assertThat(Queries.string(target, "SELECT deferred FROM wherry.migration"))
                         .as("an existing object is treated as old")
                         .contains("");
-                copy.refreshDeferred(target);
+                copy.refreshDeferred(target, Lsn.ZERO);
                 target.commit();
             }
             finish(servers);

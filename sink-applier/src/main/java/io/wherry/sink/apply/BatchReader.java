@@ -191,6 +191,7 @@ final class BatchReader {
             PartitionCursor reading = readings.get(partition);
             return reading == null
                     || reading.barrier() == null
+                            && !reading.isAtEnd()
                             && (!anyInside || reading.isInsideValue())
                             && isHere(reading)
                             && (!waiting.contains(reading) || mayBegin(reading));

@@ -18,6 +18,7 @@ import io.wherry.sink.state.GroupOffsets;
 import io.wherry.sink.state.StopSignal;
 import io.wherry.sink.state.TableState;
 import io.wherry.sink.state.TableStates;
+import io.wherry.sink.state.Until;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;
@@ -48,6 +49,7 @@ public final class ChangeWorker {
     private final Supplier<Map<TableId, TableState>> relations;
     private final StopSignal stop;
     private final GroupOffsets offsets;
+    private final Until until;
     private final ChangeDecoder decoder;
     private final SourceTransactionEnds ends;
     private final TablesAhead ahead;
@@ -59,6 +61,7 @@ public final class ChangeWorker {
      * @param writer that only this worker uses
      * @param giants opens a second writer when the first giant value comes
      * @param offsets gets the checkpoints that have moved
+     * @param until where applying ends
      */
     public ChangeWorker(
             Flow flow,
@@ -68,7 +71,8 @@ public final class ChangeWorker {
             GiantLane.Opener giants,
             Supplier<Map<TableId, TableState>> relations,
             StopSignal stop,
-            GroupOffsets offsets) {
+            GroupOffsets offsets,
+            Until until) {
         this.flow = flow;
         this.number = number;
         this.writer = writer;
@@ -77,6 +81,7 @@ public final class ChangeWorker {
         this.relations = relations;
         this.stop = stop;
         this.offsets = offsets;
+        this.until = until;
         this.decoder = new ChangeDecoder(registry, flow.generation());
         this.ends = new SourceTransactionEnds(flow);
         this.ahead = new TablesAhead(writer.target(), registry, decoder, writer.tables());
@@ -129,7 +134,8 @@ public final class ChangeWorker {
         for (Map.Entry<TableState, DataException> refused : batch.refused().entrySet()) {
             stopTable(refused.getKey(), refused.getValue());
         }
-        if (batch.read() == 0) {
+        // A table that ends at an earlier commit may not get a later shape.
+        if (batch.read() == 0 && !until.isSet()) {
             ahead.bind(POLL);
         }
         batch.takeGiants().ifPresent(giant -> lane.begin(giant, readingsOf(giant.tables())));
@@ -196,7 +202,7 @@ public final class ChangeWorker {
                     String loadMark = GroupOffsets.loadMark(writer.target(), relation.loadEpoch());
                     // Checkpoints and barriers as of one moment: partition 0 may move both in the meantime.
                     BarrierProgress standing = writer.barriers().read(relation);
-                    readings.put(partition, new PartitionCursor(relation, partition, loadMark, standing, ends));
+                    readings.put(partition, new PartitionCursor(relation, partition, loadMark, standing, ends, until));
                     writer.tables().forget(relation.table());
                     ahead.opened(relation);
                     begun.add(partition);

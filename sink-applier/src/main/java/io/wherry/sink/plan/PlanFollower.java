@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -54,20 +55,31 @@ public final class PlanFollower {
     private final PlannedCheckpoints plannedCheckpoints;
     private final ResumedLoad resumedLoad;
     private final ReplacedTables replaced;
+    private final UnaryOperator<LoadPlan> wanted;
     private final StopSignal stop;
     private final Failpoints failpoints;
     private final Set<TableId> missing = new HashSet<>();
 
-    /** @param target a session in transaction mode that is this follower's alone */
+    /**
+     * @param target a session in transaction mode that is this follower's alone
+     * @param wanted leaves out of a plan the tables that are not to be loaded by it
+     */
     public PlanFollower(
-            Flow flow, SchemaRegistry registry, Connection target, long epoch, StopSignal stop, Failpoints failpoints) {
+            Flow flow,
+            SchemaRegistry registry,
+            Connection target,
+            long epoch,
+            UnaryOperator<LoadPlan> wanted,
+            StopSignal stop,
+            Failpoints failpoints) {
+        this.wanted = wanted;
         this.flow = flow;
         this.resumedLoad = new ResumedLoad(flow, target, registry);
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = new PlannedRelations(target);
         this.plannedCheckpoints = new PlannedCheckpoints(flow.migration(), target, epoch);
-        this.replaced = new ReplacedTables(flow.migration(), target, epoch);
+        this.replaced = new ReplacedTables(flow, target, epoch);
         this.stop = stop;
         this.failpoints = failpoints;
     }
@@ -109,9 +121,9 @@ public final class PlanFollower {
         }
     }
 
-    private static void addPlan(ConsumerRecord<byte[], byte[]> record, List<LoadPlan> plans) {
+    private void addPlan(ConsumerRecord<byte[], byte[]> record, List<LoadPlan> plans) {
         if (record.key() != null && LoadPlan.KEY.equals(new String(record.key(), StandardCharsets.UTF_8))) {
-            LoadPlan plan = Json.read(record, LoadPlan.class);
+            LoadPlan plan = wanted.apply(Json.read(record, LoadPlan.class));
             plan.tables().forEach(table -> requireUsers(table.id()));
             plans.add(plan);
         }

@@ -1,5 +1,6 @@
 package io.wherry.sink.plan;
 
+import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.DataException;
@@ -8,6 +9,8 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.CatalogColumns;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LoadPlan;
+import io.wherry.contract.record.SchemaEvent;
+import io.wherry.contract.record.SchemaLog;
 import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Failures;
 import io.wherry.sink.state.TableStates;
@@ -55,6 +58,7 @@ final class ReplacedTables {
             "DELETE FROM wherry.relation WHERE schema_name = ? AND table_name = ?");
 
     private final Migration migration;
+    private final int generation;
     private final Connection target;
     private final long epoch;
     /** Tables that were stopped here. */
@@ -63,8 +67,9 @@ final class ReplacedTables {
     private final Set<TableId> reported = new HashSet<>();
 
     /** @param target session in transaction mode */
-    ReplacedTables(Migration migration, Connection target, long epoch) {
-        this.migration = migration;
+    ReplacedTables(Flow flow, Connection target, long epoch) {
+        this.migration = flow.migration();
+        this.generation = flow.generation();
         this.target = target;
         this.epoch = epoch;
     }
@@ -128,6 +133,14 @@ final class ReplacedTables {
             target.rollback(before);
             return e.getMessage();
         }
+        forget(tables);
+        SchemaLog.append(
+                target,
+                SchemaEvent.dropped(generation, tables.stream().map(Old::id).toList()));
+        return null;
+    }
+
+    private void forget(List<Old> tables) throws SQLException {
         for (Old one : tables) {
             LOG.info(
                     "{} is another table on the source now; the target's table was dropped and is re-created and loaded",
@@ -141,7 +154,6 @@ final class ReplacedTables {
                 }
             }
         }
-        return null;
     }
 
     /** Other objects depend on the table. It can still take the rows if it has their columns; otherwise the operator must act. */

@@ -3,22 +3,15 @@ package io.wherry.sink.plan;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.error.RetryableException;
-import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.sink.state.Failures;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.TopicDescription;
-import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * Distinguishes a topic from another topic of the same name, by the id that Kafka gives each topic. The ids are kept in {@code
@@ -45,7 +38,7 @@ public final class TopicIds {
     static void remember(Connection target, Migration migration, Map<String, Long> beginnings, boolean again)
             throws SQLException {
         Map<String, String> known = known(target);
-        Map<String, String> ids = ids(migration, beginnings.keySet());
+        Map<String, String> ids = TopicIdentities.of(migration, beginnings.keySet());
         for (Map.Entry<String, Long> beginning : beginnings.entrySet()) {
             String topic = beginning.getKey();
             if (!ids.containsKey(topic)) {
@@ -80,7 +73,7 @@ public final class TopicIds {
     public static Map<String, DataException> changed(
             Connection target, Migration migration, Map<String, TableId> tables) throws SQLException {
         Map<String, String> known = known(target);
-        Map<String, String> now = ids(migration, known.keySet());
+        Map<String, String> now = TopicIdentities.of(migration, known.keySet());
         Map<String, DataException> changed = new HashMap<>();
         known.forEach((topic, id) -> {
             String remedy = tables.containsKey(topic) ? Remedies.reload(tables.get(topic)) : ALL;
@@ -124,26 +117,5 @@ public final class TopicIds {
             }
         }
         return known;
-    }
-
-    private static Map<String, String> ids(Migration migration, Set<String> topics) {
-        Map<String, String> ids = new HashMap<>();
-        try (Admin admin = KafkaClients.admin(migration)) {
-            Map<String, KafkaFuture<TopicDescription>> found =
-                    admin.describeTopics(topics).topicNameValues();
-            for (Map.Entry<String, KafkaFuture<TopicDescription>> topic : found.entrySet()) {
-                try {
-                    ids.put(topic.getKey(), topic.getValue().get().topicId().toString());
-                } catch (ExecutionException e) {
-                    if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
-                        throw Failures.explain("find topic", topic.getKey(), e.getCause());
-                    }
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new RetryableException("find topics", "", "interrupted", "", e);
-        }
-        return ids;
     }
 }

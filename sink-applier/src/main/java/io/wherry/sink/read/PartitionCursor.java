@@ -14,6 +14,7 @@ import io.wherry.sink.state.BarrierProgress.Note;
 import io.wherry.sink.state.BarrierProgress.PartitionProgress;
 import io.wherry.sink.state.Checkpoints.Move;
 import io.wherry.sink.state.TableState;
+import io.wherry.sink.state.Until;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +43,7 @@ public final class PartitionCursor {
     private final TopicPartition partition;
     private final String loadMark;
     private final SourceTransactionEnds ends;
+    private final Until until;
     private final LargeValues.Joiner joiner = new LargeValues.Joiner();
     private final List<Change> held = new ArrayList<>();
     private long checkpoint;
@@ -62,9 +64,12 @@ public final class PartitionCursor {
     private Note barrier;
     /** The section that partition 0 applies for all; null = none. */
     private Section section;
+    /** Whether the next change is excluded: nothing more of the partition is applied. */
+    private boolean atEnd;
 
     /**
      * @param loadMark {@code GroupOffsets#loadMark}
+     * @param until where applying ends
      * @param standing progress of the table's partitions: the cursor starts where an earlier cursor was
      */
     public PartitionCursor(
@@ -72,8 +77,10 @@ public final class PartitionCursor {
             TopicPartition partition,
             String loadMark,
             BarrierProgress standing,
-            SourceTransactionEnds ends) {
+            SourceTransactionEnds ends,
+            Until until) {
         this.ends = ends;
+        this.until = until;
         this.relation = relation;
         this.partition = partition;
         this.loadMark = loadMark;
@@ -113,6 +120,11 @@ public final class PartitionCursor {
     /** The barrier at which the partition waits, read up to there and not beyond; null = the partition is to be read. */
     public Note barrier() {
         return barrier;
+    }
+
+    /** Whether the partition has come to the end of what is to be applied. */
+    public boolean isAtEnd() {
+        return atEnd;
     }
 
     /** All partitions have come to the barrier, and this partition continues for all of them. */
@@ -164,6 +176,11 @@ public final class PartitionCursor {
         Section mark = Barrier.section(record);
         if (section != null && !section.equals(mark)) {
             endSection(batch);
+            return false;
+        }
+        if (until.excludes(lsn)) {
+            atEnd = true;
+            until.found(partition, from);
             return false;
         }
         boolean loaded = !lsn.isAfter(relation.snapshotLsn());
@@ -256,7 +273,8 @@ public final class PartitionCursor {
             return false;
         }
         settled = true;
-        if (complete && ends.isWhole(lastLsn, partition, next)) {
+        // At the end, the change that is excluded belongs to another source transaction.
+        if (atEnd || complete && ends.isWhole(lastLsn, partition, next)) {
             return false;
         }
         ChangeBatch.Part part = batch.part(relation);

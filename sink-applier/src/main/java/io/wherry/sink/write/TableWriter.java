@@ -3,6 +3,7 @@ package io.wherry.sink.write;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TableShape;
 import io.wherry.sink.merge.BatchPlan;
@@ -60,7 +61,8 @@ public final class TableWriter {
             while (to < changes.size() && changes.get(to).shape() == shape) {
                 to++;
             }
-            for (Step step : BatchPlan.of(bind(table, ordered, shape), changes.subList(from, to), singly)) {
+            Lsn asOf = new Lsn(changes.get(from).commitLsn());
+            for (Step step : BatchPlan.of(bind(table, ordered, shape, asOf), changes.subList(from, to), singly)) {
                 execute(table, step);
             }
             from = to;
@@ -72,7 +74,7 @@ public final class TableWriter {
      */
     public void prepare(TableId table, boolean ordered, TableShape shape) throws SQLException {
         if (shape.id().equals(table) && drift(shape, ordered).isEmpty()) {
-            bind(table, ordered, shape);
+            bind(table, ordered, shape, Lsn.ZERO);
         }
     }
 
@@ -87,7 +89,7 @@ public final class TableWriter {
         altered.clear();
     }
 
-    private BoundTable bind(TableId table, boolean ordered, TableShape shape) throws SQLException {
+    private BoundTable bind(TableId table, boolean ordered, TableShape shape, Lsn asOf) throws SQLException {
         // By identity: the decoder makes one shape object for each schema, and comparing hundreds of columns for each
         // batch is wasted time.
         Map<TableShape, BoundTable> shapes = bound.computeIfAbsent(table, id -> new IdentityHashMap<>());
@@ -100,7 +102,7 @@ public final class TableWriter {
                         "its topic holds changes of " + shape.id(),
                         "Check who else writes to this migration's topics");
             }
-            follow(shape, ordered);
+            follow(shape, ordered, asOf);
             known = BoundTable.bind(shape, TargetCatalog.read(target, table));
             shapes.put(shape, known);
         }
@@ -114,12 +116,18 @@ public final class TableWriter {
                 shape, root, TargetCatalog.existing(target, shape.id()), ordered && root.equals(shape.id()));
     }
 
-    private void follow(TableShape shape, boolean ordered) throws SQLException {
-        for (String sql : drift(shape, ordered)) {
+    private void follow(TableShape shape, boolean ordered, Lsn asOf) throws SQLException {
+        List<String> statements = drift(shape, ordered);
+        if (statements.isEmpty()) {
+            return;
+        }
+        Set<String> before = TargetCatalog.existing(target, shape.id()).keySet();
+        for (String sql : statements) {
             LOG.info("{}", sql);
             altered.add(shape.id());
             OneStatement.execute(target, sql);
         }
+        AddedColumns.note(target, shape.id(), before, asOf);
     }
 
     private void execute(TableId table, Step step) throws SQLException {

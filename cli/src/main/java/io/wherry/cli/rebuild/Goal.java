@@ -1,0 +1,111 @@
+package io.wherry.cli.rebuild;
+
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LastSeen;
+import io.wherry.contract.record.LoadPlan;
+import io.wherry.sink.Assignment;
+import io.wherry.sink.state.Until;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.UnaryOperator;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * What a rebuild makes, decided once before its first write and kept on its target: each continuation makes the same, whatever has
+ * come to the topics since.
+ *
+ * @param migration name of the migration
+ * @param asked the moment as the operator named it; null = as late as the topics reach
+ * @param until commit LSN up to which every table is made
+ * @param untilMillis time of that commit on the source's clock, ms since 1970
+ * @param tables in the order of their names
+ * @param ends by topic and partition, the offset up to which the partition must be read
+ * @param lastSeen what no stream carries; null = was never noted
+ */
+record Goal(
+        String migration,
+        String asked,
+        Lsn until,
+        long untilMillis,
+        List<Table> tables,
+        List<End> ends,
+        LastSeen lastSeen) {
+    Goal {
+        Objects.requireNonNull(until, "until");
+        tables = List.copyOf(tables);
+        ends = List.copyOf(ends);
+    }
+
+    /**
+     * A table, and the load plans that bring its rows: the last one and, if that continues an earlier one, the earlier one too.
+     *
+     * @param snapshotLsn of the last plan
+     */
+    record Table(TableId id, String topic, int partitions, List<Integer> epochs, Lsn snapshotLsn) {}
+
+    /** The end of a partition: the first offset that is not needed. */
+    record End(String topic, int partition, long offset) {}
+
+    /** Whom schema {@code wherry} on the new target belongs to: never the migration, whose services must not take it for theirs. */
+    String owner() {
+        return owner(migration);
+    }
+
+    static String owner(String migration) {
+        return migration + " (rebuild)";
+    }
+
+    Assignment assignment(Until end) {
+        return new Assignment(owner(), false, end, plans());
+    }
+
+    /** Leaves in a plan only the tables whose rows it brings. */
+    private UnaryOperator<LoadPlan> plans() {
+        Map<TableId, Set<Integer>> wanted = new HashMap<>();
+        tables.forEach(table -> wanted.put(table.id(), new TreeSet<>(table.epochs())));
+        return plan -> new LoadPlan(
+                plan.generation(),
+                plan.epoch(),
+                plan.snapshotLsn(),
+                plan.tables().stream()
+                        .filter(table ->
+                                wanted.getOrDefault(table.id(), Set.of()).contains(plan.epoch()))
+                        .toList(),
+                plan.lanes(),
+                plan.timeline());
+    }
+
+    /** The plans that bring a table's rows, the last first. */
+    static List<Integer> epochs(TableId table, List<LoadPlan> plans) {
+        List<Integer> epochs = new ArrayList<>();
+        Integer wanted = null;
+        for (int i = plans.size() - 1; i >= 0; i--) {
+            LoadPlan plan = plans.get(i);
+            LoadPlan.Table found = plan.tables().stream()
+                    .filter(one -> one.id().equals(table))
+                    .findFirst()
+                    .orElse(null);
+            if (found == null || wanted != null && wanted != plan.epoch()) {
+                continue;
+            }
+            epochs.add(plan.epoch());
+            if (found.resumed() == null) {
+                break;
+            }
+            wanted = found.resumed().epoch();
+        }
+        return epochs;
+    }
+
+    Map<TopicPartition, Long> vector() {
+        Map<TopicPartition, Long> vector = new HashMap<>();
+        ends.forEach(end -> vector.put(new TopicPartition(end.topic(), end.partition()), end.offset()));
+        return vector;
+    }
+}

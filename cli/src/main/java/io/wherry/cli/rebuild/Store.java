@@ -1,0 +1,44 @@
+package io.wherry.cli.rebuild;
+
+import io.wherry.contract.record.Json;
+import io.wherry.coordinator.sql.Queries;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Optional;
+
+/** The state of a rebuild in schema {@code wherry} of its target: what it makes, and whether it has ended. */
+final class Store {
+    private static final String CREATE =
+            "CREATE TABLE wherry.rebuild (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
+                    + " goal text NOT NULL, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), done_at timestamptz)";
+    private static final String EXISTS = "SELECT pg_catalog.to_regclass('wherry.rebuild') IS NOT NULL";
+
+    private Store() {}
+
+    /** The goal that the target has; empty = no rebuild has begun there. */
+    static Optional<Goal> goal(Connection target) throws SQLException {
+        if (!Queries.truth(target, EXISTS)) {
+            return Optional.empty();
+        }
+        return Queries.string(target, "SELECT goal FROM wherry.rebuild")
+                .map(text -> Json.read(text.getBytes(StandardCharsets.UTF_8), Goal.class));
+    }
+
+    /** Part of the caller's transaction. */
+    static void begin(Connection target, Goal goal) throws SQLException {
+        Queries.execute(target, CREATE);
+        Queries.update(
+                target,
+                "INSERT INTO wherry.rebuild (goal) VALUES (?)",
+                new String(Json.write(goal), StandardCharsets.UTF_8));
+    }
+
+    static boolean isDone(Connection target) throws SQLException {
+        return Queries.truth(target, "SELECT done_at IS NOT NULL FROM wherry.rebuild");
+    }
+
+    static void done(Connection target) throws SQLException {
+        Queries.update(target, "UPDATE wherry.rebuild SET done_at = clock_timestamp()");
+    }
+}
