@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code wherry bench window} with few rows. */
-@EveryThirdDay(0)
+@EveryThirdDay(1)
 @Tag("embedded-only")
 class WindowBenchTest {
     @Test

@@ -6,12 +6,14 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import io.wherry.rehearsal.fixture.ServerPair;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Materialized views that are refreshed once the applications are on the target, because the window has no time for that. */
+@EveryThirdDay(2)
 final class MaterializedViewsTest {
     private static final String REFRESHED_BEHIND_THE_SWITCH = """
             SELECT bool_and(v.xid > (SELECT max(xmin::text::bigint) FROM wherry.journal WHERE state = 'SWITCHING'))

@@ -7,6 +7,7 @@ import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.name.TableId;
 import io.wherry.coordinator.journal.State;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,7 @@ import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.Test;
 
 /** What the topics cannot make is found, and named, before anything is written. */
+@EveryThirdDay(2)
 class RebuildRefusalTest {
     private static final String WRITTEN = "SELECT count(*) FROM pg_namespace WHERE nspname = 'wherry'";
 

@@ -11,6 +11,7 @@ import io.wherry.contract.postgres.SelectedTables;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.CopyText;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -22,6 +23,7 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /** A database is made as of a moment: the same source commit for every table. */
+@EveryThirdDay(2)
 class RebuildUntilTest {
     private static final String NOW =
             "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";

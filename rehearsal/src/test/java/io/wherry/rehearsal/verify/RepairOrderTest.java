@@ -34,7 +34,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** A repair has its place among the changes of the source, once, and only the coordinator can write one. */
-@EveryThirdDay(0)
+@EveryThirdDay(1)
 final class RepairOrderTest {
     private static final int ROWS = 4_000;
     private static final String[] TABLE = {

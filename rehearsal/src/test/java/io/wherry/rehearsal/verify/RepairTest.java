@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** {@code wherry verify --repair} brings rows right while applications write on the same tables and rows. */
-@EveryThirdDay(0)
+@EveryThirdDay(1)
 final class RepairTest {
     private static final String[] TABLES = {
         "CREATE TABLE public.hay (id int PRIMARY KEY, v text, n numeric, b bytea, big text)",

@@ -14,6 +14,7 @@ import io.wherry.coordinator.journal.State;
 import io.wherry.coordinator.proof.ProofInWindow.Plan;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -27,6 +28,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** Small tables, and tables without key that have changed, are compared whole in the window, in the sessions of the proof. */
+@EveryThirdDay(1)
 final class WholeInWindowTest {
     private static final Duration NOTHING_FOR_CHOICE = Duration.ZERO;
     private static final Duration EVERYTHING = Duration.ofMinutes(1);
