@@ -35,14 +35,14 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The work after COMPLETED, with applications on the target: reports which roles can log in where, refreshes the materialized views
- * that were left for this time, and validates foreign keys. None of this touches traffic. What the target refuses is reported and stays as it is; after a lock timeout or a lost session Wherry
- * tries again.
+ * that were left for this time, and validates foreign keys. Nobody can read such a view before; else none of this touches traffic.
+ * What the target refuses is reported and stays as it is; after a lock timeout or a lost session Wherry tries again.
  */
 public final class AfterSwitch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AfterSwitch.class);
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
-    /** A validation blocks no writer while it waits; the creation of a key blocks all writers. */
+    /** A validation or a refresh blocks no writer while it waits; the creation of a key blocks all writers. */
     private static final String VALIDATION_WAITS = "10s";
 
     private static final String KEY_WAITS = "500ms";
@@ -94,12 +94,15 @@ public final class AfterSwitch implements AutoCloseable {
 
     private void work() {
         Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
+        // Beside the work, because Kafka may be away for a minute.
+        Thread noting = Threads.named("wherry-last-seen").newThread(this::noteLastSeen);
+        noting.start();
         tellLogins();
-        noteLastSeen();
         try {
             while (!closing) {
                 String waits = attempt();
                 if (waits.isEmpty()) {
+                    noting.join();
                     left = "";
                     done = true;
                     tell.accept(new Observation.AfterwardsDone());
@@ -142,6 +145,7 @@ public final class AfterSwitch implements AutoCloseable {
 
     /** @return why Wherry must try again; empty = all work has ended */
     private String attempt() {
+        String waits = "";
         try (Connection target = term.open("validate")) {
             if (Queries.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
@@ -153,13 +157,25 @@ public final class AfterSwitch implements AutoCloseable {
             pending.sort(Comparator.comparing(ddl -> !isView(ddl)));
             target.setAutoCommit(false);
             while (!pending.isEmpty() && !closing) {
-                left = pending.size() + " statements are still to run on the target, now "
-                        + pending.get(0).kind() + " " + object(pending.get(0)) + "; applications can work meanwhile";
-                run(target, pending.remove(0));
+                Ddl next = pending.get(0);
+                left = pending.size() + " statements are still to run on the target, now " + next.kind() + " "
+                        + object(next)
+                        + (isView(next)
+                                ? "; until then nobody can read that view"
+                                : "; applications can work meanwhile");
+                try {
+                    run(target, pending.remove(0));
+                } catch (SQLException e) {
+                    if (Sessions.state(e).matches("08.*|57P.*")) {
+                        throw e;
+                    }
+                    // The others need not wait for this one.
+                    waits = e.getMessage();
+                }
                 pending.stream().filter(this::isRefused).forEach(this::leave);
                 pending.removeIf(this::isRefused);
             }
-            return "";
+            return waits;
         } catch (SQLException e) {
             return e.getMessage();
         }
@@ -171,13 +187,20 @@ public final class AfterSwitch implements AutoCloseable {
             // Counterexample without the lock: a coordinator that has taken over creates the same key, and one of
             // the two fails.
             if (DdlStore.lockPending(target, ddl)) {
-                DdlStore.run(target, ddl);
+                if (isView(ddl) && isPopulated(target, ddl)) {
+                    // An operator has refreshed it. Again would keep its readers waiting.
+                    DdlStore.done(target, ddl, 0);
+                } else {
+                    DdlStore.run(target, ddl);
+                }
             }
             target.commit();
         } catch (SQLException e) {
             target.rollback();
             // Connection lost, resources, session ended, lock not available, deadlock.
-            if (Sessions.state(e).matches("08.*|53.*|57.*|55P03|40.*")) {
+            // A refresh that was cancelled, or needs more disk than there is, would be no better the next time.
+            boolean tooMuch = isView(ddl) && Sessions.state(e).matches("53.*|57014");
+            if (Sessions.state(e).matches("08.*|53.*|57.*|55P03|40.*") && !tooMuch) {
                 throw e;
             }
             refused.add(key(ddl));
@@ -187,6 +210,13 @@ public final class AfterSwitch implements AutoCloseable {
 
     private static boolean isView(Ddl ddl) {
         return ddl.kind().equals(MaterializedViews.KIND);
+    }
+
+    private static boolean isPopulated(Connection target, Ddl view) throws SQLException {
+        return Queries.truth(
+                target,
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(?) AND relispopulated)",
+                view.name());
     }
 
     private static String viewRefused(Ddl ddl, SQLException e) {
@@ -227,7 +257,7 @@ public final class AfterSwitch implements AutoCloseable {
     }
 
     private static boolean ofKey(Ddl ddl) {
-        return !ddl.kind().equals("VALIDATION");
+        return !ddl.kind().equals("VALIDATION") && !isView(ddl);
     }
 
     private static String key(Ddl ddl) {

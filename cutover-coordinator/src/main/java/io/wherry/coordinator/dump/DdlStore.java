@@ -134,10 +134,15 @@ public final class DdlStore {
     public static void run(Connection target, Ddl ddl) throws SQLException {
         long began = System.nanoTime();
         Queries.execute(target, ddl.sql());
+        done(target, ddl, (System.nanoTime() - began) / 1e9);
+    }
+
+    /** Marks a statement done, within the caller's transaction. */
+    public static void done(Connection target, Ddl ddl, double seconds) throws SQLException {
         Queries.update(
                 target,
                 "UPDATE wherry.ddl SET done_at = clock_timestamp(), seconds = ? WHERE id = ?",
-                (System.nanoTime() - began) / 1e9,
+                seconds,
                 ddl.id());
     }
 

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Decides when each statement of pg_dump's post-data section runs (pure). */
 public final class DeferredDdl {
@@ -25,6 +26,10 @@ public final class DeferredDdl {
     private static final Pattern FOREIGN_KEY = Pattern.compile(
             "ALTER TABLE (ONLY )?(" + NAME + "\\." + NAME + ")\\s+ADD CONSTRAINT " + NAME + " FOREIGN KEY.*",
             Pattern.DOTALL);
+    /** pg_dump creates a view that groups by a primary key after that key. */
+    private static final Pattern LATE_VIEW =
+            Pattern.compile("CREATE MATERIALIZED VIEW " + NAME + "\\." + NAME + "\\s.*", Pattern.DOTALL);
+
     private static final Pattern KEY_COMMENT =
             Pattern.compile("COMMENT ON CONSTRAINT " + NAME + " ON " + NAME + "\\." + NAME + " IS .*", Pattern.DOTALL);
     private static final Set<String> BUILT_WITH_TABLE =
@@ -77,10 +82,11 @@ public final class DeferredDdl {
         List<Entry> wanted = postData.stream()
                 .filter(e -> !e.statements().isEmpty() && !DumpScript.ofPublication(e, publications))
                 .toList();
-        wanted.stream().filter(e -> !ofEventTrigger(e)).forEach(e -> add(plan, e, loaded, keys));
+        Set<TableId> late = lateViews(wanted);
+        wanted.stream().filter(e -> !ofEventTrigger(e)).forEach(e -> add(plan, e, loaded, late, keys));
         refreshes.forEach(refresh -> plan.add(ddl(refresh, Stage.SWITCH, Optional.empty())));
         // Last, because event triggers would fire on all statements before.
-        wanted.stream().filter(DeferredDdl::ofEventTrigger).forEach(e -> add(plan, e, loaded, keys));
+        wanted.stream().filter(DeferredDdl::ofEventTrigger).forEach(e -> add(plan, e, loaded, late, keys));
         List<Ddl> numbered = new ArrayList<>();
         for (Ddl ddl : plan) {
             numbered.add(new Ddl(numbered.size() + 1, ddl.stage(), ddl.kind(), ddl.name(), ddl.table(), ddl.sql()));
@@ -98,7 +104,18 @@ public final class DeferredDdl {
         return entry.kind().equals("EVENT TRIGGER") || entry.name().startsWith("EVENT TRIGGER ");
     }
 
-    private static void add(List<Ddl> plan, Entry entry, Set<TableId> loaded, PartitionedKeys.Way keys) {
+    private static Set<TableId> lateViews(List<Entry> entries) {
+        return entries.stream()
+                .filter(entry -> entry.kind().equals("MATERIALIZED VIEW"))
+                .map(entry -> LATE_VIEW.matcher(entry.statements().get(0)))
+                .filter(Matcher::matches)
+                .map(view -> new TableId(unquote(view.group(1)), unquote(view.group(2))))
+                .collect(Collectors.toSet());
+    }
+
+    /** @param late views that are created at the switch, and their indexes with them */
+    private static void add(
+            List<Ddl> plan, Entry entry, Set<TableId> loaded, Set<TableId> late, PartitionedKeys.Way keys) {
         Optional<TableId> table = table(entry.kind(), entry.statements().get(0));
         Matcher foreignKey = FOREIGN_KEY.matcher(entry.statements().get(0));
         if (entry.kind().equals("FK CONSTRAINT") && foreignKey.matches()) {
@@ -109,7 +126,8 @@ public final class DeferredDdl {
             Entry comment =
                     new Entry(entry.kind(), partitionedKey(entry, keys).get(), entry.settings(), entry.statements());
             plan.add(ddl(comment, Stage.AFTER, table));
-        } else if (BUILT_WITH_TABLE.contains(entry.kind())) {
+        } else if (BUILT_WITH_TABLE.contains(entry.kind())
+                && table.filter(late::contains).isEmpty()) {
             plan.add(ddl(entry, table.filter(loaded::contains).isPresent() ? Stage.TABLE : Stage.PARENT, table));
         } else {
             plan.add(ddl(entry, entry.kind().equals("INDEX ATTACH") ? Stage.PARENT : Stage.SWITCH, table));

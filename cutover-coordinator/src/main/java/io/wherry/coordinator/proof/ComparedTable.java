@@ -45,9 +45,11 @@ record ComparedTable(
         return source.id();
     }
 
-    /** Whether these are the tables that the statements were made for. */
-    boolean isOf(CatalogTable onSource, CatalogTable onTarget) {
-        return same(source, onSource) && same(target, onTarget);
+    /** Whether these are the tables that the statements were made for, and the types' fields are as they were. */
+    boolean isOf(CatalogTable onSource, CatalogTable onTarget, RowTypes present) {
+        return same(source, onSource)
+                && same(target, onTarget)
+                && RowHash.row(columns, types).equals(RowHash.row(columns, present));
     }
 
     private static boolean same(CatalogTable one, CatalogTable other) {

@@ -158,7 +158,8 @@ final class ProofTables {
     }
 
     private boolean agree(ComparedTable table, TableShapes now) {
-        return shapes.agreeOn(table.source().oid(), table.target().oid(), now);
+        return shapes.agreeOn(table.source().oid(), table.target().oid(), now)
+                && (!table.readsFieldsOfTypes() || shapes.agreeOnFields(now));
     }
 
     /**
@@ -168,18 +169,15 @@ final class ProofTables {
     Set<TableId> current(BothSides sides) throws SQLException {
         TableShapes now = shapes(sides);
         return tables.values().stream()
-                .filter(table -> fits(table.table(), now))
+                .filter(table -> table.table() != null && agree(table.table(), now))
                 .map(TableProof::id)
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** False for a table whose statements depend on the fields of a type that somebody may alter. */
-    private boolean fits(ComparedTable table, TableShapes now) {
-        return table != null && !table.readsFieldsOfTypes() && agree(table, now);
-    }
-
-    private static TableShapes shapes(BothSides sides) throws SQLException {
-        return TableShapes.read(sides.source(), sides.target(), sides.beside());
+    private TableShapes shapes(BothSides sides) throws SQLException {
+        boolean fields = tables.values().stream()
+                .anyMatch(table -> table.table() != null && table.table().readsFieldsOfTypes());
+        return TableShapes.read(sides.source(), sides.target(), sides.beside(), fields);
     }
 
     /** @param now read after the catalogs */
@@ -195,7 +193,7 @@ final class ProofTables {
             }
             if (known == null
                     || forgotten.remove(id)
-                    || !known.isOf(source, facts.onTarget().get(id))) {
+                    || !known.isOf(source, facts.onTarget().get(id), facts.types())) {
                 // What was named by another key, or of another table, goes. The mark that stays makes the pass begin
                 // again.
                 dirty.changedWhole(id, Lsn.ZERO);

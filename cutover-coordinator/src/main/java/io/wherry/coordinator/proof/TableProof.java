@@ -9,6 +9,7 @@ import io.wherry.coordinator.recheck.Difference.Kind;
 import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Recheck;
+import io.wherry.coordinator.row.RowTypes;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.whole.WholeTime;
 import java.sql.SQLException;
@@ -84,8 +85,8 @@ final class TableProof {
     }
 
     /** Whether the catalogs still describe the tables that this proof is of. */
-    boolean isOf(CatalogTable source, CatalogTable target) {
-        return table != null && target != null && table.isOf(source, target);
+    boolean isOf(CatalogTable source, CatalogTable target, RowTypes types) {
+        return table != null && target != null && table.isOf(source, target, types);
     }
 
     /** Whether another table has a name of these now. */

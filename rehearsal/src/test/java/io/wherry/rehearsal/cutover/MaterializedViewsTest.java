@@ -32,7 +32,9 @@ final class MaterializedViewsTest {
                     "CREATE MATERIALIZED VIEW public.totals AS SELECT sku, sum(n) AS n FROM public.sold GROUP BY sku",
                     "CREATE MATERIALIZED VIEW public.grand AS SELECT sum(n) AS n FROM public.totals",
                     "CREATE MATERIALIZED VIEW public.inverse AS SELECT 1 / (n - 31) AS n FROM public.sold",
-                    "CREATE UNIQUE INDEX ON public.totals (sku)");
+                    "CREATE UNIQUE INDEX ON public.totals (sku)",
+                    "CREATE MATERIALIZED VIEW public.grouped AS SELECT id, sku, count(*) AS c FROM public.sold GROUP BY id",
+                    "CREATE UNIQUE INDEX ON public.grouped (id)");
             migration.file("");
             migration.configure("cutover: {", "cutover: {materialized-views: after, ");
             migration.startAll();
@@ -59,6 +61,8 @@ final class MaterializedViewsTest {
                             "SELECT string_agg(sku || n, ' ' ORDER BY sku) FROM"
                                     + " (SELECT sku, sum(n) AS n FROM public.sold GROUP BY sku) t"));
             assertThat(migration.numberFromTarget("SELECT n FROM public.grand")).isEqualTo(31 * 32 / 2);
+            assertThat(migration.numberFromTarget("SELECT count(*) FROM public.grouped"))
+                    .isEqualTo(31);
             assertThat(migration.text(target, REFRESHED_BEHIND_THE_SWITCH)).isIn("t", "true");
             assertThat(migration.coordinator().status().nextSteps())
                     .anyMatch(line -> line.contains("materialized view public.inverse: has no rows yet")
