@@ -65,7 +65,7 @@ public final class Proof {
         this.tables = new ProofTables(flow, dirty, differences);
         this.inWindow = new ProofInWindow(tables);
         this.repairs = new Repairs(flow, dirty, differences, tables);
-        witnessed.forEach(table -> tables.admit(table, from));
+        witnessed.forEach(table -> tables.admit(table, from, 0));
     }
 
     /**
@@ -208,9 +208,10 @@ public final class Proof {
      *
      * @param from the table was completely loaded before, and the witness names every change of a transaction that ends after this
      *     position
+     * @param oid of the table on the source; 0 = unknown
      */
-    public void admit(TableId table, Lsn from) {
-        tables.admit(table, from);
+    public void admit(TableId table, Lsn from, long oid) {
+        tables.admit(table, from, oid);
     }
 
     /** Tables of which every row is equal or waits among the dirty keys, and of which no difference stands. */

@@ -4,6 +4,7 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LoadPlan;
 import io.wherry.coordinator.proof.Prover.Offer;
 import io.wherry.coordinator.proof.Prover.Wanted;
 import io.wherry.coordinator.recheck.DirtyKeys;
@@ -106,9 +107,11 @@ final class ProofRound implements AutoCloseable {
     /** All tables are loaded: those that were forgotten may be compared again. */
     void admitReloaded() {
         Lsn from = witness.position();
+        Map<TableId, LoadPlan.Table> plans = progress.tables();
         progress.wanted().forEach((table, epoch) -> {
             if (!epoch.equals(epochs.put(table, epoch)) && witness.published().contains(table)) {
-                proof.admit(table, from);
+                LoadPlan.Table plan = plans.get(table);
+                proof.admit(table, from, plan == null ? 0 : plan.oid());
             }
         });
     }

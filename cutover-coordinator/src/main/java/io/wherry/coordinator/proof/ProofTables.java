@@ -35,7 +35,7 @@ final class ProofTables {
     private final DirtyKeys dirty;
     private final Differences differences;
     private final AtomicLong rowsCompared = new AtomicLong();
-    private final Map<TableId, Lsn> witnessed = new ConcurrentHashMap<>();
+    private final Map<TableId, Admitted> witnessed = new ConcurrentHashMap<>();
     private final Map<TableId, TableProof> tables = new ConcurrentSkipListMap<>();
     private final Set<TableId> forgotten = ConcurrentHashMap.newKeySet();
     private List<TableProof> bySize = List.of();
@@ -51,9 +51,17 @@ final class ProofTables {
         this.differences = differences;
     }
 
-    void admit(TableId table, Lsn from) {
-        witnessed.put(table, from);
+    /** @param oid of the table on the source that is meant; 0 = that which has the name when the catalogs are first read */
+    void admit(TableId table, Lsn from, long oid) {
+        witnessed.put(table, new Admitted(from, oid));
         stale = true;
+    }
+
+    /** @param from the witness names every change of a transaction that ends after this position */
+    private record Admitted(Lsn from, long oid) {
+        boolean isOf(TableProof known, CatalogTable source, CatalogTable target) {
+            return oid == 0 ? known == null || !known.isOfOthers(source, target) : oid == source.oid();
+        }
     }
 
     void forget(TableId table) {
@@ -187,9 +195,12 @@ final class ProofTables {
         for (CatalogTable source : facts.tables()) {
             TableId id = source.id();
             TableProof known = tables.get(id);
-            if (known != null && known.isOfOthers(source, facts.onTarget().get(id))) {
-                // Nobody has said that the witness names the changes of the table that has this name now.
-                witnessed.remove(id);
+            Admitted admitted = witnessed.get(id);
+            if (admitted != null
+                    && !admitted.isOf(known, source, facts.onTarget().get(id))) {
+                // Nobody has said that the witness names the changes of the table that has this name now. The other way
+                // round, who admits a table again may do so before its old namesake is seen to be gone.
+                witnessed.remove(id, admitted);
             }
             if (known == null
                     || forgotten.remove(id)
@@ -216,9 +227,9 @@ final class ProofTables {
     private TableProof begin(CatalogFacts facts, CatalogTable source, Lsn now) {
         // So that a table whose pass takes hours is proven again before its proof is too old for a cutover.
         TableId id = source.id();
-        Lsn from = witnessed.get(id);
+        Admitted admitted = witnessed.get(id);
         String problem = facts.problem(source);
-        if (from == null || !problem.isEmpty()) {
+        if (admitted == null || !problem.isEmpty()) {
             String why = problem.isEmpty() ? "the witness does not name its changes yet" : problem;
             TableProof unproven =
                     new TableProof(id, null, Lsn.ZERO, why, pauses(), wholeTime(), dirty, differences, rowsCompared);
@@ -232,7 +243,7 @@ final class ProofTables {
         return new TableProof(
                 id,
                 table,
-                Lsn.max(from, now),
+                Lsn.max(admitted.from(), now),
                 "waits for its pass",
                 pauses(),
                 wholeTime(),

@@ -2,12 +2,12 @@ package io.wherry.rehearsal.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.Queries;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -226,10 +226,9 @@ final class ProofTest {
     void theWindowIsNotProvenWithoutItsFence() throws Exception {
         try (ProvenPair pair = pair(FROM, TO)) {
             pair.settle();
-            Set<TableId> hay = Set.of(ProvenPair.table("hay"));
             pair.onSource("UPDATE public.hay SET v = 'late' WHERE id = 10");
             Lsn fence = pair.now();
-            assertThat(pair.proof.finish(pair.sides, hay, fence, ProvenPair.LIMIT))
+            assertThat(pair.proof.finish(pair.sides, Set.of(ProvenPair.table("hay")), fence, ProvenPair.LIMIT))
                     .singleElement()
                     .satisfies(result -> assertThat(result.problem()).contains("the fence stands at " + fence));
             pair.proof.forget(ProvenPair.table("hay"));
@@ -238,15 +237,30 @@ final class ProofTest {
             pair.settle();
             assertThat(pair.proven()).doesNotContain("hay").contains("words");
             pair.onTarget("UPDATE public.hay SET v = 'late' WHERE id = 10");
-            pair.proof.admit(ProvenPair.table("hay"), pair.now());
+            pair.proof.admit(ProvenPair.table("hay"), pair.now(), 0);
             pair.settle();
             assertThat(pair.proven()).contains("hay");
             assertThat(pair.finish("hay").equal()).isTrue();
             pair.onSource("ALTER TABLE public.uuids ADD COLUMN more text");
             pair.proof.forget(ProvenPair.table("uuids"));
-            pair.proof.admit(ProvenPair.table("uuids"), pair.now());
+            pair.proof.admit(ProvenPair.table("uuids"), pair.now(), 0);
             pair.settle();
             assertThat(pair.finish("uuids").problem()).contains("has columns [more, u, v] on the source");
+        }
+    }
+
+    @Test
+    void aTableInThePlaceOfAnotherIsProvenAlsoWhenItIsAdmittedBeforeTheCatalogsAreRead() throws Exception {
+        try (ProvenPair pair = pair(FROM, TO)) {
+            pair.settle();
+            pair.onSource("DROP TABLE public.hay; CREATE TABLE public.hay (id int PRIMARY KEY)");
+            pair.onTarget("DROP TABLE public.hay; CREATE TABLE public.hay (id int PRIMARY KEY)");
+            pair.proof.forget(ProvenPair.table("hay"));
+            String oid = "SELECT 'public.hay'::regclass::oid::bigint";
+            pair.proof.admit(ProvenPair.table("hay"), pair.now(), Queries.number(pair.sides.source(), oid));
+            pair.turn();
+            pair.settle();
+            assertThat(pair.proven()).contains("hay");
         }
     }
 
