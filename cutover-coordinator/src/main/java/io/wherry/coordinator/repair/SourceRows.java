@@ -135,9 +135,9 @@ public final class SourceRows {
                 if (row == null) {
                     absent.add(key);
                 }
-            } else if (row.bytes() > RepairedTable.MOST_BYTES) {
+            } else if (row.bytes() > Repair.MOST_ROW_BYTES) {
                 tooLarge.add(key);
-            } else if (bytes + row.bytes() <= RepairedTable.MOST_BYTES) {
+            } else if (bytes + row.bytes() <= Repair.MOST_ROW_BYTES) {
                 bytes += row.bytes();
                 whole.add(key);
                 sent.add(key);
