@@ -1,5 +1,6 @@
 package io.wherry.coordinator.repair;
 
+import io.wherry.contract.name.Remedies;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Repair;
 import io.wherry.contract.record.Repair.Address;
@@ -37,19 +38,22 @@ import java.util.Set;
  * the target loses the row. The caller looks again after the commit, and has the key compared after the message.
  *
  * <p>While this session waits for one lock, applications wait for those that it has: for {@value #LOCK_MILLIS} ms, and for {@value
- * #LOCKS_MILLIS} ms in all. Beside that they wait for the few statements of the transaction. A session that stops in between is ended
- * by its server.
+ * #LOCKS_MILLIS} ms in all. Then they wait while the rows are read and sent back: {@value #TOGETHER_BYTES} bytes of rows, or one larger
+ * row. No limit interrupts a server that cannot get rid of its answer, so a large row of a slow link is locked as long as the link
+ * needs. A session that stops in between is ended by its server.
  */
 public final class SourceRows {
     static final int LOCK_MILLIS = 100;
     static final int LOCKS_MILLIS = 500;
+    /** Of all rows of a message; a larger row is the only one of its message. */
+    static final int TOGETHER_BYTES = 1 << 20;
 
     // The commit waits for no standby: a standby that does not answer would keep the rows locked.
     private static final String LIMITS = "SELECT set_config('lock_timeout', '" + LOCK_MILLIS + "', true),"
             + " set_config('statement_timeout', '" + LOCKS_MILLIS
             + "', true), set_config('synchronous_commit', 'local', true),"
             + " set_config('idle_in_transaction_session_timeout', '2000', true)";
-    /** A row may be large, and the way to the source long. */
+    /** A row may be large, and the way to the source long. Whoever comes to this limit has kept rows locked, and is not sent again. */
     private static final String LOCKED = "SELECT set_config('statement_timeout', '5000', true)";
 
     private static final String RELATION = """
@@ -63,7 +67,8 @@ public final class SourceRows {
 
     // PostgreSQL's documentation, appendix A: lock not available, canceled by the time limit, serialization failures
     // and deadlocks.
-    private static final Set<String> LATER = Set.of("55P03", "57014", "40P01", "40001");
+    private static final String CANCELED = "57014";
+    private static final Set<String> LATER = Set.of("55P03", CANCELED, "40P01", "40001");
     private static final String NO_RIGHT = "42501";
     private static final String READ_ONLY = "25006";
     /** Syntax and names, values, limits of the server. */
@@ -120,6 +125,19 @@ public final class SourceRows {
                 table.lock(keys.size(), held.columns()),
                 twice(keys));
         Queries.list(source, row -> true, LOCKED);
+        try {
+            return sendHeld(keys, locked, held, secret, new Address(held.transaction(), migration, generation));
+        } catch (SQLException e) {
+            if (CANCELED.equals(Sessions.state(e))) {
+                return new Refused("the source needs too long to read the row, which is locked meanwhile");
+            }
+            throw e;
+        }
+    }
+
+    private Sending sendHeld(
+            List<List<String>> keys, Map<Integer, Locked> locked, Held held, RepairSecret secret, Address address)
+            throws SQLException {
         List<List<String>> sent = new ArrayList<>();
         List<List<String>> absent = new ArrayList<>();
         List<List<String>> tooLarge = new ArrayList<>();
@@ -137,7 +155,7 @@ public final class SourceRows {
                 }
             } else if (row.bytes() > Repair.MOST_ROW_BYTES) {
                 tooLarge.add(key);
-            } else if (bytes + row.bytes() <= Repair.MOST_ROW_BYTES) {
+            } else if (whole.isEmpty() || bytes + row.bytes() <= TOGETHER_BYTES) {
                 bytes += row.bytes();
                 whole.add(key);
                 sent.add(key);
@@ -147,8 +165,12 @@ public final class SourceRows {
             return new Sent(sent, absent, tooLarge);
         }
         rows.addAll(read(whole, held));
-        Address address = new Address(held.transaction(), migration, generation);
-        Queries.string(source, EMIT, (Object) Repair.encode(secret, address, held.relation(), rows));
+        byte[] content = Repair.encode(secret, address, held.relation(), rows);
+        if (content.length > Repair.MOST_BYTES) {
+            // A row takes more bytes in UTF-8 than in the encoding of the source.
+            return new Refused("the row is too large for a message; " + Remedies.reload(table.id()));
+        }
+        Queries.string(source, EMIT, (Object) content);
         return existing(absent).isEmpty()
                 ? new Sent(sent, absent, tooLarge)
                 : new Later("the row was inserted on the source meanwhile");
