@@ -52,6 +52,7 @@ record ComparedTable(
 
     private static boolean same(CatalogTable one, CatalogTable other) {
         return one.oid() == other.oid()
+                && one.replicaIdentity() == other.replicaIdentity()
                 && one.identity().equals(other.identity())
                 && CatalogColumns.shape(one.columns()) == CatalogColumns.shape(other.columns());
     }

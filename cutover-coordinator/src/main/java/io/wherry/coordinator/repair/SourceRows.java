@@ -1,6 +1,9 @@
 package io.wherry.coordinator.repair;
 
 import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Repair;
 import io.wherry.contract.record.Repair.Address;
@@ -12,6 +15,7 @@ import io.wherry.coordinator.repair.Sending.Later;
 import io.wherry.coordinator.repair.Sending.Refused;
 import io.wherry.coordinator.repair.Sending.Sent;
 import io.wherry.coordinator.sql.Queries;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -20,6 +24,8 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -57,7 +63,9 @@ public final class SourceRows {
     private static final String LOCKED = "SELECT set_config('statement_timeout', '5000', true)";
 
     private static final String RELATION = """
-            SELECT a.attname, a.atttypid::bigint, a.atttypmod, n.nspname, c.relname, pg_current_xact_id()::text
+            SELECT a.attname, a.atttypid::bigint, a.atttypmod, n.nspname, c.relname, pg_current_xact_id()::text,
+                   CASE c.relkind WHEN 'p' THEN '%s' ELSE c.relreplident::text END,
+                   CASE WHEN c.relkind <> 'p' AND c.relreplident = 'i' THEN %s ELSE %s END
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE c.oid = CAST(? AS oid) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
              ORDER BY a.attnum
@@ -117,13 +125,20 @@ public final class SourceRows {
             throws SQLException {
         Queries.list(source, row -> true, LIMITS);
         Queries.execute(source, table.hold());
-        Held held = held();
+        Optional<Held> found = held();
+        if (found.isEmpty()) {
+            return new Later("the table or its key on the source is another one than the proof knows");
+        }
+        Held held = found.get();
         Map<Integer, Locked> locked = new LinkedHashMap<>();
-        Queries.list(
+        List<Locked> others = Queries.list(
                 source,
                 row -> locked.put(row.getInt(1), new Locked(row.getBoolean(2), row.getLong(3))),
                 table.lock(keys.size(), held.columns()),
                 twice(keys));
+        if (others.stream().anyMatch(Objects::nonNull)) {
+            return new Refused("several rows of the source have one key");
+        }
         Queries.list(source, row -> true, LOCKED);
         try {
             return sendHeld(keys, locked, held, secret, new Address(held.transaction(), migration, generation));
@@ -204,29 +219,37 @@ public final class SourceRows {
                 twice(keys));
     }
 
-    private Held held() throws SQLException {
+    /**
+     * The table as it is now; empty when its name, identity or key are not those of the comparison. Counterexample without that: the key
+     * was changed to other columns a moment ago, and several rows have one value in the former ones.
+     */
+    private Optional<Held> held() throws SQLException {
+        int major = ServerVersion.major(source);
+        String query = RELATION.formatted(
+                table.replicaIdentity(), ReplicaIdentity.namedIndex(major), ReplicaIdentity.primaryKey(major));
+        List<Boolean> same = new ArrayList<>();
         List<Column> columns = new ArrayList<>();
-        List<String> names = new ArrayList<>();
-        String[] named = new String[3];
+        long[] transaction = new long[1];
         Queries.list(
                 source,
                 row -> {
                     String name = row.getString(1);
-                    names.add(name);
                     columns.add(new Column(name, table.identity().contains(name), row.getLong(2), row.getInt(3)));
-                    named[0] = row.getString(4);
-                    named[1] = row.getString(5);
-                    named[2] = row.getString(6);
-                    return true;
+                    transaction[0] = Long.parseLong(row.getString(6));
+                    Array key = row.getArray(8);
+                    return same.add(new TableId(row.getString(4), row.getString(5)).equals(table.id())
+                            && row.getString(7).charAt(0) == table.replicaIdentity()
+                            && key != null
+                            && List.of((String[]) key.getArray()).equals(table.identity()));
                 },
-                RELATION,
+                query,
                 table.oid());
-        if (!names.containsAll(table.identity())) {
-            // As the server says of a column that is not there.
-            throw new SQLException("the table has other columns now", "42703");
+        if (same.isEmpty() || same.contains(false)) {
+            return Optional.empty();
         }
-        Relation relation = new Relation(table.oid(), named[0], named[1], table.replicaIdentity(), columns);
-        return new Held(relation, names, Long.parseLong(named[2]));
+        Relation relation =
+                new Relation(table.oid(), table.id().schema(), table.id().table(), table.replicaIdentity(), columns);
+        return Optional.of(new Held(relation, columns.stream().map(Column::name).toList(), transaction[0]));
     }
 
     private List<String> onlyKey(List<String> key, Held held) {
