@@ -47,12 +47,14 @@ record ComparedTable(
 
     /** Whether these are the tables that the statements were made for. */
     boolean isOf(CatalogTable onSource, CatalogTable onTarget) {
-        return same(source, onSource) && same(target, onTarget);
+        // A repair describes the source's table with its replica identity; the target's has no part in that.
+        return source.replicaIdentity() == onSource.replicaIdentity()
+                && same(source, onSource)
+                && same(target, onTarget);
     }
 
     private static boolean same(CatalogTable one, CatalogTable other) {
         return one.oid() == other.oid()
-                && one.replicaIdentity() == other.replicaIdentity()
                 && one.identity().equals(other.identity())
                 && CatalogColumns.shape(one.columns()) == CatalogColumns.shape(other.columns());
     }
