@@ -34,6 +34,12 @@ public final class Repair {
     /** No row of this key exists, or the table's filter does not want it. */
     public static final char NO_ROW = 'D';
 
+    /** A row of more than this, about, in bytes of its columns' texts, does not travel in a message. */
+    public static final int MOST_ROW_BYTES = 16 << 20;
+
+    /** No content of a message is longer than this, in bytes: a row of the most bytes, the description of a table, and many keys. */
+    public static final int MOST_BYTES = 2 * MOST_ROW_BYTES;
+
     private static final String HEADER = "wherry.repair";
     private static final byte[] MARK = {1};
     private static final byte VERSION = 1;

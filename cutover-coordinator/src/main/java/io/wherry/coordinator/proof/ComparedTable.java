@@ -47,7 +47,9 @@ record ComparedTable(
 
     /** Whether these are the tables that the statements were made for, and the types' fields are as they were. */
     boolean isOf(CatalogTable onSource, CatalogTable onTarget, RowTypes present) {
-        return same(source, onSource)
+        // A repair describes the source's table with its replica identity; the target's has no part in that.
+        return source.replicaIdentity() == onSource.replicaIdentity()
+                && same(source, onSource)
                 && same(target, onTarget)
                 && RowHash.row(columns, types).equals(RowHash.row(columns, present));
     }

@@ -4,7 +4,6 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.RepairSecret;
 import io.wherry.coordinator.proof.RepairBook.Arrived;
 import io.wherry.coordinator.proof.RepairBook.State;
@@ -150,12 +149,11 @@ public final class Repairs {
                 }
             }
         } catch (SQLException e) {
-            String state = String.valueOf(Sessions.state(e));
-            if (!state.startsWith("42") && !state.startsWith("22")) {
+            if (!Pass.concernsOne(e)) {
                 throw e;
             }
-            arrived.forEach(
-                    row -> book.set(id, row.key(), State.REFUSED, "the row cannot be compared, SQLSTATE " + state));
+            String why = "the row cannot be compared, SQLSTATE " + e.getSQLState();
+            arrived.forEach(row -> book.set(id, row.key(), State.REFUSED, why));
         }
     }
 

@@ -1,6 +1,7 @@
 package io.wherry.coordinator.repair;
 
 import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.RetryableException;
 import io.wherry.contract.record.Json;
 import io.wherry.contract.record.RepairSecret;
 import io.wherry.coordinator.watch.ControlTopicReader;
@@ -12,19 +13,29 @@ public final class RepairSecrets {
     private RepairSecrets() {}
 
     /**
-     * The migration's secret. It is created at the first call.
+     * The migration's secret. It is created at the first call. Of several secrets the last one in the topic counts, for the
+     * source-connector too.
      *
-     * @throws io.wherry.contract.error.RetryableException when Kafka does not answer
+     * @throws RetryableException when Kafka does not answer
      */
-    public static RepairSecret of(Migration migration) {
-        Optional<byte[]> known = ControlTopicReader.last(migration, RepairSecret.KEY);
+    public static synchronized RepairSecret of(Migration migration) {
+        // One at a time: two first orders would create two secrets, and the messages of one of them would not be taken.
+        Optional<RepairSecret> known = last(migration);
         if (known.isPresent()) {
-            return Json.read(known.get(), RepairSecret.class);
+            return known.get();
         }
-        RepairSecret created = RepairSecret.random();
         try (ControlTopicWriter control = new ControlTopicWriter(migration)) {
-            control.write(RepairSecret.KEY, created);
+            control.write(RepairSecret.KEY, RepairSecret.random());
         }
-        return created;
+        return last(migration)
+                .orElseThrow(() -> new RetryableException(
+                        "create the secret of repairs",
+                        migration.topics().control(),
+                        "the topic does not hold what was written",
+                        "Order the repair again"));
+    }
+
+    private static Optional<RepairSecret> last(Migration migration) {
+        return ControlTopicReader.last(migration, RepairSecret.KEY).map(value -> Json.read(value, RepairSecret.class));
     }
 }

@@ -2,6 +2,7 @@ package io.wherry.coordinator.repair;
 
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.record.Repair;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -18,9 +19,6 @@ import java.util.stream.IntStream;
  */
 public record RepairedTable(
         long oid, TableId id, String rows, char replicaIdentity, List<String> identity, String equal, String filter) {
-    /** More than this of one row, or of all rows of one message, does not travel in a message, in bytes. */
-    public static final long MOST_BYTES = 16 << 20;
-
     /** Keeps the table's columns as they are until the transaction ends, and waits for nothing but a change of them. */
     String hold() {
         return "LOCK TABLE " + rows + " IN ACCESS SHARE MODE";
@@ -37,7 +35,8 @@ public record RepairedTable(
         String stored = sum(columns, "pg_column_size(%s)");
         String sent = sum(columns, "octet_length(format('%%s', %s))");
         return "SELECT " + number(keys) + ", " + (filter.isEmpty() ? "true" : "((" + filter + ") IS TRUE)")
-                + ", CASE WHEN " + stored + " > " + MOST_BYTES + " THEN " + stored + " ELSE " + sent + " END FROM "
+                + ", CASE WHEN " + stored + " > " + Repair.MOST_ROW_BYTES + " THEN " + stored + " ELSE " + sent
+                + " END FROM "
                 + rows + " WHERE " + any(keys) + " FOR SHARE";
     }
 

@@ -1,5 +1,9 @@
 package io.wherry.coordinator.repair;
 
+import io.wherry.contract.name.Remedies;
+import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.ReplicaIdentity;
+import io.wherry.contract.postgres.ServerVersion;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.Repair;
 import io.wherry.contract.record.Repair.Address;
@@ -11,6 +15,7 @@ import io.wherry.coordinator.repair.Sending.Later;
 import io.wherry.coordinator.repair.Sending.Refused;
 import io.wherry.coordinator.repair.Sending.Sent;
 import io.wherry.coordinator.sql.Queries;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -19,6 +24,8 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -37,23 +44,28 @@ import java.util.Set;
  * the target loses the row. The caller looks again after the commit, and has the key compared after the message.
  *
  * <p>While this session waits for one lock, applications wait for those that it has: for {@value #LOCK_MILLIS} ms, and for {@value
- * #LOCKS_MILLIS} ms in all. Beside that they wait for the few statements of the transaction. A session that stops in between is ended
- * by its server.
+ * #LOCKS_MILLIS} ms in all. Then they wait while the rows are read and sent back: {@value #TOGETHER_BYTES} bytes of rows, or one larger
+ * row. No limit interrupts a server that cannot get rid of its answer, so a large row of a slow link is locked as long as the link
+ * needs. A session that stops in between is ended by its server.
  */
 public final class SourceRows {
     static final int LOCK_MILLIS = 100;
     static final int LOCKS_MILLIS = 500;
+    /** Of all rows of a message; a larger row is the only one of its message. */
+    static final int TOGETHER_BYTES = 1 << 20;
 
     // The commit waits for no standby: a standby that does not answer would keep the rows locked.
     private static final String LIMITS = "SELECT set_config('lock_timeout', '" + LOCK_MILLIS + "', true),"
             + " set_config('statement_timeout', '" + LOCKS_MILLIS
             + "', true), set_config('synchronous_commit', 'local', true),"
             + " set_config('idle_in_transaction_session_timeout', '2000', true)";
-    /** A row may be large, and the way to the source long. */
+    /** A row may be large, and the way to the source long. Whoever comes to this limit has kept rows locked, and is not sent again. */
     private static final String LOCKED = "SELECT set_config('statement_timeout', '5000', true)";
 
     private static final String RELATION = """
-            SELECT a.attname, a.atttypid::bigint, a.atttypmod, n.nspname, c.relname, pg_current_xact_id()::text
+            SELECT a.attname, a.atttypid::bigint, a.atttypmod, n.nspname, c.relname, pg_current_xact_id()::text,
+                   CASE c.relkind WHEN 'p' THEN '%s' ELSE c.relreplident::text END,
+                   CASE WHEN c.relkind <> 'p' AND c.relreplident = 'i' THEN %s ELSE %s END
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE c.oid = CAST(? AS oid) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
              ORDER BY a.attnum
@@ -63,7 +75,8 @@ public final class SourceRows {
 
     // PostgreSQL's documentation, appendix A: lock not available, canceled by the time limit, serialization failures
     // and deadlocks.
-    private static final Set<String> LATER = Set.of("55P03", "57014", "40P01", "40001");
+    private static final String CANCELED = "57014";
+    private static final Set<String> LATER = Set.of("55P03", CANCELED, "40P01", "40001");
     private static final String NO_RIGHT = "42501";
     private static final String READ_ONLY = "25006";
     /** Syntax and names, values, limits of the server. */
@@ -112,14 +125,34 @@ public final class SourceRows {
             throws SQLException {
         Queries.list(source, row -> true, LIMITS);
         Queries.execute(source, table.hold());
-        Held held = held();
+        Optional<Held> found = held();
+        if (found.isEmpty()) {
+            return new Later("the table or its key on the source is another one than the proof knows");
+        }
+        Held held = found.get();
         Map<Integer, Locked> locked = new LinkedHashMap<>();
-        Queries.list(
+        List<Locked> others = Queries.list(
                 source,
                 row -> locked.put(row.getInt(1), new Locked(row.getBoolean(2), row.getLong(3))),
                 table.lock(keys.size(), held.columns()),
                 twice(keys));
+        if (others.stream().anyMatch(Objects::nonNull)) {
+            return new Refused("several rows of the source have one key");
+        }
         Queries.list(source, row -> true, LOCKED);
+        try {
+            return sendHeld(keys, locked, held, secret, new Address(held.transaction(), migration, generation));
+        } catch (SQLException e) {
+            if (CANCELED.equals(Sessions.state(e))) {
+                return new Refused("the source needs too long to read the row, which is locked meanwhile");
+            }
+            throw e;
+        }
+    }
+
+    private Sending sendHeld(
+            List<List<String>> keys, Map<Integer, Locked> locked, Held held, RepairSecret secret, Address address)
+            throws SQLException {
         List<List<String>> sent = new ArrayList<>();
         List<List<String>> absent = new ArrayList<>();
         List<List<String>> tooLarge = new ArrayList<>();
@@ -135,9 +168,9 @@ public final class SourceRows {
                 if (row == null) {
                     absent.add(key);
                 }
-            } else if (row.bytes() > RepairedTable.MOST_BYTES) {
+            } else if (row.bytes() > Repair.MOST_ROW_BYTES) {
                 tooLarge.add(key);
-            } else if (bytes + row.bytes() <= RepairedTable.MOST_BYTES) {
+            } else if (whole.isEmpty() || bytes + row.bytes() <= TOGETHER_BYTES) {
                 bytes += row.bytes();
                 whole.add(key);
                 sent.add(key);
@@ -147,8 +180,12 @@ public final class SourceRows {
             return new Sent(sent, absent, tooLarge);
         }
         rows.addAll(read(whole, held));
-        Address address = new Address(held.transaction(), migration, generation);
-        Queries.string(source, EMIT, (Object) Repair.encode(secret, address, held.relation(), rows));
+        byte[] content = Repair.encode(secret, address, held.relation(), rows);
+        if (content.length > Repair.MOST_BYTES) {
+            // A row takes more bytes in UTF-8 than in the encoding of the source.
+            return new Refused("the row is too large for a message; " + Remedies.reload(table.id()));
+        }
+        Queries.string(source, EMIT, (Object) content);
         return existing(absent).isEmpty()
                 ? new Sent(sent, absent, tooLarge)
                 : new Later("the row was inserted on the source meanwhile");
@@ -182,29 +219,37 @@ public final class SourceRows {
                 twice(keys));
     }
 
-    private Held held() throws SQLException {
+    /**
+     * The table as it is now; empty when its name, identity or key are not those of the comparison. Counterexample without that: the key
+     * was changed to other columns a moment ago, and several rows have one value in the former ones.
+     */
+    private Optional<Held> held() throws SQLException {
+        int major = ServerVersion.major(source);
+        String query = RELATION.formatted(
+                table.replicaIdentity(), ReplicaIdentity.namedIndex(major), ReplicaIdentity.primaryKey(major));
+        List<Boolean> same = new ArrayList<>();
         List<Column> columns = new ArrayList<>();
-        List<String> names = new ArrayList<>();
-        String[] named = new String[3];
+        long[] transaction = new long[1];
         Queries.list(
                 source,
                 row -> {
                     String name = row.getString(1);
-                    names.add(name);
                     columns.add(new Column(name, table.identity().contains(name), row.getLong(2), row.getInt(3)));
-                    named[0] = row.getString(4);
-                    named[1] = row.getString(5);
-                    named[2] = row.getString(6);
-                    return true;
+                    transaction[0] = Long.parseLong(row.getString(6));
+                    Array key = row.getArray(8);
+                    return same.add(new TableId(row.getString(4), row.getString(5)).equals(table.id())
+                            && row.getString(7).charAt(0) == table.replicaIdentity()
+                            && key != null
+                            && List.of((String[]) key.getArray()).equals(table.identity()));
                 },
-                RELATION,
+                query,
                 table.oid());
-        if (!names.containsAll(table.identity())) {
-            // As the server says of a column that is not there.
-            throw new SQLException("the table has other columns now", "42703");
+        if (same.isEmpty() || same.contains(false)) {
+            return Optional.empty();
         }
-        Relation relation = new Relation(table.oid(), named[0], named[1], table.replicaIdentity(), columns);
-        return new Held(relation, names, Long.parseLong(named[2]));
+        Relation relation =
+                new Relation(table.oid(), table.id().schema(), table.id().table(), table.replicaIdentity(), columns);
+        return Optional.of(new Held(relation, columns.stream().map(Column::name).toList(), transaction[0]));
     }
 
     private List<String> onlyKey(List<String> key, Held held) {

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.coordinator.repair.RepairedTable;
 import io.wherry.coordinator.repair.Sending;
 import io.wherry.coordinator.repair.Sending.Later;
 import io.wherry.coordinator.repair.Sending.Refused;
 import io.wherry.coordinator.repair.Sending.Sent;
+import io.wherry.coordinator.repair.SourceRows;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
@@ -91,8 +93,48 @@ final class RepairRefusedTest {
                                 + " WHERE id = 7");
                 assertThat(rows.send(own, 6, 7))
                         .isEqualTo(new Sent(List.of(List.of("6")), List.of(), List.of(List.of("7"))));
+                migration.execute(
+                        rows.source, "UPDATE public.hay SET big = repeat('large ', 150000) WHERE id IN (8, 9, 10)");
+                assertThat(rows.send(own, 6, 8, 9, 11))
+                        .as("a mebibyte together")
+                        .isEqualTo(new Sent(List.of(List.of("6"), List.of("8"), List.of("11")), List.of(), List.of()));
+                migration.execute(rows.source, "UPDATE public.hay SET big = repeat('large ', 300000) WHERE id = 10");
+                assertThat(rows.send(own, 10, 11))
+                        .as("a larger row alone")
+                        .isEqualTo(new Sent(List.of(List.of("10")), List.of(), List.of()));
             }
         }
+    }
+
+    /** The proof reads the catalog once a minute. */
+    @Test
+    void aKeyThatIsAnotherThanTheProofKnowsSendsNothing() throws Exception {
+        try (MigrationFixture fixture = new MigrationFixture("repairkey", 15, 15)) {
+            start(fixture);
+            try (Connection own = session()) {
+                String equal = rows.table.equal();
+                assertThat(send(own, known('d', "id", equal), "1")).isInstanceOf(Sent.class);
+                assertThat(send(own, known('f', "id", equal), "1")).isInstanceOf(Later.class);
+                assertThat(send(own, known('d', "u", "\"u\" = ?"), "u1")).isInstanceOf(Later.class);
+                assertThat(send(own, known('d', "id", equal.replace("=", ">=")), "19"))
+                        .as("two rows")
+                        .isInstanceOf(Refused.class);
+            }
+        }
+    }
+
+    private RepairedTable known(char identity, String key, String equal) {
+        RepairedTable table = rows.table;
+        return new RepairedTable(table.oid(), table.id(), table.rows(), identity, List.of(key), equal, "");
+    }
+
+    private Sending send(Connection session, RepairedTable table, String key) throws Exception {
+        return new SourceRows(session, table)
+                .send(
+                        List.of(List.of(key)),
+                        rows.secret,
+                        migration.name,
+                        migration.flow().generation());
     }
 
     /** Nobody has found yet that row 2 is wrong too. */

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,20 +21,33 @@ public final class RepairMessages {
     private static final Logger LOG = LoggerFactory.getLogger(RepairMessages.class);
     private static final byte[] PREFIX = Repair.PREFIX.getBytes(StandardCharsets.UTF_8);
     private static final int TRANSACTIONAL = 1;
-    /** A role that writes false messages must not make us read the control topic for each. */
+    /** A role that writes false messages must not make us read the control topic for each, or fill the log. */
     private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private static final long WARN_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     private final String migration;
     private final int generation;
     private final Supplier<Optional<RepairSecret>> secrets;
+    private final LongSupplier nanos;
     private Optional<RepairSecret> known = Optional.empty();
+    /** When the last read of the secret ended. */
     private Long readNanos;
+
+    private Long warnedNanos;
+    /** Messages that were left out since the last warning. */
+    private long leftOut;
 
     /** @param secrets reads the secret of the migration; empty = no repair was ever ordered */
     public RepairMessages(String migration, int generation, Supplier<Optional<RepairSecret>> secrets) {
+        this(migration, generation, secrets, System::nanoTime);
+    }
+
+    RepairMessages(String migration, int generation, Supplier<Optional<RepairSecret>> secrets, LongSupplier nanos) {
         this.migration = migration;
         this.generation = generation;
         this.secrets = secrets;
+        this.nanos = nanos;
     }
 
     /**
@@ -48,16 +62,31 @@ public final class RepairMessages {
         if (!transactional || !skipsPrefix(message)) {
             return Optional.empty();
         }
-        byte[] content = new byte[message.getInt()];
+        int length = message.getInt();
+        if (length > Repair.MOST_BYTES) {
+            // Before anything is copied: a message of anybody may have a gigabyte.
+            return leaveOut(transaction);
+        }
+        byte[] content = new byte[length];
         message.get(content);
-        if (!isProven(content)) {
+        return isProven(content)
+                ? Repair.read(content, new Address(transaction, migration, generation))
+                : leaveOut(transaction);
+    }
+
+    private Optional<ByteBuffer> leaveOut(long transaction) {
+        leftOut++;
+        long now = nanos.getAsLong();
+        if (warnedNanos == null || now - warnedNanos >= WARN_NANOS) {
             LOG.warn(
-                    "A message '{}' of the source's transaction {} is not the coordinator's; it is left out",
+                    "{} messages '{}' are not the coordinator's, the last one of the source's transaction {}; they are left out",
+                    leftOut,
                     Repair.PREFIX,
                     transaction);
-            return Optional.empty();
+            warnedNanos = now;
+            leftOut = 0;
         }
-        return Repair.read(content, new Address(transaction, migration, generation));
+        return Optional.empty();
     }
 
     private static boolean skipsPrefix(ByteBuffer message) {
@@ -75,12 +104,12 @@ public final class RepairMessages {
         if (known.isPresent() && Repair.isProven(content, known.get())) {
             return true;
         }
-        long now = System.nanoTime();
-        if (readNanos != null && now - readNanos < AGAIN_NANOS) {
+        if (readNanos != null && nanos.getAsLong() - readNanos < AGAIN_NANOS) {
             return false;
         }
-        readNanos = now;
         known = secrets.get();
+        // After the read, which may take longer than the pause.
+        readNanos = nanos.getAsLong();
         return known.isPresent() && Repair.isProven(content, known.get());
     }
 }
