@@ -90,7 +90,7 @@ public final class Rebuild {
         Goal goal = until == null
                 ? Goals.now(flow.migration(), history)
                 : Goals.at(flow.migration(), registry, history, until);
-        new Checks(flow, goal).require(lock, registry, history.schema().seen());
+        new Checks(flow, goal).require(lock, registry, history.schema().topics());
         step.accept("making the tables");
         failpoints.before(Effect.PLAN);
         new Preparation(flow, goal).run(events(history, goal));
@@ -140,8 +140,8 @@ public final class Rebuild {
             throws SQLException {
         List<String> all = new ArrayList<>(missing);
         LastSeen seen = goal.lastSeen();
-        if (seen != null && seen.largeObjects() > 0) {
-            all.add(seen.largeObjects() + " large objects: the topics do not hold them");
+        if (seen != null && seen.largeObjects()) {
+            all.add("large objects: the topics do not hold them");
         }
         if (seen != null) {
             seen.extensionTables()

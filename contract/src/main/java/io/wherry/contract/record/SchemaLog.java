@@ -72,7 +72,8 @@ public final class SchemaLog {
         }
     }
 
-    private static boolean exists(Connection target) throws SQLException {
+    /** Whether the target keeps events: it was prepared by this version or a later one. */
+    public static boolean exists(Connection target) throws SQLException {
         try (Statement statement = target.createStatement();
                 ResultSet row = statement.executeQuery(EXISTS)) {
             row.next();
