@@ -19,14 +19,7 @@ public final class SchemaHistory {
     public void see(ConsumerRecord<byte[], byte[]> record) {
         switch (record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8)) {
             case SchemaEvent.KEY ->
-                schema.add(Json.read(record, Piece.class)).ifPresent(event -> {
-                    // An id that comes again takes the place of everything from there on (SchemaLog). So does the
-                    // first copy onto another target.
-                    boolean first = event.value().kind() == SchemaEvent.Kind.CREATED
-                            || event.value().kind() == SchemaEvent.Kind.EXISTING;
-                    events = first ? new TreeMap<>() : new TreeMap<>(events.headMap(event.id()));
-                    events.put(event.id(), event.value());
-                });
+                schema.add(Json.read(record, Piece.class)).ifPresent(event -> add(event.id(), event.value()));
             case TopicsSeen.KEY -> seen.add(Json.read(record, Piece.class)).ifPresent(one -> add(one.value()));
             default -> {
                 // Not about the schema.
@@ -37,6 +30,19 @@ public final class SchemaHistory {
     /** The events in their order; empty = the first one has not come. */
     public List<SchemaEvent> events() {
         return List.copyOf(events.values());
+    }
+
+    private void add(long id, SchemaEvent event) {
+        if (event.equals(events.get(id))) {
+            // Sent twice. The first may come late, after the events that follow it, and these do not come again.
+            return;
+        }
+        // Another event with the same id takes the place of everything from there on (SchemaLog). So does the first
+        // copy
+        // onto another target.
+        boolean first = event.kind() == SchemaEvent.Kind.CREATED || event.kind() == SchemaEvent.Kind.EXISTING;
+        events = first ? new TreeMap<>() : new TreeMap<>(events.headMap(id));
+        events.put(id, event);
     }
 
     private void add(TopicsSeen next) {
