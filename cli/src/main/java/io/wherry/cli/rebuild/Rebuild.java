@@ -98,11 +98,10 @@ public final class Rebuild {
         return goal;
     }
 
-    /** As of an earlier moment, without what was altered after it. Tables that were made after it have been refused. */
-    private List<SchemaEvent> events(History history, Goal goal) {
+    /** Without what was altered after the goal. Tables that were made after an earlier moment have been refused. */
+    private static List<SchemaEvent> events(History history, Goal goal) {
         return history.schema().events().stream()
-                .filter(event -> until == null
-                        || event.kind() != Kind.FOLLOWED && event.kind() != Kind.DEFERRED
+                .filter(event -> event.kind() != Kind.FOLLOWED && event.kind() != Kind.DEFERRED
                         || !event.asOf().isAfter(goal.until()))
                 .toList();
     }
