@@ -9,7 +9,7 @@ import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.record.LastSeen;
+import io.wherry.contract.record.TopicsSeen;
 import io.wherry.contract.service.Interruption;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
@@ -43,7 +43,7 @@ final class Checks {
      * @param seen what was noted of the topics, in its order
      * @throws Refusal when there is a reason
      */
-    void require(Connection target, SchemaRegistry registry, List<LastSeen> seen) throws Refusal, SQLException {
+    void require(Connection target, SchemaRegistry registry, List<TopicsSeen> seen) throws Refusal, SQLException {
         topics(seen);
         if (findings.isEmpty()) {
             schemas(registry);
@@ -54,7 +54,7 @@ final class Checks {
         }
     }
 
-    private void topics(List<LastSeen> seen) {
+    private void topics(List<TopicsSeen> seen) {
         String load = flow.migration().topics().load();
         Set<String> wanted = new TreeSet<>(Set.of(load));
         goal.tables().forEach(table -> wanted.add(table.topic()));
@@ -83,9 +83,9 @@ final class Checks {
     }
 
     /** A topic that was re-created since its table was loaded has lost changes, though it begins at its first record. */
-    private void identity(Goal.Table table, Map<String, String> ids, List<LastSeen> seen) {
+    private void identity(Goal.Table table, Map<String, String> ids, List<TopicsSeen> seen) {
         boolean noted = false;
-        for (LastSeen one : seen) {
+        for (TopicsSeen one : seen) {
             String id = one.topics().get(table.topic());
             if (id != null && !table.snapshotLsn().isAfter(one.lsn())) {
                 noted = true;

@@ -6,9 +6,12 @@ import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.kafka.SchemaRegistry;
 import io.wherry.contract.kafka.TopicIdentities;
+import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.Remedies;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
+import io.wherry.contract.record.LastSeen;
+import io.wherry.contract.record.LastSeenHistory;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Position;
 import java.util.ArrayList;
@@ -137,13 +140,21 @@ final class Goals {
             throw new Refusal(findings);
         }
         return new Goal(
-                migration.name(),
-                asked,
-                until,
-                millis,
-                tables,
-                ends(migration, tables),
-                history.schema().lastSeen(until).orElse(null));
+                migration.name(), asked, until, millis, tables, ends(migration, tables), lastSeen(migration, until));
+    }
+
+    private static LastSeen lastSeen(Migration migration, Lsn until) {
+        String topic = migration.topics().lastSeen();
+        if (TopicIdentities.of(migration, Set.of(topic)).isEmpty()) {
+            return null;
+        }
+        try (TopicTail tail = new TopicTail(migration, topic)) {
+            LastSeenHistory history = new LastSeenHistory(until);
+            tail.readAll(history::see);
+            return history.known().orElse(null);
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("read topic " + topic, e);
+        }
     }
 
     /**

@@ -90,7 +90,7 @@ public final class Rebuild {
         Goal goal = until == null
                 ? Goals.now(flow.migration(), history)
                 : Goals.at(flow.migration(), registry, history, until);
-        new Checks(flow, goal).require(lock, registry, history.schema().seen());
+        new Checks(flow, goal).require(lock, registry, history.schema().topics());
         step.accept("making the tables");
         failpoints.before(Effect.PLAN);
         new Preparation(flow, goal).run(events(history, goal));
@@ -98,11 +98,10 @@ public final class Rebuild {
         return goal;
     }
 
-    /** As of an earlier moment, without what was altered after it. Tables that were made after it have been refused. */
-    private List<SchemaEvent> events(History history, Goal goal) {
+    /** Without what was altered after the goal. Tables that were made after an earlier moment have been refused. */
+    private static List<SchemaEvent> events(History history, Goal goal) {
         return history.schema().events().stream()
-                .filter(event -> until == null
-                        || event.kind() != Kind.FOLLOWED && event.kind() != Kind.DEFERRED
+                .filter(event -> event.kind() != Kind.FOLLOWED && event.kind() != Kind.DEFERRED
                         || !event.asOf().isAfter(goal.until()))
                 .toList();
     }
@@ -140,8 +139,8 @@ public final class Rebuild {
             throws SQLException {
         List<String> all = new ArrayList<>(missing);
         LastSeen seen = goal.lastSeen();
-        if (seen != null && seen.largeObjects() > 0) {
-            all.add(seen.largeObjects() + " large objects: the topics do not hold them");
+        if (seen != null && seen.largeObjects()) {
+            all.add("large objects: the topics do not hold them");
         }
         if (seen != null) {
             seen.extensionTables()

@@ -33,8 +33,15 @@ record Standing(
             SELECT r.schema_name, r.table_name, count(c.chunk) FROM wherry.relation r LEFT JOIN wherry.chunk c
                 ON c.schema_name = r.schema_name AND c.table_name = r.table_name AND c.load_epoch = r.load_epoch GROUP BY 1, 2
             """;
+    // One statement: a partition that has passed its barrier must not seem to wait while another is at its end.
+    private static final String PLACES = """
+            SELECT c.topic, c.partition, c.next_offset, b.topic IS NOT NULL FROM wherry.checkpoint c LEFT JOIN wherry.barrier b
+                ON b.topic = c.topic AND b.partition = c.partition AND b.at_offset = c.next_offset
+            """;
     private static final String STOPPED = "SELECT schema_name || '.' || table_name || ': ' || stopped_because"
             + " FROM wherry.relation WHERE stopped_because IS NOT NULL ORDER BY 1";
+
+    private record Place(TopicPartition partition, long checkpoint, boolean waits) {}
 
     /** @throws DataException when a table cannot go on */
     static Standing read(Connection target) throws SQLException {
@@ -49,16 +56,18 @@ record Standing(
         Map<TableId, Long> chunks = new HashMap<>();
         Queries.list(
                 target, row -> chunks.put(new TableId(row.getString(1), row.getString(2)), row.getLong(3)), CHUNKS);
-        Set<TopicPartition> barriers = new HashSet<>(Queries.list(
-                target,
-                row -> new TopicPartition(row.getString(1), row.getInt(2)),
-                "SELECT topic, partition FROM wherry.barrier"));
-        // After the barriers: a barrier that is gone by now leaves a checkpoint that is not at its end.
         Map<TopicPartition, Long> checkpoints = new HashMap<>();
-        Queries.list(
+        Set<TopicPartition> barriers = new HashSet<>();
+        for (Place place : Queries.list(
                 target,
-                row -> checkpoints.put(new TopicPartition(row.getString(1), row.getInt(2)), row.getLong(3)),
-                "SELECT topic, partition, next_offset FROM wherry.checkpoint");
+                row -> new Place(
+                        new TopicPartition(row.getString(1), row.getInt(2)), row.getLong(3), row.getBoolean(4)),
+                PLACES)) {
+            checkpoints.put(place.partition(), place.checkpoint());
+            if (place.waits()) {
+                barriers.add(place.partition());
+            }
+        }
         return new Standing(TableStates.all(target), chunks, checkpoints, barriers);
     }
 
@@ -74,17 +83,25 @@ record Standing(
         }
         TopicPartition first = new TopicPartition(table.topic(), 0);
         // A section of a barrier is applied by partition 0 alone, for all. If the goal is within it, the others wait
-        // for good.
-        boolean within = isAtEnd(first, vector, until);
-        return within
+        // for good. At the end of what was in Kafka they do not: partition 0 is there before its section has ended.
+        boolean cut = until.cutsSection(first) && isAtFirstBeyond(first, until);
+        return isAtEnd(first, vector, until)
                 && IntStream.range(1, table.partitions())
                         .mapToObj(partition -> new TopicPartition(table.topic(), partition))
-                        .allMatch(partition -> isAtEnd(partition, vector, until) || barriers.contains(partition));
+                        .allMatch(
+                                partition -> isAtEnd(partition, vector, until) || cut && barriers.contains(partition));
     }
 
     private boolean isAtEnd(TopicPartition partition, Map<TopicPartition, Long> vector, Until until) {
-        long checkpoint = checkpoints.getOrDefault(partition, -1L);
-        return checkpoint >= vector.getOrDefault(partition, Long.MAX_VALUE)
-                || until.firstBeyond(partition).orElse(-1) == checkpoint;
+        return checkpoint(partition) >= vector.getOrDefault(partition, Long.MAX_VALUE)
+                || isAtFirstBeyond(partition, until);
+    }
+
+    private boolean isAtFirstBeyond(TopicPartition partition, Until until) {
+        return until.firstBeyond(partition).orElse(Long.MIN_VALUE) == checkpoint(partition);
+    }
+
+    private long checkpoint(TopicPartition partition) {
+        return checkpoints.getOrDefault(partition, -1L);
     }
 }

@@ -28,6 +28,11 @@ public record Topics(String name) {
         return name + ".wherry.control";
     }
 
+    /** What no stream carries, as last seen on the source, for a rebuild alone; one partition. */
+    public String lastSeen() {
+        return name + ".wherry.last-seen";
+    }
+
     /** Status of the source-connector, once a second; one partition, and the only topic whose records expire. */
     public String status() {
         return name + ".wherry.status";

@@ -69,8 +69,9 @@ public final class Pieces {
             }
             List<Piece> before = open.get(piece.id());
             if (before == null || before.size() != piece.number()) {
-                // The rest of a value whose writer was replaced: the successor has written the value anew, or will.
-                open.remove(piece.id());
+                // The rest of a value whose writer was replaced, or a piece that came twice: the value that is open
+                // does
+                // not need it. Only a first piece begins the value anew.
                 return Optional.empty();
             }
             before.add(piece);

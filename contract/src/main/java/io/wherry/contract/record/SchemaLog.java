@@ -13,8 +13,8 @@ import java.util.List;
  * The events of the target's schema that are not in the control topic yet: {@code wherry.schema_event}. An event is written in the
  * transaction that changes the schema, so neither is without the other. The coordinator then brings it to the topic.
  *
- * <p>The ids rise in the order of the commits, and events come to the topic in that order, at least once. So a reader that finds an
- * id again drops the events from that id on: they come again. A target that comes back without its last commits has lost its last
+ * <p>The ids rise in the order of the commits, and events come to the topic in that order, at least once. A reader
+ * that finds an id again with the same event has seen it; with another event, it drops the events from that id on. A target that comes back without its last commits has lost its last
  * ids together with what these events did, and the ids are used again for what is done next.
  */
 public final class SchemaLog {
@@ -72,7 +72,8 @@ public final class SchemaLog {
         }
     }
 
-    private static boolean exists(Connection target) throws SQLException {
+    /** Whether the target keeps events: it was prepared by this version or a later one. */
+    public static boolean exists(Connection target) throws SQLException {
         try (Statement statement = target.createStatement();
                 ResultSet row = statement.executeQuery(EXISTS)) {
             row.next();

@@ -4,6 +4,8 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.Sentence;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.postgres.Sessions;
+import io.wherry.contract.record.LastSeen;
+import io.wherry.contract.record.SchemaLog;
 import io.wherry.contract.service.Backoff;
 import io.wherry.coordinator.carry.MaterializedViews;
 import io.wherry.coordinator.dump.DdlStore;
@@ -14,8 +16,8 @@ import io.wherry.coordinator.fence.Logins;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Term;
 import io.wherry.coordinator.thread.Threads;
-import io.wherry.coordinator.watch.ControlTopicWriter;
 import io.wherry.coordinator.watch.LastSeenNote;
+import io.wherry.coordinator.watch.LastSeenReading;
 import io.wherry.coordinator.watch.Observation;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -122,10 +124,12 @@ public final class AfterSwitch implements AutoCloseable {
     /** The source is fenced, so these are the values that the target was given. */
     private void noteLastSeen() {
         try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen");
-                Connection target = Sessions.open(flow.migration(), flow.to(), "last seen");
-                ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
-            List<String> topics = Queries.strings(target, "SELECT topic FROM wherry.relation");
-            LastSeenNote.write(control, LastSeenNote.read(flow, source, topics));
+                Connection target = Sessions.open(flow.migration(), flow.to(), "last seen")) {
+            if (SchemaLog.exists(target)) {
+                LastSeen seen = LastSeenReading.read(flow, source);
+                // Not whole: a sequence that cannot be read keeps its earlier value.
+                LastSeenNote.write(flow.migration(), seen.part(seen.sequences()));
+            }
         } catch (SQLException | WherryException | KafkaException e) {
             LOG.warn(
                     "The last values of the sequences are not in Kafka, so a rebuild from the topics takes earlier ones: {}",

@@ -11,7 +11,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 
-/** Writes Wherry's records to the control topic. */
+/** Writes Wherry's records to the control topic, or to another small one. */
 public final class ControlTopicWriter implements AutoCloseable {
     private static final int SEND_MILLIS = 10_000;
 
@@ -20,7 +20,12 @@ public final class ControlTopicWriter implements AutoCloseable {
 
     /** Opens a writer; the topic must exist. */
     public ControlTopicWriter(Migration migration) {
-        topic = migration.topics().control();
+        this(migration, migration.topics().control());
+    }
+
+    /** Opens a writer to another of Wherry's topics; the topic must exist. */
+    ControlTopicWriter(Migration migration, String topic) {
+        this.topic = topic;
         producer = KafkaClients.producer(
                 migration,
                 Map.of(

@@ -1,24 +1,22 @@
 package io.wherry.coordinator.watch;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.Catalog;
-import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LastSeen;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Pieces;
+import io.wherry.contract.record.SchemaLog;
+import io.wherry.contract.record.TopicsSeen;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Repeater;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.common.KafkaException;
@@ -26,114 +24,112 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notes in the control topic what no stream carries, as last seen: values of sequences, and how many large objects there are. Once a
- * minute, if anything has changed; and with the switch ({@code CutoverActs}).
+ * Notes in Kafka what no stream carries, as last seen, and which topics hold the rows. Once a minute, what has changed; once an hour
+ * everything; and with the switch ({@code AfterSwitch}). Notes nothing of a migration that an earlier version has begun: its topics
+ * cannot make a database. Used by one thread.
  */
-public record LastSeenNote(Flow flow, Progress progress) implements Repeater.Work {
+public final class LastSeenNote implements Repeater.Work {
     private static final Logger LOG = LoggerFactory.getLogger(LastSeenNote.class);
-    private static final String SEQUENCES = """
-            SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'wherry'
-               AND CASE c.relkind WHEN 'S' THEN has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT') END
-             ORDER BY 1, 2
-            """;
     private static final long POLL_MILLIS = 1_000;
     private static final long PERIOD_MILLIS = 60_000;
-    private static final long AFTER_FAILURE_MILLIS = 5_000;
+    private static final long WHOLE_MILLIS = 3_600_000;
+
+    private final Flow flow;
+    private final Progress progress;
+    /** All that is known; null = nothing yet. */
+    private LastSeen known;
+    /** When everything is written again; null = now. */
+    private Long wholeMillis;
+    /** Ids that were written; empty = are to be written. */
+    private Map<String, String> topics = Map.of();
+
+    LastSeenNote(Flow flow, Progress progress) {
+        this.flow = flow;
+        this.progress = progress;
+    }
 
     @Override
-    public void run(Repeater repeater) throws InterruptedException {
+    public void run(Repeater repeater) throws SQLException, InterruptedException {
         while (!repeater.closing() && !progress.hasLoadPlan()) {
             repeater.pause(POLL_MILLIS);
         }
-        if (repeater.closing()) {
-            return;
-        }
-        LastSeen before = null;
-        Map<TableId, Integer> known = Map.of();
+        boolean kept = isKept(repeater);
+        Map<TableId, Integer> noted = Map.of();
         long dueMillis = MonotonicClock.millis();
         String problem = "";
         while (!repeater.closing()) {
             Map<TableId, Integer> loads = progress.wanted();
-            Map<TableId, LoadPlan.Table> tables = progress.tables();
             // A topic's id counts for a load if it was noted after the load's snapshot.
-            boolean loaded = !loads.equals(known);
-            if (MonotonicClock.millis() >= dueMillis || problem.isEmpty() && loaded) {
+            boolean loaded = !loads.equals(noted);
+            if (kept && (MonotonicClock.millis() >= dueMillis || problem.isEmpty() && loaded)) {
                 try {
-                    before = note(
-                            loaded ? null : before,
-                            tables.values().stream().map(LoadPlan.Table::topic).toList());
+                    note(loaded);
                     problem = "";
-                    known = loads;
-                    dueMillis = MonotonicClock.millis() + PERIOD_MILLIS;
+                    noted = loads;
                 } catch (SQLException | WherryException | KafkaException e) {
+                    // A part of it may be in Kafka or not.
+                    wholeMillis = null;
                     // Told here alone: the migration does not depend on what only a rebuild needs.
                     if (!problem.equals(e.getMessage())) {
                         problem = String.valueOf(e.getMessage());
                         LOG.warn("What no stream carries is not noted in Kafka; Wherry tries again: {}", problem);
                     }
-                    dueMillis = MonotonicClock.millis() + AFTER_FAILURE_MILLIS;
                 }
+                dueMillis = MonotonicClock.millis() + PERIOD_MILLIS;
             }
             repeater.pause(POLL_MILLIS);
         }
     }
 
-    /** Writes what there is, if it is not what was written before. A session that stays open would hold a connection for it. */
-    private LastSeen note(LastSeen before, Collection<String> topics) throws SQLException {
+    /** Waits until the target is prepared. */
+    private boolean isKept(Repeater repeater) throws SQLException, InterruptedException {
+        while (!repeater.closing()) {
+            try (Connection target = Sessions.open(flow.migration(), flow.to(), "last seen")) {
+                if (Queries.truth(target, "SELECT pg_catalog.to_regclass('wherry.migration') IS NOT NULL")) {
+                    return SchemaLog.exists(target);
+                }
+            }
+            repeater.pause(POLL_MILLIS);
+        }
+        return false;
+    }
+
+    private void note(boolean loaded) throws SQLException {
+        LastSeen now;
+        // A session that stays open would hold a connection of the source for it.
         try (Connection source = Sessions.open(flow.migration(), flow.from(), "last seen")) {
-            LastSeen now = read(flow, source, topics);
-            if (before != null && before.saysTheSame(now)) {
-                return before;
-            }
+            now = LastSeenReading.read(flow, source);
+        }
+        Set<String> wanted = new HashSet<>();
+        progress.tables().values().stream().map(LoadPlan.Table::topic).forEach(wanted::add);
+        wanted.add(flow.migration().topics().load());
+        Map<String, String> ids = TopicIdentities.of(flow.migration(), wanted);
+        if (loaded || !ids.equals(topics)) {
             try (ControlTopicWriter control = new ControlTopicWriter(flow.migration())) {
-                write(control, now);
+                TopicsSeen seen = new TopicsSeen(flow.generation(), now.lsn(), ids);
+                for (Pieces.Piece piece : Pieces.of(now.lsn().value(), seen)) {
+                    control.write(TopicsSeen.KEY, piece);
+                }
             }
-            return now;
+            topics = ids;
         }
-    }
-
-    /**
-     * What there is now.
-     *
-     * @param topics of the tables
-     */
-    public static LastSeen read(Flow flow, Connection source, Collection<String> topics) throws SQLException {
-        Lsn lsn = Lsn.parse(Queries.string(source, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text")
-                .orElseThrow());
-        long millis = Queries.number(source, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
-        Set<String> all = new HashSet<>(topics);
-        all.add(flow.migration().topics().load());
-        List<TableId> extensions = Catalog.ofExtensions(source).stream()
-                .map(table -> table.table().id())
-                .filter(flow.migration().tables()::selects)
-                .toList();
-        return new LastSeen(
-                flow.generation(),
-                lsn,
-                millis,
-                sequences(source),
-                Queries.number(source, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"),
-                extensions,
-                TopicIdentities.of(flow.migration(), all));
-    }
-
-    private static List<LastSeen.Sequence> sequences(Connection source) throws SQLException {
-        Queries.execute(source, "SET lock_timeout = '1s'");
-        List<LastSeen.Sequence> values = new ArrayList<>();
-        for (TableId id : Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), SEQUENCES)) {
-            values.addAll(Queries.list(
-                    source,
-                    row -> new LastSeen.Sequence(id, row.getLong(1), row.getBoolean(2)),
-                    "SELECT last_value, is_called FROM " + id.quoted()));
+        LastSeen after = known == null ? now : now.after(known);
+        if (known == null || wholeMillis == null || MonotonicClock.millis() >= wholeMillis) {
+            write(flow.migration(), now);
+            wholeMillis = MonotonicClock.millis() + WHOLE_MILLIS;
+        } else {
+            now.since(known).ifPresent(part -> write(flow.migration(), part));
         }
-        return values;
+        known = after;
     }
 
-    /** Writes it to the control topic. */
-    public static void write(ControlTopicWriter control, LastSeen seen) {
-        for (Pieces.Piece piece : Pieces.of(seen.lsn().value(), seen)) {
-            control.write(LastSeen.KEY, piece);
+    /** Writes a record to its topic. */
+    public static void write(Migration migration, LastSeen seen) {
+        try (ControlTopicWriter topic =
+                new ControlTopicWriter(migration, migration.topics().lastSeen())) {
+            for (Pieces.Piece piece : Pieces.of(seen.lsn().value(), seen)) {
+                topic.write(LastSeen.KEY, piece);
+            }
         }
     }
 }

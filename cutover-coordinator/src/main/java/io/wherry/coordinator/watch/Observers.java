@@ -46,6 +46,9 @@ public final class Observers implements AutoCloseable {
     public static final long PERIOD_MILLIS = 1_000;
 
     private static final Duration WAIT = Duration.ofMillis(500);
+    /** Keys of the records that {@link #control} uses. */
+    private static final Set<String> USED = Set.of(LoadPlan.KEY, Order.KEY);
+
     private final Flow flow;
     private final Progress progress;
     private final Consumer<Observation> tell;
@@ -127,7 +130,12 @@ public final class Observers implements AutoCloseable {
                 }
             } else {
                 List<ConsumerRecord<byte[], byte[]>> before = new ArrayList<>();
-                tail.readAll(before::add);
+                // Nothing else is kept: the topic also holds the schema, which may be large.
+                tail.readAll(row -> {
+                    if (USED.contains(key(row))) {
+                        before.add(row);
+                    }
+                });
                 progress.atOnce(() -> before.forEach(each));
             }
             while (!repeater.closing()) {
@@ -151,12 +159,16 @@ public final class Observers implements AutoCloseable {
     }
 
     private void control(ConsumerRecord<byte[], byte[]> row) {
-        String key = row.key() == null ? "" : new String(row.key(), StandardCharsets.UTF_8);
+        String key = key(row);
         if (key.equals(LoadPlan.KEY)) {
             progress.planned(Json.read(row, LoadPlan.class));
         } else if (key.equals(Order.KEY)) {
             progress.ordered(Json.read(row, Order.class));
         }
+    }
+
+    private static String key(ConsumerRecord<byte[], byte[]> row) {
+        return row.key() == null ? "" : new String(row.key(), StandardCharsets.UTF_8);
     }
 
     private void status(ConsumerRecord<byte[], byte[]> row) {

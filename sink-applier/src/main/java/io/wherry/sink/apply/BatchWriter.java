@@ -94,6 +94,7 @@ public final class BatchWriter {
                     relations.count(batch);
                     checkpoints.move(batch.moves());
                     relations.pass(batch);
+                    writer.writeEvents();
                     failpoints.before(Effect.BATCH_APPLIED);
                     target.commit();
                     failpoints.after(Effect.BATCH_APPLIED);

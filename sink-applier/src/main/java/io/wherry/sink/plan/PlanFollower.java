@@ -176,6 +176,7 @@ public final class PlanFollower {
         // For all tables at once: asking the broker for each of thousands would take minutes.
         plannedCheckpoints.first(first, offsets);
         plannedCheckpoints.setBack(again, offsets);
+        replaced.writeEvents();
         failpoints.before(Effect.PLAN_APPLIED);
         target.commit();
         failpoints.after(Effect.PLAN_APPLIED);

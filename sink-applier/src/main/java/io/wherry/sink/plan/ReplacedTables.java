@@ -65,6 +65,8 @@ final class ReplacedTables {
     private final Set<TableId> waiting = new HashSet<>();
 
     private final Set<TableId> reported = new HashSet<>();
+    /** What the transaction did to the schema. */
+    private final List<SchemaEvent> events = new ArrayList<>();
 
     /** @param target session in transaction mode */
     ReplacedTables(Flow flow, Connection target, long epoch) {
@@ -78,6 +80,7 @@ final class ReplacedTables {
 
     /** Removes the tables that the plan loads under another oid or shape; part of the caller's transaction. */
     void remove(LoadPlan plan) throws SQLException {
+        events.clear();
         if (migration.schema() != TargetSchemaMode.CREATE) {
             return;
         }
@@ -100,6 +103,14 @@ final class ReplacedTables {
                 }
             }
         }
+    }
+
+    /** Writes the events of the schema; the last statements of the caller's transaction, as others wait for its end then. */
+    void writeEvents() throws SQLException {
+        for (SchemaEvent event : events) {
+            SchemaLog.append(target, event);
+        }
+        events.clear();
     }
 
     /** @param now what the source has under the name; null = the source has the table under another name */
@@ -134,9 +145,7 @@ final class ReplacedTables {
             return e.getMessage();
         }
         forget(tables);
-        SchemaLog.append(
-                target,
-                SchemaEvent.dropped(generation, tables.stream().map(Old::id).toList()));
+        events.add(SchemaEvent.dropped(generation, tables.stream().map(Old::id).toList()));
         return null;
     }
 

@@ -180,7 +180,7 @@ public final class PartitionCursor {
         }
         if (until.excludes(lsn)) {
             atEnd = true;
-            until.found(partition, from);
+            until.found(partition, from, section != null);
             return false;
         }
         boolean loaded = !lsn.isAfter(relation.snapshotLsn());

@@ -12,7 +12,9 @@ import org.apache.kafka.common.TopicPartition;
  */
 public final class Until {
     private final Lsn last;
-    private final Map<TopicPartition, Long> firstBeyond = new ConcurrentHashMap<>();
+    private final Map<TopicPartition, Found> found = new ConcurrentHashMap<>();
+
+    private record Found(long offset, boolean withinSection) {}
 
     /** @param last commit LSN that is applied; null = there is no end */
     private Until(Lsn last) {
@@ -38,14 +40,24 @@ public final class Until {
         return last != null && commitLsn.isAfter(last);
     }
 
-    /** A change that is excluded stands at this offset, and nothing before it in the partition is. */
-    public void found(TopicPartition partition, long offset) {
-        firstBeyond.put(partition, offset);
+    /**
+     * A change that is excluded stands at this offset, and nothing before it in the partition is.
+     *
+     * @param withinSection whether the change belongs to the section of a barrier that the partition applies for all
+     */
+    public void found(TopicPartition partition, long offset, boolean withinSection) {
+        found.put(partition, new Found(offset, withinSection));
     }
 
     /** Offset of the first excluded change of the partition; empty = none was found yet. */
     public OptionalLong firstBeyond(TopicPartition partition) {
-        Long offset = firstBeyond.get(partition);
-        return offset == null ? OptionalLong.empty() : OptionalLong.of(offset);
+        Found first = found.get(partition);
+        return first == null ? OptionalLong.empty() : OptionalLong.of(first.offset());
+    }
+
+    /** Whether the end cuts a section that the partition applies for all: then the others wait at its barrier for good. */
+    public boolean cutsSection(TopicPartition partition) {
+        Found first = found.get(partition);
+        return first != null && first.withinSection();
     }
 }

@@ -3,7 +3,6 @@ package io.wherry.sink.write;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.record.SchemaEvent;
-import io.wherry.contract.record.SchemaLog;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -34,12 +33,12 @@ final class AddedColumns {
     private AddedColumns() {}
 
     /**
-     * Writes the events; part of the caller's transaction.
+     * The events, which the caller writes at the end of its transaction.
      *
      * @param before names of the columns that are older
      * @param asOf commit LSN of the change
      */
-    static void note(Connection target, TableId table, Set<String> before, Lsn asOf) throws SQLException {
+    static List<SchemaEvent> read(Connection target, TableId table, Set<String> before, Lsn asOf) throws SQLException {
         List<SchemaEvent> events = new ArrayList<>();
         try (PreparedStatement statement = target.prepareStatement(PROPERTIES)) {
             statement.setString(1, table.quoted());
@@ -60,8 +59,6 @@ final class AddedColumns {
                 }
             }
         }
-        for (SchemaEvent event : events) {
-            SchemaLog.append(target, event);
-        }
+        return events;
     }
 }

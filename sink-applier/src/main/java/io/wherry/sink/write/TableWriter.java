@@ -6,6 +6,8 @@ import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.postgres.TableShape;
+import io.wherry.contract.record.SchemaEvent;
+import io.wherry.contract.record.SchemaLog;
 import io.wherry.sink.merge.BatchPlan;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.Step;
@@ -19,6 +21,7 @@ import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
 import java.sql.Types;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
@@ -43,6 +46,8 @@ public final class TableWriter {
     private final Connection target;
     private final Map<TableId, Map<TableShape, BoundTable>> bound = new HashMap<>();
     private final Set<TableId> altered = new HashSet<>();
+    /** What the transaction did to the schema. */
+    private final List<SchemaEvent> events = new ArrayList<>();
 
     public TableWriter(Connection target) {
         this.target = target;
@@ -87,6 +92,18 @@ public final class TableWriter {
     public void rolledBack() {
         altered.forEach(bound::remove);
         altered.clear();
+        events.clear();
+    }
+
+    /**
+     * Writes the events of the schema; the last statements of the caller's transaction. Written earlier, they would make other
+     * writers of events wait for the rest of the transaction, or for one another.
+     */
+    public void writeEvents() throws SQLException {
+        for (SchemaEvent event : events) {
+            SchemaLog.append(target, event);
+        }
+        events.clear();
     }
 
     private BoundTable bind(TableId table, boolean ordered, TableShape shape, Lsn asOf) throws SQLException {
@@ -127,7 +144,7 @@ public final class TableWriter {
             altered.add(shape.id());
             OneStatement.execute(target, sql);
         }
-        AddedColumns.note(target, shape.id(), before, asOf);
+        events.addAll(AddedColumns.read(target, shape.id(), before, asOf));
     }
 
     private void execute(TableId table, Step step) throws SQLException {

@@ -132,6 +132,7 @@ public final class KafkaTopics {
         Map<String, NewTopic> wanted = new HashMap<>();
         want(wanted, migration.topics().position(), 1, KEEP_LAST);
         want(wanted, migration.topics().control(), 1, KEEP_ALL);
+        want(wanted, migration.topics().lastSeen(), 1, KEEP_ALL);
         want(wanted, migration.topics().status(), 1, KEEP_AN_HOUR);
         want(wanted, migration.topics().load(), migration.load().readers(), KEEP_ALL);
         for (TableId table : tables) {
