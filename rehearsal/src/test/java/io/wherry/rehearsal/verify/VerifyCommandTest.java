@@ -5,16 +5,13 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.wherry.cli.ExitCode;
-import io.wherry.cli.Wherry;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.record.Json;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
-import java.io.PrintWriter;
-import java.io.StringWriter;
+import io.wherry.rehearsal.verify.VerifyCommandLine.Said;
 import java.nio.file.Files;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
@@ -33,26 +30,8 @@ final class VerifyCommandTest {
 
     private MigrationFixture migration;
 
-    private record Said(int code, String text) {
-        JsonNode json() throws Exception {
-            return Json.mapper().readTree(text);
-        }
-    }
-
     private Said verify(String... arguments) {
-        StringWriter text = new StringWriter();
-        List<String> all = new ArrayList<>(List.of("verify"));
-        all.addAll(List.of(arguments));
-        all.addAll(List.of(
-                "-f",
-                migration.directory.resolve("m.yaml").toString(),
-                "--data",
-                migration.directory.resolve("state").toString()));
-        int code = Wherry.commandLine()
-                .setOut(new PrintWriter(text, true))
-                .setErr(new PrintWriter(text, true))
-                .execute(all.toArray(String[]::new));
-        return new Said(code, text.toString());
+        return new VerifyCommandLine(migration).verify(arguments);
     }
 
     private Said awaitStatus(Predicate<Said> wanted) {
