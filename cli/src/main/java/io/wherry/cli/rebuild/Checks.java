@@ -118,7 +118,7 @@ final class Checks {
         findings.add(Finding.error(
                 "topic " + topic,
                 problem,
-                "While the migration runs, load anew what it held: "
+                "While the migration runs, re-load what it held: "
                         + (tables.isEmpty() ? "wherry reload --all" : Remedies.reload(tables.get(0)))));
     }
 

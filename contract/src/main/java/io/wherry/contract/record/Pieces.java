@@ -71,7 +71,7 @@ public final class Pieces {
             if (before == null || before.size() != piece.number()) {
                 // The rest of a value whose writer was replaced, or a piece that came twice: the value that is open
                 // does
-                // not need it. Only a first piece begins the value anew.
+                // not need it. Only a first piece begins the value again.
                 return Optional.empty();
             }
             before.add(piece);

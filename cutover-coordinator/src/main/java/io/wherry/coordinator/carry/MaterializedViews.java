@@ -59,6 +59,18 @@ public record MaterializedViews(List<String> views, Map<String, String> settings
         return new MaterializedViews(Queries.strings(source, VIEWS), settings);
     }
 
+    /**
+     * Whether a view can be read.
+     *
+     * @param view its quoted name; a view that does not exist is not populated
+     */
+    public static boolean isPopulated(Connection target, String view) throws SQLException {
+        return Queries.truth(
+                target,
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(?) AND relispopulated)",
+                view);
+    }
+
     /** The statements for this target. */
     public List<Entry> refreshes(Connection target) throws SQLException {
         Set<String> settable = new HashSet<>(Queries.strings(target, SETTABLE));

@@ -104,6 +104,7 @@ public final class AfterSwitch implements AutoCloseable {
             while (!closing) {
                 String waits = attempt();
                 if (waits.isEmpty()) {
+                    left = "the last values of the sequences are being noted in Kafka, for a rebuild";
                     noting.join();
                     left = "";
                     done = true;
@@ -112,8 +113,7 @@ public final class AfterSwitch implements AutoCloseable {
                 }
                 long pause = backoff.next().toMillis();
                 LOG.warn("Work after the cutover; Wherry tries again in {} ms: {}", pause, waits);
-                left = "statements are still to run on the target; Wherry tries again: " + waits
-                        + "; applications can work meanwhile";
+                left = "statements are still to run on the target; Wherry tries again: " + waits;
                 TimeUnit.MILLISECONDS.sleep(pause);
             }
         } catch (InterruptedException e) {
@@ -147,9 +147,13 @@ public final class AfterSwitch implements AutoCloseable {
         }
     }
 
-    /** @return why Wherry must try again; empty = all work has ended */
+    /**
+     * Ends at the first statement that must wait: a statement after it may need what it makes, as the key of a partitioned table needs
+     * its partitions' keys, and a view the views that it reads.
+     *
+     * @return why Wherry must try again; empty = all work has ended
+     */
     private String attempt() {
-        String waits = "";
         try (Connection target = term.open("validate")) {
             if (Queries.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
@@ -167,19 +171,11 @@ public final class AfterSwitch implements AutoCloseable {
                         + (isView(next)
                                 ? "; until then nobody can read that view"
                                 : "; applications can work meanwhile");
-                try {
-                    run(target, pending.remove(0));
-                } catch (SQLException e) {
-                    if (Sessions.state(e).matches("08.*|57P.*")) {
-                        throw e;
-                    }
-                    // The others need not wait for this one.
-                    waits = e.getMessage();
-                }
+                run(target, pending.remove(0));
                 pending.stream().filter(this::isRefused).forEach(this::leave);
                 pending.removeIf(this::isRefused);
             }
-            return waits;
+            return "";
         } catch (SQLException e) {
             return e.getMessage();
         }
@@ -191,7 +187,7 @@ public final class AfterSwitch implements AutoCloseable {
             // Counterexample without the lock: a coordinator that has taken over creates the same key, and one of
             // the two fails.
             if (DdlStore.lockPending(target, ddl)) {
-                if (isView(ddl) && isPopulated(target, ddl)) {
+                if (isView(ddl) && MaterializedViews.isPopulated(target, ddl.name())) {
                     // An operator has refreshed it. Again would keep its readers waiting.
                     DdlStore.done(target, ddl, 0);
                 } else {
@@ -214,13 +210,6 @@ public final class AfterSwitch implements AutoCloseable {
 
     private static boolean isView(Ddl ddl) {
         return ddl.kind().equals(MaterializedViews.KIND);
-    }
-
-    private static boolean isPopulated(Connection target, Ddl view) throws SQLException {
-        return Queries.truth(
-                target,
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(?) AND relispopulated)",
-                view.name());
     }
 
     private static String viewRefused(Ddl ddl, SQLException e) {

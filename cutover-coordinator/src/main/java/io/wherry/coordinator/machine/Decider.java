@@ -49,7 +49,7 @@ record Decider(
                                 && facts.drift().obstacles().isEmpty()
                                 && workers.follower().pending().isEmpty(),
                         now);
-        workers.prover().offer(wanted(state), facts.lags().applied(), facts.lost());
+        workers.prover().offer(wanted(state), facts.lags().applied(), facts.lost(), readiness.epochs());
         board.publish(journal, plan, now);
     }
 

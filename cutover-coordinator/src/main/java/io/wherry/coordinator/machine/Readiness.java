@@ -15,6 +15,7 @@ final class Readiness {
     private final TableFacts tables;
     private boolean loaded;
     private boolean ready;
+    private Map<TableId, Integer> epochs = Map.of();
     private volatile Set<TableId> halted = Set.of();
     private volatile boolean applying;
 
@@ -25,7 +26,8 @@ final class Readiness {
 
     /** Looks at what is known now. */
     void look(Map<TableId, LoadPlan.Table> plan) {
-        tables.see(progress.epochs());
+        epochs = progress.epochs();
+        tables.see(epochs);
         loaded = progress.hasLoadPlan() && tables.notLoaded(plan).isEmpty();
         ready = loaded && tables.notReady(plan).isEmpty();
         // The other tables must not wait for a table whose load has stopped.
@@ -37,6 +39,11 @@ final class Readiness {
     /** Whether the target holds all rows of all tables. */
     boolean loaded() {
         return loaded;
+    }
+
+    /** The least epoch of each table's load that counted at the last look. */
+    Map<TableId, Integer> epochs() {
+        return epochs;
     }
 
     /** Whether all tables are loaded, and have their keys and indexes. */

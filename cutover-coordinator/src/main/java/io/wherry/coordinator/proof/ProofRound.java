@@ -104,12 +104,22 @@ final class ProofRound implements AutoCloseable {
         });
     }
 
-    /** All tables are loaded: those that were forgotten may be compared again. */
+    /**
+     * Tables that were forgotten, and are loaded by now, may be compared again. Counterexample without a look at the load that the
+     * coordinator has seen complete: an order to load a table again has just been given, and the rows of the load before are compared for
+     * the load that comes.
+     */
     void admitReloaded() {
         Lsn from = witness.position();
+        Offer now = offered.get();
+        if (now.wanted() != Wanted.PROOF) {
+            return;
+        }
         Map<TableId, LoadPlan.Table> plans = progress.tables();
         progress.wanted().forEach((table, epoch) -> {
-            if (!epoch.equals(epochs.put(table, epoch)) && witness.published().contains(table)) {
+            if (epoch.equals(now.loads().get(table))
+                    && !epoch.equals(epochs.put(table, epoch))
+                    && witness.published().contains(table)) {
                 LoadPlan.Table plan = plans.get(table);
                 proof.admit(table, from, plan == null ? 0 : plan.oid());
             }

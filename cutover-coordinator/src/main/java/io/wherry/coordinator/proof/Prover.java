@@ -16,6 +16,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -50,14 +51,15 @@ public final class Prover implements AutoCloseable {
      *
      * @param applied everything that committed up to it is on the target
      * @param lost commits that the target has lost, as text; null = none
+     * @param loads the epoch of each table's load by which {@code wanted} was decided
      */
-    record Offer(Wanted wanted, Lsn applied, String lost) {}
+    record Offer(Wanted wanted, Lsn applied, String lost, Map<TableId, Integer> loads) {}
 
     private final Flow flow;
     private final Progress progress;
     private final Repeater thread;
     private final Requests requests = new Requests();
-    private volatile Offer offered = new Offer(Wanted.NOTHING, Lsn.ZERO, null);
+    private volatile Offer offered = new Offer(Wanted.NOTHING, Lsn.ZERO, null, Map.of());
     private volatile ProofRound round;
     private volatile BoundSessions sessions;
     private volatile String problem = "";
@@ -79,9 +81,10 @@ public final class Prover implements AutoCloseable {
      *
      * @param appliedUpTo everything that committed up to it is on the target
      * @param targetLost commits that the target has lost, as text; null = none. The proof then begins again
+     * @param loads the epoch of each table's load by which this was decided
      */
-    public void offer(Wanted now, Lsn appliedUpTo, String targetLost) {
-        offered = new Offer(now, appliedUpTo, targetLost);
+    public void offer(Wanted now, Lsn appliedUpTo, String targetLost, Map<TableId, Integer> loads) {
+        offered = new Offer(now, appliedUpTo, targetLost, loads);
     }
 
     /** What the operator wants. */

@@ -55,10 +55,11 @@ final class RepairBook {
 
     private static final class Entry {
         private final List<String> columns;
-        private final long orderedMillis = MonotonicClock.millis();
         private State state = State.WAITING;
         private String why = "";
-        private boolean tried;
+        /** When the row could not be sent for the first time; null = not tried yet. */
+        private Long triedMillis;
+
         private long notBefore;
         private Lsn sent = Lsn.ZERO;
         private Long arrivedMillis;
@@ -109,7 +110,7 @@ final class RepairBook {
         for (Map.Entry<List<String>, Entry> each : ordered.get(id).entrySet()) {
             Entry entry = each.getValue();
             if (entry.state == State.WAITING && entry.notBefore <= now && next.size() < BATCH) {
-                if (!entry.tried) {
+                if (entry.triedMillis == null) {
                     next.add(each.getKey());
                 } else if (again == null) {
                     again = each.getKey();
@@ -131,9 +132,9 @@ final class RepairBook {
     synchronized void later(TableId id, List<String> key, String why) {
         Entry entry = ordered.get(id).get(key);
         long now = MonotonicClock.millis();
-        entry.tried = true;
+        entry.triedMillis = entry.triedMillis == null ? now : entry.triedMillis;
         entry.notBefore = now + PAUSE_MILLIS;
-        if (now - entry.orderedMillis > LOCKED_MILLIS) {
+        if (now - entry.triedMillis > LOCKED_MILLIS) {
             set(id, key, State.REFUSED, why + "; order the repair again later");
         }
     }

@@ -59,7 +59,7 @@ public final class SourceRows {
             + " set_config('statement_timeout', '" + LOCKS_MILLIS
             + "', true), set_config('synchronous_commit', 'local', true),"
             + " set_config('idle_in_transaction_session_timeout', '2000', true)";
-    /** A row may be large, and the way to the source long. Whoever comes to this limit has kept rows locked, and is not sent again. */
+    /** A row may be large, and the way to the source long. A transaction that comes to this limit has kept rows locked. */
     private static final String LOCKED = "SELECT set_config('statement_timeout', '5000', true)";
 
     private static final String RELATION = """
@@ -140,11 +140,16 @@ public final class SourceRows {
             return new Refused("several rows of the source have one key");
         }
         Queries.list(source, row -> true, LOCKED);
+        if (keys.size() > 1 && locked.values().stream().anyMatch(SourceRows::goesAlone)) {
+            return new Later("a large row goes alone");
+        }
         try {
             return sendHeld(keys, locked, held, secret, new Address(held.transaction(), migration, generation));
         } catch (SQLException e) {
             if (CANCELED.equals(Sessions.state(e))) {
-                return new Refused("the source needs too long to read the row, which is locked meanwhile");
+                return keys.size() > 1
+                        ? new Later("the source needs too long to read these rows together")
+                        : new Refused("the source needs too long to read the row, which is locked meanwhile");
             }
             throw e;
         }
@@ -170,7 +175,7 @@ public final class SourceRows {
                 }
             } else if (row.bytes() > Repair.MOST_ROW_BYTES) {
                 tooLarge.add(key);
-            } else if (whole.isEmpty() || bytes + row.bytes() <= TOGETHER_BYTES) {
+            } else if (keys.size() == 1 || bytes + row.bytes() <= TOGETHER_BYTES) {
                 bytes += row.bytes();
                 whole.add(key);
                 sent.add(key);
@@ -189,6 +194,11 @@ public final class SourceRows {
         return existing(absent).isEmpty()
                 ? new Sent(sent, absent, tooLarge)
                 : new Later("the row was inserted on the source meanwhile");
+    }
+
+    /** Together with others the source might need too long, and none of them would be sent. */
+    private static boolean goesAlone(Locked row) {
+        return row.wanted() && row.bytes() > TOGETHER_BYTES && row.bytes() <= Repair.MOST_ROW_BYTES;
     }
 
     /** Those of the keys that have a row now. */

@@ -4,7 +4,7 @@ import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.TopicIdentities;
-import io.wherry.contract.name.TableId;
+import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.record.LastSeen;
 import io.wherry.contract.record.LoadPlan;
@@ -54,18 +54,20 @@ public final class LastSeenNote implements Repeater.Work {
             repeater.pause(POLL_MILLIS);
         }
         boolean kept = isKept(repeater);
-        Map<TableId, Integer> noted = Map.of();
+        Lsn noted = Lsn.ZERO;
         long dueMillis = MonotonicClock.millis();
         String problem = "";
         while (!repeater.closing()) {
-            Map<TableId, Integer> loads = progress.wanted();
-            // A topic's id counts for a load if it was noted after the load's snapshot.
-            boolean loaded = !loads.equals(noted);
+            // A topic's id counts for a load if it was noted after the load's snapshot. The epochs would not do: an
+            // order to load again
+            // raises them before the load.
+            Lsn snapshot = progress.snapshot();
+            boolean loaded = !snapshot.equals(noted);
             if (kept && (MonotonicClock.millis() >= dueMillis || problem.isEmpty() && loaded)) {
                 try {
                     note(loaded);
                     problem = "";
-                    noted = loads;
+                    noted = snapshot;
                 } catch (SQLException | WherryException | KafkaException e) {
                     // A part of it may be in Kafka or not.
                     wholeMillis = null;

@@ -10,6 +10,7 @@ import io.wherry.contract.record.LastSeen.Sequence;
 import io.wherry.coordinator.sql.Queries;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -27,6 +28,9 @@ public final class LastSeenReading {
     /** Sequences of one statement: a statement locks what it reads until its end. */
     private static final int AT_ONCE = 200;
 
+    /** Many locked sequences, each with its wait, must not keep a session open for minutes. */
+    private static final Duration LONGEST = Duration.ofSeconds(20);
+
     private static final String LOCKED = "55P03";
     private static final String DROPPED = "42P01|3F000";
 
@@ -41,8 +45,14 @@ public final class LastSeenReading {
         List<Sequence> values = new ArrayList<>();
         List<TableId> unread = new ArrayList<>();
         List<TableId> all = Queries.list(source, row -> new TableId(row.getString(1), row.getString(2)), SEQUENCES);
+        long deadline = System.nanoTime() + LONGEST.toNanos();
         for (int from = 0; from < all.size(); from += AT_ONCE) {
-            read(source, all.subList(from, Math.min(all.size(), from + AT_ONCE)), values, unread);
+            List<TableId> some = all.subList(from, Math.min(all.size(), from + AT_ONCE));
+            if (System.nanoTime() - deadline < 0) {
+                read(source, some, values, unread, deadline);
+            } else {
+                unread.addAll(some);
+            }
         }
         List<TableId> extensions = Catalog.ofExtensions(source).stream()
                 .map(table -> table.table().id())
@@ -54,7 +64,8 @@ public final class LastSeenReading {
     }
 
     /** One sequence that is locked, or dropped by now, must not keep the others from being read. */
-    private static void read(Connection source, List<TableId> some, List<Sequence> values, List<TableId> unread)
+    private static void read(
+            Connection source, List<TableId> some, List<Sequence> values, List<TableId> unread, long deadline)
             throws SQLException {
         String sql = IntStream.range(0, some.size())
                 .mapToObj(i -> "SELECT " + i + ", last_value, is_called FROM "
@@ -68,10 +79,12 @@ public final class LastSeenReading {
             if (!state.matches(LOCKED + "|" + DROPPED)) {
                 throw e;
             }
-            if (some.size() > 1) {
+            if (some.size() > 1 && System.nanoTime() - deadline > 0) {
+                unread.addAll(some);
+            } else if (some.size() > 1) {
                 int half = some.size() / 2;
-                read(source, some.subList(0, half), values, unread);
-                read(source, some.subList(half, some.size()), values, unread);
+                read(source, some.subList(0, half), values, unread, deadline);
+                read(source, some.subList(half, some.size()), values, unread, deadline);
             } else if (state.equals(LOCKED)) {
                 unread.addAll(some);
             }

@@ -33,6 +33,7 @@ public final class Progress {
 
     private Set<TableId> gone = Set.of();
     private boolean hasPlan;
+    private Lsn snapshot = Lsn.ZERO;
 
     /** @param flow whose capture groups have positions */
     public Progress(Flow flow) {
@@ -63,6 +64,7 @@ public final class Progress {
     /** A load plan was read; plans come in the order of their epochs. */
     public synchronized void planned(LoadPlan plan) {
         hasPlan = true;
+        snapshot = plan.snapshotLsn();
         plan.tables().forEach(table -> epochs.put(table.id(), plan.epoch()));
         plan.tables().forEach(table -> tables.put(table.id(), table));
         plan.tables().stream().filter(table -> table.oid() != 0).forEach(table -> names.put(table.oid(), table.id()));
@@ -115,6 +117,11 @@ public final class Progress {
     /** Whether there is a load plan. The plan of a database without tables names no table. */
     public synchronized boolean hasLoadPlan() {
         return hasPlan;
+    }
+
+    /** The snapshot of the last load plan that was read; {@link Lsn#ZERO} without a plan. */
+    synchronized Lsn snapshot() {
+        return snapshot;
     }
 
     /** All tables that any plan has named. */

@@ -3,6 +3,7 @@ package io.wherry.source.publish;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.KafkaClients;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.name.TableId;
@@ -74,6 +75,7 @@ public final class KafkaTopics {
             requirePartitions(
                     found, migration.topics().position(), flow.groups().size());
             requirePartitions(found, migration.topics().control(), 1);
+            ensureLastSeen(admin, migration);
             Map<TableId, Integer> partitions = new HashMap<>();
             Map<String, Integer> used = new HashMap<>();
             for (TableId table : tables) {
@@ -95,6 +97,20 @@ public final class KafkaTopics {
             throw KafkaFailures.explain("create topics", e);
         } catch (InterruptedException e) {
             throw Interruption.during("create topics", e);
+        }
+    }
+
+    /** The migration does not depend on this topic: a role that may not create topics goes on, and a rebuild says what is missing. */
+    private static void ensureLastSeen(Admin admin, Migration migration) throws InterruptedException {
+        Map<String, NewTopic> wanted = new HashMap<>();
+        want(wanted, migration.topics().lastSeen(), 1, KEEP_ALL);
+        try {
+            TopicSettings.correct(admin, create(admin, wanted.values()));
+        } catch (ExecutionException | KafkaException | WherryException e) {
+            LOG.warn(
+                    "Topic {} cannot be created, or does not keep its records; a rebuild from the topics needs it: {}",
+                    migration.topics().lastSeen(),
+                    e.getMessage());
         }
     }
 
@@ -132,7 +148,6 @@ public final class KafkaTopics {
         Map<String, NewTopic> wanted = new HashMap<>();
         want(wanted, migration.topics().position(), 1, KEEP_LAST);
         want(wanted, migration.topics().control(), 1, KEEP_ALL);
-        want(wanted, migration.topics().lastSeen(), 1, KEEP_ALL);
         want(wanted, migration.topics().status(), 1, KEEP_AN_HOUR);
         want(wanted, migration.topics().load(), migration.load().readers(), KEEP_ALL);
         for (TableId table : tables) {
