@@ -5,6 +5,7 @@ import io.wherry.cli.rebuild.Progress;
 import io.wherry.cli.rebuild.Rebuild;
 import io.wherry.cli.rebuild.Refusal;
 import io.wherry.cli.rebuild.Result;
+import io.wherry.cli.rebuild.Wanted;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.ConfigurationException;
@@ -15,6 +16,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -37,7 +39,8 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/shop --password-file secret",
-            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/then --until 2026-05-01T12:00:00Z"
+            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/then --until 2026-05-01T12:00:00Z",
+            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/part --tables public.orders,public.cust*"
         })
 final class RebuildCommand implements Callable<Integer> {
     private static final long EVERY_NANOS = 5_000_000_000L;
@@ -69,6 +72,14 @@ final class RebuildCommand implements Callable<Integer> {
                             + " zone such as 2026-05-01T12:00:00Z (default: as late as the topics reach)")
     private String until;
 
+    @Option(
+            names = "--tables",
+            paramLabel = "TABLES",
+            description =
+                    "only these tables, named as in wherry tables or by patterns such as public.order*, with commas"
+                            + " between them or one option for each; the result names what is left out for that")
+    private List<String> tables = new ArrayList<>();
+
     @Option(names = "--json", description = "print progress and result as JSON lines")
     private boolean json;
 
@@ -87,7 +98,7 @@ final class RebuildCommand implements Callable<Integer> {
             Moment.parse(until);
         }
         try (Broker broker = Broker.start(read, migration.directory(read))) {
-            tell(new Rebuild(broker.migration(), endpoint, until, this::show, this::step).run());
+            tell(new Rebuild(broker.migration(), new Wanted(endpoint, until, tables), this::show, this::step).run());
             return ExitCode.DONE;
         } catch (Refusal refusal) {
             tell(refusal);
@@ -167,6 +178,7 @@ final class RebuildCommand implements Callable<Integer> {
                 result.rowsLoaded(),
                 result.changesApplied());
         result.missing().forEach(line -> out.println("missing: " + line));
+        result.leftOut().forEach(line -> out.println("left out: " + line));
         out.println("Compare it with a database that stands at the same commit before you rely on it"
                 + " (docs/operations.md, Rebuild)");
     }

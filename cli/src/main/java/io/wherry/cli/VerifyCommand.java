@@ -88,8 +88,8 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--tables",
             paramLabel = "TABLES",
             description =
-                    "only these tables, named as in wherry tables, with commas between them or one option for each;"
-                            + " for a comparison now, for start and for --repair")
+                    "only these tables, named as in wherry tables or by patterns such as public.order*, with commas between them"
+                            + " or one option for each; for a comparison now, for start and for --repair")
     private List<String> tables = new ArrayList<>();
 
     @Option(

@@ -150,7 +150,15 @@ final class ApplySession implements AutoCloseable {
     private void startLane(int partition) throws SQLException {
         Connection session = sessions.openLane("lane " + partition);
         start("lane-" + partition, () -> new LoadLane(
-                        flow.migration(), session, epoch, () -> relations, stop, partition, offsets, failpoints)
+                        flow.migration(),
+                        session,
+                        epoch,
+                        () -> relations,
+                        assignment.tables(),
+                        stop,
+                        partition,
+                        offsets,
+                        failpoints)
                 .run());
     }
 

@@ -32,11 +32,16 @@ import org.apache.kafka.common.config.ConfigResource;
 final class Checks {
     private final Flow flow;
     private final Goal goal;
+    /** Tables that the new database gets, though some may not stay. */
+    private final Set<TableId> made;
+
     private final List<Finding> findings = new ArrayList<>();
 
-    Checks(Flow flow, Goal goal) {
+    /** @param all tables that the topics have */
+    Checks(Flow flow, Goal goal, Set<TableId> all) {
         this.flow = flow;
         this.goal = goal;
+        this.made = flow.migration().schema() == TargetSchemaMode.CREATE ? all : goal.ids();
     }
 
     /**
@@ -185,21 +190,19 @@ final class Checks {
                     "GRANT CREATE ON DATABASE to the role, or use the owner of the database"));
         }
         boolean create = flow.migration().schema() == TargetSchemaMode.CREATE;
-        for (Goal.Table table : goal.tables()) {
-            String name = table.id().quoted();
+        for (TableId table : made) {
+            String name = table.quoted();
             boolean exists = Queries.truth(target, "SELECT pg_catalog.to_regclass(?) IS NOT NULL", name);
             if (create && exists) {
                 findings.add(Finding.error(
-                        "table " + table.id(),
-                        "exists on the target",
-                        "Name an empty database, or DROP TABLE " + name));
+                        "table " + table, "exists on the target", "Name an empty database, or DROP TABLE " + name));
             } else if (!create && !exists) {
                 findings.add(Finding.error(
-                        "table " + table.id(),
+                        "table " + table,
                         "does not exist on the target, and target.schema is existing",
                         "Create the tables there, as for the first target"));
             } else if (!create && Queries.truth(target, "SELECT EXISTS (SELECT FROM " + name + ")")) {
-                findings.add(Finding.error("table " + table.id(), "holds rows on the target", "TRUNCATE " + name));
+                findings.add(Finding.error("table " + table, "holds rows on the target", "TRUNCATE " + name));
             }
         }
     }

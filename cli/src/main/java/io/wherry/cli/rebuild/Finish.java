@@ -2,6 +2,7 @@ package io.wherry.cli.rebuild;
 
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.error.DataException;
+import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
@@ -27,6 +28,12 @@ final class Finish {
     private static final String PARENTS =
             "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c"
                     + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p' AND NOT c.relispartition";
+
+    /** The statement names a table, a function or another object that is not there. */
+    private static final String NOT_HERE = "42P01|42883|42704";
+
+    private static final String FORGET_VALIDATION = "DELETE FROM wherry.ddl WHERE kind = 'VALIDATION' AND name = ?"
+            + " AND schema_name = ? AND table_name = ? AND done_at IS NULL";
 
     private final Flow flow;
     private final Goal goal;
@@ -86,6 +93,11 @@ final class Finish {
             DdlStore.run(target, ddl);
         } catch (SQLException e) {
             target.rollback();
+            if (isLeftOut(e)) {
+                leaveOut(target, ddl, e);
+                target.commit();
+                return;
+            }
             if (!ddl.kind().equals(Followed.RELAXATION)) {
                 throw refused(ddl, e);
             }
@@ -95,6 +107,21 @@ final class Finish {
         failpoints.before(Effect.SCHEMA);
         target.commit();
         failpoints.after(Effect.SCHEMA);
+    }
+
+    /** Whether the statement names an object that is not here because some tables were chosen. */
+    private boolean isLeftOut(SQLException failure) {
+        return goal.isPart() && Sessions.state(failure).matches(NOT_HERE);
+    }
+
+    private static void leaveOut(Connection target, Ddl ddl, SQLException failure) throws SQLException {
+        String lacks = failure.getMessage().lines().findFirst().orElse("").replaceFirst("^ERROR: +", "");
+        Store.leaveOut(target, List.of(ddl.kind() + " " + ddl.name() + ": " + lacks));
+        DdlStore.forget(target, ddl);
+        if (ddl.kind().equals("FK CONSTRAINT") && ddl.table().isPresent()) {
+            TableId table = ddl.table().get();
+            Queries.update(target, FORGET_VALIDATION, ddl.name(), table.schema(), table.table());
+        }
     }
 
     private DataException refused(Ddl ddl, SQLException failure) throws SQLException {
@@ -129,7 +156,10 @@ final class Finish {
             } catch (SQLException e) {
                 failure = Optional.of(e);
             }
-            if (failure.isPresent()) {
+            if (failure.filter(this::isLeftOut).isPresent()) {
+                target.rollback(before);
+                leaveOut(target, ddl, failure.get());
+            } else if (failure.isPresent()) {
                 target.rollback(before);
                 missing.add(refused(ddl, failure.get()).getMessage());
                 refused.add(ddl.name());

@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -24,6 +25,7 @@ import org.apache.kafka.common.TopicPartition;
  * @param asked the moment as the operator named it; null = as late as the topics reach
  * @param until commit LSN up to which every table is made
  * @param untilMillis time of that commit on the source's clock, ms since 1970
+ * @param only names and patterns of the tables as the operator gave them; empty = all tables
  * @param tables in the order of their names
  * @param ends by topic and partition, the offset up to which the partition must be read
  * @param lastSeen what no stream carries; null = was never noted
@@ -33,11 +35,13 @@ record Goal(
         String asked,
         Lsn until,
         long untilMillis,
+        List<String> only,
         List<Table> tables,
         List<End> ends,
         LastSeen lastSeen) {
     Goal {
         Objects.requireNonNull(until, "until");
+        only = List.copyOf(only);
         tables = List.copyOf(tables);
         ends = List.copyOf(ends);
     }
@@ -52,6 +56,15 @@ record Goal(
     /** The end of a partition: the first offset that is not needed. */
     record End(String topic, int partition, long offset) {}
 
+    /** Whether some tables are left out. */
+    boolean isPart() {
+        return !only.isEmpty();
+    }
+
+    Set<TableId> ids() {
+        return tables.stream().map(Table::id).collect(Collectors.toCollection(TreeSet::new));
+    }
+
     /** Whom schema {@code wherry} on the new target belongs to: never the migration, whose services must not take it for theirs. */
     String owner() {
         return owner(migration);
@@ -62,23 +75,14 @@ record Goal(
     }
 
     Assignment assignment(Until end) {
-        return new Assignment(owner(), false, end, plans());
+        return new Assignment(owner(), false, end, plans(), ids()::contains);
     }
 
     /** Leaves in a plan only the tables whose rows it brings. */
     private UnaryOperator<LoadPlan> plans() {
         Map<TableId, Set<Integer>> wanted = new HashMap<>();
         tables.forEach(table -> wanted.put(table.id(), new TreeSet<>(table.epochs())));
-        return plan -> new LoadPlan(
-                plan.generation(),
-                plan.epoch(),
-                plan.snapshotLsn(),
-                plan.tables().stream()
-                        .filter(table ->
-                                wanted.getOrDefault(table.id(), Set.of()).contains(plan.epoch()))
-                        .toList(),
-                plan.lanes(),
-                plan.timeline());
+        return plan -> plan.only(table -> wanted.getOrDefault(table, Set.of()).contains(plan.epoch()));
     }
 
     /** The plans that bring a table's rows, the last first. */

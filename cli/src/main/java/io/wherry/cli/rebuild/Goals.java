@@ -140,7 +140,14 @@ final class Goals {
             throw new Refusal(findings);
         }
         return new Goal(
-                migration.name(), asked, until, millis, tables, ends(migration, tables), lastSeen(migration, until));
+                migration.name(),
+                asked,
+                until,
+                millis,
+                history.only(),
+                tables,
+                ends(migration, tables),
+                lastSeen(migration, until));
     }
 
     private static LastSeen lastSeen(Migration migration, Lsn until) {

@@ -2,11 +2,13 @@ package io.wherry.cli.rebuild;
 
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
+import io.wherry.contract.error.ConfigurationException;
 import io.wherry.contract.kafka.KafkaFailures;
 import io.wherry.contract.kafka.Positions;
 import io.wherry.contract.kafka.TopicIdentities;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.TableId;
+import io.wherry.contract.name.TableNames;
 import io.wherry.contract.record.LoadPlan;
 import io.wherry.contract.record.Position;
 import io.wherry.contract.record.SchemaEvent;
@@ -24,11 +26,17 @@ import org.apache.kafka.common.KafkaException;
 /**
  * What the control topic and the position topic hold of a migration, at one moment.
  *
- * @param plans in their order
+ * @param only names and patterns of the tables that are wanted; empty = all tables
+ * @param plans in their order, with the tables that are wanted
  * @param loaded tables whose last load is complete in Kafka
  * @param position up to which the topics hold every source transaction; empty = none yet
  */
-record History(List<LoadPlan> plans, Set<TableId> loaded, SchemaHistory schema, Optional<Position> position) {
+record History(
+        List<String> only,
+        List<LoadPlan> plans,
+        Set<TableId> loaded,
+        SchemaHistory schema,
+        Optional<Position> position) {
     /** @throws Refusal when there is no such migration in Kafka */
     static History read(Migration migration) throws Refusal {
         String control = migration.topics().control();
@@ -47,10 +55,21 @@ record History(List<LoadPlan> plans, Set<TableId> loaded, SchemaHistory schema, 
             ControlLog log = ControlTopic.read(migration);
             SchemaHistory schema = new SchemaHistory();
             tail.readAll(schema::see);
-            return new History(log.plans(), log.loaded().keySet(), schema, position);
+            return new History(List.of(), log.plans(), log.loaded().keySet(), schema, position);
         } catch (KafkaException e) {
             throw KafkaFailures.explain("read the control topic", e);
         }
+    }
+
+    /**
+     * The same with some tables only.
+     *
+     * @throws ConfigurationException with every name that no table has
+     */
+    History only(List<String> named) {
+        Set<TableId> chosen = TableNames.find(named, tables().keySet(), "migrated");
+        return new History(
+                named, plans.stream().map(plan -> plan.only(chosen::contains)).toList(), loaded, schema, position);
     }
 
     /** The last plan of each table that the first target has. */

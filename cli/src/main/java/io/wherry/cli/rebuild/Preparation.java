@@ -1,6 +1,7 @@
 package io.wherry.cli.rebuild;
 
 import io.wherry.contract.config.Flow;
+import io.wherry.contract.config.Migration.TargetSchemaMode;
 import io.wherry.contract.error.DataException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Sessions;
@@ -32,15 +33,20 @@ final class Preparation {
 
     private final Flow flow;
     private final Goal goal;
+    private final boolean reduces;
     private final Set<SchemaEvent> relaxed = new HashSet<>();
 
     Preparation(Flow flow, Goal goal) {
         this.flow = flow;
         this.goal = goal;
+        this.reduces = goal.isPart() && flow.migration().schema() == TargetSchemaMode.CREATE;
     }
 
-    /** @throws DataException when the target refuses a statement; then nothing is changed */
-    void run(List<SchemaEvent> events) throws SQLException {
+    /**
+     * @throws DataException when the target refuses a statement; then nothing is changed
+     * @throws Refusal when a chosen table needs another one; then nothing is changed
+     */
+    void run(List<SchemaEvent> events) throws SQLException, Refusal {
         String path = events.get(0).searchPath();
         try (Connection target =
                 Sessions.openForSchema(flow.migration(), flow.to(), Rebuild.PURPOSE + "schema", path)) {
@@ -51,12 +57,14 @@ final class Preparation {
                         target,
                         "INSERT INTO wherry.migration (name, source_system, deferred) VALUES (?, '', '')",
                         goal.owner());
+                Set<TableId> before = Part.tables(target);
                 for (SchemaEvent event : events) {
                     apply(target, event);
                 }
+                List<String> leftOut = reduces ? new Part(target, goal.ids()).reduce(before) : List.of();
                 List<Ddl> followed = new ArrayList<>();
                 for (SchemaEvent event : Followed.net(events)) {
-                    if (!relaxed.contains(event)) {
+                    if (!relaxed.contains(event) && isHere(target, event)) {
                         followed.add(Followed.ddl(event, followed.size() + 1));
                     }
                 }
@@ -64,6 +72,7 @@ final class Preparation {
                 requireTables(target);
                 Journal.first(target, flow.generation());
                 Store.begin(target, goal);
+                Store.leaveOut(target, leftOut);
                 target.commit();
             } catch (SQLException e) {
                 if (Sessions.state(e).matches("08.*|57.*|53.*|40.*")) {
@@ -78,6 +87,16 @@ final class Preparation {
                         e);
             }
         }
+    }
+
+    /** Whether one of the event's tables is among the chosen ones. */
+    private boolean isHere(Connection target, SchemaEvent event) throws SQLException {
+        for (TableId table : event.tables()) {
+            if (!reduces || exists(target, table)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Otherwise the load of the table would wait for good. */

@@ -1,6 +1,5 @@
 package io.wherry.cli.rebuild;
 
-import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.error.WherryException;
@@ -17,8 +16,11 @@ import io.wherry.coordinator.sql.Term;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -39,23 +41,21 @@ public final class Rebuild {
 
     private final Flow flow;
     private final SchemaRegistry registry;
-    private final String until;
+    private final Wanted wanted;
     private final Consumer<Progress> progress;
     private final Consumer<String> step;
     private final Failpoints failpoints = Failpoints.armed();
 
     /**
      * @param migration with broker and registry filled in
-     * @param target the new database
-     * @param until LSN or time as of which it is wanted; null = as late as the topics reach
+     * @param wanted what is asked for
      * @param progress gets how far load and changes are, several times a second
      * @param step gets what is done otherwise
      */
-    public Rebuild(
-            Migration migration, Endpoint target, String until, Consumer<Progress> progress, Consumer<String> step) {
-        this.flow = new Flow(migration, Flow.FIRST_GENERATION, migration.source(), target);
+    public Rebuild(Migration migration, Wanted wanted, Consumer<Progress> progress, Consumer<String> step) {
+        this.flow = new Flow(migration, Flow.FIRST_GENERATION, migration.source(), wanted.target());
         this.registry = new ConfluentRegistry(migration);
-        this.until = until;
+        this.wanted = wanted;
         this.progress = progress;
         this.step = step;
     }
@@ -86,11 +86,13 @@ public final class Rebuild {
 
     private Goal prepare(Connection lock) throws Refusal, SQLException {
         step.accept("reading the control topic");
-        History history = History.read(flow.migration());
-        Goal goal = until == null
+        History all = History.read(flow.migration());
+        History history = wanted.only().isEmpty() ? all : all.only(wanted.only());
+        Goal goal = wanted.until() == null
                 ? Goals.now(flow.migration(), history)
-                : Goals.at(flow.migration(), registry, history, until);
-        new Checks(flow, goal).require(lock, registry, history.schema().topics());
+                : Goals.at(flow.migration(), registry, history, wanted.until());
+        new Checks(flow, goal, all.tables().keySet())
+                .require(lock, registry, history.schema().topics());
         step.accept("making the tables");
         failpoints.before(Effect.PLAN);
         new Preparation(flow, goal).run(events(history, goal));
@@ -126,13 +128,26 @@ public final class Rebuild {
                     "is a rebuild of another migration, " + begun.migration(),
                     "Name an empty database of its own");
         }
-        if (until != null && !until.equals(begun.asked())) {
+        if (!names(wanted.only()).equals(names(begun.only()))) {
+            throw new Refusal(
+                    "target " + flow.to(),
+                    begun.isPart()
+                            ? "is a rebuild of other tables, " + String.join(",", begun.only())
+                            : "is a rebuild of all tables",
+                    "Name an empty database of its own, or continue with the same --tables");
+        }
+        if (wanted.until() != null && !wanted.until().equals(begun.asked())) {
             throw new Refusal(
                     "target " + flow.to(),
                     "is a rebuild as of another moment, "
                             + (begun.asked() == null ? "commit " + begun.until() : begun.asked()),
                     "Name an empty database of its own, or continue with the same --until");
         }
+    }
+
+    /** In any order and grouping. */
+    private static Set<String> names(List<String> given) {
+        return new HashSet<>(Arrays.asList(String.join(",", given).split(",", -1)));
     }
 
     private static Result result(Connection lock, Goal goal, boolean already, List<String> missing)
@@ -154,6 +169,7 @@ public final class Rebuild {
                 goal.tables().size(),
                 Queries.number(lock, LOADED),
                 Queries.number(lock, APPLIED),
-                all);
+                all,
+                Store.leftOut(lock));
     }
 }

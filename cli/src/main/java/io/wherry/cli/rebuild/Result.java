@@ -12,6 +12,7 @@ import java.util.List;
  * @param rowsLoaded by the load
  * @param changesApplied inserts, updates, deletes and TRUNCATEs after it
  * @param missing what the database lacks, one line each
+ * @param leftOut what it lacks besides, because some tables were chosen, one line each
  */
 public record Result(
         boolean already,
@@ -20,8 +21,10 @@ public record Result(
         int tables,
         long rowsLoaded,
         long changesApplied,
-        List<String> missing) {
+        List<String> missing,
+        List<String> leftOut) {
     public Result {
         missing = List.copyOf(missing);
+        leftOut = List.copyOf(leftOut);
     }
 }

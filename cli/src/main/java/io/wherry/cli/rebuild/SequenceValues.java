@@ -44,7 +44,7 @@ final class SequenceValues {
             for (LastSeen.Sequence sequence : seen.sequences()) {
                 if (exists(target, sequence.id())) {
                     set(target, sequence.id(), sequence.last() + ", " + sequence.called());
-                } else {
+                } else if (!goal.isPart()) {
                     missing.add("sequence " + sequence.id() + ": does not exist here; its last value was "
                             + sequence.last());
                 }

@@ -5,13 +5,16 @@ import io.wherry.coordinator.sql.Queries;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** The state of a rebuild in schema {@code wherry} of its target: what it makes, and whether it has ended. */
 final class Store {
     private static final String CREATE =
             "CREATE TABLE wherry.rebuild (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
-                    + " goal text NOT NULL, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), done_at timestamptz)";
+                    + " goal text NOT NULL, left_out text NOT NULL DEFAULT '[]', started_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+                    + " done_at timestamptz)";
     private static final String EXISTS = "SELECT pg_catalog.to_regclass('wherry.rebuild') IS NOT NULL";
 
     private Store() {}
@@ -32,6 +35,23 @@ final class Store {
                 target,
                 "INSERT INTO wherry.rebuild (goal) VALUES (?)",
                 new String(Json.write(goal), StandardCharsets.UTF_8));
+    }
+
+    /** Adds lines to what the database lacks by the operator's choice; part of the caller's transaction. */
+    static void leaveOut(Connection target, List<String> lines) throws SQLException {
+        List<String> all = new ArrayList<>(leftOut(target));
+        all.addAll(lines);
+        Queries.update(
+                target, "UPDATE wherry.rebuild SET left_out = ?", new String(Json.write(all), StandardCharsets.UTF_8));
+    }
+
+    /** What the database lacks by the operator's choice, one line each. */
+    static List<String> leftOut(Connection target) throws SQLException {
+        return List.of(Json.read(
+                Queries.string(target, "SELECT left_out FROM wherry.rebuild")
+                        .orElseThrow()
+                        .getBytes(StandardCharsets.UTF_8),
+                String[].class));
     }
 
     static boolean isDone(Connection target) throws SQLException {

@@ -1,5 +1,6 @@
 package io.wherry.contract.config;
 
+import io.wherry.contract.name.Patterns;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.name.Topics;
 import java.time.Duration;

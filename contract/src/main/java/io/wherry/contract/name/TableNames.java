@@ -16,12 +16,14 @@ public final class TableNames {
     private TableNames() {}
 
     /**
-     * The tables of these names. A text may hold several names with commas between them, and a name may hold a comma itself.
+     * The tables of these names. A text may hold several names with commas between them, and a name may hold a comma itself. A
+     * name that no table has is a pattern ({@link Patterns}).
      *
      * @param named as {@code wherry tables} writes them; none = all tables that are known
+     * @param what is done with the tables that are known: {@code compared}
      * @throws ConfigurationException with every name that no known table has
      */
-    public static Set<TableId> find(List<String> named, Collection<TableId> known) {
+    public static Set<TableId> find(List<String> named, Collection<TableId> known, String what) {
         if (named.isEmpty()) {
             return new TreeSet<>(known);
         }
@@ -35,14 +37,19 @@ public final class TableNames {
             while (from < parts.size()) {
                 int to = end(parts, from, byName.keySet());
                 String name = String.join(",", parts.subList(from, to));
-                if (byName.containsKey(name)) {
-                    found.addAll(byName.get(name));
-                } else {
+                List<TableId> meant = byName.getOrDefault(
+                        name,
+                        known.stream()
+                                .filter(table -> Patterns.matches(name, table.toString()))
+                                .toList());
+                found.addAll(meant);
+                if (meant.isEmpty()) {
                     unknown.add(Finding.error(
                             "table " + name,
-                            "is not among the tables that are compared",
-                            "Give the name as wherry tables writes it: schema.table. tables.include, tables.exclude and"
-                                    + " tables.load-only say which tables are compared"));
+                            "is not among the tables that are " + what,
+                            "Give the name as wherry tables writes it, schema.table, or a pattern such as public.order*."
+                                    + " tables.include, tables.exclude and tables.load-only say which tables are "
+                                    + what));
                 }
                 from = to;
             }

@@ -6,6 +6,7 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.Timeline;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Predicate;
 
 /**
  * The plan of a load; record of the control topic with key {@code plan}. A later plan with a higher epoch re-loads the tables
@@ -30,6 +31,17 @@ public record LoadPlan(int generation, int epoch, Lsn snapshotLsn, List<Table> t
 
     public LoadPlan(int epoch, Lsn snapshotLsn, List<Table> tables) {
         this(Flow.FIRST_GENERATION, epoch, snapshotLsn, tables, 0, null);
+    }
+
+    /** The same plan with the tables that are wanted. */
+    public LoadPlan only(Predicate<TableId> wanted) {
+        return new LoadPlan(
+                generation,
+                epoch,
+                snapshotLsn,
+                tables.stream().filter(table -> wanted.test(table.id())).toList(),
+                lanes,
+                timeline);
     }
 
     /**

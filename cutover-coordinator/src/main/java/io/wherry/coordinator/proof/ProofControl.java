@@ -113,7 +113,7 @@ public final class ProofControl {
     private Set<TableId> meant(List<String> tables) {
         Set<TableId> known = new TreeSet<>(progress.wanted().keySet());
         known.removeIf(table -> !flow.migration().tables().follows(table));
-        return TableNames.find(tables, known);
+        return TableNames.find(tables, known, "compared");
     }
 
     /**

@@ -82,7 +82,7 @@ public final class DataCompare {
                 all = SelectedTables.names(source, flow.migration());
             }
             all.removeIf(table -> !flow.migration().tables().follows(table));
-            Set<TableId> only = TableNames.find(named, all);
+            Set<TableId> only = TableNames.find(named, all, "compared");
             return run(sessions::open, only::contains, false);
         }
     }

@@ -32,6 +32,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -68,6 +69,7 @@ public final class LoadLane {
     private final Connection target;
     private final Checkpoints checkpoints;
     private final Supplier<Map<TableId, TableState>> relations;
+    private final Predicate<TableId> wanted;
     private final StopSignal stop;
     private final TopicPartition partition;
     private final GroupOffsets offsets;
@@ -82,12 +84,13 @@ public final class LoadLane {
     private int failures;
     private ChunkWriter writer;
 
-    /** @param target a session in transaction mode that only this lane uses */
+    /** @param target a session in transaction mode that only this lane uses @param wanted tables that are loaded at all */
     public LoadLane(
             Migration migration,
             Connection target,
             long epoch,
             Supplier<Map<TableId, TableState>> relations,
+            Predicate<TableId> wanted,
             StopSignal stop,
             int partition,
             GroupOffsets offsets,
@@ -96,6 +99,7 @@ public final class LoadLane {
         this.target = target;
         this.checkpoints = new Checkpoints(target, epoch);
         this.relations = relations;
+        this.wanted = wanted;
         this.stop = stop;
         this.offsets = offsets;
         this.failpoints = failpoints;
@@ -171,7 +175,7 @@ public final class LoadLane {
 
     private void begin(ChunkHeader header) throws SQLException {
         open = header;
-        while (!stop.isRequested()) {
+        while (!stop.isRequested() && wanted.test(header.table())) {
             ChunkWriter.lock(target, header);
             if (decide(header)) {
                 return;
@@ -194,7 +198,8 @@ public final class LoadLane {
                 boolean known = row.next();
                 boolean in = known && row.getInt(1) == header.epoch() && row.getBoolean(3);
                 if (known && row.getBoolean(2) && row.getInt(1) <= header.epoch() && !in) {
-                    hold(header.table());
+                    target.rollback();
+                    held.add(header.table());
                     return true;
                 }
                 if (!known || row.getInt(1) < header.epoch()) {
@@ -213,14 +218,10 @@ public final class LoadLane {
     private boolean isHeldBack(TableId table) throws SQLException {
         boolean missing = !TargetCatalog.exists(target, table);
         if (missing) {
-            hold(table);
+            target.rollback();
+            held.add(table);
         }
         return missing;
-    }
-
-    private void hold(TableId table) throws SQLException {
-        target.rollback();
-        held.add(table);
     }
 
     private void decide(ChunkHeader header, int loadEpoch, boolean applied) throws SQLException {

@@ -2,9 +2,9 @@ package io.wherry.source.check;
 
 import io.wherry.contract.config.CaptureGroup;
 import io.wherry.contract.config.Migration.TargetSchemaMode;
-import io.wherry.contract.config.Patterns;
 import io.wherry.contract.error.Finding;
 import io.wherry.contract.name.Identifiers;
+import io.wherry.contract.name.Patterns;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Catalog;
 import io.wherry.contract.postgres.CatalogTable;

@@ -1,8 +1,8 @@
-package io.wherry.contract.config;
+package io.wherry.contract.name;
 
 import java.util.regex.Pattern;
 
-/** Table patterns of the configuration: {@code *} matches any characters, every other character matches itself. */
+/** Table patterns of the configuration and of commands: {@code *} matches any characters, every other character matches itself. */
 public final class Patterns {
     private Patterns() {}
 
