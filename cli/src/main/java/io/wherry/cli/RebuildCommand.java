@@ -1,5 +1,6 @@
 package io.wherry.cli;
 
+import io.wherry.cli.rebuild.Following;
 import io.wherry.cli.rebuild.Moment;
 import io.wherry.cli.rebuild.Progress;
 import io.wherry.cli.rebuild.Rebuild;
@@ -15,11 +16,16 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,9 +46,11 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/shop --password-file secret",
             "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/then --until 2026-05-01T12:00:00Z",
-            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/part --tables public.orders,public.cust*"
+            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/part --tables public.orders,public.cust*",
+            "  wherry rebuild -f m.yaml --target jdbc:postgresql://other:5432/copy --follow"
         })
-final class RebuildCommand implements Callable<Integer> {
+final class RebuildCommand implements Callable<Integer>, Rebuild.Teller {
+    private static final long END_SECONDS = 60;
     private static final long EVERY_NANOS = 5_000_000_000L;
 
     @Mixin
@@ -80,6 +88,13 @@ final class RebuildCommand implements Callable<Integer> {
                             + " between them or one option for each; the result names what is left out for that")
     private List<String> tables = new ArrayList<>();
 
+    @Option(
+            names = "--follow",
+            description =
+                    "keep the database up to date with the topics until Ctrl-C; foreign keys, triggers and values of"
+                            + " sequences come when the command is given without --follow, which ends it")
+    private boolean follow;
+
     @Option(names = "--json", description = "print progress and result as JSON lines")
     private boolean json;
 
@@ -94,11 +109,19 @@ final class RebuildCommand implements Callable<Integer> {
         out = spec.commandLine().getOut();
         Migration read = migration.read();
         Endpoint endpoint = endpoint(read);
+        if (until != null && follow) {
+            throw new ConfigurationException("--follow", "has no end, and --until is one", "Leave out one of the two");
+        }
         if (until != null) {
             Moment.parse(until);
         }
         try (Broker broker = Broker.start(read, migration.directory(read))) {
-            tell(new Rebuild(broker.migration(), new Wanted(endpoint, until, tables), this::show, this::step).run());
+            Rebuild rebuild = new Rebuild(broker.migration(), new Wanted(endpoint, until, follow, tables), this);
+            if (follow) {
+                follow(broker, rebuild);
+            } else {
+                tell(rebuild.run());
+            }
             return ExitCode.DONE;
         } catch (Refusal refusal) {
             tell(refusal);
@@ -123,11 +146,75 @@ final class RebuildCommand implements Callable<Integer> {
         }
     }
 
-    private void show(Progress progress) {
-        if (System.nanoTime() - shownNanos < EVERY_NANOS) {
+    /** Until Ctrl-C or SIGTERM; the process ends once nothing is written any more. */
+    private void follow(Broker broker, Rebuild rebuild) throws Refusal, SQLException, InterruptedException {
+        AtomicBoolean asked = new AtomicBoolean();
+        CountDownLatch ended = new CountDownLatch(1);
+        Runnable end = () -> {
+            asked.set(true);
+            awaitEnd(ended);
+        };
+        Runtime.getRuntime().addShutdownHook(new Thread(end, "wherry-shutdown"));
+        broker.beforeClose(end);
+        try {
+            Following last = rebuild.follow(asked::get);
+            if (json) {
+                print(Map.of("stopped", last));
+            } else {
+                out.println("Stopped at commit " + last.commitLsn()
+                        + ". The same command continues. Foreign keys, triggers and"
+                        + " values of sequences are not there yet: the command without --follow ends the rebuild");
+            }
+            out.flush();
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private static void awaitEnd(CountDownLatch ended) {
+        try {
+            if (!ended.await(END_SECONDS, TimeUnit.SECONDS)) {
+                // What is in progress is rolled back with the process.
+                return;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public void following(Following following) {
+        if (!due()) {
             return;
         }
-        shownNanos = System.nanoTime();
+        if (json) {
+            print(Map.of("following", following));
+        } else {
+            out.printf(
+                    "everything up to commit %s is here, %s; %d of %d tables loaded%n",
+                    following.commitLsn(),
+                    following.ageMillis() == null
+                            ? "age unknown"
+                            : String.format(Locale.ROOT, "%.1f s old", following.ageMillis() / 1e3),
+                    following.tables(),
+                    following.tablesWanted());
+            following.stopped().forEach(line -> out.println("stopped: " + line));
+            following.waits().forEach(line -> out.println("waits: " + line));
+        }
+        out.flush();
+    }
+
+    private boolean due() {
+        boolean due = System.nanoTime() - shownNanos >= EVERY_NANOS;
+        shownNanos = due ? System.nanoTime() : shownNanos;
+        return due;
+    }
+
+    @Override
+    public void progress(Progress progress) {
+        if (!due()) {
+            return;
+        }
         if (json) {
             print(Map.of("progress", progress));
         } else {
@@ -146,7 +233,8 @@ final class RebuildCommand implements Callable<Integer> {
         out.flush();
     }
 
-    private void step(String text) {
+    @Override
+    public void step(String text) {
         if (json) {
             print(Map.of("step", text));
         } else {

@@ -52,7 +52,7 @@ final class Applying {
             Map<TopicPartition, Long> vector = goal.vector();
             Progress progress = new Progress(goal, System.nanoTime());
             while (true) {
-                Standing standing = Standing.read(target);
+                Standing standing = Standing.read(target).requireRunning();
                 for (TableState table : standing.tables().values()) {
                     if (!table.ready() && standing.isLoaded(table)) {
                         builds.offer(table);
@@ -67,14 +67,19 @@ final class Applying {
                     return;
                 }
                 requireRunning(sink);
-                TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
+                pause();
             }
         } finally {
             sink.close();
         }
     }
 
-    private static void requireRunning(SinkApplier sink) {
+    static void pause() throws InterruptedException {
+        TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
+    }
+
+    /** @throws WherryException when the sink-applier has ended */
+    static void requireRunning(SinkApplier sink) {
         if (!sink.done().toCompletableFuture().isDone()) {
             return;
         }

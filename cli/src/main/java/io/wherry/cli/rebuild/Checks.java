@@ -49,11 +49,21 @@ final class Checks {
      * @throws Refusal when there is a reason
      */
     void require(Connection target, SchemaRegistry registry, List<TopicsSeen> seen) throws Refusal, SQLException {
+        target(target);
+        requireTopics(registry, seen);
+    }
+
+    /**
+     * Only what the topics lack.
+     *
+     * @throws Refusal when there is a reason
+     */
+    void requireTopics(SchemaRegistry registry, List<TopicsSeen> seen) throws Refusal {
+        int before = findings.size();
         topics(seen);
-        if (findings.isEmpty()) {
+        if (findings.size() == before) {
             schemas(registry);
         }
-        target(target);
         if (!findings.isEmpty()) {
             throw new Refusal(findings);
         }

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
@@ -28,6 +29,10 @@ import org.apache.kafka.common.TopicPartition;
  * @param only names and patterns of the tables as the operator gave them; empty = all tables
  * @param tables in the order of their names
  * @param ends by topic and partition, the offset up to which the partition must be read
+ * @param follow whether the database follows the topics until the operator ends that
+ * @param lastEpoch the last load plan of all when the goal was decided
+ * @param searchPath the source's own setting of its database; empty = none
+ * @param lastSeenCut whether the topic of {@code lastSeen} has lost its first records
  * @param lastSeen what no stream carries; null = was never noted
  */
 record Goal(
@@ -38,6 +43,10 @@ record Goal(
         List<String> only,
         List<Table> tables,
         List<End> ends,
+        boolean follow,
+        int lastEpoch,
+        String searchPath,
+        boolean lastSeenCut,
         LastSeen lastSeen) {
     Goal {
         Objects.requireNonNull(until, "until");
@@ -76,6 +85,21 @@ record Goal(
 
     Assignment assignment(Until end) {
         return new Assignment(owner(), false, end, plans(), ids()::contains);
+    }
+
+    /**
+     * The assignment without an end: later loads too and, unless the tables were chosen, later tables. An earlier load is left out
+     * for the reason that it is left out of a rebuild: its rows may belong to another table of that name.
+     */
+    Assignment following() {
+        UnaryOperator<LoadPlan> decided = plans();
+        Predicate<TableId> wanted = isPart() ? ids()::contains : table -> true;
+        return new Assignment(
+                owner(),
+                false,
+                Until.never(),
+                plan -> plan.epoch() > lastEpoch ? plan.only(wanted) : decided.apply(plan),
+                wanted);
     }
 
     /** Leaves in a plan only the tables whose rows it brings. */

@@ -34,11 +34,12 @@ final class Goals {
     /**
      * Everything that is in Kafka now.
      *
+     * @param follow whether the database goes on from there with whatever comes
      * @throws Refusal when the topics do not hold a whole database
      */
-    static Goal now(Migration migration, History history) throws Refusal {
+    static Goal now(Migration migration, History history, boolean follow) throws Refusal {
         Position position = requireWhole(migration, history);
-        return decide(migration, history, null, position.commitLsn(), position.commitMillis());
+        return decide(migration, history, null, position.commitLsn(), position.commitMillis(), follow);
     }
 
     private static Position requireWhole(Migration migration, History history) throws Refusal {
@@ -74,7 +75,7 @@ final class Goals {
         // A load holds what committed up to its snapshot, and no commit comes between that and the cut.
         Lsn until =
                 history.tables().values().stream().map(LoadPlan::snapshotLsn).reduce(last.commit(), Lsn::max);
-        return decide(migration, history, asked, until, last.millis());
+        return decide(migration, history, asked, until, last.millis(), false);
     }
 
     private static void requireLoadedBefore(History history, Lsn cut) throws Refusal {
@@ -119,8 +120,8 @@ final class Goals {
         }
     }
 
-    private static Goal decide(Migration migration, History history, String asked, Lsn until, long millis)
-            throws Refusal {
+    private static Goal decide(
+            Migration migration, History history, String asked, Lsn until, long millis, boolean follow) throws Refusal {
         List<Finding> findings = new ArrayList<>();
         List<Goal.Table> tables = new ArrayList<>();
         for (Map.Entry<TableId, LoadPlan> planned : history.tables().entrySet()) {
@@ -147,7 +148,24 @@ final class Goals {
                 history.only(),
                 tables,
                 ends(migration, tables),
+                follow,
+                history.lastEpoch(),
+                history.schema().events().get(0).searchPath(),
+                lastSeenCut(migration),
                 lastSeen(migration, until));
+    }
+
+    private static boolean lastSeenCut(Migration migration) {
+        String topic = migration.topics().lastSeen();
+        if (TopicIdentities.of(migration, Set.of(topic)).isEmpty()) {
+            return false;
+        }
+        try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(migration, Map.of())) {
+            TopicPartition only = new TopicPartition(topic, 0);
+            return consumer.beginningOffsets(Set.of(only)).get(only) > 0;
+        } catch (KafkaException e) {
+            throw KafkaFailures.explain("read the beginning of topic " + topic, e);
+        }
     }
 
     private static LastSeen lastSeen(Migration migration, Lsn until) {

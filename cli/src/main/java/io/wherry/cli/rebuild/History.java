@@ -67,7 +67,11 @@ record History(
      * @throws ConfigurationException with every name that no table has
      */
     History only(List<String> named) {
-        Set<TableId> chosen = TableNames.find(named, tables().keySet(), "migrated");
+        return only(named, TableNames.find(named, tables().keySet(), "migrated"));
+    }
+
+    /** The same with these tables only, which have been found by the names. */
+    History only(List<String> named, Set<TableId> chosen) {
         return new History(
                 named, plans.stream().map(plan -> plan.only(chosen::contains)).toList(), loaded, schema, position);
     }
@@ -76,14 +80,14 @@ record History(
     Map<TableId, LoadPlan> tables() {
         Map<TableId, LoadPlan> tables = new TreeMap<>();
         plans.forEach(plan -> plan.tables().forEach(table -> tables.put(table.id(), plan)));
-        tables.keySet().removeAll(dropped());
+        tables.keySet().removeAll(dropped(schema.events()));
         return tables;
     }
 
     /** Tables whose name belonged to another table for a time, and to none since. */
-    private Set<TableId> dropped() {
+    static Set<TableId> dropped(List<SchemaEvent> events) {
         Set<TableId> dropped = new TreeSet<>();
-        for (SchemaEvent event : schema.events()) {
+        for (SchemaEvent event : events) {
             if (event.kind() == SchemaEvent.Kind.DROPPED) {
                 dropped.addAll(event.tables());
             } else if (event.kind() == SchemaEvent.Kind.ADDED) {
@@ -91,6 +95,11 @@ record History(
             }
         }
         return dropped;
+    }
+
+    /** Number of the last load plan. */
+    int lastEpoch() {
+        return plans.stream().mapToInt(LoadPlan::epoch).max().orElse(0);
     }
 
     static LoadPlan.Table table(LoadPlan plan, TableId id) {

@@ -31,6 +31,10 @@ import java.util.stream.Collectors;
 final class Preparation {
     private static final Set<Stage> AT_SWITCH = Set.of(Stage.SWITCH, Stage.AFTER);
 
+    /** Class 23 of PostgreSQL's error codes: rows that need what was relaxed have come before, and stopped their table. */
+    private static final String RESUME =
+            "UPDATE wherry.relation SET stopped_because = NULL WHERE stopped_because LIKE '%(SQLSTATE 23%'";
+
     private final Flow flow;
     private final Goal goal;
     private final boolean reduces;
@@ -47,9 +51,8 @@ final class Preparation {
      * @throws Refusal when a chosen table needs another one; then nothing is changed
      */
     void run(List<SchemaEvent> events) throws SQLException, Refusal {
-        String path = events.get(0).searchPath();
         try (Connection target =
-                Sessions.openForSchema(flow.migration(), flow.to(), Rebuild.PURPOSE + "schema", path)) {
+                Sessions.openForSchema(flow.migration(), flow.to(), Rebuild.PURPOSE + "schema", goal.searchPath())) {
             target.setAutoCommit(false);
             try {
                 TargetState.create(target);
@@ -62,17 +65,14 @@ final class Preparation {
                     apply(target, event);
                 }
                 List<String> leftOut = reduces ? new Part(target, goal.ids()).reduce(before) : List.of();
-                List<Ddl> followed = new ArrayList<>();
-                for (SchemaEvent event : Followed.net(events)) {
-                    if (!relaxed.contains(event) && isHere(target, event)) {
-                        followed.add(Followed.ddl(event, followed.size() + 1));
-                    }
+                if (!goal.follow()) {
+                    append(target, events);
                 }
-                DdlStore.append(target, followed);
                 requireTables(target);
                 Journal.first(target, flow.generation());
                 Store.begin(target, goal);
                 Store.leaveOut(target, leftOut);
+                Store.putSchemaPlace(target, SchemaPlace.of(events));
                 target.commit();
             } catch (SQLException e) {
                 if (Sessions.state(e).matches("08.*|57.*|53.*|40.*")) {
@@ -86,6 +86,62 @@ final class Preparation {
                                 + " target must exist here too",
                         e);
             }
+        }
+    }
+
+    /** What was followed on the first target waits for the end here. */
+    private void append(Connection target, List<SchemaEvent> events) throws SQLException {
+        List<Ddl> followed = new ArrayList<>();
+        for (SchemaEvent event : Followed.net(events)) {
+            if (!relaxed.contains(event) && isHere(target, event)) {
+                followed.add(Followed.ddl(event, followed.size() + 1));
+            }
+        }
+        DdlStore.append(target, followed);
+    }
+
+    /**
+     * Ends following: from now on the database is made up to the goal; part of the caller's transaction.
+     *
+     * @param events up to the goal
+     */
+    void end(Connection target, List<SchemaEvent> events) throws SQLException {
+        append(target, events);
+        Store.end(target, goal);
+    }
+
+    /**
+     * Brings one event to a database that follows the topics; part of the caller's transaction. What may reject rows is left for the
+     * end.
+     *
+     * @throws Refusal when a chosen table needs another one
+     */
+    void follow(Connection target, SchemaEvent event) throws SQLException, Refusal {
+        switch (event.kind()) {
+            case ADDED -> {
+                if (!reduces || event.tables().stream().anyMatch(goal.ids()::contains)) {
+                    Set<TableId> before = Part.tables(target);
+                    apply(target, event);
+                    if (reduces) {
+                        Store.leaveOut(target, new Part(target, goal.ids()).reduce(before));
+                    }
+                }
+            }
+            case FOLLOWED -> {
+                if (isHere(target, event)) {
+                    relax(target, event);
+                    Queries.update(target, RESUME);
+                }
+            }
+            case DEFERRED -> apply(target, event);
+            // The sink-applier here drops the tables, in their place among the changes.
+            case DROPPED -> {}
+            case CREATED, EXISTING ->
+                throw new DataException(
+                        "follow",
+                        "the schema",
+                        "the first target was made again",
+                        "Rebuild into another, empty database");
         }
     }
 
@@ -112,7 +168,7 @@ final class Preparation {
         }
     }
 
-    private static boolean exists(Connection target, TableId table) throws SQLException {
+    static boolean exists(Connection target, TableId table) throws SQLException {
         return Queries.truth(target, "SELECT pg_catalog.to_regclass(?) IS NOT NULL", table.quoted());
     }
 

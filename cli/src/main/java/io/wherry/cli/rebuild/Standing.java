@@ -22,12 +22,14 @@ import org.apache.kafka.common.TopicPartition;
  * @param tables that the sink-applier knows
  * @param chunks of each table that are on the target, of its present load
  * @param checkpoints of the change partitions
+ * @param stopped tables that cannot go on, with the reason
  * @param barriers partitions that wait for partition 0 of their table
  */
 record Standing(
         Map<TableId, TableState> tables,
         Map<TableId, Long> chunks,
         Map<TopicPartition, Long> checkpoints,
+        List<String> stopped,
         Set<TopicPartition> barriers) {
     private static final String CHUNKS = """
             SELECT r.schema_name, r.table_name, count(c.chunk) FROM wherry.relation r LEFT JOIN wherry.chunk c
@@ -43,16 +45,8 @@ record Standing(
 
     private record Place(TopicPartition partition, long checkpoint, boolean waits) {}
 
-    /** @throws DataException when a table cannot go on */
     static Standing read(Connection target) throws SQLException {
         List<String> stopped = Queries.strings(target, STOPPED);
-        if (!stopped.isEmpty()) {
-            throw new DataException(
-                    "rebuild",
-                    "from the topics",
-                    String.join("; ", stopped),
-                    "Remove the cause on the new target, then give the same command again, which continues");
-        }
         Map<TableId, Long> chunks = new HashMap<>();
         Queries.list(
                 target, row -> chunks.put(new TableId(row.getString(1), row.getString(2)), row.getLong(3)), CHUNKS);
@@ -68,7 +62,24 @@ record Standing(
                 barriers.add(place.partition());
             }
         }
-        return new Standing(TableStates.all(target), chunks, checkpoints, barriers);
+        return new Standing(TableStates.all(target), chunks, checkpoints, stopped, barriers);
+    }
+
+    /** @throws DataException when a table cannot go on */
+    Standing requireRunning() {
+        requireRunning(stopped);
+        return this;
+    }
+
+    /** @throws DataException when there is such a table */
+    static void requireRunning(List<String> stopped) {
+        if (!stopped.isEmpty()) {
+            throw new DataException(
+                    "rebuild",
+                    "from the topics",
+                    String.join("; ", stopped),
+                    "Remove the cause on the new target, then give the same command again, which continues");
+        }
     }
 
     boolean isLoaded(TableState table) {

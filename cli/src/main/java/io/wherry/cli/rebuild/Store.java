@@ -13,7 +13,7 @@ import java.util.Optional;
 final class Store {
     private static final String CREATE =
             "CREATE TABLE wherry.rebuild (one boolean PRIMARY KEY DEFAULT true CHECK (one),"
-                    + " goal text NOT NULL, left_out text NOT NULL DEFAULT '[]', started_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+                    + " goal text NOT NULL, left_out text NOT NULL DEFAULT '[]', schema_place text, started_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
                     + " done_at timestamptz)";
     private static final String EXISTS = "SELECT pg_catalog.to_regclass('wherry.rebuild') IS NOT NULL";
 
@@ -52,6 +52,28 @@ final class Store {
                         .orElseThrow()
                         .getBytes(StandardCharsets.UTF_8),
                 String[].class));
+    }
+
+    /** The goal of a database that has followed the topics; part of the caller's transaction. */
+    static void end(Connection target, Goal goal) throws SQLException {
+        Queries.update(
+                target, "UPDATE wherry.rebuild SET goal = ?", new String(Json.write(goal), StandardCharsets.UTF_8));
+    }
+
+    /** How much of the schema a database that follows the topics has. */
+    static SchemaPlace schemaPlace(Connection target) throws SQLException {
+        return Json.read(
+                Queries.string(target, "SELECT schema_place FROM wherry.rebuild")
+                        .orElseThrow()
+                        .getBytes(StandardCharsets.UTF_8),
+                SchemaPlace.class);
+    }
+
+    static void putSchemaPlace(Connection target, SchemaPlace place) throws SQLException {
+        Queries.update(
+                target,
+                "UPDATE wherry.rebuild SET schema_place = ?",
+                new String(Json.write(place), StandardCharsets.UTF_8));
     }
 
     static boolean isDone(Connection target) throws SQLException {

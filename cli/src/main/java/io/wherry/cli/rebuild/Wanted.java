@@ -9,9 +9,10 @@ import java.util.Objects;
  *
  * @param target the new database
  * @param until LSN or time as of which it is wanted; null = as late as the topics reach
+ * @param follow whether the database then follows the topics
  * @param only names and patterns of the tables that are wanted, as given; empty = all tables
  */
-public record Wanted(Endpoint target, String until, List<String> only) {
+public record Wanted(Endpoint target, String until, boolean follow, List<String> only) {
     public Wanted {
         Objects.requireNonNull(target, "target");
         only = List.copyOf(only);

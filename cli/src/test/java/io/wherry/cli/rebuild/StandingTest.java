@@ -50,7 +50,8 @@ final class StandingTest {
 
     private boolean isComplete(long first, long second, Set<TopicPartition> waiting) {
         TableState state = new TableState(HOT, FIRST.topic(), 2, 1, SNAPSHOT, 1, true, false);
-        return new Standing(Map.of(HOT, state), Map.of(HOT, 1L), Map.of(FIRST, first, SECOND, second), waiting)
+        return new Standing(
+                        Map.of(HOT, state), Map.of(HOT, 1L), Map.of(FIRST, first, SECOND, second), List.of(), waiting)
                 .isComplete(TABLE, VECTOR, until);
     }
 }

@@ -76,7 +76,8 @@ class RebuildTablesTest {
             migration.stopServices();
             RebuiltDatabase rebuilt = new RebuiltDatabase(migration, "part_rebuilt");
 
-            assertThat(rebuilt.rebuild("--tables", "public.customers,public.orders")).isEqualTo(ExitCode.CONFIGURATION);
+            assertThat(rebuilt.rebuild("--tables", "public.customers,public.orders"))
+                    .isEqualTo(ExitCode.CONFIGURATION);
             assertThat(rebuilt.said())
                     .contains("table public.orders: is not among the tables that are migrated")
                     .contains("Give the name as wherry tables writes it");
@@ -88,7 +89,9 @@ class RebuildTablesTest {
             assertThat(migration.number(rebuilt.endpoint(), WRITTEN)).isZero();
             assertThat(migration.text(rebuilt.endpoint(), TABLES)).isNull();
 
-            String[] part = {"--tables", "public.customers,public.Order*", "--tables", "public.child,public.events_1,public.days_1"};
+            String[] part = {
+                "--tables", "public.customers,public.Order*", "--tables", "public.child,public.events_1,public.days_1"
+            };
             rebuilt.assertDone(rebuilt.rebuild(part));
 
             assertThat(migration.text(rebuilt.endpoint(), TABLES))
@@ -96,9 +99,10 @@ class RebuildTablesTest {
             for (String table : List.of("customers", "Order Lines", "child", "events_1", "days_1")) {
                 assertThat(rows(rebuilt.endpoint(), table)).as(table).isEqualTo(rows(source, table));
             }
-            assertThat(migration.text(
-                            rebuilt.endpoint(),
-                            "SELECT string_agg(conname || ' ' || convalidated, ',') FROM pg_constraint WHERE contype = 'f'"))
+            assertThat(
+                            migration.text(
+                                    rebuilt.endpoint(),
+                                    "SELECT string_agg(conname || ' ' || convalidated, ',') FROM pg_constraint WHERE contype = 'f'"))
                     .isEqualTo("of_customer true");
             assertThat(migration.text(
                             rebuilt.endpoint(),
