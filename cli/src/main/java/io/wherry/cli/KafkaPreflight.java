@@ -5,6 +5,7 @@ import io.wherry.contract.error.Finding;
 import io.wherry.contract.error.WherryException;
 import io.wherry.contract.kafka.ConfluentRegistry;
 import io.wherry.contract.kafka.KafkaClients;
+import io.wherry.source.publish.TopicCare;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -41,6 +42,7 @@ public final class KafkaPreflight {
                 migration.withServers(properties, migration.registryUrl().orElse(""));
         try (Admin admin = KafkaClients.admin(impatient)) {
             admin.describeCluster().clusterId().get();
+            findings.addAll(TopicCare.check(impatient));
         } catch (ExecutionException e) {
             findings.add(explain(migration, e.getCause()));
         } catch (KafkaException e) {

@@ -29,10 +29,10 @@ import org.slf4j.LoggerFactory;
 public final class KafkaTopics {
     private static final short BROKER_DEFAULT = -1;
     /** A target could not be rebuilt from a change topic that lacks its oldest records, or that is compacted. */
-    private static final Map<String, String> KEEP_ALL =
+    static final Map<String, String> KEEP_ALL =
             Map.of("cleanup.policy", "delete", "retention.ms", "-1", "retention.bytes", "-1");
     /** Only the last position counts, and it must never expire. */
-    private static final Map<String, String> KEEP_LAST = Map.of("cleanup.policy", "compact");
+    static final Map<String, String> KEEP_LAST = Map.of("cleanup.policy", "compact");
     /** A report a second for days would fill the disk, and only the newest reports are read. */
     private static final Map<String, String> KEEP_AN_HOUR =
             Map.of("cleanup.policy", "delete", "retention.ms", "3600000", "segment.ms", "600000");
@@ -89,6 +89,7 @@ public final class KafkaTopics {
                 used.put(topic, count);
             }
             TopicPartitions.requireRestEmpty(admin, found, used);
+            TopicCare.check(migration).forEach(finding -> LOG.warn("{}", finding.explained()));
             return new Layout(
                     partitions(found, migration.topics().load()),
                     Map.copyOf(partitions),

@@ -104,6 +104,22 @@ final class TopicSettings {
         }
     }
 
+    /** All settings of the topics, which must exist. */
+    static Map<String, Map<String, String>> read(Admin admin, List<String> topics)
+            throws InterruptedException, ExecutionException {
+        Map<String, Map<String, String>> settings = new HashMap<>();
+        for (int from = 0; from < topics.size(); from += MOST_AT_ONCE) {
+            List<ConfigResource> some = topics.subList(from, Math.min(topics.size(), from + MOST_AT_ONCE)).stream()
+                    .map(TopicSettings::resource)
+                    .toList();
+            admin.describeConfigs(some)
+                    .all()
+                    .get()
+                    .forEach((topic, config) -> settings.put(topic.name(), values(config)));
+        }
+        return settings;
+    }
+
     /** The settings that must change. */
     static Map<String, String> different(Map<String, String> wanted, Map<String, String> found) {
         Map<String, String> different = new TreeMap<>(wanted);
