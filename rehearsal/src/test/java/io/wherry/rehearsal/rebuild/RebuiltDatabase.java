@@ -23,13 +23,13 @@ import picocli.CommandLine;
  * A database beside the target of a migration, and the command that makes it from the topics alone: its file names a source and a
  * first target where nothing listens.
  */
-final class RebuiltDatabase {
+public final class RebuiltDatabase {
     private final MigrationFixture migration;
     private final String database;
     private final Path file;
     private String said = "";
 
-    RebuiltDatabase(MigrationFixture migration, String database) throws IOException {
+    public RebuiltDatabase(MigrationFixture migration, String database) throws IOException {
         this.migration = migration;
         this.database = database;
         RehearsalDatabase.create(migration.target(), database);
@@ -42,11 +42,11 @@ final class RebuiltDatabase {
                         .replace("127.0.0.1:" + migration.target().port() + "/", "127.0.0.1:" + nobody + "/"));
     }
 
-    Endpoint endpoint() {
+    public Endpoint endpoint() {
         return RehearsalDatabase.endpoint(migration.target(), database, RehearsalDatabase.OPERATOR);
     }
 
-    String[] arguments(String... more) {
+    public String[] arguments(String... more) {
         List<String> all = new ArrayList<>();
         for (String word : documented().split(" ")) {
             all.add(
@@ -71,7 +71,7 @@ final class RebuiltDatabase {
     }
 
     /** Runs the command in this JVM. @return its exit code */
-    int rebuild(String... more) {
+    public int rebuild(String... more) {
         StringWriter text = new StringWriter();
         CommandLine commands = Wherry.commandLine();
         commands.setOut(new PrintWriter(text, true));
@@ -82,23 +82,28 @@ final class RebuiltDatabase {
     }
 
     /** What the command printed. */
-    String said() {
+    public String said() {
         return said;
     }
 
     /** Rows and schema are those of the source. */
-    void assertEqualsSource() throws Exception {
+    public void assertEqualsSource() throws Exception {
         migration.assertSourceEquals(database);
     }
 
+    /** Rows, without those of extensions, and schema are those of the first target. */
+    public void assertEqualsTarget() throws Exception {
+        migration.assertTargetEquals(database);
+    }
+
     /** Waits until Kafka has whatever the coordinator did to the schema. */
-    static void awaitSchemaInKafka(MigrationFixture migration) {
+    public static void awaitSchemaInKafka(MigrationFixture migration) {
         await("schema events are in Kafka")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.schema_event") == 0);
     }
 
-    void assertDone(int code) {
+    public void assertDone(int code) {
         assertThat(code).as(said).isZero();
     }
 }
