@@ -114,6 +114,7 @@ class RandomMigrationTest {
         RandomSchema schema = new RandomSchema(seed, servers.source().major());
         RandomHistory history = new RandomHistory(schema, seed, true);
         try (MigrationFixture migration = MigrationFixture.between(servers, name)) {
+            RandomRebuild rebuild = new RandomRebuild(migration, seed);
             migration.execute(
                     migration.migration().source(), schema.statements().toArray(String[]::new));
             partition(migration, seed, schema.renamed());
@@ -143,13 +144,12 @@ class RandomMigrationTest {
                 run(runner, history.rename());
                 runAndEnd(runner, history, AFTER);
                 assertThat(runner.accepted()).isGreaterThan(runner.refused());
+                if (seed % 2 == 0) {
+                    awaitDdl(migration);
+                    rebuild.ofMoment(steps(runner, history), AFTER);
+                }
             }
-            // If a table is replaced while pg_dump reads it, pg_dump fails.
-            await("all DDL is followed")
-                    .atMost(MigrationFixture.PATIENCE)
-                    .ignoreException(DataException.class)
-                    .untilAsserted(() ->
-                            assertThat(migration.compareSchemas().notFollowed()).isEmpty());
+            awaitDdl(migration);
             awaitProof(migration);
             // The state may be older than the last statements; a cutover that is refused has changed nothing.
             CutoverResult result = await("gate met")
@@ -164,7 +164,33 @@ class RandomMigrationTest {
                 assertThat(migration.text(migration.migration().target(), beside))
                         .isEqualTo(migration.text(migration.migration().source(), beside));
             }
+            rebuild.ofTarget(SEQUENCES, LARGE_OBJECTS);
         }
+    }
+
+    private static RandomRebuild.Steps steps(HistoryRunner runner, RandomHistory history) {
+        return new RandomRebuild.Steps() {
+            @Override
+            public void one() {
+                run(runner, history.next());
+            }
+
+            @Override
+            public void many() {
+                runAndEnd(runner, history, AFTER);
+                run(runner, history.widen());
+                runAndEnd(runner, history, AFTER);
+            }
+        };
+    }
+
+    /** If a table is replaced while pg_dump reads it, pg_dump fails. */
+    private static void awaitDdl(MigrationFixture migration) {
+        await("all DDL is followed")
+                .atMost(MigrationFixture.PATIENCE)
+                .ignoreException(DataException.class)
+                .untilAsserted(() ->
+                        assertThat(migration.compareSchemas().notFollowed()).isEmpty());
     }
 
     /**

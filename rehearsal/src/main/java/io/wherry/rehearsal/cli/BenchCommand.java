@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
             BenchWindowCommand.class,
             BenchWitnessCommand.class,
             BenchCatchupCommand.class,
-            BenchLoadCommand.class
+            BenchLoadCommand.class,
+            BenchRebuildCommand.class
         },
         footer = {"", "Example:", "  wherry bench pass --rows 1000000"})
 public final class BenchCommand implements Runnable {

@@ -1,14 +1,12 @@
 package io.wherry.rehearsal.rebuild;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.journal.State;
 import io.wherry.rehearsal.fixture.MigrationFixture;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -20,9 +18,6 @@ import org.junit.jupiter.api.Test;
 /** A rebuild that was killed is continued by the same command. {@code -Dwherry.seed=N} repeats the same kills. */
 @Tag("slow")
 class RebuildKilledTest {
-    private static final String DONE = "SELECT count(*) FROM wherry.rebuild WHERE done_at IS NOT NULL";
-    private static final String APPLIED = "SELECT coalesce(sum(inserts + updates + deletes), 0)"
-            + " + (SELECT coalesce(sum(rows), 0) FROM wherry.chunk) FROM wherry.relation";
     private static int migrations;
 
     private MigrationFixture migration;
@@ -89,32 +84,12 @@ class RebuildKilledTest {
     @Test
     void itIsContinuedThoughKilledAtRandom() throws Exception {
         long seed = Long.getLong("wherry.seed", System.nanoTime());
-        SplittableRandom random = new SplittableRandom(seed);
-        long all = migration.number(migration.migration().target(), APPLIED);
-        for (int kills = 0; kills < 5; kills++) {
-            long enough = random.nextLong(all);
-            migration.startCommand("rebuild", Optional.empty(), rebuilt.arguments());
-            await("some is applied")
-                    .atMost(MigrationFixture.PATIENCE)
-                    .pollInterval(Duration.ofMillis(10))
-                    .until(() -> !migration.isAlive("rebuild") || at(APPLIED) >= enough || at(DONE) > 0);
-            if (migration.isAlive("rebuild")) {
-                migration.kill("rebuild");
-            } else {
-                assertThat(migration.awaitEnd("rebuild")).as("seed " + seed).isZero();
-            }
-        }
+        rebuilt.killAtRandom(
+                5,
+                migration.number(migration.migration().target(), RebuiltDatabase.APPLIED),
+                new SplittableRandom(seed));
 
         assertThat(rebuilt.rebuild()).as("seed " + seed + ": " + rebuilt.said()).isZero();
         rebuilt.assertEqualsSource();
-    }
-
-    /** A number from the new database; -1 while the queried object does not exist yet. */
-    private long at(String sql) {
-        try {
-            return migration.number(rebuilt.endpoint(), sql);
-        } catch (IllegalStateException e) {
-            return -1;
-        }
     }
 }

@@ -4,22 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.wherry.cli.ExitCode;
 import io.wherry.contract.config.Endpoint;
-import io.wherry.contract.name.TableId;
-import io.wherry.contract.postgres.CatalogTable;
-import io.wherry.contract.postgres.Lsn;
-import io.wherry.contract.postgres.SelectedTables;
-import io.wherry.contract.postgres.Sessions;
 import io.wherry.coordinator.journal.State;
-import io.wherry.rehearsal.CopyText;
 import io.wherry.rehearsal.fixture.EveryThirdDay;
 import io.wherry.rehearsal.fixture.MigrationFixture;
-import java.sql.Connection;
-import java.sql.ResultSet;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /** A database is made as of a moment: the same source commit for every table. */
@@ -27,13 +16,6 @@ import org.junit.jupiter.api.Test;
 class RebuildUntilTest {
     private static final String NOW =
             "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
-
-    /**
-     * The source's rows at one moment.
-     *
-     * @param lsn the last commit LSN that the snapshot can hold
-     */
-    private record Snapshot(Lsn lsn, Map<TableId, List<String>> rows) {}
 
     @Test
     void everyTableStandsAtTheCommitOfASnapshotOfTheSource() throws Exception {
@@ -49,13 +31,13 @@ class RebuildUntilTest {
             migration.keepWriting(200);
             migration.startAll();
             migration.awaitState(State.IN_SYNC);
-            List<Snapshot> snapshots = new ArrayList<>();
+            List<SourceSnapshot> snapshots = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
                 migration.execute(
                         source,
                         "UPDATE public.hot SET n = n + 1 WHERE id % 2 = " + i % 2,
                         "UPDATE public.hot SET id = id + 1000 WHERE id BETWEEN " + i * 10 + " AND " + (i * 10 + 5));
-                snapshots.add(snapshot(migration, i));
+                snapshots.add(SourceSnapshot.ofSlot(migration.migration(), "then_" + i));
                 migration.execute(source, "DELETE FROM public.hot WHERE id = " + (100 + i));
             }
             migration.stopWriting();
@@ -63,10 +45,10 @@ class RebuildUntilTest {
             RebuiltDatabase.awaitSchemaInKafka(migration);
             migration.stopServices();
 
-            for (Snapshot snapshot : snapshots) {
+            for (SourceSnapshot snapshot : snapshots) {
                 RebuiltDatabase rebuilt = new RebuiltDatabase(migration, "then_" + snapshots.indexOf(snapshot));
-                rebuilt.assertDone(rebuilt.rebuild("--until", snapshot.lsn().toString()));
-                assertThat(rows(migration, rebuilt.endpoint(), null)).isEqualTo(snapshot.rows());
+                rebuilt.assertDone(rebuilt.rebuild("--until", snapshot.until().toString()));
+                snapshot.assertEqual(migration.migration(), rebuilt.endpoint());
             }
         }
     }
@@ -109,36 +91,5 @@ class RebuildUntilTest {
             assertThat(rebuilt.rebuild("--until", before)).isEqualTo(ExitCode.NOT_IN_SYNC);
             assertThat(rebuilt.said()).contains("is a rebuild as of another moment, " + between);
         }
-    }
-
-    private static Snapshot snapshot(MigrationFixture migration, int number) throws Exception {
-        Endpoint source = migration.migration().source();
-        try (Connection slot = Sessions.openReplication(migration.migration(), source, "test");
-                Statement statement = slot.createStatement();
-                ResultSet row = statement.executeQuery(
-                        "CREATE_REPLICATION_SLOT then_" + number + " TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT")) {
-            row.next();
-            // A commit whose LSN equals the consistent point is not in the snapshot.
-            Lsn last = new Lsn(Lsn.parse(row.getString("consistent_point")).value() - 1);
-            return new Snapshot(last, rows(migration, source, row.getString("snapshot_name")));
-        }
-    }
-
-    private static Map<TableId, List<String>> rows(MigrationFixture migration, Endpoint database, String snapshot)
-            throws Exception {
-        Map<TableId, List<String>> rows = new TreeMap<>();
-        try (Connection session = Sessions.open(migration.migration(), database, "test");
-                Statement statement = session.createStatement()) {
-            session.setAutoCommit(false);
-            statement.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-            if (snapshot != null) {
-                statement.execute("SET TRANSACTION SNAPSHOT '" + snapshot + "'");
-            }
-            for (CatalogTable table : SelectedTables.read(session, migration.migration())) {
-                rows.put(table.id(), CopyText.lines(session, "*", table.rows()));
-            }
-            session.rollback();
-        }
-        return rows;
     }
 }

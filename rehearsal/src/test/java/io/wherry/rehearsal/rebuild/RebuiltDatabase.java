@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.wherry.cli.Wherry;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.embedded.FreePorts;
+import io.wherry.embedded.PostgresServer;
 import io.wherry.rehearsal.RehearsalDatabase;
 import io.wherry.rehearsal.fixture.MigrationFixture;
 import java.io.IOException;
@@ -14,8 +15,11 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 
@@ -23,16 +27,29 @@ import picocli.CommandLine;
  * A database beside the target of a migration, and the command that makes it from the topics alone: its file names a source and a
  * first target where nothing listens.
  */
-final class RebuiltDatabase {
+public final class RebuiltDatabase {
+    /** Rows of load and changes that a target has applied. */
+    static final String APPLIED = "SELECT coalesce(sum(inserts + updates + deletes), 0)"
+            + " + (SELECT coalesce(sum(rows), 0) FROM wherry.chunk) FROM wherry.relation";
+
+    private static final String DONE = "SELECT count(*) FROM wherry.rebuild WHERE done_at IS NOT NULL";
+
     private final MigrationFixture migration;
+    private final PostgresServer server;
     private final String database;
     private final Path file;
     private String said = "";
 
-    RebuiltDatabase(MigrationFixture migration, String database) throws IOException {
+    public RebuiltDatabase(MigrationFixture migration, String database) throws IOException {
+        this(migration, migration.target(), database);
+    }
+
+    /** On a server that has the roles of a rehearsal. */
+    RebuiltDatabase(MigrationFixture migration, PostgresServer server, String database) throws IOException {
         this.migration = migration;
+        this.server = server;
         this.database = database;
-        RehearsalDatabase.create(migration.target(), database);
+        RehearsalDatabase.create(server, database);
         int nobody = FreePorts.next();
         file = migration.directory.resolve(database + ".yaml");
         Files.writeString(
@@ -42,11 +59,11 @@ final class RebuiltDatabase {
                         .replace("127.0.0.1:" + migration.target().port() + "/", "127.0.0.1:" + nobody + "/"));
     }
 
-    Endpoint endpoint() {
-        return RehearsalDatabase.endpoint(migration.target(), database, RehearsalDatabase.OPERATOR);
+    public Endpoint endpoint() {
+        return RehearsalDatabase.endpoint(server, database, RehearsalDatabase.OPERATOR);
     }
 
-    String[] arguments(String... more) {
+    public String[] arguments(String... more) {
         List<String> all = new ArrayList<>();
         for (String word : documented().split(" ")) {
             all.add(
@@ -71,34 +88,93 @@ final class RebuiltDatabase {
     }
 
     /** Runs the command in this JVM. @return its exit code */
-    int rebuild(String... more) {
+    public int rebuild(String... more) {
+        return run(arguments(more));
+    }
+
+    private int run(String... arguments) {
         StringWriter text = new StringWriter();
         CommandLine commands = Wherry.commandLine();
         commands.setOut(new PrintWriter(text, true));
         commands.setErr(new PrintWriter(text, true));
-        int code = commands.execute(arguments(more));
+        int code = commands.execute(arguments);
         said = text.toString();
         return code;
     }
 
+    /**
+     * Starts the command as a process and kills it, several times, at moments spread over the rows that it has to apply. It may be
+     * done before the last of them.
+     *
+     * @param all rows of load and changes, by {@link #APPLIED}
+     */
+    void killAtRandom(int kills, long all, SplittableRandom random) {
+        for (long enough : random.longs(kills, 0, all).sorted().toArray()) {
+            migration.startCommand("rebuild", Optional.empty(), arguments());
+            await("some is applied")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .pollInterval(Duration.ofMillis(10))
+                    .until(() -> !migration.isAlive("rebuild") || at(APPLIED) >= enough || at(DONE) > 0);
+            if (migration.isAlive("rebuild")) {
+                migration.kill("rebuild");
+            } else {
+                assertThat(migration.awaitEnd("rebuild"))
+                        .as(migration.log("rebuild"))
+                        .isZero();
+            }
+        }
+    }
+
+    /** A number from the database; -1 while the queried object does not exist yet. */
+    private long at(String sql) {
+        try {
+            return migration.number(endpoint(), sql);
+        } catch (IllegalStateException e) {
+            return -1;
+        }
+    }
+
+    /** The product's own comparison with the first target finds every row equal. */
+    void assertVerified() throws IOException {
+        Path compared = migration.directory.resolve(database + "-compared.yaml");
+        Files.writeString(compared, """
+                name: compared
+                source: {url: "%s", user: %s, password: %s}
+                target: {url: "%s", user: %s, password: %s}
+                """.formatted(
+                        migration.migration().target().url(),
+                        migration.migration().target().user(),
+                        migration.migration().target().password(),
+                        endpoint().url(),
+                        endpoint().user(),
+                        endpoint().password()));
+        assertThat(run("verify", "--full", "-f", compared.toString())).as(said).isZero();
+        assertThat(said).contains(", 0 different");
+    }
+
     /** What the command printed. */
-    String said() {
+    public String said() {
         return said;
     }
 
     /** Rows and schema are those of the source. */
-    void assertEqualsSource() throws Exception {
+    public void assertEqualsSource() throws Exception {
         migration.assertSourceEquals(database);
     }
 
+    /** Rows, without those of extensions, and schema are those of the first target. */
+    public void assertEqualsTarget() throws Exception {
+        migration.assertTargetEquals(server, database);
+    }
+
     /** Waits until Kafka has whatever the coordinator did to the schema. */
-    static void awaitSchemaInKafka(MigrationFixture migration) {
+    public static void awaitSchemaInKafka(MigrationFixture migration) {
         await("schema events are in Kafka")
                 .atMost(MigrationFixture.PATIENCE)
                 .until(() -> migration.numberFromTarget("SELECT count(*) FROM wherry.schema_event") == 0);
     }
 
-    void assertDone(int code) {
+    public void assertDone(int code) {
         assertThat(code).as(said).isZero();
     }
 }
