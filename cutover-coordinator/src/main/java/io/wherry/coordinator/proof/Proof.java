@@ -114,7 +114,8 @@ public final class Proof {
     private void limit(BothSides sides, Duration statement) throws SQLException {
         if (!sides.equals(limitedSides) || !statement.equals(limit)) {
             limitedSides = null;
-            String set = "SET statement_timeout = " + statement.toMillis();
+            // 0 would be no limit.
+            String set = "SET statement_timeout = " + Math.max(1, statement.toMillis());
             Queries.execute(sides.source(), set);
             Queries.execute(sides.target(), set);
             limitedSides = sides;
@@ -261,6 +262,18 @@ public final class Proof {
             throws SQLException {
         limit(sides, within);
         return inWindow.whole(sides, which);
+    }
+
+    /**
+     * The same for proven tables, as long as there is time.
+     *
+     * @param within {@code verify.whole-within}, or what is left of the window
+     * @throws SQLException when a side fails
+     */
+    public synchronized ProofInWindow.Chosen choice(BothSides sides, Set<TableId> which, Duration within)
+            throws SQLException {
+        limit(sides, within);
+        return inWindow.choice(sides, which, within);
     }
 
     /** How far the proof has come. */

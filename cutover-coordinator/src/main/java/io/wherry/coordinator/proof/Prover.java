@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -225,11 +226,16 @@ public final class Prover implements AutoCloseable {
         window.check();
         Duration wholeWithin = flow.migration().verify().wholeWithin();
         ProofInWindow.Plan plan = proof.plan(sides, present.published(), wholeWithin, left(window));
-        window.begins("the comparison of the rows that changed last");
-        List<TableResult> results = new ArrayList<>(proof.finish(sides, plan.rest(), fence, left(window)));
         window.begins("the comparison of all rows of tables that take little time");
-        results.addAll(proof.whole(sides, plan.whole(), left(window)));
-        return new Settled(results, plan.rest().size());
+        List<TableResult> results = new ArrayList<>(proof.whole(sides, plan.must(), left(window)));
+        Duration most = wholeWithin.compareTo(left(window)) < 0 ? wholeWithin : left(window);
+        ProofInWindow.Chosen chosen = proof.choice(sides, plan.choice(), most);
+        results.addAll(chosen.equal());
+        window.begins("the comparison of the rows that changed last");
+        Set<TableId> rest = new TreeSet<>(plan.rest());
+        rest.addAll(chosen.left());
+        results.addAll(proof.finish(sides, rest, fence, left(window)));
+        return new Settled(results, rest.size());
     }
 
     private static Duration left(Window window) {

@@ -150,6 +150,13 @@ final class ProvenPair implements AutoCloseable {
                 LIMIT);
     }
 
+    /** All tables of which the plan compares every row. */
+    static Set<TableId> whole(ProofInWindow.Plan plan) {
+        Set<TableId> whole = new TreeSet<>(plan.must());
+        whole.addAll(plan.choice());
+        return whole;
+    }
+
     /** The tables of these that the window finds equal when it compares every row. */
     Set<String> equalAsWhole(Set<TableId> which) throws SQLException {
         return proof.whole(sides, which, LIMIT).stream()
