@@ -202,8 +202,8 @@ final class ProofTables {
                 // round, who admits a table again may do so before its old namesake is seen to be gone.
                 witnessed.remove(id, admitted);
             }
-            if (known == null
-                    || forgotten.remove(id)
+            if (forgotten.remove(id)
+                    || known == null
                     || !known.isOf(source, facts.onTarget().get(id), facts.types())) {
                 // What was named by another key, or of another table, goes. The mark that stays makes the pass begin
                 // again.

@@ -174,6 +174,7 @@ public final class Prover implements AutoCloseable {
     }
 
     private boolean turned(ProofRound present) throws SQLException {
+        present.witnessAdded();
         present.admitReloaded();
         Set<TableId> again = requests.takeAgain();
         if (!again.isEmpty()) {
@@ -228,7 +229,9 @@ public final class Prover implements AutoCloseable {
         ProofInWindow.Plan plan = proof.plan(sides, present.published(), wholeWithin, left(window));
         window.begins("the comparison of all rows of tables that take little time");
         List<TableResult> results = new ArrayList<>(proof.whole(sides, plan.must(), left(window)));
-        Duration most = wholeWithin.compareTo(left(window)) < 0 ? wholeWithin : left(window);
+        // A table that is locked must not take the time of what has to be compared.
+        Duration half = left(window).dividedBy(2);
+        Duration most = wholeWithin.compareTo(half) < 0 ? wholeWithin : half;
         ProofInWindow.Chosen chosen = proof.choice(sides, plan.choice(), most);
         results.addAll(chosen.equal());
         window.begins("the comparison of the rows that changed last");

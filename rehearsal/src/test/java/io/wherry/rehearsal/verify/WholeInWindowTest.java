@@ -194,7 +194,7 @@ final class WholeInWindowTest {
             Endpoint source = migration.migration().source();
             migration.execute(
                     source,
-                    "CREATE TABLE public.small (id int PRIMARY KEY)",
+                    "CREATE TABLE public.small (id int)",
                     "INSERT INTO public.small SELECT generate_series(1, 50)");
             migration.startAll();
             migration.awaitState(State.IN_SYNC);
@@ -203,6 +203,10 @@ final class WholeInWindowTest {
                     .until(() -> migration.coordinator().status().proof().proven() == 1);
             // Otherwise a pass may wait for the lock, and not the window.
             migration.coordinator().proof().stop();
+            migration.execute(source, "INSERT INTO public.small VALUES (51)");
+            await("the row on the target")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.small") == 51);
             try (Connection holding = DriverManager.getConnection(
                     migration.target().jdbcUrl(migration.database()),
                     migration.target().superuser(),
@@ -216,7 +220,7 @@ final class WholeInWindowTest {
                                 "max-downtime (15000 ms) passed while waiting for the comparison of all rows of tables"
                                         + " that take little time");
             }
-            migration.execute(source, "INSERT INTO public.small VALUES (51)");
+            migration.execute(source, "INSERT INTO public.small VALUES (52)");
             migration.cutOverAndCompare();
         }
     }
