@@ -7,6 +7,7 @@ import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Recheck;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
@@ -116,8 +117,10 @@ public final class Proof {
             limitedSides = null;
             // 0 would be no limit.
             String set = "SET statement_timeout = " + Math.max(1, statement.toMillis());
-            Queries.execute(sides.source(), set);
-            Queries.execute(sides.target(), set);
+            for (BothSides each : sides.all()) {
+                Queries.execute(each.source(), set);
+                Queries.execute(each.target(), set);
+            }
             limitedSides = sides;
             limit = statement;
         }
@@ -213,6 +216,11 @@ public final class Proof {
      */
     public void admit(TableId table, Lsn from, long oid) {
         tables.admit(table, from, oid);
+    }
+
+    /** Tables whose changes the witness names, as the proof was told. */
+    public Set<TableId> witnessed() {
+        return tables.witnessed();
     }
 
     /** Tables of which every row is equal or waits among the dirty keys, and of which no difference stands. */

@@ -5,6 +5,7 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.SqlSides.Pair;
 import io.wherry.coordinator.proof.SqlSides.Sums;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.whole.WholeChoice;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -8,6 +8,7 @@ import io.wherry.contract.record.LoadPlan;
 import io.wherry.coordinator.proof.Prover.Offer;
 import io.wherry.coordinator.proof.Prover.Wanted;
 import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.watch.Progress;
 import io.wherry.coordinator.witness.Witnesses;
@@ -81,20 +82,35 @@ final class ProofRound implements AutoCloseable {
             LOG.warn("The proof begins again: the target has lost commits ({})", now.lost());
             return true;
         }
-        if (witness.refused()) {
+        if (now.wanted() == Wanted.PROOF && witness.refused()) {
             LOG.warn("The proof begins again: tables were added, and the source has no slot for a second witness");
             return true;
         }
         return false;
     }
 
-    /** A table that was added to the publication is witnessed by a successor, and then compared. The proof of all others goes on. */
+    /**
+     * Outside the window: a successor of the witness takes its place, and tables of which not all changes are named count as not proven.
+     * Otherwise a table that has left the publication, or was created again, would be called proven after its next pass.
+     */
+    void forgetUnwitnessed() {
+        witness.succeed(changed -> changed.forEach(this::forget));
+        Set<TableId> published = witness.published();
+        proof.witnessed().stream().filter(table -> !published.contains(table)).forEach(this::forget);
+    }
+
+    private void forget(TableId table) {
+        proof.forget(table);
+        epochs.remove(table);
+    }
+
+    /** In the window: only the present witness names changes. */
+    void keepWitness() {
+        witness.giveUp();
+    }
+
+    /** A table that was added to the publication needs a successor of the witness. The proof of all other tables goes on. */
     void witnessAdded() {
-        witness.succeed()
-                .ifPresent(changed -> changed.forEach(table -> {
-                    proof.forget(table);
-                    epochs.remove(table);
-                }));
         Set<TableId> joined = new HashSet<>(witness.joined());
         joined.retainAll(progress.wanted().keySet());
         if (!joined.isEmpty()) {
@@ -159,6 +175,7 @@ final class ProofRound implements AutoCloseable {
      * @return false if the witness does not reach the fence in this time
      */
     boolean reaches(Lsn fenced, Duration within) throws InterruptedException {
+        keepWitness();
         if (!witness.await(fenced, within)) {
             return false;
         }

@@ -6,6 +6,7 @@ import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.LockLimit;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.whole.TableShapes;
@@ -78,6 +79,10 @@ final class ProofTables {
     /** Whether the witness names the table's changes, and the proof knows since when. */
     boolean isWitnessed(TableId table) {
         return witnessed.containsKey(table) && !forgotten.contains(table);
+    }
+
+    Set<TableId> witnessed() {
+        return Set.copyOf(witnessed.keySet());
     }
 
     boolean isProven(TableProof table) {

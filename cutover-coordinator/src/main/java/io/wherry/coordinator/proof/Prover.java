@@ -6,12 +6,11 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Window;
-import io.wherry.coordinator.thread.Beside;
 import io.wherry.coordinator.thread.Repeater;
 import io.wherry.coordinator.watch.Progress;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -131,11 +130,9 @@ public final class Prover implements AutoCloseable {
 
     private void prove(Repeater repeater) throws SQLException, InterruptedException {
         try (BoundSessions opened = new BoundSessions(flow);
-                Connection source = opened.open(flow.from(), "proof");
-                Connection target = opened.open(flow.to(), "proof");
-                Beside beside = new Beside("wherry-proof-source");
-                ProofRound present =
-                        new ProofRound(flow, progress, () -> offered, opened, new BothSides(source, target, beside))) {
+                BothSides sides = BothSides.open(
+                        flow, opened, "proof", flow.migration().verify().sessions());
+                ProofRound present = new ProofRound(flow, progress, () -> offered, opened, sides)) {
             sessions = opened;
             round = present;
             if (repeater.closing()) {
@@ -148,6 +145,11 @@ public final class Prover implements AutoCloseable {
             while (!repeater.closing() && wanted() != Wanted.NOTHING && !present.isOver()) {
                 long began = System.nanoTime();
                 present.forgetReloaded();
+                if (wanted() == Wanted.CHANGES) {
+                    present.keepWitness();
+                } else {
+                    present.forgetUnwitnessed();
+                }
                 boolean worked =
                         switch (wanted()) {
                             case PROOF -> !requests.stopped() && turned(present);
@@ -230,8 +232,8 @@ public final class Prover implements AutoCloseable {
         window.begins("the comparison of all rows of tables that take little time");
         List<TableResult> results = new ArrayList<>(proof.whole(sides, plan.must(), left(window)));
         // A table that is locked must not take the time of what has to be compared.
-        Duration half = left(window).dividedBy(2);
-        Duration most = wholeWithin.compareTo(half) < 0 ? wholeWithin : half;
+        Duration third = left(window).dividedBy(3);
+        Duration most = wholeWithin.compareTo(third) < 0 ? wholeWithin : third;
         ProofInWindow.Chosen chosen = proof.choice(sides, plan.choice(), most);
         results.addAll(chosen.equal());
         window.begins("the comparison of the rows that changed last");

@@ -8,7 +8,7 @@ enum Seat {
     SECOND("2", "2");
 
     /** What the purposes of all seats begin with; a session for other work must have another one. */
-    static final String PURPOSES = "witness ";
+    static final String PURPOSES = "witness";
 
     private final String number;
     private final String suffix;
@@ -20,7 +20,7 @@ enum Seat {
 
     /** Purpose of the session. */
     String purpose() {
-        return PURPOSES + number;
+        return PURPOSES + " " + number;
     }
 
     /** Name of the slot: at most 63 bytes, because a migration's name has at most 40. */

@@ -53,9 +53,9 @@ public final class Witness implements AutoCloseable {
         this.alone = alone;
     }
 
-    /** A witness that names changes to the same receiver, and reads beside this one. */
-    Witness successor() {
-        return new Witness(flow, changes, seat.other(), false);
+    /** A witness that reads beside this one. */
+    Witness successor(Changes receiver) {
+        return new Witness(flow, receiver, seat.other(), false);
     }
 
     /**

@@ -8,9 +8,12 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.thread.Threads;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,69 +34,94 @@ public final class Witnesses implements AutoCloseable {
     private static final Duration TICK = Duration.ofMillis(500);
     private static final long AFTER_FAILURE_MILLIS = 30_000;
 
-    /** @param reached by its predecessors */
-    private record Present(Witness witness, Lsn reached) {}
-
-    private volatile Present present;
-    /** The witness that is to follow; null = none. */
-    private volatile Witness next;
-
-    private volatile boolean ready;
+    private final Changes changes;
+    private final AtomicReference<Lsn> reached = new AtomicReference<>(Lsn.ZERO);
+    private final AtomicReference<Successor> next = new AtomicReference<>();
+    private volatile Witness present;
     private volatile boolean refused;
     private volatile boolean closed;
     private volatile long notBefore;
 
     public Witnesses(Flow flow, Changes changes) {
-        present = new Present(new Witness(flow, changes), Lsn.ZERO);
+        this.changes = changes;
+        present = new Witness(flow, changes);
+    }
+
+    /** A witness that is to follow. Once it is given up, it names nothing more, whatever its thread still reads. */
+    private final class Successor implements Changes {
+        private final Witness witness = present.successor(this);
+        private volatile boolean ready;
+        private volatile boolean givenUp;
+
+        @Override
+        public void changed(TableId table, List<String> key, Lsn lsn) {
+            if (!givenUp) {
+                changes.changed(table, key, lsn);
+            }
+        }
+
+        @Override
+        public void changedWhole(TableId table, Lsn lsn) {
+            if (!givenUp) {
+                changes.changedWhole(table, lsn);
+            }
+        }
+
+        private void begin() {
+            String why = "its thread has failed";
+            try {
+                Lsn from = witness.start();
+                while (!ready
+                        && !givenUp
+                        && problem().isEmpty()
+                        && witness.problem().isEmpty()) {
+                    ready = present.await(from, TICK);
+                }
+                why = witness.problem().orElse("");
+            } catch (InterruptedException e) {
+                why = "interrupted";
+            } catch (ConfigurationException e) {
+                why = e.explained();
+                // Without a slot beside the present one, the proof must begin again.
+                refused = !givenUp;
+            } catch (WherryException e) {
+                why = e.explained();
+            } finally {
+                if (!ready && next.compareAndSet(this, null)) {
+                    LOG.info("A witness of the tables that were added could not begin; Wherry tries again: {}", why);
+                    notBefore = MonotonicClock.millis() + AFTER_FAILURE_MILLIS;
+                    witness.close();
+                }
+            }
+        }
     }
 
     /** Starts the first witness, as {@link Witness#start}. */
     public Lsn start() {
-        return present.witness().start();
+        return present.start();
     }
 
     /** Starts a successor on a thread of its own, unless one is on its way or has failed a moment ago. */
     public void renew() {
-        if (next == null && !refused && MonotonicClock.millis() >= notBefore) {
-            Witness successor = present.witness().successor();
-            next = successor;
-            ready = false;
-            Threads.named("wherry-witness-next")
-                    .newThread(() -> begin(successor))
-                    .start();
+        if (next.get() == null && !refused && !closed && MonotonicClock.millis() >= notBefore) {
+            Successor successor = new Successor();
+            next.set(successor);
+            Threads.named("wherry-witness-next").newThread(successor::begin).start();
             if (closed) {
-                successor.close();
+                giveUp();
             }
         }
     }
 
-    private void begin(Witness successor) {
-        String why = "";
-        try {
-            Lsn from = successor.start();
-            while (!ready
-                    && !closed
-                    && problem().isEmpty()
-                    && successor.problem().isEmpty()) {
-                ready = present.witness().await(from, TICK);
-            }
-            why = successor.problem().orElse("");
-        } catch (InterruptedException e) {
-            why = "interrupted";
-        } catch (ConfigurationException e) {
-            // Without a slot beside the present one, the proof must begin again.
-            refused = true;
-            why = e.explained();
-        } catch (WherryException e) {
-            why = e.explained();
-        } catch (RuntimeException e) {
-            why = String.valueOf(e.getMessage());
-        }
-        if (!ready) {
-            LOG.info("No witness of the tables that were added could begin; Wherry tries again: {}", why);
-            notBefore = MonotonicClock.millis() + AFTER_FAILURE_MILLIS;
-            successor.close();
-            next = null;
+    /**
+     * Gives up a successor that has not taken its place. In the window it would name once more what the present witness has named, and
+     * the comparison would have to wait.
+     */
+    public void giveUp() {
+        Successor successor = next.getAndSet(null);
+        if (successor != null) {
+            successor.givenUp = true;
+            successor.witness.close();
         }
     }
 
@@ -105,46 +133,49 @@ public final class Witnesses implements AutoCloseable {
     /**
      * Puts the successor in its place, once it is ready.
      *
-     * @return tables that were not in {@link #published} before and are now, or the other way round: not all of their changes were named;
-     *     empty when no successor is ready
+     * @param first is given the tables that were not in {@link #published} before and are from now on, or the other way round: not all of
+     *     their changes were named. It runs before {@link #published} changes
      */
-    public Optional<Set<TableId>> succeed() {
-        Witness successor = next;
-        if (successor == null || !ready) {
-            return Optional.empty();
+    public void succeed(Consumer<Set<TableId>> first) {
+        Successor successor = next.get();
+        if (successor == null || !successor.ready) {
+            return;
         }
-        if (successor.problem().isPresent()) {
-            successor.close();
-            next = null;
-            return Optional.empty();
+        if (successor.witness.problem().isPresent()) {
+            notBefore = MonotonicClock.millis() + AFTER_FAILURE_MILLIS;
+            giveUp();
+            return;
         }
-        Present before = present;
-        Set<TableId> all = successor.published();
-        Set<TableId> changed = new TreeSet<>(before.witness().published());
-        changed.removeIf(all::contains);
-        all.stream()
-                .filter(table -> !before.witness().published().contains(table))
-                .forEach(changed::add);
-        present = new Present(
-                successor, Lsn.max(before.reached(), before.witness().position()));
-        before.witness().close();
-        next = null;
-        return Optional.of(changed);
+        if (!next.compareAndSet(successor, null)) {
+            return;
+        }
+        Witness before = present;
+        Set<TableId> published = successor.witness.published();
+        Set<TableId> changed = new TreeSet<>(before.published());
+        changed.removeIf(published::contains);
+        published.stream().filter(table -> !before.published().contains(table)).forEach(changed::add);
+        first.accept(changed);
+        reached.accumulateAndGet(before.position(), Lsn::max);
+        present = successor.witness;
+        before.close();
+        if (closed) {
+            successor.witness.close();
+        }
     }
 
     /** As {@link Witness#position}. */
     public Lsn position() {
-        Present now = present;
-        return Lsn.max(now.reached(), now.witness().position());
+        // Not that of the present witness alone: a successor may be behind its predecessor, by which others went.
+        return reached.accumulateAndGet(present.position(), Lsn::max);
     }
 
     /** As {@link Witness#await}. */
     public boolean await(Lsn lsn, Duration timeout) throws InterruptedException {
         long deadline = System.nanoTime() + timeout.toNanos();
         while (true) {
-            Present now = present;
+            Witness now = present;
             long left = Math.max(0, deadline - System.nanoTime());
-            if (now.witness().await(lsn, Duration.ofNanos(left))) {
+            if (now.await(lsn, Duration.ofNanos(left))) {
                 return true;
             }
             if (now == present || closed) {
@@ -155,26 +186,23 @@ public final class Witnesses implements AutoCloseable {
 
     /** As {@link Witness#problem}, of the present witness. */
     public Optional<String> problem() {
-        return present.witness().problem();
+        return present.problem();
     }
 
     /** As {@link Witness#published}. */
     public Set<TableId> published() {
-        return present.witness().published();
+        return present.published();
     }
 
     /** As {@link Witness#joined}. */
     public Set<TableId> joined() {
-        return present.witness().joined();
+        return present.joined();
     }
 
     @Override
     public void close() {
         closed = true;
-        Witness successor = next;
-        if (successor != null) {
-            successor.close();
-        }
-        present.witness().close();
+        giveUp();
+        present.close();
     }
 }

@@ -12,7 +12,6 @@ import io.wherry.coordinator.witness.Witnesses;
 import java.sql.Connection;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,7 +46,7 @@ final class WitnessesTest {
             witnesses.start();
             source.run("INSERT INTO t VALUES (1)");
             catchUp(source, witnesses);
-            assertThat(witnesses.succeed()).isEmpty();
+            assertThat(succeed(witnesses)).isEmpty();
 
             // This transaction has begun before the table is added. Its server may not notice the addition.
             Queries.execute(other, "BEGIN");
@@ -58,7 +57,7 @@ final class WitnessesTest {
             witnesses.renew();
             await().atMost(PATIENCE).until(() -> slots(source) == 2);
             source.run("INSERT INTO t VALUES (3)");
-            assertThat(witnesses.succeed()).as("waits for the open transaction").isEmpty();
+            assertThat(succeed(witnesses)).as("waits for the open transaction").isEmpty();
             assertThat(witnesses.published()).containsExactly(TABLE);
             Queries.execute(other, "INSERT INTO added VALUES (2)");
             Queries.execute(other, "COMMIT");
@@ -96,6 +95,33 @@ final class WitnessesTest {
             await().atMost(PATIENCE).until(() -> witnesses.joined().equals(Set.of(NEW)));
             assertThat(witnesses.published()).containsExactly(TABLE);
             assertThat(source.texts()).contains("added*");
+            witnesses.renew();
+            assertThat(succeeded(witnesses)).containsExactly(NEW);
+        }
+    }
+
+    /** As in a window, which ends the transactions of applications: the successor's slot begins just then. */
+    @Test
+    void aSuccessorThatIsGivenUpNamesNothingAndLeavesNoSlot() throws Exception {
+        try (WitnessedSource source = new WitnessedSource(15, T, ADDED);
+                Witnesses witnesses = new Witnesses(source.flow(), source.recorder());
+                Connection other = source.open()) {
+            source.publish("t");
+            witnesses.start();
+            Queries.execute(other, "BEGIN");
+            Queries.execute(other, "INSERT INTO t VALUES (1)");
+            source.run("ALTER PUBLICATION wherry_test ADD TABLE ONLY added");
+            await().atMost(PATIENCE).until(() -> !witnesses.joined().isEmpty());
+            witnesses.renew();
+            await().atMost(PATIENCE).until(() -> slots(source) == 2);
+            witnesses.giveUp();
+            Queries.execute(other, "COMMIT");
+            source.run("INSERT INTO added VALUES (1)", "INSERT INTO t VALUES (2)");
+            catchUp(source, witnesses);
+            await().atMost(PATIENCE).until(() -> slots(source) == 1);
+            assertThat(succeed(witnesses)).isEmpty();
+            assertThat(source.texts()).contains("t[1]", "t[2]").doesNotHaveDuplicates();
+
             witnesses.renew();
             assertThat(succeeded(witnesses)).containsExactly(NEW);
         }
