@@ -232,10 +232,10 @@ final class BenchServers implements AutoCloseable {
         return RehearsalDatabase.endpoint(server(onSource), database, RehearsalDatabase.OPERATOR);
     }
 
-    /** Names of the migration's slots on the source: that of the changes, and that of the witness. */
+    /** Names of the migration's slots on the source: that of the changes, and those of witnesses. */
     static List<String> slots(Migration migration) {
         String slot = Flow.first(migration).groups().get(0).slot();
-        return List.of(slot, slot + "_witness");
+        return List.of(slot, slot + "_witness", slot + "_witness2");
     }
 
     @Override

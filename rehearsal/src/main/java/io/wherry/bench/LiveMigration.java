@@ -54,7 +54,7 @@ final class LiveMigration implements AutoCloseable {
     static LiveMigration start(
             BenchServers servers, String database, boolean witness, int load, Duration maxLag, int marks)
             throws Exception {
-        Verify verify = new Verify(witness, load, Verify.DEFAULT.wholeWithin(), Verify.DEFAULT.maxAge());
+        Verify verify = new Verify(witness, load, 1, Verify.DEFAULT.wholeWithin(), Verify.DEFAULT.maxAge());
         Migration migration = servers.migration(database, List.of("bench.*"), verify, maxLag);
         LiveMigration live = new LiveMigration(servers, migration, database, marks);
         boolean done = false;

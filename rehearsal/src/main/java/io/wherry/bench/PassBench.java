@@ -6,9 +6,9 @@ import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Verify;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
-import io.wherry.coordinator.proof.BothSides;
 import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.Beside;
@@ -127,7 +127,7 @@ public final class PassBench implements Bench {
         Migration migration = servers.migration(
                 DATABASE,
                 List.of(table.name()),
-                new Verify(true, 100, Verify.DEFAULT.wholeWithin(), Verify.DEFAULT.maxAge()),
+                new Verify(true, 100, 1, Verify.DEFAULT.wholeWithin(), Verify.DEFAULT.maxAge()),
                 Duration.ofHours(1));
         Flow flow = Flow.first(migration);
         try (BoundSessions opened = new BoundSessions(flow);

@@ -137,12 +137,13 @@ public record Migration(
      * @param witness whether a slot of the proof's own names the rows that change, so that the window compares only what changed
      *     last; otherwise the window compares every row
      * @param load share of the time in which the proof reads from the sides, in percent
+     * @param sessions on each side, by which a pass compares parts of a table at the same time
      * @param wholeWithin tables that are proven are compared whole in the window too, the fastest first, as long as that is
      *     expected to take no longer in all than this
      * @param maxAge a cutover is refused when it would rely on a proof that began longer ago
      */
-    public record Verify(boolean witness, int load, Duration wholeWithin, Duration maxAge) {
-        public static final Verify DEFAULT = new Verify(true, 50, Duration.ofMillis(100), Duration.ofHours(24));
+    public record Verify(boolean witness, int load, int sessions, Duration wholeWithin, Duration maxAge) {
+        public static final Verify DEFAULT = new Verify(true, 50, 1, Duration.ofMillis(100), Duration.ofHours(24));
     }
 
     /**

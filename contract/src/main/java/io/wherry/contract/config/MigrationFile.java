@@ -166,6 +166,7 @@ public final class MigrationFile {
         return new Verify(
                 section.flag("witness", Verify.DEFAULT.witness()),
                 section.number("load", Verify.DEFAULT.load(), 1, 100),
+                section.number("sessions", Verify.DEFAULT.sessions(), 1, 32),
                 section.duration("whole-within", Verify.DEFAULT.wholeWithin()),
                 section.duration("max-age", Verify.DEFAULT.maxAge()));
     }

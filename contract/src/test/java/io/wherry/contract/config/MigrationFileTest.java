@@ -78,12 +78,13 @@ class MigrationFileTest {
     void theProofMayBeSwitchedOff() {
         Map<String, String> environment = Map.of("SECRET", "");
         assertThat(MigrationFile.parse(LEAST, environment).verify())
-                .isEqualTo(new Migration.Verify(true, 50, Duration.ofMillis(100), Duration.ofHours(24)));
+                .isEqualTo(new Migration.Verify(true, 50, 1, Duration.ofMillis(100), Duration.ofHours(24)));
         assertThat(MigrationFile.parse(
-                                LEAST + "verify: {witness: off, load: 100, whole-within: 0s, max-age: 90m}",
+                                LEAST
+                                        + "verify: {witness: off, load: 100, sessions: 8, whole-within: 0s, max-age: 90m}",
                                 environment)
                         .verify())
-                .isEqualTo(new Migration.Verify(false, 100, Duration.ZERO, Duration.ofMinutes(90)));
+                .isEqualTo(new Migration.Verify(false, 100, 8, Duration.ZERO, Duration.ofMinutes(90)));
     }
 
     @Test

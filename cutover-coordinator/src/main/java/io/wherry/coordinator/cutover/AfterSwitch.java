@@ -48,12 +48,14 @@ public final class AfterSwitch implements AutoCloseable {
     private static final String VALIDATION_WAITS = "10s";
 
     private static final String KEY_WAITS = "500ms";
+    private static final String VALIDATION = "VALIDATION";
 
     private final Flow flow;
     private final Term term;
     private final Consumer<Observation> tell;
     private final Thread thread = Threads.named("wherry-after-switch").newThread(this::work);
     private final Set<String> refused = new HashSet<>();
+    private final Set<String> leftOut = new HashSet<>();
     private volatile List<String> lines = List.of();
     private volatile String left = "";
     private volatile boolean done;
@@ -148,19 +150,20 @@ public final class AfterSwitch implements AutoCloseable {
     }
 
     /**
-     * Ends at the first statement that must wait: a statement after it may need what it makes, as the key of a partitioned table needs
-     * its partitions' keys, and a view the views that it reads.
+     * After a statement that must wait, only validations are run: they need no other statement. A key of a partitioned table needs its
+     * partitions' valid keys, and a view the views that it reads.
      *
      * @return why Wherry must try again; empty = all work has ended
      */
     private String attempt() {
+        String waits = "";
         try (Connection target = term.open("validate")) {
             if (Queries.maySetReplicationRole(target)) {
                 // The application's event triggers have no part in this.
                 Queries.execute(target, "SET session_replication_role = replica");
             }
             List<Ddl> pending = new ArrayList<>(DdlStore.pending(target, Stage.AFTER));
-            pending.removeIf(this::isRefused);
+            leaveRefused(pending);
             // Applications cannot read a view before its refresh, and a validation may take hours.
             pending.sort(Comparator.comparing(ddl -> !isView(ddl)));
             target.setAutoCommit(false);
@@ -171,11 +174,18 @@ public final class AfterSwitch implements AutoCloseable {
                         + (isView(next)
                                 ? "; until then nobody can read that view"
                                 : "; applications can work meanwhile");
-                run(target, pending.remove(0));
-                pending.stream().filter(this::isRefused).forEach(this::leave);
-                pending.removeIf(this::isRefused);
+                try {
+                    run(target, pending.remove(0));
+                } catch (SQLException e) {
+                    if (Sessions.state(e).matches("08.*|57P.*")) {
+                        throw e;
+                    }
+                    waits = e.getMessage();
+                    pending.removeIf(ddl -> !ddl.kind().equals(VALIDATION));
+                }
+                leaveRefused(pending);
             }
-            return "";
+            return waits;
         } catch (SQLException e) {
             return e.getMessage();
         }
@@ -227,9 +237,14 @@ public final class AfterSwitch implements AutoCloseable {
                 "Correct the rows, then on the target: " + statement(ddl));
     }
 
+    private void leaveRefused(List<Ddl> pending) {
+        pending.stream().filter(this::isRefused).forEach(this::leave);
+        pending.removeIf(this::isRefused);
+    }
+
     /** The key of a partitioned table is built from its partitions' keys. */
     private void leave(Ddl ddl) {
-        if (ddl.kind().equals("FK CONSTRAINT")) {
+        if (ddl.kind().equals("FK CONSTRAINT") && !refused.contains(key(ddl)) && leftOut.add(key(ddl))) {
             report("foreign key of " + object(ddl)
                     + ": each partition has this key, but the partitioned table does not, because the key of one partition is"
                     + " not valid. Once all are valid, on the target: " + statement(ddl));
@@ -250,7 +265,7 @@ public final class AfterSwitch implements AutoCloseable {
     }
 
     private static boolean ofKey(Ddl ddl) {
-        return !ddl.kind().equals("VALIDATION") && !isView(ddl);
+        return !ddl.kind().equals(VALIDATION) && !isView(ddl);
     }
 
     private static String key(Ddl ddl) {

@@ -10,6 +10,7 @@ import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.sql.Window;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 
 /** The definitions that the target gets with the switch: foreign keys, triggers, rules, policies, and rows of materialized views. */
@@ -18,7 +19,9 @@ record SwitchDefinitions(Flow flow) {
     void run(Connection target, Window window) throws SQLException {
         if (viewsWait()) {
             window.begins("definitions, views that wait");
-            emptyViews(target);
+            for (Ddl ddl : emptying(target, DdlStore.pending(target, Stage.SWITCH))) {
+                Queries.execute(target, ddl.sql());
+            }
             DdlStore.postpone(target, MaterializedViews.KIND);
         }
         for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
@@ -30,15 +33,20 @@ record SwitchDefinitions(Flow flow) {
     }
 
     /**
-     * A view that is refreshed later cannot be read before. Counterexample without that: an operator has refreshed the view during a
+     * Statements that empty the views which are refreshed later. Counterexample without them: an operator has refreshed a view during a
      * rehearsal. Applications read rows of that day after the switch, and the view counts as refreshed.
+     *
+     * @param pending statements of the switch
      */
-    private static void emptyViews(Connection target) throws SQLException {
-        for (Ddl ddl : DdlStore.pending(target, Stage.SWITCH)) {
+    static List<Ddl> emptying(Connection target, List<Ddl> pending) throws SQLException {
+        List<Ddl> emptying = new ArrayList<>();
+        for (Ddl ddl : pending) {
             if (ddl.kind().equals(MaterializedViews.KIND) && MaterializedViews.isPopulated(target, ddl.name())) {
-                Queries.execute(target, "REFRESH MATERIALIZED VIEW " + ddl.name() + " WITH NO DATA");
+                String sql = "REFRESH MATERIALIZED VIEW " + ddl.name() + " WITH NO DATA";
+                emptying.add(new Ddl(ddl.id(), ddl.stage(), ddl.kind(), ddl.name(), ddl.table(), sql));
             }
         }
+        return emptying;
     }
 
     /** One line for each. */

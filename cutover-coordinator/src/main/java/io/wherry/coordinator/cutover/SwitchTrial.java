@@ -155,6 +155,9 @@ public final class SwitchTrial implements AutoCloseable {
                 // the time of the refresh.
                 List<Ddl> views = new ArrayList<>(statements);
                 views.removeIf(ddl -> !OF_VIEWS.contains(ddl.kind()));
+                if (migration.cutover().views() == Migration.Views.AFTER) {
+                    views.addAll(SwitchDefinitions.emptying(target, refreshes));
+                }
                 views.addAll(refreshes);
                 attempt(target, views, migration.cutover().maxDowntime().toMillis() + "ms", found);
             }

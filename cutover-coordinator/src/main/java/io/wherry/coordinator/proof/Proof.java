@@ -7,6 +7,7 @@ import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Recheck;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.coordinator.thread.MonotonicClock;
 import java.sql.SQLException;
@@ -114,9 +115,12 @@ public final class Proof {
     private void limit(BothSides sides, Duration statement) throws SQLException {
         if (!sides.equals(limitedSides) || !statement.equals(limit)) {
             limitedSides = null;
-            String set = "SET statement_timeout = " + statement.toMillis();
-            Queries.execute(sides.source(), set);
-            Queries.execute(sides.target(), set);
+            // 0 would be no limit.
+            String set = "SET statement_timeout = " + Math.max(1, statement.toMillis());
+            for (BothSides each : sides.all()) {
+                Queries.execute(each.source(), set);
+                Queries.execute(each.target(), set);
+            }
             limitedSides = sides;
             limit = statement;
         }
@@ -214,6 +218,11 @@ public final class Proof {
         tables.admit(table, from, oid);
     }
 
+    /** Tables whose changes the witness names, as the proof was told. */
+    public Set<TableId> witnessed() {
+        return tables.witnessed();
+    }
+
     /** Tables of which every row is equal or waits among the dirty keys, and of which no difference stands. */
     public Set<TableId> proven() {
         return tables.all().stream()
@@ -261,6 +270,18 @@ public final class Proof {
             throws SQLException {
         limit(sides, within);
         return inWindow.whole(sides, which);
+    }
+
+    /**
+     * The same for proven tables, as long as there is time.
+     *
+     * @param within {@code verify.whole-within}, or what is left of the window
+     * @throws SQLException when a side fails
+     */
+    public synchronized ProofInWindow.Chosen choice(BothSides sides, Set<TableId> which, Duration within)
+            throws SQLException {
+        limit(sides, within);
+        return inWindow.choice(sides, which, within);
     }
 
     /** How far the proof has come. */

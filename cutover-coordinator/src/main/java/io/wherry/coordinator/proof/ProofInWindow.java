@@ -5,6 +5,7 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.SqlSides.Pair;
 import io.wherry.coordinator.proof.SqlSides.Sums;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.whole.WholeChoice;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -28,9 +30,19 @@ public final class ProofInWindow {
      * What is compared how.
      *
      * @param rest proven tables, of which only the rows that changed last are compared
-     * @param whole tables of which every row is compared here. All others are left to another comparison
+     * @param must tables of which every row must be compared, here; the fastest first
+     * @param choice proven tables of which every row is compared while there is time, the fastest first. All other tables are left to
+     *     another comparison
      */
-    public record Plan(Set<TableId> rest, Set<TableId> whole) {}
+    public record Plan(Set<TableId> rest, Set<TableId> must, Set<TableId> choice) {}
+
+    /**
+     * What was compared of the tables for which there was time.
+     *
+     * @param equal one result for each table of which every row is equal
+     * @param left tables for which there was no time
+     */
+    public record Chosen(List<TableResult> equal, Set<TableId> left) {}
 
     /**
      * Plans by the catalogs as they are now: a table that was altered a moment ago is in neither set.
@@ -48,9 +60,7 @@ public final class ProofInWindow {
         WholeChoice choice = WholeChoice.of(proven, unproven, wholeWithin);
         Set<TableId> rest = new TreeSet<>(proven.keySet());
         rest.removeAll(choice.anyway());
-        Set<TableId> whole = new LinkedHashSet<>(choice.inTurn());
-        whole.addAll(choice.anyway());
-        return new Plan(rest, whole);
+        return new Plan(rest, choice.inTurn(), choice.anyway());
     }
 
     /**
@@ -100,18 +110,57 @@ public final class ProofInWindow {
     List<TableResult> whole(BothSides sides, Set<TableId> which) throws SQLException {
         List<TableResult> equal = new ArrayList<>();
         for (TableId id : which) {
-            try {
-                Pair<Sums> sums = new SqlSides(tables.get(id).table(), sides).sums();
-                if (sums.source().equals(sums.target())) {
-                    long rows = sums.source().rows();
-                    equal.add(new TableResult(id, rows, rows, 0, List.of(), ""));
-                }
-            } catch (SQLException e) {
-                if (!Pass.concernsOne(e)) {
-                    throw e;
-                }
-            }
+            whole(sides, id).ifPresent(equal::add);
         }
         return equal;
+    }
+
+    /**
+     * Compares every row of these tables, as long as the time suffices by what the tables before took: a machine that is busy takes longer
+     * than was measured.
+     *
+     * @param sides no statement takes longer than {@code within}
+     * @param within in all, but for the last statement
+     */
+    Chosen choice(BothSides sides, Set<TableId> which, Duration within) throws SQLException {
+        List<TableResult> equal = new ArrayList<>();
+        Set<TableId> left = new LinkedHashSet<>(which);
+        long began = System.nanoTime();
+        long expected = 0;
+        for (TableId id : which) {
+            long next = tables.get(id).wholeNanos();
+            long took = System.nanoTime() - began;
+            double slower = expected == 0 ? 1 : Math.max(1, (double) took / expected);
+            if (took + slower * next > within.toNanos()) {
+                break;
+            }
+            try {
+                whole(sides, id).ifPresent(equal::add);
+                left.remove(id);
+            } catch (SQLException e) {
+                if (!Pass.CANCELED.equals(e.getSQLState())) {
+                    throw e;
+                }
+                break;
+            }
+            expected += next;
+        }
+        return new Chosen(equal, left);
+    }
+
+    /** Empty when the rows differ, or the statements fail for this table alone. */
+    private Optional<TableResult> whole(BothSides sides, TableId id) throws SQLException {
+        try {
+            Pair<Sums> sums = new SqlSides(tables.get(id).table(), sides).sums();
+            long rows = sums.source().rows();
+            return sums.source().equals(sums.target())
+                    ? Optional.of(new TableResult(id, rows, rows, 0, List.of(), ""))
+                    : Optional.empty();
+        } catch (SQLException e) {
+            if (Pass.concernsOne(e)) {
+                return Optional.empty();
+            }
+            throw e;
+        }
     }
 }

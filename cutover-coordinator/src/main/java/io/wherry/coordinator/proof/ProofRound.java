@@ -8,9 +8,10 @@ import io.wherry.contract.record.LoadPlan;
 import io.wherry.coordinator.proof.Prover.Offer;
 import io.wherry.coordinator.proof.Prover.Wanted;
 import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.watch.Progress;
-import io.wherry.coordinator.witness.Witness;
+import io.wherry.coordinator.witness.Witnesses;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
@@ -30,12 +31,11 @@ final class ProofRound implements AutoCloseable {
     private final Progress progress;
     private final Supplier<Offer> offered;
     private final DirtyKeys dirty = new DirtyKeys(MOST_BYTES, MOST_KEYS_OF_A_TABLE);
-    private final Witness witness;
+    private final Witnesses witness;
     private final BoundSessions opened;
     private final BothSides sides;
     private final Map<TableId, Integer> epochs;
     private final Offer before;
-    private Set<TableId> missing;
     private volatile Proof proof;
     private volatile Lsn fence = Lsn.ZERO;
 
@@ -45,7 +45,7 @@ final class ProofRound implements AutoCloseable {
         this.offered = offered;
         this.opened = opened;
         this.sides = sides;
-        this.witness = new Witness(flow, dirty);
+        this.witness = new Witnesses(flow, dirty);
         this.epochs = new ConcurrentHashMap<>(progress.wanted());
         this.before = offered.get();
     }
@@ -53,7 +53,6 @@ final class ProofRound implements AutoCloseable {
     /** Waits for the transactions that have written and still run. */
     void begin() {
         Lsn from = witness.start();
-        missing = missing();
         proof = new Proof(flow, dirty, this::passed, from, witness.published());
     }
 
@@ -66,13 +65,6 @@ final class ProofRound implements AutoCloseable {
         Lsn onTarget = applied.isAfter(before.applied()) ? Lsn.max(applied, fence) : fence;
         Lsn named = witness.position();
         return onTarget.isAfter(named) ? named : onTarget;
-    }
-
-    private Set<TableId> missing() {
-        Set<TableId> tables = new HashSet<>(progress.wanted().keySet());
-        tables.removeIf(table -> !flow.migration().tables().follows(table));
-        tables.removeAll(witness.published());
-        return tables;
     }
 
     /**
@@ -90,8 +82,40 @@ final class ProofRound implements AutoCloseable {
             LOG.warn("The proof begins again: the target has lost commits ({})", now.lost());
             return true;
         }
-        // A table that was missing from the beginning would be missing again.
-        return now.wanted() == Wanted.PROOF && !missing.containsAll(missing());
+        if (now.wanted() == Wanted.PROOF && witness.refused()) {
+            LOG.warn("The proof begins again: tables were added, and the source has no slot for a second witness");
+            return true;
+        }
+        return false;
+    }
+
+    /**
+     * Outside the window: a successor of the witness takes its place, and tables of which not all changes are named count as not proven.
+     * Otherwise a table that has left the publication, or was created again, would be called proven after its next pass.
+     */
+    void forgetUnwitnessed() {
+        witness.succeed(changed -> changed.forEach(this::forget));
+        Set<TableId> published = witness.published();
+        proof.witnessed().stream().filter(table -> !published.contains(table)).forEach(this::forget);
+    }
+
+    private void forget(TableId table) {
+        proof.forget(table);
+        epochs.remove(table);
+    }
+
+    /** In the window: only the present witness names changes. */
+    void keepWitness() {
+        witness.giveUp();
+    }
+
+    /** A table that was added to the publication needs a successor of the witness. The proof of all other tables goes on. */
+    void witnessAdded() {
+        Set<TableId> joined = new HashSet<>(witness.joined());
+        joined.retainAll(progress.wanted().keySet());
+        if (!joined.isEmpty()) {
+            witness.renew();
+        }
     }
 
     /** A table that was loaded again holds other rows on the target than those that were compared. */
@@ -151,6 +175,7 @@ final class ProofRound implements AutoCloseable {
      * @return false if the witness does not reach the fence in this time
      */
     boolean reaches(Lsn fenced, Duration within) throws InterruptedException {
+        keepWitness();
         if (!witness.await(fenced, within)) {
             return false;
         }

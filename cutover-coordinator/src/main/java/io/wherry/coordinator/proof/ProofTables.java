@@ -6,6 +6,7 @@ import io.wherry.contract.postgres.CatalogTable;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.recheck.Differences;
 import io.wherry.coordinator.recheck.DirtyKeys;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.LockLimit;
 import io.wherry.coordinator.thread.MonotonicClock;
 import io.wherry.coordinator.whole.TableShapes;
@@ -78,6 +79,10 @@ final class ProofTables {
     /** Whether the witness names the table's changes, and the proof knows since when. */
     boolean isWitnessed(TableId table) {
         return witnessed.containsKey(table) && !forgotten.contains(table);
+    }
+
+    Set<TableId> witnessed() {
+        return Set.copyOf(witnessed.keySet());
     }
 
     boolean isProven(TableProof table) {
@@ -202,8 +207,8 @@ final class ProofTables {
                 // round, who admits a table again may do so before its old namesake is seen to be gone.
                 witnessed.remove(id, admitted);
             }
-            if (known == null
-                    || forgotten.remove(id)
+            if (forgotten.remove(id)
+                    || known == null
                     || !known.isOf(source, facts.onTarget().get(id), facts.types())) {
                 // What was named by another key, or of another table, goes. The mark that stays makes the pass begin
                 // again.

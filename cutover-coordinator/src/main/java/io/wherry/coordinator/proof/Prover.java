@@ -6,12 +6,11 @@ import io.wherry.contract.error.WherryException;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Window;
-import io.wherry.coordinator.thread.Beside;
 import io.wherry.coordinator.thread.Repeater;
 import io.wherry.coordinator.watch.Progress;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -130,11 +130,9 @@ public final class Prover implements AutoCloseable {
 
     private void prove(Repeater repeater) throws SQLException, InterruptedException {
         try (BoundSessions opened = new BoundSessions(flow);
-                Connection source = opened.open(flow.from(), "proof");
-                Connection target = opened.open(flow.to(), "proof");
-                Beside beside = new Beside("wherry-proof-source");
-                ProofRound present =
-                        new ProofRound(flow, progress, () -> offered, opened, new BothSides(source, target, beside))) {
+                BothSides sides = BothSides.open(
+                        flow, opened, "proof", flow.migration().verify().sessions());
+                ProofRound present = new ProofRound(flow, progress, () -> offered, opened, sides)) {
             sessions = opened;
             round = present;
             if (repeater.closing()) {
@@ -147,6 +145,11 @@ public final class Prover implements AutoCloseable {
             while (!repeater.closing() && wanted() != Wanted.NOTHING && !present.isOver()) {
                 long began = System.nanoTime();
                 present.forgetReloaded();
+                if (wanted() == Wanted.CHANGES) {
+                    present.keepWitness();
+                } else {
+                    present.forgetUnwitnessed();
+                }
                 boolean worked =
                         switch (wanted()) {
                             case PROOF -> !requests.stopped() && turned(present);
@@ -173,6 +176,7 @@ public final class Prover implements AutoCloseable {
     }
 
     private boolean turned(ProofRound present) throws SQLException {
+        present.witnessAdded();
         present.admitReloaded();
         Set<TableId> again = requests.takeAgain();
         if (!again.isEmpty()) {
@@ -225,11 +229,18 @@ public final class Prover implements AutoCloseable {
         window.check();
         Duration wholeWithin = flow.migration().verify().wholeWithin();
         ProofInWindow.Plan plan = proof.plan(sides, present.published(), wholeWithin, left(window));
-        window.begins("the comparison of the rows that changed last");
-        List<TableResult> results = new ArrayList<>(proof.finish(sides, plan.rest(), fence, left(window)));
         window.begins("the comparison of all rows of tables that take little time");
-        results.addAll(proof.whole(sides, plan.whole(), left(window)));
-        return new Settled(results, plan.rest().size());
+        List<TableResult> results = new ArrayList<>(proof.whole(sides, plan.must(), left(window)));
+        // A table that is locked must not take the time of what has to be compared.
+        Duration third = left(window).dividedBy(3);
+        Duration most = wholeWithin.compareTo(third) < 0 ? wholeWithin : third;
+        ProofInWindow.Chosen chosen = proof.choice(sides, plan.choice(), most);
+        results.addAll(chosen.equal());
+        window.begins("the comparison of the rows that changed last");
+        Set<TableId> rest = new TreeSet<>(plan.rest());
+        rest.addAll(chosen.left());
+        results.addAll(proof.finish(sides, rest, fence, left(window)));
+        return new Settled(results, rest.size());
     }
 
     private static Duration left(Window window) {

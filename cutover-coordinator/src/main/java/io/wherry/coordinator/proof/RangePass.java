@@ -2,6 +2,7 @@ package io.wherry.coordinator.proof;
 
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.proof.SqlSides.Pair;
+import io.wherry.coordinator.proof.SqlSides.Range;
 import io.wherry.coordinator.proof.SqlSides.Sums;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.Queries;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -59,46 +61,77 @@ final class RangePass implements Pass {
         }
     }
 
+    /** A part: the keys behind {@code last}, up to {@code end}; empty = without a limit on that side. */
+    private record Part(List<String> end, Range range) {}
+
+    /** Compares as many parts at the same time as there are sessions. */
     private Step compare(SqlSides sides, long began) throws SQLException {
-        List<String> end = end(sides);
-        List<String> conditions = new ArrayList<>();
-        List<String> parameters = new ArrayList<>(last);
-        if (!last.isEmpty()) {
-            conditions.add(table.bound(">"));
+        List<Part> parts = parts(sides);
+        List<Pair<Map<Integer, Sums>>> sums =
+                sides.buckets(parts.stream().map(Part::range).toList());
+        Step step = Step.MORE;
+        for (int i = 0; i < parts.size() && step == Step.MORE; i++) {
+            Optional<Step> ended = judge(sides, parts.get(i), sums.get(i));
+            if (ended.isPresent()) {
+                return ended.get();
+            }
+            last = parts.get(i).end();
+            step = last.isEmpty() ? Step.DONE : Step.MORE;
         }
-        if (!end.isEmpty()) {
-            conditions.add(table.bound("<="));
-            parameters.addAll(end);
-        }
-        Pair<Map<Integer, Sums>> sums = sides.buckets(conditions, parameters);
+        double factor = WANTED_NANOS / Math.max(1, System.nanoTime() - began);
+        size = (int) Math.max(LEAST_ROWS, Math.min(MOST_ROWS, size * Math.max(0.5, Math.min(2, factor))));
+        return step;
+    }
+
+    private List<Part> parts(SqlSides sides) throws SQLException {
+        List<Part> parts = new ArrayList<>();
+        List<String> from = last;
+        do {
+            List<String> end = end(sides, from);
+            List<String> conditions = new ArrayList<>();
+            List<String> parameters = new ArrayList<>(from);
+            if (!from.isEmpty()) {
+                conditions.add(table.bound(">"));
+            }
+            if (!end.isEmpty()) {
+                conditions.add(table.bound("<="));
+                parameters.addAll(end);
+            }
+            parts.add(new Part(end, new Range(conditions, parameters)));
+            from = end;
+        } while (!from.isEmpty() && parts.size() < sides.pairs());
+        return parts;
+    }
+
+    /** @return what the step has come to when the part could not be compared; empty = it is compared */
+    private Optional<Step> judge(SqlSides sides, Part part, Pair<Map<Integer, Sums>> sums) throws SQLException {
         long ofSource = rows(sums.source());
         long ofTarget = rows(sums.target());
         if (Math.abs(ofSource - ofTarget) > MOST_DIFFERING) {
-            return Step.problem("differs widely: " + ofSource + " rows on the source, " + ofTarget
-                    + " on the target within one part");
+            return Optional.of(Step.problem("differs widely: " + ofSource + " rows on the source, " + ofTarget
+                    + " on the target within one part"));
         }
         if (!sums.source().equals(sums.target())) {
             Pair<Map<Integer, Sums>> differing = differing(sums);
             long listed = Math.max(rows(differing.source()), rows(differing.target()));
             if (listed > MOST_LISTED && size > LEAST_ROWS) {
                 size = Math.max(LEAST_ROWS, size / 4);
-                return Step.MORE;
+                return Optional.of(Step.MORE);
             }
             if (listed > MOST_LISTED_AT_LEAST) {
-                return Step.problem("differs within " + listed + " rows that its key's first columns cannot divide");
+                return Optional.of(
+                        Step.problem("differs within " + listed + " rows that its key's first columns cannot divide"));
             }
             Set<Integer> buckets = new TreeSet<>(differing.source().keySet());
             buckets.addAll(differing.target().keySet());
+            List<String> conditions = new ArrayList<>(part.range().conditions());
             conditions.add(table.inBuckets(buckets));
-            if (!suspects(sides, conditions, parameters)) {
-                return Step.problem("differs widely: more than " + MOST_DIFFERING + " keys of one part");
+            if (!suspects(sides, conditions, part.range().parameters())) {
+                return Optional.of(Step.problem("differs widely: more than " + MOST_DIFFERING + " keys of one part"));
             }
         }
-        double factor = WANTED_NANOS / Math.max(1, System.nanoTime() - began);
-        size = (int) Math.max(LEAST_ROWS, Math.min(MOST_ROWS, size * Math.max(0.5, Math.min(2, factor))));
         rows += ofSource;
-        last = end;
-        return end.isEmpty() ? Step.DONE : Step.MORE;
+        return Optional.empty();
     }
 
     private static long rows(Map<Integer, Sums> buckets) {
@@ -114,7 +147,8 @@ final class RangePass implements Pass {
         return new Pair<>(source, target);
     }
 
-    private List<String> end(SqlSides sides) throws SQLException {
+    /** @param from end of the part before */
+    private List<String> end(SqlSides sides, List<String> from) throws SQLException {
         List<List<String>> found = Queries.list(
                 sides.connection(true),
                 row -> {
@@ -124,8 +158,8 @@ final class RangePass implements Pass {
                     }
                     return key;
                 },
-                table.boundary(last.isEmpty(), size),
-                last.toArray());
+                table.boundary(from.isEmpty(), size),
+                from.toArray());
         return found.isEmpty() ? List.of() : found.get(0);
     }
 

@@ -57,7 +57,9 @@ final class RepairBook {
         private final List<String> columns;
         private State state = State.WAITING;
         private String why = "";
-        /** When the row could not be sent for the first time; null = not tried yet. */
+        /** The row could not be sent together with others. */
+        private boolean alone;
+        /** When the row could not be sent alone for the first time; null = not tried alone yet. */
         private Long triedMillis;
 
         private long notBefore;
@@ -110,7 +112,7 @@ final class RepairBook {
         for (Map.Entry<List<String>, Entry> each : ordered.get(id).entrySet()) {
             Entry entry = each.getValue();
             if (entry.state == State.WAITING && entry.notBefore <= now && next.size() < BATCH) {
-                if (entry.triedMillis == null) {
+                if (!entry.alone) {
                     next.add(each.getKey());
                 } else if (again == null) {
                     again = each.getKey();
@@ -128,12 +130,20 @@ final class RepairBook {
         entry.arrivedMillis = null;
     }
 
-    /** The row could not be sent now. After a minute of that, the row is refused. */
-    synchronized void later(TableId id, List<String> key, String why) {
+    /** The rows could not be sent now. A row that cannot be sent alone for a minute is refused. */
+    synchronized void later(TableId id, List<List<String>> keys, String why) {
+        keys.forEach(key -> later(id, key, why, keys.size() == 1));
+    }
+
+    private void later(TableId id, List<String> key, String why, boolean alone) {
         Entry entry = ordered.get(id).get(key);
         long now = MonotonicClock.millis();
-        entry.triedMillis = entry.triedMillis == null ? now : entry.triedMillis;
+        entry.alone = true;
         entry.notBefore = now + PAUSE_MILLIS;
+        if (!alone) {
+            return;
+        }
+        entry.triedMillis = entry.triedMillis == null ? now : entry.triedMillis;
         if (now - entry.triedMillis > LOCKED_MILLIS) {
             set(id, key, State.REFUSED, why + "; order the repair again later");
         }

@@ -13,6 +13,7 @@ import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.recheck.Sides.Both;
 import io.wherry.coordinator.repair.Sending;
 import io.wherry.coordinator.repair.SourceRows;
+import io.wherry.coordinator.sql.BothSides;
 import java.sql.SQLException;
 import java.util.Collections;
 import java.util.List;
@@ -121,7 +122,7 @@ public final class Repairs {
                     sent.keys().size(),
                     now);
         } else if (sending instanceof Sending.Later later) {
-            keys.forEach(key -> book.later(id, key, later.why()));
+            book.later(id, keys, later.why());
         } else if (sending instanceof Sending.Refused refused) {
             keys.forEach(key -> book.set(id, key, State.REFUSED, refused.why()));
         }

@@ -3,6 +3,7 @@ package io.wherry.coordinator.proof;
 import io.wherry.contract.postgres.CatalogColumn;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.recheck.Sides;
+import io.wherry.coordinator.sql.BothSides;
 import io.wherry.coordinator.sql.Queries;
 import java.math.BigDecimal;
 import java.sql.Connection;
@@ -43,6 +44,9 @@ final class SqlSides implements Sides {
     /** The same of both sides. */
     record Pair<T>(T source, T target) {}
 
+    /** Rows of a range of keys, by conditions and their parameters. */
+    record Range(List<String> conditions, List<String> parameters) {}
+
     private interface OneSide<T> {
         T read(boolean onSource) throws SQLException;
     }
@@ -62,15 +66,28 @@ final class SqlSides implements Sides {
                 .get(0));
     }
 
-    /** What the rows that meet the conditions hold together, by bucket. */
-    Pair<Map<Integer, Sums>> buckets(List<String> conditions, List<String> parameters) throws SQLException {
+    /** How many ranges can be read at the same time. */
+    int pairs() {
+        return sides.all().size();
+    }
+
+    /** What the rows of each range hold together, by bucket; at most {@link #pairs} ranges, read at the same time. */
+    List<Pair<Map<Integer, Sums>>> buckets(List<Range> ranges) throws SQLException {
+        List<BothSides.Piece<Pair<Map<Integer, Sums>>>> pieces = new ArrayList<>();
+        for (Range range : ranges) {
+            pieces.add(pair -> new SqlSides(table, pair).buckets(range));
+        }
+        return sides.share(pieces);
+    }
+
+    private Pair<Map<Integer, Sums>> buckets(Range range) throws SQLException {
         return both(onSource -> {
             Map<Integer, Sums> buckets = new HashMap<>();
             Queries.list(
                     connection(onSource),
                     row -> buckets.put(row.getInt(1), Sums.read(row, 2)),
-                    table.buckets(onSource, conditions),
-                    parameters.toArray());
+                    table.buckets(onSource, range.conditions()),
+                    range.parameters().toArray());
             return buckets;
         });
     }

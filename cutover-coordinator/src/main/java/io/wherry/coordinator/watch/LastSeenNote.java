@@ -58,9 +58,8 @@ public final class LastSeenNote implements Repeater.Work {
         long dueMillis = MonotonicClock.millis();
         String problem = "";
         while (!repeater.closing()) {
-            // A topic's id counts for a load if it was noted after the load's snapshot. The epochs would not do: an
-            // order to load again
-            // raises them before the load.
+            // A topic's id counts for a load if it was noted after the load's snapshot. The epochs would not do:
+            // an order to load again raises them before the load.
             Lsn snapshot = progress.snapshot();
             boolean loaded = !snapshot.equals(noted);
             if (kept && (MonotonicClock.millis() >= dueMillis || problem.isEmpty() && loaded)) {

@@ -24,6 +24,7 @@ final class Published {
     private final List<String> options;
     private final Map<TableId, Membership.Member> known;
     private volatile Set<TableId> tables = Set.of();
+    private volatile Set<TableId> joined = Set.of();
 
     /** Reads the publications before the slot is created: what is seen then is older than the slot. */
     Published(Flow flow, Connection catalog) throws SQLException {
@@ -43,6 +44,18 @@ final class Published {
         known.entrySet()
                 .removeIf(entry -> !isMember(entry.getValue(), now.tables().get(entry.getKey())));
         tables = Set.copyOf(known.keySet());
+        joined = others(now);
+    }
+
+    private Set<TableId> others(Membership now) {
+        Set<TableId> others = new TreeSet<>(now.tables().keySet());
+        others.removeAll(known.keySet());
+        return Set.copyOf(others);
+    }
+
+    /** The members of which changes may be missing. */
+    Set<TableId> joined() {
+        return joined;
     }
 
     Set<TableId> tables() {
@@ -68,6 +81,7 @@ final class Published {
         });
         // Before the call: a receiver that hears of a changed table must not find the table in the set any more.
         tables = Set.copyOf(known.keySet());
+        joined = others(now);
         before.forEach((table, member) -> {
             if (!known.containsKey(table) || !member.sameRows(known.get(table))) {
                 changes.changedWhole(table, now.lsn());

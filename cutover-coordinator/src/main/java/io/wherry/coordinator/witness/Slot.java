@@ -21,9 +21,6 @@ import org.postgresql.replication.PGReplicationStream;
 
 /** The temporary slot: it lives and ends with its session, so it holds no WAL once its reader is gone. */
 final class Slot implements AutoCloseable {
-    /** The purpose of the session; a session for other work must have another one. */
-    static final String PURPOSE = "witness";
-
     private static final long PREDECESSOR_NANOS = TimeUnit.SECONDS.toNanos(20);
     private static final long POLL_MILLIS = 20;
     private static final int STATUS_MILLIS = 100;
@@ -37,24 +34,28 @@ final class Slot implements AutoCloseable {
     /**
      * Opens the session, without a slot.
      *
-     * @param catalog ordinary session, through which a predecessor's session is ended
+     * @param catalog ordinary session, through which the sessions of predecessors are ended
+     * @param alone whether no other witness of the migration may go on
      */
-    Slot(Flow flow, Connection catalog) throws SQLException, InterruptedException {
+    Slot(Flow flow, Connection catalog, Seat seat, boolean alone) throws SQLException, InterruptedException {
         this.flow = flow;
-        name = name(flow);
-        endPredecessor(catalog);
+        name = seat.slot(flow);
+        Sessions.endOthers(catalog, flow.migration(), alone ? Seat.PURPOSES : seat.purpose());
+        awaitNoSlot(catalog, name);
+        if (alone) {
+            awaitNoSlot(catalog, seat.other().slot(flow));
+        }
         requireSpare(catalog);
         requireNamedStandbys(catalog);
         try {
-            replication = Sessions.openReplication(flow.migration(), flow.from(), PURPOSE);
+            replication = Sessions.openReplication(flow.migration(), flow.from(), seat.purpose());
         } catch (SQLException e) {
             throw explained(e);
         }
     }
 
-    /** Name of the slot: at most 63 bytes, because a migration's name has at most 40. */
-    static String name(Flow flow) {
-        return flow.groups().get(0).slot() + "_witness";
+    String name() {
+        return name;
     }
 
     /**
@@ -156,10 +157,9 @@ final class Slot implements AutoCloseable {
     }
 
     /** A predecessor may hang, or its machine may have vanished; its session has the slot for up to a minute. */
-    private void endPredecessor(Connection catalog) throws SQLException, InterruptedException {
+    private static void awaitNoSlot(Connection catalog, String name) throws SQLException, InterruptedException {
         String temporary = "SELECT temporary::text FROM pg_catalog.pg_replication_slots WHERE slot_name = ?";
         long began = System.nanoTime();
-        Sessions.endOthers(catalog, flow.migration(), PURPOSE);
         while (true) {
             String found = Queries.string(catalog, temporary, name).orElse("");
             if (found.isEmpty()) {

@@ -32,6 +32,8 @@ public final class Witness implements AutoCloseable {
 
     private final Flow flow;
     private final Changes changes;
+    private final Seat seat;
+    private final boolean alone;
     private final Tally tally = new Tally();
     private final Progress progress = new Progress();
     private volatile Connection catalog;
@@ -39,14 +41,26 @@ public final class Witness implements AutoCloseable {
     private volatile Published published;
     private volatile Thread thread;
 
+    /** A witness that ends every earlier one of the migration. */
     public Witness(Flow flow, Changes changes) {
+        this(flow, changes, Seat.FIRST, true);
+    }
+
+    private Witness(Flow flow, Changes changes, Seat seat, boolean alone) {
         this.flow = flow;
         this.changes = changes;
+        this.seat = seat;
+        this.alone = alone;
+    }
+
+    /** A witness that reads beside this one. */
+    Witness successor(Changes receiver) {
+        return new Witness(flow, receiver, seat.other(), false);
     }
 
     /**
      * Creates the slot and starts reading on a thread of its own. Waits, without a limit, for the transactions that have written and
-     * run at this moment; {@link #close} ends the wait. Ends the session of an earlier witness of the migration.
+     * run at this moment; {@link #close} ends the wait. Ends the sessions of earlier witnesses of the migration.
      *
      * @return L0. Every transaction whose COMMIT starts at L0 or later is named, if its table is in {@link #published}. Every
      *     earlier transaction is seen by each statement on the source from now on.
@@ -57,7 +71,7 @@ public final class Witness implements AutoCloseable {
         try {
             catalog = Sessions.open(flow.migration(), flow.from(), "catalog of the witness");
             Published first = new Published(flow, catalog);
-            slot = new Slot(flow, catalog);
+            slot = new Slot(flow, catalog, seat, alone);
             progress.requireOpen();
             Lsn start = slot.create(catalog);
             first.confirm();
@@ -69,7 +83,7 @@ public final class Witness implements AutoCloseable {
             thread = Threads.named("wherry-witness").newThread(() -> run(reader));
             progress.requireOpen();
             thread.start();
-            LOG.info("the witness reads slot {} from {}", Slot.name(flow), start);
+            LOG.info("the witness reads slot {} from {}", slot.name(), start);
             return start;
         } catch (InterruptedException e) {
             closeSessions();
@@ -123,6 +137,12 @@ public final class Witness implements AutoCloseable {
     public Set<TableId> published() {
         Published now = published;
         return now == null ? Set.of() : now.tables();
+    }
+
+    /** The tables that are in the publication now, but not in {@link #published}; looked at every few seconds. */
+    public Set<TableId> joined() {
+        Published now = published;
+        return now == null ? Set.of() : now.joined();
     }
 
     private void run(Reader reader) {

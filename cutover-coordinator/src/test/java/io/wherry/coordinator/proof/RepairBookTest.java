@@ -52,7 +52,7 @@ final class RepairBookTest {
         order(1, 60);
         List<List<String>> first = book.next(HAY);
         assertThat(first).hasSize(50);
-        first.forEach(key -> book.later(HAY, key, "locked"));
+        book.later(HAY, first, "locked");
         assertThat(book.next(HAY)).as("those that were not tried").hasSize(10);
         book.next(HAY).forEach(key -> book.sent(HAY, key, new Lsn(7)));
         while (book.next(HAY).isEmpty()) {

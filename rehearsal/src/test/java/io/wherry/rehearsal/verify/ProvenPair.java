@@ -8,16 +8,15 @@ import io.wherry.contract.config.Migration.Tables;
 import io.wherry.contract.name.TableId;
 import io.wherry.contract.postgres.Lsn;
 import io.wherry.contract.postgres.SelectedTables;
-import io.wherry.contract.postgres.Sessions;
-import io.wherry.coordinator.proof.BothSides;
 import io.wherry.coordinator.proof.Proof;
 import io.wherry.coordinator.proof.ProofInWindow;
 import io.wherry.coordinator.proof.ProofStatus.TableStatus;
 import io.wherry.coordinator.recheck.Difference;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.row.DataComparison.TableResult;
+import io.wherry.coordinator.sql.BothSides;
+import io.wherry.coordinator.sql.BoundSessions;
 import io.wherry.coordinator.sql.Queries;
-import io.wherry.coordinator.thread.Beside;
 import io.wherry.rehearsal.fixture.TwoServers;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -37,7 +36,6 @@ final class ProvenPair implements AutoCloseable {
     final Connection source;
     final Connection target;
     final BothSides sides;
-    private final Beside beside = new Beside("test-source");
     private final TwoServers servers;
     private Lsn passed;
 
@@ -51,6 +49,11 @@ final class ProvenPair implements AutoCloseable {
 
     /** @param selected the tables */
     ProvenPair(int from, int to, String sql, Tables selected, DirtyKeys dirty) throws SQLException {
+        this(from, to, sql, selected, dirty, 1);
+    }
+
+    /** @param sessions of each side */
+    ProvenPair(int from, int to, String sql, Tables selected, DirtyKeys dirty, int sessions) throws SQLException {
         this.dirty = dirty;
         servers = new TwoServers(from, to);
         for (var server : List.of(servers.source, servers.target)) {
@@ -70,12 +73,13 @@ final class ProvenPair implements AutoCloseable {
                 as.apply(),
                 as.cutover(),
                 as.http());
-        source = Sessions.open(migration, migration.source(), "test");
-        target = Sessions.open(migration, migration.target(), "test");
-        sides = new BothSides(source, target, beside);
+        Flow flow = Flow.first(migration);
+        sides = BothSides.open(flow, new BoundSessions(flow), "test", sessions);
+        source = sides.source();
+        target = sides.target();
         passed = now();
         Set<TableId> tables = SelectedTables.names(source, migration);
-        proof = new Proof(Flow.first(migration), dirty, () -> passed, passed, tables);
+        proof = new Proof(flow, dirty, () -> passed, passed, tables);
     }
 
     static TableId table(String name) {
@@ -150,6 +154,13 @@ final class ProvenPair implements AutoCloseable {
                 LIMIT);
     }
 
+    /** All tables of which the plan compares every row. */
+    static Set<TableId> whole(ProofInWindow.Plan plan) {
+        Set<TableId> whole = new TreeSet<>(plan.must());
+        whole.addAll(plan.choice());
+        return whole;
+    }
+
     /** The tables of these that the window finds equal when it compares every row. */
     Set<String> equalAsWhole(Set<TableId> which) throws SQLException {
         return proof.whole(sides, which, LIMIT).stream()
@@ -159,9 +170,7 @@ final class ProvenPair implements AutoCloseable {
 
     @Override
     public void close() throws SQLException {
-        beside.close();
-        source.close();
-        target.close();
+        sides.close();
         servers.close();
     }
 }

@@ -11,6 +11,7 @@ import io.wherry.contract.postgres.Lsn;
 import io.wherry.coordinator.cutover.CutoverResult;
 import io.wherry.coordinator.cutover.CutoverResult.Outcome;
 import io.wherry.coordinator.journal.State;
+import io.wherry.coordinator.proof.ProofInWindow.Chosen;
 import io.wherry.coordinator.proof.ProofInWindow.Plan;
 import io.wherry.coordinator.recheck.DirtyKeys;
 import io.wherry.coordinator.sql.Queries;
@@ -63,23 +64,25 @@ final class WholeInWindowTest {
             assertThat(pair.proven()).isEqualTo(ALL);
             assertThat(pair.plan(NOTHING_FOR_CHOICE))
                     .returns(ALL, plan -> names(plan.rest()))
-                    .returns(Set.of(), Plan::whole);
+                    .returns(Set.of(), ProvenPair::whole);
             Plan plan = pair.plan(EVERYTHING);
-            assertThat(names(plan.whole())).isEqualTo(ALL);
+            assertThat(names(ProvenPair.whole(plan))).isEqualTo(ALL);
             assertThat(plan.rest()).isEmpty();
-            assertThat(pair.equalAsWhole(plan.whole())).isEqualTo(ALL);
+            assertThat(pair.equalAsWhole(ProvenPair.whole(plan))).isEqualTo(ALL);
 
             pair.onSource("INSERT INTO public.keyless VALUES ('late', 101)");
             pair.dirty.changedWhole(ProvenPair.table("keyless"), pair.now());
             pair.onSource("UPDATE public.filtered SET kept = false WHERE id = 1");
             pair.changed("filtered", "1");
-            assertThat(names(pair.plan(NOTHING_FOR_CHOICE).whole()))
+            assertThat(names(ProvenPair.whole(pair.plan(NOTHING_FOR_CHOICE))))
                     .as("the table without key must be compared whole")
                     .containsExactly("keyless");
-            assertThat(pair.equalAsWhole(plan.whole())).as("not applied").containsExactly("parts", "small");
+            assertThat(pair.equalAsWhole(ProvenPair.whole(plan)))
+                    .as("not applied")
+                    .containsExactly("parts", "small");
             pair.onTarget("INSERT INTO public.keyless VALUES ('late', 101)");
             pair.onTarget("DELETE FROM public.filtered WHERE id = 1");
-            assertThat(pair.equalAsWhole(plan.whole())).isEqualTo(ALL);
+            assertThat(pair.equalAsWhole(ProvenPair.whole(plan))).isEqualTo(ALL);
 
             pair.onTarget("UPDATE public.small SET v = 'v7 ' WHERE id = 7");
             pair.onTarget("UPDATE public.parts_2 SET id = id + 1000 WHERE id = 650");
@@ -87,7 +90,9 @@ final class WholeInWindowTest {
             assertThat(pair.finish("small").equal())
                     .as("no change names the row")
                     .isTrue();
-            assertThat(pair.equalAsWhole(plan.whole())).as("rogue writes").containsExactly("filtered");
+            assertThat(pair.equalAsWhole(ProvenPair.whole(plan)))
+                    .as("rogue writes")
+                    .containsExactly("filtered");
         }
     }
 
@@ -100,13 +105,13 @@ final class WholeInWindowTest {
             assertThat(pair.proven()).as("not known yet").isEqualTo(ALL);
             assertThat(pair.plan(EVERYTHING))
                     .as("altered on the source")
-                    .returns(Set.of("filtered", "keyless", "parts"), plan -> names(plan.whole()))
+                    .returns(Set.of("filtered", "keyless", "parts"), plan -> names(ProvenPair.whole(plan)))
                     .returns(Set.of(), Plan::rest);
             pair.onTarget("ALTER TABLE public.keyless RENAME COLUMN n TO m");
             pair.onTarget("ALTER TABLE public.parts DROP CONSTRAINT parts_pkey");
             pair.onSource("ALTER TABLE public.filtered RENAME TO other");
             pair.onSource("CREATE TABLE public.filtered (id int PRIMARY KEY, kept boolean)");
-            assertThat(pair.plan(EVERYTHING).whole())
+            assertThat(ProvenPair.whole(pair.plan(EVERYTHING)))
                     .as("altered on either side")
                     .isEmpty();
 
@@ -128,7 +133,7 @@ final class WholeInWindowTest {
             Set<TableId> small = Set.of(ProvenPair.table("small"));
             other.setAutoCommit(false);
             Queries.execute(other, "LOCK TABLE public.small IN ACCESS EXCLUSIVE MODE");
-            assertThat(names(pair.plan(EVERYTHING).whole()))
+            assertThat(names(ProvenPair.whole(pair.plan(EVERYTHING))))
                     .as("the plan does not wait")
                     .isEqualTo(ALL);
             assertThatThrownBy(() -> pair.proof.whole(pair.sides, small, Duration.ofMillis(300)))
@@ -144,6 +149,29 @@ final class WholeInWindowTest {
         }
     }
 
+    @Test
+    void aTableForWhichThereIsNoTimeAnyMoreIsLeftToItsRowsThatChangedLast() throws Exception {
+        try (ProvenPair pair = pair();
+                Connection other = pair.openSource()) {
+            pair.settle();
+            Set<TableId> choice = pair.plan(EVERYTHING).choice();
+            assertThat(names(choice)).isEqualTo(ALL);
+            assertThat(pair.proof.choice(pair.sides, choice, Duration.ofNanos(1)))
+                    .as("no time at all")
+                    .isEqualTo(new Chosen(List.of(), choice));
+            TableId first = choice.iterator().next();
+            other.setAutoCommit(false);
+            Queries.execute(other, "LOCK TABLE " + first.quoted() + " IN ACCESS EXCLUSIVE MODE");
+            assertThat(pair.proof.choice(pair.sides, choice, Duration.ofSeconds(1)))
+                    .as("the first takes longer than was measured")
+                    .isEqualTo(new Chosen(List.of(), choice));
+            other.rollback();
+            assertThat(pair.proof.choice(pair.sides, choice, EVERYTHING))
+                    .returns(Set.of(), Chosen::left)
+                    .returns(4, chosen -> chosen.equal().size());
+        }
+    }
+
     /** A log without key never rests on a busy source, so that no pass of it begins. */
     @Test
     void aTableWithoutKeyThatAlwaysChangesIsMeasuredForTheWindow() throws Exception {
@@ -154,7 +182,7 @@ final class WholeInWindowTest {
                 pair.turn();
             }
             assertThat(pair.proven()).doesNotContain("keyless");
-            assertThat(names(pair.plan(NOTHING_FOR_CHOICE).whole())).containsExactly("keyless");
+            assertThat(names(ProvenPair.whole(pair.plan(NOTHING_FOR_CHOICE)))).containsExactly("keyless");
         }
     }
 
@@ -166,7 +194,7 @@ final class WholeInWindowTest {
             Endpoint source = migration.migration().source();
             migration.execute(
                     source,
-                    "CREATE TABLE public.small (id int PRIMARY KEY)",
+                    "CREATE TABLE public.small (id int)",
                     "INSERT INTO public.small SELECT generate_series(1, 50)");
             migration.startAll();
             migration.awaitState(State.IN_SYNC);
@@ -175,6 +203,10 @@ final class WholeInWindowTest {
                     .until(() -> migration.coordinator().status().proof().proven() == 1);
             // Otherwise a pass may wait for the lock, and not the window.
             migration.coordinator().proof().stop();
+            migration.execute(source, "INSERT INTO public.small VALUES (51)");
+            await("the row on the target")
+                    .atMost(MigrationFixture.PATIENCE)
+                    .until(() -> migration.numberFromTarget("SELECT count(*) FROM public.small") == 51);
             try (Connection holding = DriverManager.getConnection(
                     migration.target().jdbcUrl(migration.database()),
                     migration.target().superuser(),
@@ -188,7 +220,7 @@ final class WholeInWindowTest {
                                 "max-downtime (15000 ms) passed while waiting for the comparison of all rows of tables"
                                         + " that take little time");
             }
-            migration.execute(source, "INSERT INTO public.small VALUES (51)");
+            migration.execute(source, "INSERT INTO public.small VALUES (52)");
             migration.cutOverAndCompare();
         }
     }
