@@ -1,8 +1,10 @@
 package io.wherry.bench;
 
 import io.wherry.bench.BenchReport.Run;
+import io.wherry.cli.rebuild.Following;
 import io.wherry.cli.rebuild.Progress;
 import io.wherry.cli.rebuild.Rebuild;
+import io.wherry.cli.rebuild.Wanted;
 import io.wherry.contract.config.Endpoint;
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.config.Migration;
@@ -156,7 +158,7 @@ public final class RebuildBench implements Bench {
         Parts parts = new Parts();
         long began = System.nanoTime();
         parts.begin(READ);
-        new Rebuild(migration, target, null, parts::show, parts::step).run();
+        new Rebuild(migration, new Wanted(target, null, false, List.of()), parts).run();
         double seconds = (System.nanoTime() - began) / 1e9;
         parts.begin("");
         results.run(new Run(
@@ -175,20 +177,27 @@ public final class RebuildBench implements Bench {
     }
 
     /** How long the parts of a rebuild took. A part begins when the rebuild first shows it; used by one thread. */
-    private static final class Parts {
+    private static final class Parts implements Rebuild.Teller {
         private final Map<String, Long> begun = new LinkedHashMap<>();
 
         void begin(String part) {
             begun.putIfAbsent(part, System.nanoTime());
         }
 
-        void step(String step) {
+        @Override
+        public void following(Following following) {
+            throw new IllegalStateException("a rebuild with an end does not follow");
+        }
+
+        @Override
+        public void step(String step) {
             if (step.equals("making the tables")) {
                 begin(SCHEMA);
             }
         }
 
-        void show(Progress progress) {
+        @Override
+        public void progress(Progress progress) {
             boolean loaded = progress.chunksWanted() > 0 && progress.chunks() == progress.chunksWanted();
             begin(progress.tables() == progress.tablesWanted() ? END : loaded ? INDEX : LOAD);
         }
