@@ -105,6 +105,12 @@ final class SinkTypesTest {
 
     private static final int TEXT_ONLY = 6;
 
+    /** Rows of a run that is inserted by a statement, with every value. */
+    private static final int FEW = 8;
+
+    /** Rows of a run that is long enough for COPY. */
+    private static final int MANY = 40;
+
     private static final List<String> PREPARATION = List.of(
             "CREATE TYPE public.mood AS ENUM ('it''s, \"ok\"', '')",
             "CREATE TYPE public.pair AS (a int, b text)",
@@ -134,9 +140,12 @@ final class SinkTypesTest {
             assertThat(different(sink, "from_binary", "expected_binary")).isEmpty();
 
             List<Object[]> rows = rows(sink, "changed", "public.expected ORDER BY id");
-            sink.commit(101, events(rows, row -> SinkFixture.insert("changed", row)));
-            sink.commit(101, events(rows, row -> SinkFixture.insert("keyless", row)));
-            sink.awaitDrained("changed", "keyless");
+            // A few rows are inserted by a statement, many by COPY.
+            for (List<Object[]> run : List.of(rows.subList(0, FEW), rows.subList(FEW, rows.size()))) {
+                sink.commit(101, events(run, row -> SinkFixture.insert("changed", row)));
+                sink.commit(101, events(run, row -> SinkFixture.insert("keyless", row)));
+                sink.awaitDrained("changed", "keyless");
+            }
             assertThat(different(sink, "changed", "expected")).isEmpty();
             assertThat(different(sink, "keyless", "expected")).isEmpty();
 
@@ -251,10 +260,11 @@ final class SinkTypesTest {
             longest = Math.max(longest, TYPES.get(i).size() - 1);
         }
         sink.execute("CREATE TABLE public.expected (id int, " + String.join(", ", columns) + ")");
-        for (int row = 1; row <= longest + 1; row++) {
+        for (int row = 1; row <= FEW + MANY; row++) {
+            int value = (row - 1) % (longest + 1) + 1;
             List<String> values = new ArrayList<>();
             for (List<String> type : TYPES) {
-                values.add(row < type.size() ? type.get(row) : "NULL");
+                values.add(value < type.size() ? type.get(value) : "NULL");
             }
             sink.execute("INSERT INTO public.expected VALUES (" + row + ", " + String.join(", ", values) + ")");
         }

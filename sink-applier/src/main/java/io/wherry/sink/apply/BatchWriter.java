@@ -7,6 +7,7 @@ import io.wherry.contract.postgres.Sessions;
 import io.wherry.contract.service.Effect;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.sink.merge.ChangeBatch;
+import io.wherry.sink.merge.Way;
 import io.wherry.sink.read.PartitionCursor;
 import io.wherry.sink.state.Barriers;
 import io.wherry.sink.state.Checkpoints;
@@ -18,7 +19,10 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +33,8 @@ public final class BatchWriter {
 
     private static final String DEADLOCK = "40P01";
     private static final int MOST_DEADLOCKS = 10;
+    /** Batches of a table after a COPY that was refused: often the next one meets such rows too, of the same load. */
+    private static final int WITHOUT_COPY = 50;
 
     private final Connection target;
     private final boolean checked;
@@ -37,6 +43,8 @@ public final class BatchWriter {
     private final BatchRelations relations;
     private final TableWriter writer;
     private final Failpoints failpoints;
+    /** Tables whose rows go without COPY for some more batches. */
+    private final Map<TableId, Integer> withoutCopy = new HashMap<>();
 
     /**
      * @param target a session in transaction mode; only this writer and its owner use it
@@ -73,7 +81,8 @@ public final class BatchWriter {
      */
     Set<TableId> apply(ChangeBatch batch, Collection<PartitionCursor> readings) throws SQLException {
         Set<TableId> left = new HashSet<>();
-        Set<TableId> singly = new HashSet<>();
+        Map<TableId, Way> ways = new HashMap<>();
+        batch.tables().forEach(table -> ways.put(table, firstWay(table)));
         int deadlocks = 0;
         while (!batch.isEmpty()) {
             TableState current = null;
@@ -85,7 +94,7 @@ public final class BatchWriter {
                     for (ChangeBatch.Part part : batch.parts()) {
                         current = part.relation();
                         boolean ordered = current.partitions() == 1;
-                        writer.apply(current.table(), ordered, part.changes(), singly.contains(current.table()));
+                        writer.apply(current.table(), ordered, part.changes(), ways.get(current.table()));
                     }
                     current = null;
                     checking = true;
@@ -123,7 +132,10 @@ public final class BatchWriter {
                 }
                 // Within a batch, Wherry chooses the order. If the events fail one by one in their original order too,
                 // the data is refused.
-                if (!singly.add(current.table())) {
+                Optional<Way> next = nextWay(ways.get(current.table()), current.table(), checking);
+                if (next.isPresent()) {
+                    ways.put(current.table(), next.get());
+                } else {
                     batch.drop(current.table());
                     left.add(current.table());
                     stop(current, failure);
@@ -135,6 +147,19 @@ public final class BatchWriter {
             }
         }
         return left;
+    }
+
+    private Way firstWay(TableId table) {
+        Integer left = withoutCopy.computeIfPresent(table, (id, batches) -> batches == 1 ? null : batches - 1);
+        return left == null ? Way.COPY : Way.MERGED;
+    }
+
+    private Optional<Way> nextWay(Way failed, TableId table, boolean checking) {
+        if (failed == Way.COPY && writer.hasCopied() && !checking) {
+            withoutCopy.put(table, WITHOUT_COPY);
+            return Optional.of(Way.MERGED);
+        }
+        return failed == Way.SINGLY ? Optional.empty() : Optional.of(Way.SINGLY);
     }
 
     private static boolean isDeadlock(Exception e) {

@@ -252,8 +252,8 @@ public final class ResumedLoad {
             for (int i = 0; i < columns.size(); i++) {
                 bound.add(new BoundColumn(i, columns.get(i), false, ""));
             }
-            BoundTable into =
-                    new BoundTable(new TableId("pg_temp", "wherry_touched"), false, bound, List.of(), false, false);
+            BoundTable into = new BoundTable(
+                    new TableId("pg_temp", "wherry_touched"), false, false, bound, List.of(), false, false);
             try (PreparedStatement statement = target.prepareStatement(new StatementText(into).insert())) {
                 for (int i = 0; i < arrays.size(); i++) {
                     statement.setObject(i + 1, arrays.get(i).finish(), Types.OTHER);

@@ -22,6 +22,7 @@ import java.util.Map;
  */
 public final class BatchPlan {
     private final BoundTable table;
+    private final Way way;
     private final StatementText text;
     /** Then ON CONFLICT DO UPDATE could not write every column of an existing row. */
     private final boolean alwaysOutsideKey;
@@ -37,8 +38,9 @@ public final class BatchPlan {
      */
     private record Row(boolean existed, String[] key, String[] values) {}
 
-    private BatchPlan(BoundTable table) {
+    private BatchPlan(BoundTable table, Way way) {
         this.table = table;
+        this.way = way;
         this.text = new StatementText(table);
         this.repairs = new RepairPlan(table, text);
         this.alwaysOutsideKey =
@@ -47,18 +49,17 @@ public final class BatchPlan {
 
     /**
      * @param changes in the order they came, all of the shape that the table is bound to
-     * @param singly each event by itself, in this order
      * @throws DataException when the events contradict each other
      */
-    public static List<Step> of(BoundTable table, List<Change> changes, boolean singly) {
-        BatchPlan plan = new BatchPlan(table);
+    public static List<Step> of(BoundTable table, List<Change> changes, Way way) {
+        BatchPlan plan = new BatchPlan(table, way);
         for (Change change : changes) {
             boolean repair = change.kind() == Kind.REPAIR;
             if (!repair || !table.foldable()) {
                 plan.flushRepairs();
             }
             plan.add(change);
-            if (!repair && (singly || !table.foldable() && !table.keyless())) {
+            if (!repair && (way == Way.SINGLY || !table.foldable() && !table.keyless())) {
                 plan.flush();
             }
         }
@@ -164,6 +165,8 @@ public final class BatchPlan {
     private void flush() {
         List<String[]> deletes = new ArrayList<>();
         List<String[]> whole = new ArrayList<>();
+        List<String[]> updated = new ArrayList<>();
+        List<String[]> fresh = new ArrayList<>();
         Map<BitSet, List<String[]>> partial = new LinkedHashMap<>();
         for (Row row : rows.values()) {
             if (row.values() == null) {
@@ -174,6 +177,7 @@ public final class BatchPlan {
             boolean insertable = table.upsert() && !alwaysOutsideKey || !row.existed();
             if (present.cardinality() == table.columns().size() && insertable) {
                 whole.add(row.values());
+                (row.existed() ? updated : fresh).add(row.values());
             } else {
                 partial.computeIfAbsent(present, set -> new ArrayList<>()).add(row.values());
             }
@@ -184,7 +188,17 @@ public final class BatchPlan {
         }
         partial.values().forEach(this::updateSome);
         whole.addAll(keylessInserts);
+        fresh.addAll(keylessInserts);
         keylessInserts.clear();
+        boolean copied = way == Way.COPY && Step.Copy.suits(table, fresh);
+        insert(copied ? updated : whole);
+        if (copied) {
+            // After the updates: they may free unique values, and new rows free none.
+            steps.add(new Step.Copy(text.copy(), table.columns(), fresh));
+        }
+    }
+
+    private void insert(List<String[]> whole) {
         if (!whole.isEmpty() && table.columns().isEmpty()) {
             steps.add(new Step.Rows(text.insertNothing(whole.size()), List.of(), whole.size(), true));
         } else if (!whole.isEmpty()) {

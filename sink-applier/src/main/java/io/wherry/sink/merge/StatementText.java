@@ -48,6 +48,11 @@ public final class StatementText {
                         : "UPDATE SET " + join(set, c -> c.quoted() + " = EXCLUDED." + c.quoted()));
     }
 
+    /** Inserts rows that come as the text of a COPY, in the order of the table's columns; fails where a key exists already. */
+    String copy() {
+        return "COPY " + name + " (" + join(table.columns(), BoundColumn::quoted) + ") FROM STDIN";
+    }
+
     /** Updates {@code set} of the rows with the key; parameters: the set columns, then the key. */
     String update(List<BoundColumn> set) {
         List<BoundColumn> parameters = new ArrayList<>(set);

@@ -15,6 +15,7 @@ import java.util.Set;
  * A shape of the stream bound to the target's table: which value of an event goes to which column, and how rows are found.
  *
  * @param partitioned its rows are those of its partitions
+ * @param copyable whether COPY writes a row as INSERT does
  * @param columns that Wherry writes, in the stream's order
  * @param key columns that identify a row; empty = keyless
  * @param upsert whether {@code ON CONFLICT} can name the key
@@ -23,6 +24,7 @@ import java.util.Set;
 public record BoundTable(
         TableId id,
         boolean partitioned,
+        boolean copyable,
         List<BoundColumn> columns,
         List<BoundColumn> key,
         boolean upsert,
@@ -76,7 +78,7 @@ public record BoundTable(
         boolean foldable =
                 unique != null && key.stream().noneMatch(c -> c.target().equality() == Equality.UNKNOWN);
         boolean upsert = unique != null && unique.nameable();
-        return new BoundTable(target.id(), target.partitioned(), columns, key, upsert, foldable);
+        return new BoundTable(target.id(), target.partitioned(), target.copyable(), columns, key, upsert, foldable);
     }
 
     /** Whether an update of a row found by its key writes a column that UPDATE cannot set: GENERATED ALWAYS AS IDENTITY. */

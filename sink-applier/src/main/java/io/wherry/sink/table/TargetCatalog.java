@@ -81,6 +81,18 @@ public final class TargetCatalog {
              ORDER BY i.indisexclusion, i.indimmediate DESC, i.indexrelid, k.position
             """;
 
+    // COPY passes over rules, is refused by row-level security, and runs no statement triggers of UPDATE, which an
+    // INSERT with
+    // ON CONFLICT DO UPDATE runs. Triggers that this session does not run, and those of foreign keys, make no
+    // difference.
+    private static final String COPYABLE = """
+            SELECT EXISTS (SELECT FROM pg_class c
+                            WHERE c.oid = to_regclass(?) AND c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity
+                              AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+                                                 AND (t.tgenabled IN ('A', 'R') OR t.tgenabled = 'O'
+                                                      AND current_setting('session_replication_role') <> 'replica')))
+            """;
+
     private static final String PARTITION_ROOT = """
             WITH RECURSIVE up(id, depth) AS (
                 SELECT oid, 0 FROM pg_class WHERE oid = to_regclass(?)
@@ -102,7 +114,12 @@ public final class TargetCatalog {
                     "the target has no such table",
                     "Create it as on the source, then " + Remedies.retry(id));
         }
-        return new TargetTable(id, isPartitioned(target, id), columns(target, id), uniqueKeys(target, id));
+        return new TargetTable(
+                id,
+                isPartitioned(target, id),
+                truth(target, COPYABLE, id),
+                columns(target, id),
+                uniqueKeys(target, id));
     }
 
     /** The table's columns by name, with their types as SQL text. */

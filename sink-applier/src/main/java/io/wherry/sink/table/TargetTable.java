@@ -8,11 +8,16 @@ import java.util.Set;
  * A table as the target's catalog describes it.
  *
  * @param partitioned its rows are those of its partitions
+ * @param copyable whether COPY writes a row as INSERT does: {@link TargetCatalog}
  * @param columns by name
  * @param uniqueKeys for each set of columns with a unique index over exactly them
  */
 public record TargetTable(
-        TableId id, boolean partitioned, Map<String, TargetColumn> columns, Map<Set<String>, UniqueKey> uniqueKeys) {
+        TableId id,
+        boolean partitioned,
+        boolean copyable,
+        Map<String, TargetColumn> columns,
+        Map<Set<String>, UniqueKey> uniqueKeys) {
     /**
      * What the unique indexes over one set of columns allow.
      *

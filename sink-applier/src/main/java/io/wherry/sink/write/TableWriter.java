@@ -11,6 +11,7 @@ import io.wherry.contract.record.SchemaLog;
 import io.wherry.sink.merge.BatchPlan;
 import io.wherry.sink.merge.Change;
 import io.wherry.sink.merge.Step;
+import io.wherry.sink.merge.Way;
 import io.wherry.sink.table.BoundTable;
 import io.wherry.sink.table.TableDrift;
 import io.wherry.sink.table.TargetCatalog;
@@ -46,6 +47,9 @@ public final class TableWriter {
     private final Connection target;
     private final Map<TableId, Map<TableShape, BoundTable>> bound = new HashMap<>();
     private final Set<TableId> altered = new HashSet<>();
+    private final RowCopy copy = new RowCopy();
+    /** Whether the last {@link #apply} has planned a COPY. */
+    private boolean copied;
     /** What the transaction did to the schema. */
     private final List<SchemaEvent> events = new ArrayList<>();
 
@@ -56,10 +60,11 @@ public final class TableWriter {
     /**
      * @param ordered whether all changes of the table come one after another
      * @param changes of one table, in the order they came
-     * @param singly whether each event gets its own statement
+     * @param way how the events become statements
      * @throws DataException when the target's rows do not match the events
      */
-    public void apply(TableId table, boolean ordered, List<Change> changes, boolean singly) throws SQLException {
+    public void apply(TableId table, boolean ordered, List<Change> changes, Way way) throws SQLException {
+        copied = false;
         for (int from = 0; from < changes.size(); ) {
             TableShape shape = changes.get(from).shape();
             int to = from + 1;
@@ -67,11 +72,20 @@ public final class TableWriter {
                 to++;
             }
             Lsn asOf = new Lsn(changes.get(from).commitLsn());
-            for (Step step : BatchPlan.of(bind(table, ordered, shape, asOf), changes.subList(from, to), singly)) {
+            List<Step> steps = BatchPlan.of(bind(table, ordered, shape, asOf), changes.subList(from, to), way);
+            // Also if a step before the COPY fails: without COPY, the rows that exist and the new ones are one
+            // statement.
+            copied |= steps.stream().anyMatch(Step.Copy.class::isInstance);
+            for (Step step : steps) {
                 execute(table, step);
             }
             from = to;
         }
+    }
+
+    /** Whether the last {@link #apply} has planned a COPY: then what failed may succeed without one. */
+    public boolean hasCopied() {
+        return copied;
     }
 
     /**
@@ -150,6 +164,8 @@ public final class TableWriter {
     private void execute(TableId table, Step step) throws SQLException {
         if (step instanceof Step.Rows rows) {
             execute(table, rows);
+        } else if (step instanceof Step.Copy rows) {
+            copy(table, rows);
         } else if (step instanceof Step.Repair repair) {
             repair(table, repair);
         } else {
@@ -210,6 +226,18 @@ public final class TableWriter {
                         "Another program writes to the table on the target; stop that program, then "
                                 + Remedies.reload(table));
             }
+        }
+    }
+
+    private void copy(TableId table, Step.Copy step) throws SQLException {
+        long rows = copy.copy(target, step);
+        if (rows != step.rows().size()) {
+            // A trigger that is newer than what is known of the table. What happens then is for a statement to show.
+            throw new DataException(
+                    "apply changes to",
+                    table.toString(),
+                    "COPY wrote " + rows + " of " + step.rows().size() + " rows",
+                    "");
         }
     }
 

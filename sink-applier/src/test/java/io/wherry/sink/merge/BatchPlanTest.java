@@ -244,13 +244,61 @@ final class BatchPlanTest {
     @Test
     void singlyMeansOneStatementAnEventInOrder() {
         List<Change> changes = List.of(insert("1", "a", null), insert("2", "b", null), delete("1"));
-        assertThat(BatchPlan.of(keyed, changes, true)).hasSize(3);
+        assertThat(BatchPlan.of(keyed, changes, Way.SINGLY)).hasSize(3);
+    }
+
+    @Test
+    void newRowsAreCopiedAfterTheUpdatesOfRowsThatExisted() {
+        List<Change> changes = new ArrayList<>();
+        changes.add(insert("1", "a", "{}"));
+        changes.add(update(null, "7", "b", "{}"));
+        changes.add(delete("8"));
+        changes.add(insert("8", "c", "{}"));
+        for (int id = 100; id < 100 + Step.Copy.FEWEST; id++) {
+            changes.add(insert("" + id, "n", null));
+        }
+        changes.add(update(null, "100", "later", UNCHANGED));
+        List<Step> steps = BatchPlan.of(keyed, changes, Way.COPY);
+        assertThat(steps).hasSize(2);
+        assertThat(arrays(steps.get(0))).containsExactly("{\"7\",\"8\"}", "{\"b\",\"c\"}", "{\"{}\",\"{}\"}");
+        Step.Copy copy = (Step.Copy) steps.get(1);
+        assertThat(copy.sql()).isEqualTo("COPY \"public\".\"people\" (\"id\", \"name\", \"tags\") FROM STDIN");
+        assertThat(copy.rows()).hasSize(1 + Step.Copy.FEWEST);
+        assertThat(copy.rows().get(0)).containsExactly("1", "a", "{}");
+        assertThat(copy.rows().get(1)).containsExactly("100", "later", null);
+
+        List<Step> merged = BatchPlan.of(keyed, changes, Way.MERGED);
+        assertThat(merged).hasSize(1);
+        assertThat(arrays(merged.get(0)).get(0)).startsWith("{\"1\",\"7\",\"8\",\"100\",");
+        assertThat(BatchPlan.of(keyed, changes, Way.SINGLY)).hasSize(changes.size());
+    }
+
+    @Test
+    void fewRowsLongValuesAndTablesThatCopyTreatsOtherwiseAreNotCopied() {
+        List<Change> few = inserts(Step.Copy.FEWEST - 1, "n");
+        List<Change> some = inserts(Step.Copy.FEWEST, "n");
+        List<Change> large = new ArrayList<>(some);
+        large.add(insert("1000000", "n".repeat((1 << 20) + 1), null));
+        BoundTable ruled = bind(List.of("id"), true, false, id, name, tags);
+        assertThat(BatchPlan.of(keyed, some, Way.COPY)).singleElement().isInstanceOf(Step.Copy.class);
+        assertThat(BatchPlan.of(keyless, some, Way.COPY)).singleElement().isInstanceOf(Step.Copy.class);
+        assertThat(BatchPlan.of(keyed, few, Way.COPY)).singleElement().isInstanceOf(Step.Rows.class);
+        assertThat(BatchPlan.of(keyed, large, Way.COPY)).singleElement().isInstanceOf(Step.Rows.class);
+        assertThat(BatchPlan.of(ruled, some, Way.COPY)).singleElement().isInstanceOf(Step.Rows.class);
+    }
+
+    private static List<Change> inserts(int rows, String name) {
+        List<Change> changes = new ArrayList<>();
+        for (int id = 0; id < rows; id++) {
+            changes.add(insert("" + id, name, null));
+        }
+        return changes;
     }
 
     @Test
     void aColumnThatTheTargetLacksIsNamed() {
         TableShape shape = new TableShape(TABLE, List.of(new Column("gone", TEXT)), List.of());
-        assertThatThrownBy(() -> BoundTable.bind(shape, new TargetTable(TABLE, false, Map.of(), Map.of())))
+        assertThatThrownBy(() -> BoundTable.bind(shape, new TargetTable(TABLE, false, true, Map.of(), Map.of())))
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("no column \"gone\"");
     }
@@ -280,6 +328,10 @@ final class BatchPlanTest {
     }
 
     private static BoundTable bind(List<String> identity, boolean unique, TargetColumn... columns) {
+        return bind(identity, unique, true, columns);
+    }
+
+    private static BoundTable bind(List<String> identity, boolean unique, boolean copyable, TargetColumn... columns) {
         Map<String, TargetColumn> byName = new LinkedHashMap<>();
         List<Column> shape = new ArrayList<>();
         for (TargetColumn column : columns) {
@@ -290,11 +342,12 @@ final class BatchPlanTest {
         identity.forEach(key -> operators.put(key, EQUALS));
         Map<Set<String>, UniqueKey> keys =
                 unique ? Map.of(Set.copyOf(identity), new UniqueKey(operators, Set.of(), true, false)) : Map.of();
-        return BoundTable.bind(new TableShape(TABLE, shape, identity), new TargetTable(TABLE, false, byName, keys));
+        return BoundTable.bind(
+                new TableShape(TABLE, shape, identity), new TargetTable(TABLE, false, copyable, byName, keys));
     }
 
     private static List<Step> plan(BoundTable table, Change... changes) {
-        return BatchPlan.of(table, List.of(changes), false);
+        return BatchPlan.of(table, List.of(changes), Way.COPY);
     }
 
     private static List<String> arrays(Step step) {
