@@ -236,7 +236,8 @@ final class SinkCopyTest {
         }
         sink.commit(101, events.toArray(Event[]::new));
         sink.awaitDrained("tree");
-        assertThat(sink.query("SELECT count(*), sum(id), sum(parent) FROM public.tree")).isEqualTo("101|5050|5051");
+        assertThat(sink.query("SELECT count(*), sum(id), sum(parent) FROM public.tree"))
+                .isEqualTo("101|5050|5051");
         assertThat(sink.query(STOPPED)).isEqualTo("no");
     }
 
