@@ -162,9 +162,21 @@ public final class RebuiltDatabase {
         migration.assertSourceEquals(database);
     }
 
-    /** Rows, without those of extensions, and schema are those of the first target. */
+    /** Rows, without those of extensions, and schema are those of the first target, which serves since the cutover. */
     public void assertEqualsTarget() throws Exception {
-        migration.assertTargetEquals(server, database);
+        assertRowsEqualTarget();
+        migration.assertSchemaEquals(migration.target(), server, database);
+    }
+
+    /** Before the cutover the first target lacks what waits for it: foreign keys, triggers and the like. */
+    void assertRowsEqualTarget() throws Exception {
+        migration.assertRowsEqual(migration.migration().target(), endpoint());
+    }
+
+    /** Rows and schema are those of a source of the same version, wherever this database is. */
+    void assertEqualsSourceOfItsVersion() throws Exception {
+        migration.assertRowsEqual(migration.migration().source(), endpoint());
+        migration.assertSchemaEquals(migration.source(), server, database);
     }
 
     /** Waits until Kafka has whatever the coordinator did to the schema. */
