@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
             BenchWindowCommand.class,
             BenchWitnessCommand.class,
             BenchCatchupCommand.class,
+            BenchLagCommand.class,
             BenchLoadCommand.class,
             BenchRebuildCommand.class
         },
