@@ -156,7 +156,7 @@ public final class EmbeddedKafka implements AutoCloseable {
                     directory.resolve("log4j2.xml"), new String(logging.readAllBytes(), StandardCharsets.UTF_8));
         }
         if (!Files.exists(data().resolve("meta.properties"))) {
-            List<String> format = java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool");
+            List<String> format = java("kafka.tools.StorageTool");
             format.addAll(List.of(
                     "format",
                     "-t",
@@ -187,9 +187,13 @@ public final class EmbeddedKafka implements AutoCloseable {
     }
 
     // Serial: with G1 at this heap size, every block of 512 KiB or more is humongous, allocated in the old generation.
+    // The second compiler took more CPU than it saved, also in a broker that was warm: the work is in system calls,
+    // checksums and
+    // the kernel.
     private List<String> java(String... arguments) {
         List<String> command = JavaCommand.of(
                 "-Xmx512m",
+                "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-XX:+ExitOnOutOfMemoryError",
                 "-Djava.io.tmpdir=" + directory.resolve(TEMPORARY),

@@ -62,6 +62,9 @@ final class KafkaConfiguration {
         properties.put("transaction.state.log.replication.factor", "1");
         properties.put("transaction.state.log.min.isr", "1");
         properties.put("transaction.state.log.num.partitions", "4");
+        // The first records of a transaction wait until the transaction before has its markers: a few ms. By default
+        // the broker looks again after 20 ms.
+        properties.put("add.partitions.to.txn.retry.backoff.ms", "2");
         properties.put("group.initial.rebalance.delay.ms", "0");
         properties.put("auto.create.topics.enable", "false");
         properties.put("log.retention.ms", "-1");
