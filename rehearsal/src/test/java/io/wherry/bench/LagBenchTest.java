@@ -34,6 +34,6 @@ class LagBenchTest {
         for (int i = 0; i < nanos.length; i++) {
             nanos[i] = (200 - i) * 1_000_000L;
         }
-        assertThat(Percentiles.of(nanos)).isEqualTo(new Percentiles(100, 198, 200));
+        assertThat(LagBench.Percentiles.of(nanos)).isEqualTo(new LagBench.Percentiles(100, 198, 200));
     }
 }
