@@ -186,10 +186,8 @@ public final class EmbeddedKafka implements AutoCloseable {
         return directory.resolve("data");
     }
 
-    // Serial: with G1 at this heap size, every block of 512 KiB or more is humongous, allocated in the old generation.
-    // The second compiler took more CPU than it saved, also in a broker that was warm: the work is in system calls,
-    // checksums and
-    // the kernel.
+    // Serial: with G1 at this heap size, each block of 512 KiB or more is humongous.
+    // The second compiler costs more than it saves.
     private List<String> java(String... arguments) {
         List<String> command = JavaCommand.of(
                 "-Xmx512m",
