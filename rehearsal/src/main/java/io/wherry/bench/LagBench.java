@@ -5,6 +5,7 @@ import io.wherry.bench.PacedTransactions.Written;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Verify;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.rehearsal.Waits;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.time.Duration;

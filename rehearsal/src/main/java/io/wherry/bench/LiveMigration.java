@@ -3,6 +3,7 @@ package io.wherry.bench;
 import io.wherry.contract.config.Migration;
 import io.wherry.contract.config.Migration.Verify;
 import io.wherry.coordinator.sql.Queries;
+import io.wherry.rehearsal.Waits;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -9,6 +9,7 @@ import io.wherry.coordinator.machine.Totals;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.embedded.ServerException;
 import io.wherry.rehearsal.RehearsalDatabase;
+import io.wherry.rehearsal.Waits;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -6,6 +6,7 @@ import io.wherry.contract.service.Service;
 import io.wherry.coordinator.CutoverCoordinator;
 import io.wherry.coordinator.journal.State;
 import io.wherry.embedded.ServerException;
+import io.wherry.rehearsal.Waits;
 import io.wherry.sink.SinkApplier;
 import io.wherry.source.SourceConnector;
 import java.nio.file.Path;

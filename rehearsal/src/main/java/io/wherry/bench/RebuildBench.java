@@ -12,6 +12,7 @@ import io.wherry.contract.config.Migration.Verify;
 import io.wherry.contract.kafka.TopicTail;
 import io.wherry.contract.name.Identifiers;
 import io.wherry.contract.record.SchemaHistory;
+import io.wherry.rehearsal.Waits;
 import java.io.PrintWriter;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -17,6 +17,7 @@ import io.wherry.embedded.ServerException;
 import io.wherry.rehearsal.ProofAwaited;
 import io.wherry.rehearsal.RehearsalServers;
 import io.wherry.rehearsal.Traffic;
+import io.wherry.rehearsal.Waits;
 import io.wherry.rehearsal.WriteLog;
 import java.io.PrintWriter;
 import java.sql.Connection;

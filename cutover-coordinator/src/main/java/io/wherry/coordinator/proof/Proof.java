@@ -17,9 +17,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 
 /**
  * The proof that both sides hold the same rows, carried along while applications write: a pass over every table, and the keys that
@@ -80,8 +78,7 @@ public final class Proof {
         limit(sides, Duration.ofSeconds(STATEMENT_SECONDS));
         boolean known = tables.refresh(sides);
         askAgainForStanding(sides);
-        // More than one batch: on a busy source more rows change while a part of a pass is compared than one batch
-        // holds.
+        // More than one batch: on a busy source more rows change during a part of a pass than one batch holds.
         boolean compared = false;
         long began = System.nanoTime();
         while (System.nanoTime() - began < RECHECK_NANOS && recheck(sides)) {
@@ -164,8 +161,7 @@ public final class Proof {
                 return true;
             }
         }
-        // Not the smallest first: on a busy source the small tables would be due again before a larger one has its
-        // turn.
+        // Not the smallest first: small tables would be due again before a larger one has its turn.
         List<TableProof> waiting = new ArrayList<>(tables.bySize());
         waiting.sort(Comparator.comparingLong(TableProof::repeatsAfter));
         for (TableProof table : waiting) {
@@ -225,10 +221,7 @@ public final class Proof {
 
     /** Tables of which every row is equal or waits among the dirty keys, and of which no difference stands. */
     public Set<TableId> proven() {
-        return tables.all().stream()
-                .filter(tables::isProven)
-                .map(TableProof::id)
-                .collect(Collectors.toCollection(TreeSet::new));
+        return tables.proven();
     }
 
     /**

@@ -89,6 +89,10 @@ final class ProofTables {
         return isWitnessed(table.id()) && table.proven();
     }
 
+    Set<TableId> proven() {
+        return all().stream().filter(this::isProven).map(TableProof::id).collect(Collectors.toCollection(TreeSet::new));
+    }
+
     /** The table's proof; null when the catalogs do not list the table. */
     TableProof get(TableId table) {
         return tables.get(table);

@@ -1,15 +1,15 @@
-package io.wherry.bench;
+package io.wherry.rehearsal;
 
 import io.wherry.embedded.ServerException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /** Waits until something holds. */
-final class Waits {
+public final class Waits {
     private Waits() {}
 
     /** What is awaited. */
-    interface Condition {
+    public interface Condition {
         boolean holds() throws Exception;
     }
 
@@ -20,7 +20,7 @@ final class Waits {
      * @param pollMillis between two questions, ms
      * @throws ServerException when the time is up
      */
-    static void until(String what, Duration limit, long pollMillis, Condition condition) throws Exception {
+    public static void until(String what, Duration limit, long pollMillis, Condition condition) throws Exception {
         long end = System.nanoTime() + limit.toNanos();
         while (!condition.holds()) {
             if (System.nanoTime() > end) {
