@@ -2,12 +2,14 @@ package io.wherry.cli.rebuild;
 
 import io.wherry.contract.config.Flow;
 import io.wherry.contract.kafka.SchemaRegistry;
+import io.wherry.contract.name.TableId;
 import io.wherry.contract.service.Failpoints;
 import io.wherry.coordinator.sql.Queries;
 import io.wherry.sink.SinkApplier;
 import io.wherry.sink.state.TableState;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -54,7 +56,8 @@ final class Follow {
                             builds.offer(table);
                         }
                     }
-                    Following now = following(standing, reached.look(standing, schema.tables()), schema.waits());
+                    Following now =
+                            following(standing, reached.look(standing, schema.tables()), waits(lock, schema, standing));
                     shown.accept(now);
                     if (ends.test(now)) {
                         return now;
@@ -66,6 +69,17 @@ final class Follow {
         } finally {
             sink.close();
         }
+    }
+
+    private static List<String> waits(Connection lock, FollowedSchema schema, Standing standing) throws SQLException {
+        List<String> waits = new ArrayList<>(schema.waits());
+        for (TableId table : schema.tables().keySet()) {
+            if (!standing.tables().containsKey(table) && !Preparation.exists(lock, table)) {
+                waits.add("table " + table
+                        + " is not in this database yet; with target.schema: existing, create it here");
+            }
+        }
+        return waits;
     }
 
     /** Whether to end. */

@@ -104,9 +104,20 @@ final class Preparation {
      * Ends following: from now on the database is made up to the goal; part of the caller's transaction.
      *
      * @param events up to the goal
+     * @param followed tables that were followed from the beginning
      */
-    void end(Connection target, List<SchemaEvent> events) throws SQLException {
+    void end(Connection target, List<SchemaEvent> events, Set<TableId> followed) throws SQLException {
         append(target, events);
+        for (TableId table : followed) {
+            if (!goal.ids().contains(table) && exists(target, table)) {
+                // Its name was not given for the new one: nobody knows whether that is wanted.
+                Store.leaveOut(
+                        target,
+                        List.of(
+                                "table " + table
+                                        + ": has another name on the source since, or was dropped there. Its rows here are those of before"));
+            }
+        }
         Store.end(target, goal);
     }
 

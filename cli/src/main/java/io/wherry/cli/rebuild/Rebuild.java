@@ -42,7 +42,7 @@ public final class Rebuild {
     private static final String LOADED =
             "SELECT coalesce(sum(c.rows), 0) FROM wherry.chunk c JOIN wherry.relation r USING (schema_name, table_name, load_epoch)";
     private static final String LAST_APPLIED =
-            "SELECT commit_lsn::text FROM wherry.checkpoint ORDER BY commit_lsn DESC LIMIT 1";
+            "SELECT c.commit_lsn::text FROM wherry.checkpoint c ORDER BY c.commit_lsn DESC NULLS LAST LIMIT 1";
     private static final String APPLIED =
             "SELECT coalesce(sum(inserts + updates + deletes + truncates), 0) FROM wherry.relation";
 
@@ -164,7 +164,7 @@ public final class Rebuild {
                         .requireTopics(registry, history.schema().topics());
                 try (Connection target = Sessions.openForScripts(flow.migration(), flow.to(), PURPOSE + "end")) {
                     target.setAutoCommit(false);
-                    new Preparation(flow, goal).end(target, events(history, goal));
+                    new Preparation(flow, goal).end(target, events(history, goal), begun.ids());
                     target.commit();
                 }
                 return goal;

@@ -185,7 +185,7 @@ public final class AfterSwitch implements AutoCloseable {
                 }
                 leaveRefused(pending);
             }
-            return waits;
+            return pending.isEmpty() ? waits : "the coordinator ends";
         } catch (SQLException e) {
             return e.getMessage();
         }

@@ -125,6 +125,10 @@ final class ProofRound implements AutoCloseable {
             if (!epoch.equals(now.get(table))) {
                 proof.forget(table);
             }
+            if (!now.containsKey(table)) {
+                // Otherwise it would be forgotten at each turn, and the catalogs read again for that.
+                epochs.remove(table);
+            }
         });
     }
 

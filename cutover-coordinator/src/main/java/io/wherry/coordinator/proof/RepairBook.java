@@ -104,22 +104,22 @@ final class RepairBook {
         return some.keySet();
     }
 
-    /** Rows to send now. Rows that could not be locked together come one by one. */
+    /** Rows to send now. Rows that could not be locked together come one by one, the one that has waited longest first. */
     synchronized List<List<String>> next(TableId id) {
         long now = MonotonicClock.millis();
         List<List<String>> next = new ArrayList<>();
-        List<String> again = null;
+        Map.Entry<List<String>, Entry> again = null;
         for (Map.Entry<List<String>, Entry> each : ordered.get(id).entrySet()) {
             Entry entry = each.getValue();
             if (entry.state == State.WAITING && entry.notBefore <= now && next.size() < BATCH) {
                 if (!entry.alone) {
                     next.add(each.getKey());
-                } else if (again == null) {
-                    again = each.getKey();
+                } else if (again == null || entry.notBefore < again.getValue().notBefore) {
+                    again = each;
                 }
             }
         }
-        return next.isEmpty() && again != null ? List.of(again) : next;
+        return next.isEmpty() && again != null ? List.of(again.getKey()) : next;
     }
 
     /** The row is in the stream, before this position. */

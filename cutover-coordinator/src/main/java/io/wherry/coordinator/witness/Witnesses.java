@@ -121,7 +121,10 @@ public final class Witnesses implements AutoCloseable {
         Successor successor = next.getAndSet(null);
         if (successor != null) {
             successor.givenUp = true;
-            successor.witness.close();
+            // The window does not wait for the end of its session.
+            Threads.named("wherry-witness-end")
+                    .newThread(successor.witness::close)
+                    .start();
         }
     }
 
@@ -175,11 +178,10 @@ public final class Witnesses implements AutoCloseable {
         while (true) {
             Witness now = present;
             long left = Math.max(0, deadline - System.nanoTime());
-            if (now.await(lsn, Duration.ofNanos(left))) {
-                return true;
-            }
+            boolean reaches = now.await(lsn, Duration.ofNanos(left));
+            // Another one has taken its place meanwhile, and may be behind.
             if (now == present || closed) {
-                return false;
+                return reaches;
             }
         }
     }

@@ -117,6 +117,21 @@ final class SinkCopyTest {
         assertThat(sink.query(STOPPED)).isEqualTo("no");
     }
 
+    /** By COPY alone the row would stand twice. */
+    @Test
+    void aTableWhoseKeyIsGoneStops() throws SQLException {
+        prepare(PEOPLE);
+        sink.commit(101, insert("people", 0, "first", "n"));
+        sink.awaitDrained("people");
+        sink.execute("ALTER TABLE public.people DROP CONSTRAINT people_pkey");
+        sink.execute("INSERT INTO public.people VALUES (50, 'other', 'here before')");
+        sink.commit(102, run(1, RUN, "n"));
+        sink.awaitQuery(
+                STOPPED.replace("coalesce(max(stopped_because), 'no')", "max(stopped_because) LIKE '%ON CONFLICT%'"),
+                "t");
+        assertThat(sink.query("SELECT count(*) FROM public.people")).isEqualTo("2");
+    }
+
     /** The unique values that new rows take are free only after the deletes and updates of the same batch. */
     @Test
     void newRowsTakeUniqueValuesThatTheBatchFrees() throws SQLException {

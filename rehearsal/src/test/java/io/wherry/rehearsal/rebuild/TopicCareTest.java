@@ -69,10 +69,17 @@ class TopicCareTest {
                         .contains("warning: topic " + seen + ": has retention.ms=604800000, so it may lose records")
                         .contains("warning: topic " + load + ": has retention.bytes=1000000000, so it may lose records")
                         .contains("error: topic " + load + ": has min.insync.replicas=3, and 1 replicas")
-                        .contains("error: topic " + control + ": has max.message.bytes=100000")
+                        .contains("warning: topic " + control + ": has max.message.bytes=100000")
                         .contains("warning: topic " + changes + ": has cleanup.policy=compact, so it may lose records")
                         .contains(
                                 "warning: topic " + changes + ": has 4 partitions, and 1 of them are written and read");
+
+                set(admin, load, "cleanup.policy=compact");
+                assertThat(check())
+                        .as("no command helps once records may be gone")
+                        .contains("error: topic " + load + ": has cleanup.policy=compact, so records may be missing")
+                        .doesNotContain("--entity-name " + load + " --add-config cleanup.policy");
+                set(admin, load, "cleanup.policy=delete");
 
                 List<MatchResult> remedies = REMEDY.matcher(said).results().toList();
                 assertThat(remedies).hasSize(5);

@@ -84,6 +84,7 @@ public final class BatchWriter {
         Map<TableId, Way> ways = new HashMap<>();
         batch.tables().forEach(table -> ways.put(table, firstWay(table)));
         int deadlocks = 0;
+        int refusedCopies = 0;
         while (!batch.isEmpty()) {
             TableState current = null;
             boolean checking = false;
@@ -135,6 +136,10 @@ public final class BatchWriter {
                 Optional<Way> next = nextWay(ways.get(current.table()), current.table(), checking);
                 if (next.isPresent()) {
                     ways.put(current.table(), next.get());
+                    if (next.get() == Way.MERGED && ++refusedCopies > 1) {
+                        // Otherwise a batch of many tables would be written as often as it has tables.
+                        ways.replaceAll((table, way) -> way == Way.COPY ? Way.MERGED : way);
+                    }
                 } else {
                     batch.drop(current.table());
                     left.add(current.table());
@@ -157,6 +162,7 @@ public final class BatchWriter {
     private Optional<Way> nextWay(Way failed, TableId table, boolean checking) {
         if (failed == Way.COPY && writer.hasCopied() && !checking) {
             withoutCopy.put(table, WITHOUT_COPY);
+            LOG.info("{}: the target refused new rows by COPY; the next {} batches go without", table, WITHOUT_COPY);
             return Optional.of(Way.MERGED);
         }
         return failed == Way.SINGLY ? Optional.empty() : Optional.of(Way.SINGLY);

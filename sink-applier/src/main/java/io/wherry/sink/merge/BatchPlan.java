@@ -193,6 +193,10 @@ public final class BatchPlan {
         boolean copied = way == Way.COPY && Step.Copy.suits(table, fresh);
         insert(copied ? updated : whole);
         if (copied) {
+            if (updated.isEmpty() && table.upsert()) {
+                // Writes nothing, but is refused if the key's index is gone: COPY would write rows that exist twice.
+                steps.add(new Step.Rows(text.insert(), arrays(table.columns(), updated), 0, false));
+            }
             // After the updates: they may free unique values, and new rows free none.
             steps.add(new Step.Copy(text.copy(), table.columns(), fresh));
         }

@@ -280,7 +280,12 @@ final class BatchPlanTest {
         List<Change> large = new ArrayList<>(some);
         large.add(insert("1000000", "n".repeat((1 << 20) + 1), null));
         BoundTable ruled = bind(List.of("id"), true, false, id, name, tags);
-        assertThat(BatchPlan.of(keyed, some, Way.COPY)).singleElement().isInstanceOf(Step.Copy.class);
+        assertThat(BatchPlan.of(keyed, some, Way.COPY))
+                .satisfiesExactly(
+                        index -> assertThat(index)
+                                .isInstanceOfSatisfying(Step.Rows.class, rows -> assertThat(rows.rows())
+                                        .isZero()),
+                        copy -> assertThat(copy).isInstanceOf(Step.Copy.class));
         assertThat(BatchPlan.of(keyless, some, Way.COPY)).singleElement().isInstanceOf(Step.Copy.class);
         assertThat(BatchPlan.of(keyed, few, Way.COPY)).singleElement().isInstanceOf(Step.Rows.class);
         assertThat(BatchPlan.of(keyed, large, Way.COPY)).singleElement().isInstanceOf(Step.Rows.class);

@@ -59,7 +59,7 @@ final class TopicSettings {
             if (different.containsKey(POLICY)
                     && KEPT.equals(topic.configs().get(RETENTION))
                     && compacted(found.get(resource(topic.name())))
-                    && holds(admin, topic)) {
+                    && holds(admin, topic.name())) {
                 throw new DataException(
                         "use topic",
                         topic.name(),
@@ -128,7 +128,12 @@ final class TopicSettings {
     }
 
     private static boolean compacted(Config config) {
-        return config.get(POLICY).value().contains(COMPACT);
+        return isCompacted(values(config));
+    }
+
+    /** Whether only the last record of each key is kept. */
+    static boolean isCompacted(Map<String, String> settings) {
+        return settings.getOrDefault(POLICY, "").contains(COMPACT);
     }
 
     private static Map<String, String> values(Config config) {
@@ -137,15 +142,12 @@ final class TopicSettings {
         return values;
     }
 
-    private static boolean holds(Admin admin, NewTopic topic) throws InterruptedException, ExecutionException {
+    /** Whether the topic had a record at any time. */
+    static boolean holds(Admin admin, String topic) throws InterruptedException, ExecutionException {
         Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
-        var description = admin.describeTopics(List.of(topic.name()))
-                .allTopicNames()
-                .get()
-                .get(topic.name());
-        description
-                .partitions()
-                .forEach(p -> ends.put(new TopicPartition(topic.name(), p.partition()), OffsetSpec.latest()));
+        var description =
+                admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
+        description.partitions().forEach(p -> ends.put(new TopicPartition(topic, p.partition()), OffsetSpec.latest()));
         return new ArrayList<>(admin.listOffsets(ends).all().get().values())
                 .stream().anyMatch(end -> end.offset() > 0);
     }
