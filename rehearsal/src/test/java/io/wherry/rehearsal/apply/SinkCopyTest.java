@@ -92,9 +92,9 @@ final class SinkCopyTest {
         for (String table : tables) {
             assertThat(sink.query(ALL + table)).as(table).isEqualTo(RUN + 1 + "|" + (RUN + 1) + "|5050|n|n");
         }
-        // The origin's trigger is silent in a session that acts as a replica.
-        assertThat(sink.query("SELECT DISTINCT relation, left(query, 4) FROM public.seen ORDER BY 1"))
-                .isEqualTo("ruled|INSE\nsecured|INSE\nsilent|COPY\nwatched|INSE");
+        // The origin's trigger is silent in a session that acts as a replica. A statement without rows precedes a COPY.
+        assertThat(sink.query("SELECT DISTINCT relation, left(query, 4) FROM public.seen ORDER BY 1, 2"))
+                .isEqualTo("ruled|INSE\nsecured|INSE\nsilent|COPY\nsilent|INSE\nwatched|INSE");
     }
 
     @Test
